@@ -1,0 +1,96 @@
+# Needs python3.11 (or newer), pip and make. Everything else lives in .venv; `make clean` removes it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+unexport PYTHONDONTWRITEBYTECODE  # recompiling at every start costs more than all else
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 8000
+WITHOUT ?=
+export WITHOUT
+comma := ,
+without := $(subst $(comma), ,$(WITHOUT))
+chromium := /usr/bin/chromium
+PYTEST_ARGS ?=
+
+.PHONY: help run test check bench docs lock clean browser npm wrk
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+
+# One set-up for run, test, check, bench and docs.
+.venv/.ready: requirements-setup.lock requirements-dev.lock pyproject.toml
+	@echo "setting up .venv ..."
+	[ -x .venv/bin/python ] || "$(PYTHON)" -m venv .venv
+	if .venv/bin/python -m pip install -qq --require-hashes -r requirements-setup.lock \
+	&& .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode \
+	       requirements-setup.lock requirements-dev.lock; then
+	    .venv/bin/uv pip install -qq --python .venv/bin/python --no-deps --no-build-isolation --editable .
+	else
+	    echo "uv could not do it: falling back to pip"
+	    .venv/bin/python -m pip install -qq --require-hashes -r requirements-dev.lock
+	    .venv/bin/python -m pip install -qq --require-hashes -r requirements-setup.lock
+	    PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pip install -qq --no-deps --no-build-isolation --editable .
+	    .venv/bin/python -m compileall -q -j 0 .venv/lib || true
+	fi
+	touch $@
+
+run: .venv/.ready  ## start the server, the notes API and the notes app (PORT=8000)
+	@exec .venv/bin/python examples/run.py --port $(PORT)
+
+test: .venv/.ready browser npm  ## run every test (WITHOUT=browser,npm leaves those out)
+	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
+
+check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
+	@.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports --no-logo
+	.venv/bin/codespell docs src *.md
+	if grep -nE '[a-z]+://' *.lock *.in pyproject.toml tests/interop/package*.json tests/interop/.npmrc; then
+	    echo "a lock or a configuration names a host"; exit 1
+	fi
+
+bench: .venv/.ready wrk  ## measure; writes bench/results/latest.json
+	@.venv/bin/python -m bench
+
+docs: .venv/.ready  ## build the handbook into build/docs
+	@.venv/bin/sphinx-build -W -q -b html docs build/docs
+	echo "open build/docs/index.html"
+
+lock: .venv/.ready  ## bring every lock up to date
+	@scripts/lock
+
+clean:  ## remove all that the other targets made (not ./data)
+	@rm -rf .venv build dist bench/results tests/interop/node_modules .hypothesis .import_linter_cache
+	rm -rf .mypy_cache .pytest_cache .ruff_cache
+	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Tools from outside Python. Missing ones are named loudly; pytest decides what that means.
+install_debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "installing $(1) ..."; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    { apt-get update -qq && apt-get install -qq -y --no-install-recommends $(1); } </dev/null >/dev/null \
+	        || echo "!! $(1) could not be installed"; \
+	else \
+	    echo "!! $(1) is missing, and only root on Debian can have it installed here"; \
+	fi
+
+browser:
+ifeq ($(filter browser,$(without)),)
+	@[ -x $(chromium) ] || { $(call install_debian,chromium); }
+endif
+
+wrk:
+	@command -v wrk >/dev/null || { $(call install_debian,wrk); }
+
+npm:
+ifeq ($(filter npm,$(without)),)
+	@if ! command -v npm >/dev/null; then
+	    echo "!! npm is missing: tests with clients from npm cannot run"
+	elif [ ! tests/interop/node_modules/.package-lock.json -nt tests/interop/package-lock.json ]; then
+	    npm ci --prefix tests/interop --ignore-scripts --silent </dev/null || echo "!! npm ci failed"
+	fi
+endif

@@ -1,0 +1,75 @@
+"""What every test shares: the event loop, Hypothesis, and what a missing tool means."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+CHROMIUM = Path("/usr/bin/chromium")
+NODE_MODULES = Path(__file__).parent / "interop" / "node_modules"
+TOOLS: dict[str, Callable[[], bool]] = {
+    "browser": CHROMIUM.exists,
+    "npm": lambda: bool(shutil.which("node")) and (NODE_MODULES / ".package-lock.json").exists(),
+}
+LEFT_OUT = "left out by hand"
+MISSING = "is missing"
+
+# No deadline: a busy machine is no reason to fail. The blob repeats a failure elsewhere.
+settings.register_profile("counterfoil", deadline=None, print_blob=True)
+settings.load_profile("counterfoil")
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without",
+        default=os.environ.get("WITHOUT", ""),
+        metavar="TOOLS",
+        help="comma-separated tools whose tests are left out: browser,npm (default: $WITHOUT)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    unknown = left_out(config) - TOOLS.keys()
+    if unknown:
+        raise pytest.UsageError(f"--without knows {sorted(TOOLS)}, not {sorted(unknown)}")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for tool, is_there in TOOLS.items():
+        if item.get_closest_marker(tool) is None:
+            continue
+        if tool in left_out(item.config):
+            pytest.skip(f"{tool}: {LEFT_OUT}")
+        if not is_there():
+            refuse_or_skip(tool)
+
+
+def refuse_or_skip(tool: str) -> None:
+    """In CI a missing tool is a failure: a skip there would be a test that nobody runs."""
+    if os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
+        pytest.fail(f"{tool} {MISSING} (WITHOUT={tool} leaves its tests out by hand)", False)
+    pytest.skip(f"{tool} {MISSING}")
+
+
+def left_out(config: pytest.Config) -> set[str]:
+    return {tool for tool in config.getoption("--without").split(",") if tool}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    for tool in TOOLS:
+        number = sum(f"{tool} {MISSING}" in str(report.longrepr) for report in skipped)
+        by_hand = sum(f"{tool}: {LEFT_OUT}" in str(report.longrepr) for report in skipped)
+        if number or by_hand:
+            why = f"{tool} {MISSING}" if number else f"WITHOUT={tool}"
+            terminalreporter.write_line(
+                f"!! {number + by_hand} tests did NOT run: {why}", red=True, bold=True
+            )
