@@ -1,0 +1,186 @@
+"""The signature algorithms that are allowed at all, and the key that each takes (RFC 7518 §3).
+
+`none` and the shared-secret algorithms (HS256, ...) are not here and cannot be added by a token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from counterfoil.jose.errors import JoseError
+
+NativePublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+NativePrivateKey: TypeAlias = (
+    ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+)
+Sign: TypeAlias = Callable[[bytes], bytes]
+"""From the message to the JOSE signature."""
+Verify: TypeAlias = Callable[[bytes, bytes], None]
+"""From the JOSE signature and the message; raises `InvalidSignature`."""
+
+MIN_RSA_BITS: Final = 2048
+"""RFC 7518 §3.3 and §3.5."""
+MAX_RSA_BITS: Final = 8192
+"""A stranger's key (a DPoP proof carries one) must not buy unbounded work."""
+MAX_RSA_EXPONENT_BITS: Final = 64
+
+
+class Algorithm(msgspec.Struct, frozen=True):
+    """One row of the table: `name` is the `alg` on the wire, `kty` and `crv` those of the JWK.
+
+    `signer` and `verifier` check the key and prepare it once; they raise `JoseError`
+    (`bad_key`) for a key that this algorithm does not take.
+    """
+
+    name: str
+    kty: str
+    crv: str | None
+    generate: Callable[[], NativePrivateKey]
+    signer: Callable[[object], Sign]
+    verifier: Callable[[object], Verify]
+
+
+def named(name: object) -> Algorithm:
+    """The algorithm of this name; `JoseError` (`wrong_algorithm`) if it is not in the table."""
+    algorithm = ALGORITHMS.get(name) if isinstance(name, str) else None
+    if algorithm is None:
+        raise JoseError("wrong_algorithm", f"The algorithm is not one of {', '.join(ALGORITHMS)}.")
+    return algorithm
+
+
+# ES256 (RFC 7518 §3.4): the signature is r and s, 32 bytes each.
+
+
+def _generate_p256() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def _es256_signer(key: object) -> Sign:
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+        raise JoseError("bad_key", "ES256 takes a private key on the curve P-256.")
+    sign_der, ecdsa = key.sign, ec.ECDSA(SHA256())
+
+    def sign(message: bytes) -> bytes:
+        r, s = decode_dss_signature(sign_der(message, ecdsa))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    return sign
+
+
+def _es256_verifier(key: object) -> Verify:
+    if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
+        raise JoseError("bad_key", "ES256 takes a public key on the curve P-256.")
+    verify_der, ecdsa = key.verify, ec.ECDSA(SHA256())
+
+    def verify(signature: bytes, message: bytes) -> None:
+        if len(signature) != 64:
+            raise InvalidSignature
+        r = int.from_bytes(signature[:32], "big")
+        s = int.from_bytes(signature[32:], "big")
+        verify_der(encode_dss_signature(r, s), message, ecdsa)
+
+    return verify
+
+
+# EdDSA (RFC 8037 §3.1), with Ed25519 only.
+
+
+def _eddsa_signer(key: object) -> Sign:
+    if not isinstance(key, ed25519.Ed25519PrivateKey):
+        raise JoseError("bad_key", "EdDSA takes a private key on the curve Ed25519.")
+    return key.sign
+
+
+def _eddsa_verifier(key: object) -> Verify:
+    if not isinstance(key, ed25519.Ed25519PublicKey):
+        raise JoseError("bad_key", "EdDSA takes a public key on the curve Ed25519.")
+    return key.verify
+
+
+# PS256 (RFC 7518 §3.5: a salt as long as the hash) and RS256 (§3.3).
+
+_PSS: Final = padding.PSS(padding.MGF1(SHA256()), SHA256.digest_size)
+_PKCS1: Final = padding.PKCS1v15()
+
+
+def _generate_rsa() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=MIN_RSA_BITS)
+
+
+def _rsa_signer(name: str, scheme: padding.AsymmetricPadding) -> Callable[[object], Sign]:
+    def signer(key: object) -> Sign:
+        if not isinstance(key, rsa.RSAPrivateKey):
+            raise JoseError("bad_key", f"{name} takes an RSA private key.")
+        _check_rsa(key.public_key())
+        native_sign, sha256 = key.sign, SHA256()
+        return lambda message: native_sign(message, scheme, sha256)
+
+    return signer
+
+
+def _rsa_verifier(name: str, scheme: padding.AsymmetricPadding) -> Callable[[object], Verify]:
+    def verifier(key: object) -> Verify:
+        if not isinstance(key, rsa.RSAPublicKey):
+            raise JoseError("bad_key", f"{name} takes an RSA public key.")
+        _check_rsa(key)
+        native_verify, sha256 = key.verify, SHA256()
+        return lambda signature, message: native_verify(signature, message, scheme, sha256)
+
+    return verifier
+
+
+def _check_rsa(key: rsa.RSAPublicKey) -> None:
+    if not MIN_RSA_BITS <= key.key_size <= MAX_RSA_BITS:
+        raise JoseError("bad_key", f"An RSA key must have {MIN_RSA_BITS} to {MAX_RSA_BITS} bits.")
+    if key.public_numbers().e.bit_length() > MAX_RSA_EXPONENT_BITS:
+        raise JoseError(
+            "bad_key", f"An RSA exponent may have {MAX_RSA_EXPONENT_BITS} bits at most."
+        )
+
+
+ALGORITHMS: Final[Mapping[str, Algorithm]] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            Algorithm("ES256", "EC", "P-256", _generate_p256, _es256_signer, _es256_verifier),
+            Algorithm(
+                "EdDSA",
+                "OKP",
+                "Ed25519",
+                ed25519.Ed25519PrivateKey.generate,
+                _eddsa_signer,
+                _eddsa_verifier,
+            ),
+            Algorithm(
+                "PS256",
+                "RSA",
+                None,
+                _generate_rsa,
+                _rsa_signer("PS256", _PSS),
+                _rsa_verifier("PS256", _PSS),
+            ),
+            Algorithm(
+                "RS256",
+                "RSA",
+                None,
+                _generate_rsa,
+                _rsa_signer("RS256", _PKCS1),
+                _rsa_verifier("RS256", _PKCS1),
+            ),
+        )
+    }
+)
+"""The allow-list, by `alg`; the first is the default."""
+
+DEFAULT: Final = "ES256"
