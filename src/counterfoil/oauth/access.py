@@ -1,0 +1,127 @@
+"""What is asked for and what is granted: one value that travels whole (RFC 6749 §3.3, RFC 8707)."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from counterfoil.oauth.errors import invalid_scope, invalid_target
+
+OPENID_SCOPES: Final = frozenset({"openid", "profile", "email", "offline_access"})
+_SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
+
+Catalogue = Mapping[str, frozenset[str]]
+"""Every API's resource identifier with the scopes that it owns."""
+
+
+class Access(Struct, frozen=True):
+    """Scopes per API (by resource identifier), and the OpenID scopes of the server itself."""
+
+    apis: Mapping[str, frozenset[str]] = {}
+    openid: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left."""
+        return not self.openid and not self.apis
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Every scope, whoever owns it."""
+        return self.openid.union(*self.apis.values())
+
+    @property
+    def scope(self) -> str:
+        """The ``scope`` parameter: sorted, separated by spaces (RFC 6749 §3.3)."""
+        return " ".join(sorted(self.scopes))
+
+    def covers(self, other: "Access") -> bool:
+        """Whether all of ``other`` stands in this access."""
+        return other.openid <= self.openid and all(
+            uri in self.apis and scopes <= self.apis[uri] for uri, scopes in other.apis.items()
+        )
+
+    def narrowed_to(self, other: "Access") -> "Access":
+        """Give what stands in both."""
+        apis = {
+            uri: scopes & other.apis[uri] for uri, scopes in self.apis.items() if uri in other.apis
+        }
+        return Access(
+            {uri: scopes for uri, scopes in apis.items() if scopes}, self.openid & other.openid
+        )
+
+    def widened_by(self, other: "Access") -> "Access":
+        """Give what stands in either."""
+        apis = dict(self.apis)
+        for uri, scopes in other.apis.items():
+            apis[uri] = apis.get(uri, frozenset()) | scopes
+        return Access(apis, self.openid | other.openid)
+
+    def limited_to_scopes(self, scopes: frozenset[str]) -> "Access":
+        """Give what is left when only ``scopes`` are wanted."""
+        apis = {uri: own & scopes for uri, own in self.apis.items()}
+        return Access({uri: own for uri, own in apis.items() if own}, self.openid & scopes)
+
+    def at(self, resource: str) -> "Access":
+        """Give what a token for this one API may carry, beside the OpenID scopes."""
+        apis = {resource: self.apis[resource]} if resource in self.apis else {}
+        return Access(apis, self.openid)
+
+
+def scopes_in(scope: str | None) -> frozenset[str]:
+    """Read a ``scope`` parameter (RFC 6749 §3.3).
+
+    Raises:
+        OAuthError: ``invalid_scope`` where a scope holds a character that none may hold.
+    """
+    scopes = frozenset((scope or "").split(" ")) - {""}
+    for name in scopes:
+        if _SCOPE_TOKEN.fullmatch(name) is None:
+            raise invalid_scope("The parameter scope holds characters that no scope may hold.")
+    return scopes
+
+
+def asked(scopes: frozenset[str], resources: Iterable[str], catalogue: Catalogue) -> Access:
+    """Find the API that each scope is asked of (RFC 8707 §2).
+
+    Without ``resources`` it is the one API that owns all asked scopes.
+
+    Raises:
+        OAuthError: ``invalid_target`` for an unknown or ambiguous resource, ``invalid_scope``
+            for a scope that no named API owns.
+    """
+    openid, rest = scopes & OPENID_SCOPES, scopes - OPENID_SCOPES
+    named = tuple(dict.fromkeys(resources))
+    for resource in named:
+        _demand_resource(resource, catalogue)
+    if not named and rest:
+        named = (_owner_of(rest, catalogue),)
+    apis = {uri: catalogue[uri] & rest for uri in named}
+    unowned = rest.difference(*apis.values())
+    if unowned:
+        raise invalid_scope(f"No API that was named knows the scope {min(unowned)}.")
+    return Access({uri: own for uri, own in apis.items() if own}, openid)
+
+
+def _demand_resource(resource: str, catalogue: Catalogue) -> None:
+    try:
+        parts = urlsplit(resource)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.scheme or "#" in resource:
+        raise invalid_target("The parameter resource is not an absolute URI without a fragment.")
+    if resource not in catalogue:
+        raise invalid_target("The parameter resource names no API that is known here.")
+
+
+def _owner_of(scopes: frozenset[str], catalogue: Catalogue) -> str:
+    owners = [uri for uri, own in catalogue.items() if scopes <= own]
+    if len(owners) == 1:
+        return owners[0]
+    unknown = scopes.difference(*catalogue.values())
+    if unknown:
+        raise invalid_scope(f"The scope {min(unknown)} is not known here.")
+    why = "more than one API owns" if owners else "no single API owns"
+    raise invalid_target(f"Name the API with the parameter resource: {why} all asked scopes.")

@@ -1,0 +1,91 @@
+"""The JWT profile for access tokens: claims and their checks (RFC 9068)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from counterfoil.oauth.binding import Binding, binding_of
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.revocations import Marks
+
+TYPE: Final = "at+jwt"
+LEEWAY: Final = 10
+"""Seconds by which ``iat`` may lie ahead of our clock (S28). ``exp`` has no leeway (S16)."""
+
+
+class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The claims of an access token.
+
+    ``fam`` and ``gen`` are ours: the handle of the family, and the generations of the client and
+    of the API at the time of issue. RFC 9068 §2.2 requires all others up to ``jti``.
+    """
+
+    iss: str
+    sub: str
+    aud: str | tuple[str, ...]
+    exp: int
+    iat: int
+    client_id: str
+    jti: str
+    scope: str = ""
+    fam: str = ""
+    gen: tuple[int, int] = (0, 0)
+    auth_time: int | None = None
+    cnf: Mapping[str, object] | None = None
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The ``scope`` claim, split."""
+        return frozenset(self.scope.split())
+
+    @property
+    def binding(self) -> Binding:
+        """The key that must be proved together with the token."""
+        return binding_of(self.cnf)
+
+    def is_for(self, audience: str) -> bool:
+        """Whether ``aud`` names this audience, compared exactly."""
+        return audience == self.aud if isinstance(self.aud, str) else audience in self.aud
+
+    def marks(self, kid: str) -> Marks:
+        """Give the marks by which the token can be ended."""
+        audience = self.aud if isinstance(self.aud, str) else " ".join(self.aud)
+        return Marks(self.jti, self.fam, self.client_id, self.gen[0], audience, self.gen[1], kid)
+
+
+def access_token_from(payload: bytes | Mapping[str, object]) -> AccessToken | None:
+    """Read verified claims; ``None`` where a required one is missing or of the wrong type."""
+    try:
+        if isinstance(payload, bytes):
+            return msgspec.json.decode(payload, type=AccessToken)
+        return msgspec.convert(payload, type=AccessToken)
+    except (msgspec.ValidationError, msgspec.DecodeError):
+        return None
+
+
+class Expected(Struct, frozen=True):
+    """What a verifier demands of a token's claims; ``leeway`` in seconds."""
+
+    issuer: str
+    audience: str | None
+    leeway: int = LEEWAY
+
+
+def check(token: AccessToken, expected: Expected, now: float) -> Reason | None:
+    """Check issuer, audience and times (RFC 9068 §4); ``None`` where all is well."""
+    if token.iss != expected.issuer:
+        return Reason.WRONG_ISSUER
+    if expected.audience is not None and not token.is_for(expected.audience):
+        return Reason.WRONG_AUDIENCE
+    return check_times(token, expected.leeway, now)
+
+
+def check_times(token: AccessToken, leeway: int, now: float) -> Reason | None:
+    """Check ``exp``, and ``iat`` with ``leeway`` seconds for a clock that is ahead (S16, S28)."""
+    if now >= token.exp:
+        return Reason.EXPIRED
+    if token.iat > now + leeway:
+        return Reason.ISSUED_IN_FUTURE
+    return None

@@ -1,0 +1,85 @@
+"""Every error that goes on the wire, once: OAuth 2.1 §3.2.4, OpenID Connect Core §3.1.2.6."""
+
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+
+class WireError(Struct, frozen=True):
+    """An error code of a specification, with the HTTP status of a direct answer."""
+
+    status: int
+    source: str
+
+
+ERRORS: Final = MappingProxyType(
+    {
+        "invalid_request": WireError(400, "RFC 6749 §5.2"),
+        "invalid_client": WireError(401, "RFC 6749 §5.2"),
+        "invalid_grant": WireError(400, "RFC 6749 §5.2"),
+        "unauthorized_client": WireError(400, "RFC 6749 §5.2"),
+        "unsupported_grant_type": WireError(400, "RFC 6749 §5.2"),
+        "invalid_scope": WireError(400, "RFC 6749 §5.2"),
+        "invalid_target": WireError(400, "RFC 8707 §2"),
+        "access_denied": WireError(403, "RFC 6749 §4.1.2.1"),
+        "unsupported_response_type": WireError(400, "RFC 6749 §4.1.2.1"),
+        "server_error": WireError(500, "RFC 6749 §4.1.2.1"),
+        "temporarily_unavailable": WireError(503, "RFC 6749 §4.1.2.1"),
+        "unsupported_token_type": WireError(400, "RFC 7009 §2.2.1"),
+        "login_required": WireError(400, "OpenID Connect Core §3.1.2.6"),
+        "consent_required": WireError(400, "OpenID Connect Core §3.1.2.6"),
+        "interaction_required": WireError(400, "OpenID Connect Core §3.1.2.6"),
+        "account_selection_required": WireError(400, "OpenID Connect Core §3.1.2.6"),
+        "request_not_supported": WireError(400, "OpenID Connect Core §3.1.2.6"),
+        "request_uri_not_supported": WireError(400, "OpenID Connect Core §3.1.2.6"),
+        "registration_not_supported": WireError(400, "OpenID Connect Core §3.1.2.6"),
+        "invalid_token": WireError(401, "RFC 6750 §3.1"),
+        "insufficient_scope": WireError(403, "RFC 6750 §3.1"),
+    }
+)
+
+
+class OAuthError(Exception):
+    """An error for the wire: ``error`` is its code, ``description`` a sentence for the caller.
+
+    ``detail`` is for the operator's log alone. Neither ever holds a secret.
+    """
+
+    def __init__(self, error: str, description: str, *, detail: str = "") -> None:
+        if error not in ERRORS:
+            raise ValueError(f"{error!r} is not an error of any specification we follow")
+        super().__init__(f"{error}: {description}")
+        self.error = error
+        self.description = description
+        self.detail = detail
+
+    @property
+    def status(self) -> int:
+        """HTTP status of a direct answer."""
+        return ERRORS[self.error].status
+
+
+def invalid_request(description: str) -> OAuthError:
+    """A parameter is missing, repeated, malformed or not allowed here."""
+    return OAuthError("invalid_request", description)
+
+
+def invalid_client(description: str, *, detail: str = "") -> OAuthError:
+    """The client could not be authenticated. The description never says which half was wrong."""
+    return OAuthError("invalid_client", description, detail=detail)
+
+
+def invalid_grant(description: str, *, detail: str = "") -> OAuthError:
+    """The code or refresh token does not, or no longer, stand for anything."""
+    return OAuthError("invalid_grant", description, detail=detail)
+
+
+def invalid_scope(description: str) -> OAuthError:
+    """A scope is unknown, malformed, or more than may be had."""
+    return OAuthError("invalid_scope", description)
+
+
+def invalid_target(description: str) -> OAuthError:
+    """A resource is unknown, malformed, or ambiguous (RFC 8707 §2)."""
+    return OAuthError("invalid_target", description)

@@ -1,0 +1,66 @@
+"""The words of the notices feed: positions, the chain of digests, signed heads and snapshots.
+
+A guard is as fresh as the newest signed head whose notices it holds; a cut or altered line shows.
+"""
+
+import hashlib
+import re
+from base64 import urlsafe_b64encode
+from typing import Final
+
+from msgspec import Struct
+
+HEAD_TYPE: Final = "notices-head+jwt"
+SNAPSHOT_TYPE: Final = "notices-snapshot+jwt"
+_POSITION: Final = re.compile(r"([A-Za-z0-9_-]{1,64}):(0|[1-9][0-9]{0,15})")
+
+
+class Position(Struct, frozen=True):
+    """A place in the feed, written ``epoch:number``. Numbers have no gap within an epoch."""
+
+    epoch: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.number}"
+
+
+def position_from(text: str) -> Position | None:
+    """Read a ``Last-Event-ID``; ``None`` where it is no position."""
+    match = _POSITION.fullmatch(text)
+    return Position(match[1], int(match[2])) if match else None
+
+
+class Head(Struct, frozen=True):
+    """How far the notices reach, as of ``time`` (seconds since the epoch)."""
+
+    iss: str
+    epoch: str
+    number: int
+    digest: str
+    time: float
+
+
+class Snapshot(Struct, frozen=True):
+    """All notices that have not been forgotten, up to and with ``number``, each as its text."""
+
+    iss: str
+    epoch: str
+    number: int
+    digest: str
+    time: float
+    notices: tuple[str, ...]
+
+
+def first_digest(epoch: str) -> str:
+    """Begin the chain of an epoch."""
+    return _spelled(hashlib.sha256(b"counterfoil notices " + epoch.encode("ascii")).digest())
+
+
+def next_digest(digest: str, text: bytes) -> str:
+    """Chain one more notice by its exact bytes."""
+    return _spelled(hashlib.sha256(digest.encode("ascii") + b"\n" + text).digest())
+
+
+def _spelled(digest: bytes) -> str:
+    return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")

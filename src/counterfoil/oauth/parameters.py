@@ -1,0 +1,90 @@
+"""Request parameters, read once: a name given twice is refused (OAuth 2.1 §3.1, §3.2.2)."""
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from msgspec import Struct
+
+from counterfoil.oauth.errors import invalid_request
+
+REPEATABLE: Final = frozenset({"resource"})
+MAX_PARAMETERS: Final = 64
+MAX_VALUE_LENGTH: Final = 8192
+
+
+class Parameters(Struct, frozen=True):
+    """The parameters of one request; ``repeated`` holds those that may come more than once."""
+
+    single: Mapping[str, str]
+    repeated: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def parse(cls, encoded: bytes | str, repeatable: frozenset[str] = REPEATABLE) -> "Parameters":
+        """Read a query string or an ``application/x-www-form-urlencoded`` body.
+
+        A parameter sent without a value is treated as if it was omitted (RFC 6749 §3.1). Only
+        those named in ``repeatable`` may come more than once.
+
+        Raises:
+            OAuthError: ``invalid_request``, naming the parameter and what is wrong with it.
+        """
+        single: dict[str, str] = {}
+        repeated: dict[str, tuple[str, ...]] = {}
+        for name, value in _pairs_of(encoded):
+            _demand_well_formed(name, value)
+            if name in repeatable:
+                if value:
+                    repeated[name] = (*repeated.get(name, ()), value)
+            elif name in single:
+                raise invalid_request(f"The parameter {_shown(name)} is given more than once.")
+            else:
+                single[name] = value
+        return cls({name: value for name, value in single.items() if value}, repeated)
+
+    def get(self, name: str) -> str | None:
+        """Give the parameter's value, or ``None`` where it is missing or empty."""
+        return self.single.get(name)
+
+    def require(self, name: str) -> str:
+        """Give the parameter's value.
+
+        Raises:
+            OAuthError: ``invalid_request`` where it is missing or empty.
+        """
+        value = self.single.get(name)
+        if value is None:
+            raise invalid_request(f"The parameter {name} is missing.")
+        return value
+
+    def every(self, name: str) -> tuple[str, ...]:
+        """Give all values of a parameter that may be repeated, such as ``resource``."""
+        return self.repeated.get(name, ())
+
+
+def _pairs_of(encoded: bytes | str) -> list[tuple[str, str]]:
+    try:
+        text = encoded.decode("ascii") if isinstance(encoded, bytes) else encoded
+        return parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
+        )
+    except UnicodeDecodeError:
+        raise invalid_request("The parameters are not percent-encoded UTF-8.") from None
+    except ValueError:
+        raise invalid_request(f"There are more than {MAX_PARAMETERS} parameters.") from None
+
+
+def _demand_well_formed(name: str, value: str) -> None:
+    if not name or not name.isprintable() or len(name) > 128:
+        raise invalid_request("A parameter's name is empty, too long or not printable.")
+    if len(value) > MAX_VALUE_LENGTH:
+        raise invalid_request(
+            f"The parameter {_shown(name)} is longer than {MAX_VALUE_LENGTH} characters."
+        )
+    if "\x00" in value:
+        raise invalid_request(f"The parameter {_shown(name)} holds a NUL character.")
+
+
+def _shown(name: str) -> str:
+    """Show a name that a stranger chose within RFC 6749's characters for a description."""
+    return "".join(c if " " <= c <= "~" and c not in '"\\' else "?" for c in name[:64])

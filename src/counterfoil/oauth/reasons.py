@@ -1,0 +1,89 @@
+"""Why a token was refused: the closed list of words that every refusal carries (RFC 6750 §3.1)."""
+
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+
+class Reason(StrEnum):
+    """One word per cause. The word is stable: tools may match on it."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    BAD_SIGNATURE = "bad_signature"
+    WRONG_TYPE = "wrong_type"
+    UNKNOWN_KEY = "unknown_key"
+    WRONG_ISSUER = "wrong_issuer"
+    WRONG_AUDIENCE = "wrong_audience"
+    EXPIRED = "expired"
+    ISSUED_IN_FUTURE = "issued_in_future"
+    REVOKED = "revoked"
+    KEY_RETIRED = "key_retired"
+    WRONG_BINDING = "wrong_binding"
+    INSUFFICIENT_SCOPE = "insufficient_scope"
+    INSECURE_TRANSPORT = "insecure_transport"
+    TOKEN_IN_QUERY = "token_in_query"
+    STALE = "stale"
+
+
+class Meaning(Struct, frozen=True):
+    """How a reason is said on the wire: HTTP status, RFC 6750 error code, one sentence."""
+
+    status: int
+    error: str
+    sentence: str
+
+
+MEANINGS: Final = MappingProxyType(
+    {
+        Reason.MISSING: Meaning(401, "", "This request needs an access token."),
+        Reason.MALFORMED: Meaning(401, "invalid_token", "The access token is not well formed."),
+        Reason.BAD_SIGNATURE: Meaning(
+            401, "invalid_token", "The access token's signature does not match."
+        ),
+        Reason.WRONG_TYPE: Meaning(
+            401, "invalid_token", "This is a token, but not an access token."
+        ),
+        Reason.UNKNOWN_KEY: Meaning(
+            401, "invalid_token", "The access token is signed by a key that is not known here."
+        ),
+        Reason.WRONG_ISSUER: Meaning(
+            401, "invalid_token", "The access token comes from an issuer that is not accepted here."
+        ),
+        Reason.WRONG_AUDIENCE: Meaning(
+            401, "invalid_token", "The access token is meant for another API."
+        ),
+        Reason.EXPIRED: Meaning(401, "invalid_token", "The access token has expired."),
+        Reason.ISSUED_IN_FUTURE: Meaning(
+            401, "invalid_token", "The access token says that it was issued in the future."
+        ),
+        Reason.REVOKED: Meaning(401, "invalid_token", "The access token has been revoked."),
+        Reason.KEY_RETIRED: Meaning(
+            401, "invalid_token", "The key that signed the access token has been withdrawn."
+        ),
+        Reason.WRONG_BINDING: Meaning(
+            401, "invalid_token", "The access token is bound to a key that was not proved."
+        ),
+        Reason.INSUFFICIENT_SCOPE: Meaning(
+            403, "insufficient_scope", "The access token does not carry the needed permission."
+        ),
+        Reason.INSECURE_TRANSPORT: Meaning(
+            400, "invalid_request", "An access token must not be sent over plain HTTP."
+        ),
+        Reason.TOKEN_IN_QUERY: Meaning(
+            400, "invalid_request", "An access token must not be sent in the URL."
+        ),
+        Reason.STALE: Meaning(
+            503,
+            "temporarily_unavailable",
+            "This API cannot tell at the moment whether the access token still stands.",
+        ),
+    }
+)
+
+
+def meaning_of(reason: Reason) -> Meaning:
+    """Say how ``reason`` goes on the wire."""
+    return MEANINGS[reason]
