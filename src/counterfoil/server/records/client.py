@@ -1,0 +1,120 @@
+"""A client: an app, service or automation that may ask for tokens (RFC 6749 §2, RFC 7591 §2)."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from counterfoil.oauth.errors import OAuthError, invalid_request
+
+GRANT_TYPES: Final = ("authorization_code", "client_credentials", "refresh_token")
+MOST_SECRETS: Final = 2
+INTROSPECT: Final = "introspect"
+"""A client registered with this scope may introspect every token, not only its own."""
+LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
+
+
+class ClientSecret(Struct, frozen=True):
+    """One of a client's secrets, by its SHA-256. Times in seconds since the epoch."""
+
+    id: str
+    client_id: str
+    digest: bytes
+    created_at: int
+    expires_at: int | None = None
+    last_used_at: int | None = None
+
+    def is_live(self, now: int) -> bool:
+        """Whether the secret may still be used."""
+        return self.expires_at is None or now < self.expires_at
+
+
+class Client(Struct, frozen=True, kw_only=True):
+    """A registered client. ``generation`` rises when all its tokens are ended at once."""
+
+    client_id: str
+    client_name: str
+    created_at: int
+    grant_types: tuple[str, ...]
+    scopes: frozenset[str]
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    public: bool = False
+    generation: int = 1
+    disabled_at: int | None = None
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether the client may act at all."""
+        return self.disabled_at is None
+
+    @property
+    def token_endpoint_auth_method(self) -> str:
+        """The method of RFC 7591 §2; confidential clients may also send their secret by POST."""
+        return "none" if self.public else "client_secret_basic"
+
+    def demand_grant_type(self, grant_type: str) -> None:
+        """Demand that the client is registered for this grant type.
+
+        Raises:
+            OAuthError: ``unauthorized_client`` (RFC 6749 §5.2).
+        """
+        if grant_type not in self.grant_types:
+            raise OAuthError(
+                "unauthorized_client", f"This client may not use the grant type {grant_type}."
+            )
+
+    def allows_redirect_to(self, redirect_uri: str) -> bool:
+        """Compare exactly with the registered ones, loopback ports excepted (RFC 8252 §7.3)."""
+        return redirect_uri in self.redirect_uris or any(
+            _same_but_for_port(redirect_uri, registered) for registered in self.redirect_uris
+        )
+
+
+def _same_but_for_port(given: str, registered: str) -> bool:
+    if not registered.startswith("http://"):
+        return False
+    try:
+        ours, theirs = urlsplit(registered), urlsplit(given)
+        _ = theirs.port
+    except ValueError:
+        return False
+    host = ours.netloc.removesuffix(f":{ours.port}")
+    return (
+        host in {"127.0.0.1", "[::1]"}
+        and given == theirs.geturl()
+        and theirs.netloc.removesuffix(f":{theirs.port}") == host
+        and (ours.scheme, ours.path, ours.query) == (theirs.scheme, theirs.path, theirs.query)
+        and not theirs.fragment
+    )
+
+
+def demand_redirect_uri(uri: str, *, development: bool) -> None:
+    """Check a redirect URI at registration (OAuth 2.1 §2.3, RFC 8252 §7).
+
+    ``https`` for everyone; ``http`` on a loopback address; a private scheme with a dot in it.
+
+    Raises:
+        OAuthError: ``invalid_request``, saying what is wrong with it.
+    """
+    try:
+        parts = urlsplit(uri)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise invalid_request("A redirect URI is not a URI.") from None
+    if "#" in uri or not parts.scheme or not uri.isascii() or not uri.isprintable() or " " in uri:
+        raise invalid_request("A redirect URI must be an absolute ASCII URI without a fragment.")
+    if "@" in parts.netloc or "*" in uri or "\\" in uri:
+        raise invalid_request("A redirect URI must not hold a user, a wildcard or a backslash.")
+    match parts.scheme:
+        case "https":
+            allowed = bool(host)
+        case "http":
+            allowed = host in {"127.0.0.1", "::1"} or (development and host == "localhost")
+        case scheme:
+            allowed = "." in scheme and not parts.netloc
+    if not allowed:
+        raise invalid_request(
+            "A redirect URI must use https, http on a loopback address, or a private scheme "
+            "such as com.example.app:/callback."
+        )

@@ -1,0 +1,288 @@
+"""The promises of the store: what protocol may rely on, whatever engine keeps them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Protocol, TypeVar
+
+from counterfoil.oauth.feed import Position
+from counterfoil.oauth.revocations import Notice
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.authorization import Authorization
+from counterfoil.server.records.client import Client, ClientSecret
+from counterfoil.server.records.event import Event
+from counterfoil.server.records.family import Family
+from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.session import Session
+from counterfoil.server.records.signing_key import Purpose, SigningKey
+from counterfoil.server.records.user import User
+
+T = TypeVar("T")
+
+
+class StoreUnavailable(Exception):
+    """The store could not commit or be read. Nothing was acknowledged; the answer is 503."""
+
+
+class Conflict(Exception):
+    """What was to be added stands there already, by a name that must be unique."""
+
+
+class Users(Protocol):
+    """People. E-mails are unique in their normalised form."""
+
+    async def add(self, user: User) -> None:
+        """Add; raises ``Conflict`` where the e-mail is taken."""
+
+    async def find(self, user_id: str) -> User | None: ...
+    async def find_by_email(self, email: str) -> User | None:
+        """Look up by the normalised form of ``email``."""
+
+    async def every(self) -> list[User]: ...
+    async def disable(self, user_id: str, at: int) -> bool:
+        """Disable; ``False`` where there is no such enabled user."""
+
+    async def note_failure(self, user_id: str, locked_until: int) -> None:
+        """Count one more failed sign-in and lock until then."""
+
+    async def note_success(self, user_id: str) -> None:
+        """Clear the count of failures and the lock."""
+
+
+class Sessions(Protocol):
+    """Signed-in browsers."""
+
+    async def add(self, session: Session) -> None: ...
+    async def find(self, session_id: str) -> Session | None: ...
+    async def find_by_digest(self, digest: bytes) -> Session | None: ...
+    async def of_user(self, user_id: str) -> list[Session]:
+        """All that have not been ended, newest first."""
+
+    async def every(self) -> list[Session]:
+        """All that have not been ended, newest first."""
+
+    async def end(self, session_id: str, at: int) -> bool:
+        """End; ``False`` where it was ended already or never was."""
+
+    async def renew(self, session: Session) -> bool:
+        """Give a live session its new digest, sign-in time and expiry; ``False`` if it ended."""
+
+    async def touch(self, used_at: Mapping[str, int]) -> None:
+        """Note when sessions were last used; time never runs backwards."""
+
+
+class Clients(Protocol):
+    """Registered clients and their secrets."""
+
+    async def add(self, client: Client) -> None:
+        """Add; raises ``Conflict`` where the ``client_id`` is taken."""
+
+    async def find(self, client_id: str) -> Client | None: ...
+    async def every(self) -> list[Client]: ...
+    async def secrets_of(self, client_id: str) -> list[ClientSecret]:
+        """Every secret that has not been removed, oldest first."""
+
+    async def add_secret(self, secret: ClientSecret) -> None: ...
+    async def expire_secret(self, secret_id: str, at: int) -> None:
+        """Let a secret expire at a time, never later than it would have."""
+
+    async def touch_secrets(self, used_at: Mapping[str, int]) -> None:
+        """Note when secrets were last used; time never runs backwards."""
+
+    async def disable(self, client_id: str, at: int) -> bool:
+        """Disable; ``False`` where there is no such enabled client."""
+
+    async def next_generation(self, client_id: str) -> int:
+        """Draw the next generation: all tokens of an earlier one are dead."""
+
+
+class Apis(Protocol):
+    """Protected APIs."""
+
+    async def add(self, api: Api) -> None:
+        """Add; raises ``Conflict`` where the identifier is taken."""
+
+    async def find(self, uri: str) -> Api | None: ...
+    async def every(self) -> list[Api]: ...
+    async def next_generation(self, uri: str) -> int:
+        """Draw the next generation: all tokens of an earlier one are dead."""
+
+
+class Grants(Protocol):
+    """What users allowed clients: at most one live grant per user and client."""
+
+    async def widen(self, grant: Grant) -> Grant:
+        """Make this grant, or add its access to the live one of the same user and client."""
+
+    async def find(self, grant_id: str) -> Grant | None: ...
+    async def between(self, user_id: str, client_id: str) -> Grant | None:
+        """The live grant of this user and client."""
+
+    async def of_user(self, user_id: str) -> list[Grant]:
+        """Live ones, by age."""
+
+    async def every(self) -> list[Grant]:
+        """Live ones, by age."""
+
+    async def end(self, grant_id: str, at: int) -> bool:
+        """End; ``False`` where it was ended already or never was. Its codes die with it."""
+
+
+class Authorizations(Protocol):
+    """Authorization codes, by their SHA-256."""
+
+    async def add(self, authorization: Authorization) -> None: ...
+    async def take(self, digest: bytes, family_id: str, now: int) -> Authorization | None:
+        """Take an untaken, unexpired code: one statement, so that only one taker succeeds."""
+
+    async def find(self, digest: bytes) -> Authorization | None:
+        """Look at a code, taken or not, without taking it."""
+
+    async def put_back(self, digest: bytes) -> None:
+        """Undo a taking after a wrong verifier, counting it."""
+
+    async def burn_of_session(self, session_id: str) -> None:
+        """Make untaken codes of an ended session worthless."""
+
+
+class Families(Protocol):
+    """Families of tokens. An ended family never comes back."""
+
+    async def add(self, family: Family) -> None: ...
+    async def find(self, family_id: str) -> Family | None: ...
+    async def rotate(self, rotated: Family, from_generation: int) -> bool:
+        """Store the new refresh token, times and origin of a family, in one statement.
+
+        ``False`` where the family is ended or its generation is no longer ``from_generation``:
+        someone was faster.
+        """
+
+    async def live_of_grant(self, grant_id: str) -> list[Family]: ...
+    async def live_of_session(self, session_id: str) -> list[Family]: ...
+    async def live_of_user(self, user_id: str) -> list[Family]: ...
+    async def live_of_client(self, client_id: str) -> list[Family]: ...
+    async def end(self, family_id: str, at: int, why: str) -> bool:
+        """End; ``False`` where it was ended already or never was."""
+
+
+class SigningKeys(Protocol):
+    """Signing keys with their sealed private halves."""
+
+    async def add(self, key: SigningKey) -> None: ...
+    async def replace(self, key: SigningKey) -> None:
+        """Store changed times of a key."""
+
+    async def every(self, purpose: Purpose) -> list[SigningKey]:
+        """Oldest first, gone ones included until they are swept."""
+
+
+class Events(Protocol):
+    """The log of what happened, in order."""
+
+    async def append(self, event: Event) -> None: ...
+    async def latest(self, count: int) -> list[Event]:
+        """The newest events, newest first."""
+
+
+class Notices(Protocol):
+    """The feed: numbered without a gap within an epoch, chained, kept while they matter."""
+
+    async def append(self, notices: Iterable[Notice]) -> Position:
+        """Number, chain and store notices; gives the position of the last."""
+
+    async def head(self) -> tuple[Position, str]:
+        """How far the notices reach, and the digest of the chain so far."""
+
+    async def after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
+        """Notices with a greater number, in order, as stored."""
+
+    async def oldest(self) -> int:
+        """The number after which nothing has been swept away: a cursor below it is too old."""
+
+    async def live(self) -> list[bytes]:
+        """All that have not been swept away, in order, as stored."""
+
+
+class Leases(Protocol):
+    """One process at a time."""
+
+    async def take(self, name: str, holder: str, seconds: int) -> bool:
+        """Take or keep a lease for so many seconds; ``False`` where another holds it."""
+
+
+class Sealed(Protocol):
+    """Named values of the installation: sealed server keys, high-water marks."""
+
+    async def get(self, name: str) -> bytes | None: ...
+    async def put_if_absent(self, name: str, value: bytes) -> bytes:
+        """Store unless there is a value; gives the one that stands."""
+
+    async def raise_to(self, name: str, number: int) -> int:
+        """Raise a high-water mark; it never sinks. Gives the one that stands."""
+
+
+class Transaction(Protocol):
+    """One unit of work. It carries the time, read once, and chance.
+
+    ``now`` is in seconds since the epoch. Everything is awaited only on this object.
+    """
+
+    @property
+    def now(self) -> int: ...
+    @property
+    def users(self) -> Users: ...
+    @property
+    def sessions(self) -> Sessions: ...
+    @property
+    def clients(self) -> Clients: ...
+    @property
+    def apis(self) -> Apis: ...
+    @property
+    def grants(self) -> Grants: ...
+    @property
+    def authorizations(self) -> Authorizations: ...
+    @property
+    def families(self) -> Families: ...
+    @property
+    def signing_keys(self) -> SigningKeys: ...
+    @property
+    def events(self) -> Events: ...
+    @property
+    def notices(self) -> Notices: ...
+    @property
+    def leases(self) -> Leases: ...
+    @property
+    def sealed(self) -> Sealed: ...
+
+    def random(self, count: int) -> bytes:
+        """So many random bytes."""
+
+    async def sweep(self, limit: int) -> int:
+        """Remove at most ``limit`` rows of each kind that can matter no more; says how many."""
+
+
+Work = Callable[[Transaction], Awaitable[T]]
+
+
+class Store(Protocol):
+    """Where records are kept. A work awaits only its transaction, and may run twice."""
+
+    async def transact(self, work: Work[T]) -> T:
+        """Run a work alone, and commit. What it returned counts only once this returns.
+
+        What it raises is raised here, and leaves nothing behind. No answer, of return or error,
+        leaves before the commit.
+
+        Raises:
+            StoreUnavailable: the commit failed; nothing is stored.
+        """
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a work that only reads, on one consistent view of what has been committed."""
+
+    def version(self) -> int:
+        """A number that changes whenever anyone, in any process, has committed.
+
+        Cheap enough for every request: rows cached under another version are stale.
+        """
+
+    async def close(self) -> None:
+        """Finish what was begun, and let go of the files."""
