@@ -1,0 +1,1 @@
+"""Where records are kept: SQLite now; statements that PostgreSQL takes as well."""

@@ -1,0 +1,185 @@
+"""Group commit: one writer, one batch at a time, each work alone inside its savepoint.
+
+No answer of a batch, of return or error, leaves before its COMMIT has returned.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Generic, TypeVar
+
+import apsw
+
+from counterfoil.server.records.store import StoreUnavailable, Transaction, Work
+from counterfoil.server.storage.sqlite_connection import SqliteConnection, unavailable
+from counterfoil.server.storage.work import finished
+
+T = TypeVar("T")
+
+MOST_WORKS: Final = 128
+"""In one batch: the event loop stands still while they run."""
+
+_POLL_SECONDS: Final = 0.0005
+_POLLS: Final = 20_000
+
+
+class _Asked(Generic[T]):
+    """A work, and the caller that awaits its answer."""
+
+    __slots__ = ("_answer", "_error", "_value", "_work")
+
+    def __init__(self, work: Work[T], answer: asyncio.Future[T]) -> None:
+        self._work = work
+        self._answer = answer
+        self._value: T | None = None
+        self._error: BaseException | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        return not self._answer.done()
+
+    def begin(self, transaction: Transaction) -> bool:
+        """Run the work; whether it returned. Its answer stays here until the commit."""
+        try:
+            self._value = finished(self._work, transaction)
+        except (Exception, asyncio.CancelledError) as error:
+            self._error = error
+            return False
+        return True
+
+    def deliver(self) -> None:
+        if self._answer.done():
+            return
+        if self._error is None:
+            self._answer.set_result(self._value)  # type: ignore[arg-type]  # set where there is no error
+        elif isinstance(self._error, asyncio.CancelledError):
+            self._answer.cancel()
+        else:
+            self._answer.set_exception(self._error)
+
+    def fail(self, why: BaseException) -> None:
+        if not self._answer.done():
+            self._answer.set_exception(unavailable(why))
+
+
+class GroupCommit:
+    """Runs works in batches on the one connection that writes.
+
+    ``reopen`` gives a new connection below after a failure; ``clock`` is read once per work.
+    Event loops may follow one another, but only one at a time may use this object.
+    """
+
+    def __init__(
+        self,
+        connection: SqliteConnection,
+        transaction: Transaction,
+        *,
+        reopen: Callable[[], apsw.Connection],
+        clock: Callable[[], float],
+    ) -> None:
+        self._connection = connection
+        self._transaction = transaction
+        self._reopen = reopen
+        self._clock = clock
+        self._waiting: deque[_Asked[object]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "counterfoil-commit")
+        self._closed = False
+
+    async def run(self, work: Work[T]) -> T:
+        """Run a work, and answer when its batch has been committed.
+
+        Raises:
+            StoreUnavailable: the commit failed; nothing is stored.
+        """
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+        self._waiting.append(_Asked(work, answer))  # type: ignore[arg-type]  # answered by its own work only
+        if self._writer is None or self._writer.done():
+            self._writer = loop.create_task(self._write())
+        return await answer
+
+    async def close(self) -> None:
+        """Finish what was begun, and let go of the connection."""
+        self._closed = True
+        if self._writer is not None and not self._writer.done():
+            await asyncio.wait({self._writer})
+        await self._in_thread(self._connection.drop)
+        self._thread.shutdown()
+
+    async def _write(self) -> None:
+        while self._waiting:
+            await self._batch()
+
+    async def _batch(self) -> None:
+        batch: list[_Asked[object]] = []
+        try:
+            await self._begin()
+            self._fill(batch)
+            await self._in_thread(lambda: self._connection.step("COMMIT"))
+        except Exception as error:
+            self._abandon(batch, error)
+        except BaseException as error:
+            self._abandon(batch, error)
+            raise
+        else:
+            for asked in batch:
+                asked.deliver()
+
+    async def _begin(self) -> None:
+        if self._connection.engine is None:
+            self._connection.hold(self._reopen())
+        try:
+            self._connection.step("BEGIN IMMEDIATE")
+        except apsw.BusyError:
+            await self._in_thread(self._begin_when_free)
+
+    def _begin_when_free(self) -> None:
+        """Another process writes. SQLite's own waiting backs off, and would starve beside it."""
+        for _ in range(_POLLS):
+            try:
+                return self._connection.step("BEGIN IMMEDIATE")
+            except apsw.BusyError:
+                time.sleep(_POLL_SECONDS)
+        raise StoreUnavailable("another process holds the database")
+
+    def _fill(self, batch: list[_Asked[object]]) -> None:
+        while self._waiting and len(batch) < MOST_WORKS:
+            asked = self._waiting.popleft()
+            if asked.is_awaited:
+                batch.append(asked)
+                self._run_alone(asked)
+
+    def _run_alone(self, asked: _Asked[object]) -> None:
+        connection = self._connection
+        connection.step("SAVEPOINT work")
+        connection.now = int(self._clock())
+        connection.at_work = True
+        try:
+            returned = asked.begin(self._transaction)
+        finally:
+            connection.at_work = False
+        if not returned:
+            connection.step("ROLLBACK TO work")
+        # Where the engine has rolled back by itself there is no savepoint: this raises.
+        connection.step("RELEASE work")
+
+    def _abandon(self, batch: list[_Asked[object]], why: BaseException) -> None:
+        self._connection.drop()
+        if not batch:
+            batch.extend(self._waiting)
+            self._waiting.clear()
+        for asked in batch:
+            asked.fail(why)
+
+    async def _in_thread(self, step: Callable[[], None]) -> None:
+        """Run a step that may block. What was begun is finished, even if we are cancelled."""
+        done = self._thread.submit(step)
+        try:
+            await asyncio.shield(asyncio.wrap_future(done))
+        except asyncio.CancelledError:
+            done.result()

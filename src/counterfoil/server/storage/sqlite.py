@@ -1,0 +1,138 @@
+"""The store on SQLite: statements inline in the event loop, only begin and commit leave it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+import apsw
+
+from counterfoil.server.records.store import Store, StoreUnavailable, Work
+from counterfoil.server.storage.group_commit import GroupCommit
+from counterfoil.server.storage.sqlite_connection import SqliteConnection, unavailable
+from counterfoil.server.storage.sqlite_file import open_reader, open_writer, prepare
+from counterfoil.server.storage.transaction import BoundTransaction
+from counterfoil.server.storage.work import finished
+
+T = TypeVar("T")
+
+_VERSION: Final = "PRAGMA data_version"
+
+
+class SqliteStore(Store):
+    """Keeps the promises of ``Store`` in one file, which several processes may share.
+
+    It belongs to one event loop at a time; loops may follow one another.
+    """
+
+    def __init__(
+        self, path: Path, *, clock: Callable[[], float], random: Callable[[int], bytes]
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self._reading = SqliteConnection()
+        self._view = BoundTransaction(self._reading, random)
+        self._versions_before = 0
+        self._version = 0
+        self._closed = False
+        writing = SqliteConnection()
+        writing.hold(open_writer(path))
+        self._commits = GroupCommit(
+            writing,
+            BoundTransaction(writing, random),
+            reopen=lambda: open_writer(path),
+            clock=clock,
+        )
+        self._read_cursor: apsw.Cursor | None = None
+
+    @classmethod
+    def open(
+        cls, path: Path, *, clock: Callable[[], float], random: Callable[[int], bytes]
+    ) -> "SqliteStore":
+        """Open the file, make it if there is none, and bring it to the newest form.
+
+        ``clock`` gives seconds since the epoch, ``random`` so many random bytes.
+
+        Raises:
+            UnsupportedSqlite: the SQLite library is older than 3.51.3.
+            UnknownDatabase: the database is newer than the code.
+            StoreUnavailable: the file cannot be made or used.
+        """
+        try:
+            prepare(path, int(clock()), random)
+            return cls(path, clock=clock, random=random)
+        except (OSError, apsw.Error) as error:
+            raise unavailable(error) from error
+
+    async def transact(self, work: Work[T]) -> T:
+        """Run a work alone, and commit, together with whatever else is asked meanwhile.
+
+        A caller that is cancelled breaks nothing; its work, if it was begun, stands.
+
+        Raises:
+            StoreUnavailable: the commit failed; nothing is stored.
+            SuspendedWork: the work awaited something other than its transaction.
+        """
+        return await self._commits.run(work)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a work that only reads, inline, on one consistent view of what was committed.
+
+        Raises:
+            StoreUnavailable: the engine failed.
+            SuspendedWork: the work awaited something other than its transaction.
+        """
+        reading = self._reading
+        if reading.at_work:
+            raise RuntimeError("a work that reads began another one")
+        try:
+            self._cursor().execute("BEGIN")
+            reading.now = int(self._clock())
+            reading.at_work = True
+            try:
+                return finished(work, self._view)
+            finally:
+                reading.at_work = False
+                reading.step("COMMIT")
+        except StoreUnavailable:
+            self._drop_reader()
+            raise
+        except apsw.Error as error:
+            self._drop_reader()
+            raise unavailable(error) from error
+
+    def version(self) -> int:
+        """A number that changes whenever anyone, in any process, has committed.
+
+        Raises:
+            StoreUnavailable: the engine failed.
+        """
+        try:
+            seen = self._cursor().execute(_VERSION).get
+        except apsw.Error as error:
+            self._drop_reader()
+            raise unavailable(error) from error
+        self._version = self._versions_before + seen
+        return self._version
+
+    async def close(self) -> None:
+        """Finish what was begun, and let go of the files."""
+        if self._closed:
+            return
+        self._closed = True
+        self._drop_reader()
+        await self._commits.close()
+
+    def _cursor(self) -> apsw.Cursor:
+        if self._read_cursor is None:
+            if self._closed:
+                raise StoreUnavailable("the store is closed")
+            engine = open_reader(self._path)
+            self._reading.hold(engine)
+            self._read_cursor = engine.cursor()
+        return self._read_cursor
+
+    def _drop_reader(self) -> None:
+        """A new connection counts versions anew: no number may come twice."""
+        self._versions_before = self._version + 1
+        self._read_cursor = None
+        self._reading.drop()

@@ -1,0 +1,105 @@
+"""Opens the file: the engine's version, its settings, the file's mode, the migrations."""
+
+import os
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from counterfoil.oauth.feed import first_digest
+from counterfoil.server.storage.migration import migrate, shipped
+
+OLDEST_SQLITE: Final = (3, 51, 3)
+"""Earlier ones can corrupt a WAL when two connections write at one moment (sqlite.org/wal.html)."""
+
+_OPENING_SECONDS: Final = 10
+_STATEMENTS_CACHED: Final = 200
+_SETTINGS: Final = """
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = ON;
+PRAGMA mmap_size = 0;
+PRAGMA trusted_schema = OFF;
+PRAGMA temp_store = MEMORY;
+PRAGMA journal_size_limit = 67108864;
+"""
+
+
+class UnsupportedSqlite(Exception):
+    """The SQLite library is too old to keep data safely."""
+
+
+def demand_sqlite(version: str) -> None:
+    """Demand a library that does not lose data.
+
+    Raises:
+        UnsupportedSqlite: ``version`` is older than 3.51.3.
+    """
+    if tuple(int(part) for part in version.split(".")[:3]) < OLDEST_SQLITE:
+        raise UnsupportedSqlite(
+            f"SQLite {version} can corrupt a database that several connections write to; "
+            "3.51.3 or newer is needed: install a newer apsw"
+        )
+
+
+def prepare(path: Path, now: int, random: Callable[[int], bytes]) -> None:
+    """Make the file if there is none, bring it to the newest form and begin its feed.
+
+    Raises:
+        UnsupportedSqlite: the library is too old.
+        UnknownDatabase: the database is newer than the code.
+        OSError, apsw.Error: the file cannot be made or used.
+    """
+    demand_sqlite(apsw.sqlite_lib_version())
+    _create(path)
+    engine = open_writer(path)
+    try:
+        engine.set_busy_timeout(_OPENING_SECONDS * 1000)
+        migrate(engine, shipped(), now)
+        _begin_feed(engine, random)
+    finally:
+        engine.close()
+
+
+def open_writer(path: Path) -> apsw.Connection:
+    """Open the connection that writes. It waits for no one: see ``GroupCommit``."""
+    engine = apsw.Connection(
+        str(path), flags=apsw.SQLITE_OPEN_READWRITE, statementcachesize=_STATEMENTS_CACHED
+    )
+    # Changing the mode of a new file needs it alone for a moment; later this only reads.
+    engine.set_busy_timeout(_OPENING_SECONDS * 1000)
+    if engine.pragma("journal_mode", "wal") != "wal":
+        raise apsw.CantOpenError("the file system cannot keep a write-ahead log")
+    engine.execute(_SETTINGS)
+    engine.set_busy_timeout(0)
+    return engine
+
+
+def open_reader(path: Path) -> apsw.Connection:
+    """Open a connection that can only read. Readers wait for no writer in WAL mode."""
+    engine = apsw.Connection(
+        str(path), flags=apsw.SQLITE_OPEN_READONLY, statementcachesize=_STATEMENTS_CACHED
+    )
+    engine.set_busy_timeout(100)
+    engine.execute(_SETTINGS)
+    return engine
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
+
+
+def _begin_feed(engine: apsw.Connection, random: Callable[[int], bytes]) -> None:
+    if engine.execute("SELECT 1 FROM feed").fetchall():
+        return
+    epoch = urlsafe_b64encode(random(12)).decode("ascii")
+    engine.execute(
+        "INSERT INTO feed (one, epoch, number, digest, swept) VALUES (1, ?, 0, ?, 0)"
+        " ON CONFLICT (one) DO NOTHING",
+        (epoch, first_digest(epoch)),
+    )

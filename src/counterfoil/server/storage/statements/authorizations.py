@@ -1,0 +1,113 @@
+"""Authorization codes, by their SHA-256 (OAuth 2.1 §4.1.2)."""
+
+from typing import Final
+
+from counterfoil.server.records.authorization import MOST_WRONG_VERIFIERS, Authorization
+from counterfoil.server.storage.connection import Connection, Row
+from counterfoil.server.storage.statements.json_text import access_from, json_text, origin_from
+
+_ADD: Final = """
+INSERT INTO authorizations (digest, client_id, user_id, grant_id, session_id, redirect_uri,
+    redirect_uri_given, code_challenge, access, auth_time, expires_at, origin, nonce, taken_at,
+    family_id, wrong_verifiers)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_TAKE: Final = """
+UPDATE authorizations SET taken_at = ?, family_id = ?
+WHERE digest = ? AND taken_at IS NULL AND expires_at > ? AND wrong_verifiers < ?
+RETURNING digest, client_id, user_id, grant_id, session_id, redirect_uri, redirect_uri_given,
+    code_challenge, access, auth_time, expires_at, origin, nonce, taken_at, family_id,
+    wrong_verifiers
+"""
+_FIND: Final = """
+SELECT digest, client_id, user_id, grant_id, session_id, redirect_uri, redirect_uri_given,
+    code_challenge, access, auth_time, expires_at, origin, nonce, taken_at, family_id,
+    wrong_verifiers
+FROM authorizations WHERE digest = ?
+"""
+_PUT_BACK: Final = """
+UPDATE authorizations
+SET taken_at = NULL, family_id = NULL, wrong_verifiers = wrong_verifiers + 1
+WHERE digest = ? AND kept = 0
+"""
+_BURN_OF_SESSION: Final = "DELETE FROM authorizations WHERE session_id = ? AND taken_at IS NULL"
+_SWEEP: Final = """
+DELETE FROM authorizations WHERE digest IN (
+    SELECT digest FROM authorizations WHERE kept = 0 AND expires_at <= ? LIMIT ?)
+"""
+
+
+class AuthorizationStatements:
+    """Keeps the promises of ``Authorizations``.
+
+    A taken code stays as long as the family that was made from it (``kept``), so that its replay
+    is recognised, whenever it comes.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, authorization: Authorization) -> None:
+        """Add."""
+        await self._connection.run(
+            _ADD,
+            authorization.digest,
+            authorization.client_id,
+            authorization.user_id,
+            authorization.grant_id,
+            authorization.session_id,
+            authorization.redirect_uri,
+            authorization.redirect_uri_given,
+            authorization.code_challenge,
+            json_text(authorization.access),
+            authorization.auth_time,
+            authorization.expires_at,
+            json_text(authorization.origin),
+            authorization.nonce,
+            authorization.taken_at,
+            authorization.family_id,
+            authorization.wrong_verifiers,
+        )
+
+    async def take(self, digest: bytes, family_id: str, now: int) -> Authorization | None:
+        """Take an untaken, unexpired code with few wrong verifiers, in one statement."""
+        row = await self._connection.one(_TAKE, now, family_id, digest, now, MOST_WRONG_VERIFIERS)
+        return _authorization(row) if row else None
+
+    async def find(self, digest: bytes) -> Authorization | None:
+        """Look at a code, taken or not, without taking it."""
+        row = await self._connection.one(_FIND, digest)
+        return _authorization(row) if row else None
+
+    async def put_back(self, digest: bytes) -> None:
+        """Undo a taking after a wrong verifier, counting it; never once a family was made."""
+        await self._connection.run(_PUT_BACK, digest)
+
+    async def burn_of_session(self, session_id: str) -> None:
+        """Remove untaken codes of an ended session."""
+        await self._connection.run(_BURN_OF_SESSION, session_id)
+
+    async def sweep(self, limit: int) -> int:
+        """Remove expired codes from which no family was made."""
+        return await self._connection.run(_SWEEP, self._connection.now, limit)
+
+
+def _authorization(row: Row) -> Authorization:
+    return Authorization(
+        digest=row[0],
+        client_id=row[1],
+        user_id=row[2],
+        grant_id=row[3],
+        session_id=row[4],
+        redirect_uri=row[5],
+        redirect_uri_given=bool(row[6]),
+        code_challenge=row[7],
+        access=access_from(row[8]),
+        auth_time=row[9],
+        expires_at=row[10],
+        origin=origin_from(row[11]),
+        nonce=row[12],
+        taken_at=row[13],
+        family_id=row[14],
+        wrong_verifiers=row[15],
+    )

@@ -1,0 +1,168 @@
+"""Families of tokens: one row however often they are refreshed (OAuth 2.1 §4.3)."""
+
+from typing import Final
+
+from counterfoil.oauth.binding import Binding
+from counterfoil.server.records.family import SKEW, Family
+from counterfoil.server.storage.connection import Connection, Row
+from counterfoil.server.storage.statements.json_text import access_from, json_text, origin_from
+
+_ADD: Final = """
+INSERT INTO families (id, grant_id, client_id, user_id, session_id, access, auth_time, created_at,
+    last_used_at, access_expires_at, origin, binding_method, binding_thumbprint,
+    refresh_generation, refresh_digest, refresh_expires_at, absolute_expires_at, rotated_at,
+    ended_at, ended_why)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_KEEP_CODE: Final = "UPDATE authorizations SET kept = 1 WHERE family_id = ?"
+_SELECT: Final = """
+SELECT families.id, grant_id, families.client_id, families.user_id, session_id, families.access,
+    auth_time, families.created_at, last_used_at, access_expires_at, origin, binding_method,
+    binding_thumbprint, refresh_generation, refresh_digest, refresh_expires_at,
+    absolute_expires_at, rotated_at, families.ended_at, ended_why
+FROM families"""
+_FIND: Final = f"{_SELECT} WHERE id = ?"
+# A token's life may only be recorded as longer: its notices live by it.
+_ROTATE: Final = """
+UPDATE families SET refresh_generation = ?, refresh_digest = ?, refresh_expires_at = ?,
+    rotated_at = ?, last_used_at = ?, origin = ?,
+    access_expires_at = CASE WHEN access_expires_at > ? THEN access_expires_at ELSE ? END
+WHERE id = ? AND ended_at IS NULL AND refresh_generation = ?
+"""
+_LIVE: Final = """
+families.ended_at IS NULL AND (access_expires_at > ? OR refresh_expires_at > ?)
+ORDER BY families.created_at, families.id
+"""
+_LIVE_OF_GRANT: Final = f"{_SELECT} WHERE grant_id = ? AND {_LIVE}"
+_LIVE_OF_SESSION: Final = f"{_SELECT} WHERE session_id = ? AND {_LIVE}"
+_BY_GRANT: Final = f"{_SELECT} JOIN grants ON grants.id = families.grant_id"
+_LIVE_OF_USER: Final = f"{_BY_GRANT} WHERE grants.user_id = ? AND {_LIVE}"
+_LIVE_OF_CLIENT: Final = f"{_BY_GRANT} WHERE grants.client_id = ? AND {_LIVE}"
+_END: Final = "UPDATE families SET ended_at = ?, ended_why = ? WHERE id = ? AND ended_at IS NULL"
+_SWEEP: Final = """
+DELETE FROM families WHERE id IN (
+    SELECT id FROM families WHERE refresh_expires_at <= ? AND access_expires_at <= ? LIMIT ?)
+RETURNING id
+"""
+_FORGET_CODE: Final = "DELETE FROM authorizations WHERE family_id = ?"
+
+
+class FamilyStatements:
+    """Keeps the promises of ``Families``.
+
+    A family is live until ``SKEW`` seconds after its last token expired: a guard's clock may lag.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, family: Family) -> None:
+        """Add, and keep the code that it was made from as long."""
+        await self._connection.run(
+            _ADD,
+            family.id,
+            family.grant_id,
+            family.client_id,
+            family.user_id,
+            family.session_id,
+            json_text(family.access),
+            family.auth_time,
+            family.created_at,
+            family.last_used_at,
+            family.access_expires_at,
+            json_text(family.origin),
+            family.binding.method,
+            family.binding.thumbprint,
+            family.refresh_generation,
+            family.refresh_digest,
+            family.refresh_expires_at,
+            family.absolute_expires_at,
+            family.rotated_at,
+            family.ended_at,
+            family.ended_why,
+        )
+        await self._connection.run(_KEEP_CODE, family.id)
+
+    async def find(self, family_id: str) -> Family | None:
+        """Look up, ended or not."""
+        row = await self._connection.one(_FIND, family_id)
+        return _family(row) if row else None
+
+    async def rotate(self, rotated: Family, from_generation: int) -> bool:
+        """Store the new refresh token, times and origin of a family, in one statement.
+
+        ``False`` where the family is ended or its generation is no longer ``from_generation``.
+        """
+        changed = await self._connection.run(
+            _ROTATE,
+            rotated.refresh_generation,
+            rotated.refresh_digest,
+            rotated.refresh_expires_at,
+            rotated.rotated_at,
+            rotated.last_used_at,
+            json_text(rotated.origin),
+            rotated.access_expires_at,
+            rotated.access_expires_at,
+            rotated.id,
+            from_generation,
+        )
+        return changed == 1
+
+    async def live_of_grant(self, grant_id: str) -> list[Family]:
+        """Live ones under a grant, oldest first."""
+        return await self._live(_LIVE_OF_GRANT, grant_id)
+
+    async def live_of_session(self, session_id: str) -> list[Family]:
+        """Live ones of a session, oldest first."""
+        return await self._live(_LIVE_OF_SESSION, session_id)
+
+    async def live_of_user(self, user_id: str) -> list[Family]:
+        """Live ones of a user, oldest first."""
+        return await self._live(_LIVE_OF_USER, user_id)
+
+    async def live_of_client(self, client_id: str) -> list[Family]:
+        """Live ones of a client, oldest first."""
+        return await self._live(_LIVE_OF_CLIENT, client_id)
+
+    async def _live(self, sql: str, of: str) -> list[Family]:
+        since = self._connection.now - SKEW
+        return [_family(row) for row in await self._connection.all(sql, of, since, since)]
+
+    async def end(self, family_id: str, at: int, why: str) -> bool:
+        """End; ``False`` where it was ended already or never was."""
+        return await self._connection.run(_END, at, why, family_id) == 1
+
+    async def sweep(self, limit: int) -> int:
+        """Remove those of which no token lives, with the codes that they were made from.
+
+        An ended one stays as long as it would have lived, so that reuse is recognised.
+        """
+        dead_since = self._connection.now - SKEW
+        swept = await self._connection.all(_SWEEP, dead_since, dead_since, limit)
+        for (family_id,) in swept:
+            await self._connection.run(_FORGET_CODE, family_id)
+        return len(swept)
+
+
+def _family(row: Row) -> Family:
+    return Family(
+        id=row[0],
+        grant_id=row[1],
+        client_id=row[2],
+        user_id=row[3],
+        session_id=row[4],
+        access=access_from(row[5]),
+        auth_time=row[6],
+        created_at=row[7],
+        last_used_at=row[8],
+        access_expires_at=row[9],
+        origin=origin_from(row[10]),
+        binding=Binding(row[11], row[12]),
+        refresh_generation=row[13],
+        refresh_digest=row[14],
+        refresh_expires_at=row[15],
+        absolute_expires_at=row[16],
+        rotated_at=row[17],
+        ended_at=row[18],
+        ended_why=row[19],
+    )

@@ -1,0 +1,115 @@
+"""What users allowed clients."""
+
+from typing import Final
+
+from counterfoil.server.records.grant import Grant
+from counterfoil.server.storage.connection import Connection, Row
+from counterfoil.server.storage.statements.json_text import access_from, json_text
+
+# The unique index over live grants decides; whoever comes second widens what stands.
+_MAKE: Final = """
+INSERT INTO grants (id, user_id, client_id, access, created_at, updated_at, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (user_id, client_id) WHERE ended_at IS NULL DO NOTHING
+"""
+_SELECT: Final = """
+SELECT id, user_id, client_id, access, created_at, updated_at, ended_at
+FROM grants"""
+_BETWEEN: Final = f"{_SELECT} WHERE user_id = ? AND client_id = ? AND ended_at IS NULL"
+_WIDEN: Final = "UPDATE grants SET access = ?, updated_at = ? WHERE id = ?"
+_FIND: Final = f"{_SELECT} WHERE id = ?"
+_OF_USER: Final = f"{_SELECT} WHERE user_id = ? AND ended_at IS NULL ORDER BY created_at, id"
+_EVERY: Final = f"{_SELECT} WHERE ended_at IS NULL ORDER BY created_at, id"
+_END: Final = "UPDATE grants SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
+_BURN_CODES: Final = "DELETE FROM authorizations WHERE grant_id = ? AND taken_at IS NULL"
+_SWEEP: Final = """
+DELETE FROM grants WHERE id IN (
+    SELECT id FROM grants
+    WHERE ended_at IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM families WHERE families.grant_id = grants.id)
+        AND NOT EXISTS (SELECT 1 FROM authorizations WHERE authorizations.grant_id = grants.id)
+    LIMIT ?)
+"""
+
+
+class GrantStatements:
+    """Keeps the promises of ``Grants``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def widen(self, grant: Grant) -> Grant:
+        """Make this grant, or add its access to the live one of the same user and client."""
+        if await self._make(grant):
+            return grant
+        row = await self._connection.one(_BETWEEN, grant.user_id, grant.client_id)
+        if row is None:
+            raise LookupError(f"the grant {grant.id!r} stands neither new nor old")
+        return await self._widened(_grant(row), grant)
+
+    async def _make(self, grant: Grant) -> bool:
+        made = await self._connection.run(
+            _MAKE,
+            grant.id,
+            grant.user_id,
+            grant.client_id,
+            json_text(grant.access),
+            grant.created_at,
+            grant.updated_at,
+            grant.ended_at,
+        )
+        return made == 1
+
+    async def _widened(self, old: Grant, new: Grant) -> Grant:
+        access = old.access.widened_by(new.access)
+        updated_at = max(old.updated_at, new.updated_at)
+        await self._connection.run(_WIDEN, json_text(access), updated_at, old.id)
+        return Grant(
+            id=old.id,
+            user_id=old.user_id,
+            client_id=old.client_id,
+            access=access,
+            created_at=old.created_at,
+            updated_at=updated_at,
+        )
+
+    async def find(self, grant_id: str) -> Grant | None:
+        """Look up, ended or not."""
+        row = await self._connection.one(_FIND, grant_id)
+        return _grant(row) if row else None
+
+    async def between(self, user_id: str, client_id: str) -> Grant | None:
+        """The live grant of this user and client."""
+        row = await self._connection.one(_BETWEEN, user_id, client_id)
+        return _grant(row) if row else None
+
+    async def of_user(self, user_id: str) -> list[Grant]:
+        """Live ones, by age."""
+        return [_grant(row) for row in await self._connection.all(_OF_USER, user_id)]
+
+    async def every(self) -> list[Grant]:
+        """Live ones, by age."""
+        return [_grant(row) for row in await self._connection.all(_EVERY)]
+
+    async def end(self, grant_id: str, at: int) -> bool:
+        """End; ``False`` where it was ended already or never was. Its codes die with it."""
+        if await self._connection.run(_END, at, grant_id) != 1:
+            return False
+        await self._connection.run(_BURN_CODES, grant_id)
+        return True
+
+    async def sweep(self, limit: int) -> int:
+        """Remove ended ones under which nothing hangs any more."""
+        return await self._connection.run(_SWEEP, limit)
+
+
+def _grant(row: Row) -> Grant:
+    return Grant(
+        id=row[0],
+        user_id=row[1],
+        client_id=row[2],
+        access=access_from(row[3]),
+        created_at=row[4],
+        updated_at=row[5],
+        ended_at=row[6],
+    )

@@ -1,0 +1,40 @@
+"""How structured values stand in a column: as JSON text, sets in order."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from counterfoil.oauth.access import Access
+from counterfoil.server.records.session import Origin
+
+_ENCODER: Final = msgspec.json.Encoder(order="deterministic")
+_ACCESS: Final = msgspec.json.Decoder(Access)
+_NAMES: Final = msgspec.json.Decoder(tuple[str, ...])
+_ORIGIN: Final = msgspec.json.Decoder(Origin)
+_TEXTS: Final = msgspec.json.Decoder(dict[str, str])
+
+
+def json_text(value: object) -> str:
+    """Spell a value."""
+    return _ENCODER.encode(value).decode()
+
+
+def access_from(text: str) -> Access:
+    """Read an access back."""
+    return _ACCESS.decode(text)
+
+
+def names_from(text: str) -> tuple[str, ...]:
+    """Read a list of names back."""
+    return _NAMES.decode(text)
+
+
+def origin_from(text: str) -> Origin:
+    """Read an origin back."""
+    return _ORIGIN.decode(text)
+
+
+def texts_from(text: str) -> Mapping[str, str]:
+    """Read a table of texts back."""
+    return _TEXTS.decode(text)

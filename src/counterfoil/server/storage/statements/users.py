@@ -1,0 +1,92 @@
+"""People."""
+
+from typing import Final
+
+from counterfoil.server.records.user import User, normalised_email
+from counterfoil.server.storage.connection import Connection, Row
+
+_ADD: Final = """
+INSERT INTO users (id, email, created_at, password_hash, name, is_admin, disabled_at,
+    failed_sign_ins, locked_until, email_key)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_SELECT: Final = """
+SELECT id, email, created_at, password_hash, name, is_admin, disabled_at,
+    failed_sign_ins, locked_until
+FROM users"""
+_FIND: Final = f"{_SELECT} WHERE id = ?"
+_FIND_BY_EMAIL: Final = f"{_SELECT} WHERE email_key = ?"
+_EVERY: Final = f"{_SELECT} ORDER BY created_at, id"
+_DISABLE: Final = "UPDATE users SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL"
+_NOTE_FAILURE: Final = """
+UPDATE users SET failed_sign_ins = failed_sign_ins + 1,
+    locked_until = CASE WHEN locked_until > ? THEN locked_until ELSE ? END
+WHERE id = ?
+"""
+_NOTE_SUCCESS: Final = """
+UPDATE users SET failed_sign_ins = 0, locked_until = 0
+WHERE id = ? AND (failed_sign_ins <> 0 OR locked_until <> 0)
+"""
+
+
+class UserStatements:
+    """Keeps the promises of ``Users``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, user: User) -> None:
+        """Add; raises ``Conflict`` where the e-mail is taken."""
+        await self._connection.run(
+            _ADD,
+            user.id,
+            user.email,
+            user.created_at,
+            user.password_hash,
+            user.name,
+            user.is_admin,
+            user.disabled_at,
+            user.failed_sign_ins,
+            user.locked_until,
+            normalised_email(user.email),
+        )
+
+    async def find(self, user_id: str) -> User | None:
+        """Look up by ``sub``."""
+        row = await self._connection.one(_FIND, user_id)
+        return _user(row) if row else None
+
+    async def find_by_email(self, email: str) -> User | None:
+        """Look up by the normalised form of ``email``."""
+        row = await self._connection.one(_FIND_BY_EMAIL, normalised_email(email))
+        return _user(row) if row else None
+
+    async def every(self) -> list[User]:
+        """All, oldest first."""
+        return [_user(row) for row in await self._connection.all(_EVERY)]
+
+    async def disable(self, user_id: str, at: int) -> bool:
+        """Disable; ``False`` where there is no such enabled user."""
+        return await self._connection.run(_DISABLE, at, user_id) == 1
+
+    async def note_failure(self, user_id: str, locked_until: int) -> None:
+        """Count one more failed sign-in and lock until then; a lock is never shortened."""
+        await self._connection.run(_NOTE_FAILURE, locked_until, locked_until, user_id)
+
+    async def note_success(self, user_id: str) -> None:
+        """Clear the count of failures and the lock."""
+        await self._connection.run(_NOTE_SUCCESS, user_id)
+
+
+def _user(row: Row) -> User:
+    return User(
+        id=row[0],
+        email=row[1],
+        created_at=row[2],
+        password_hash=row[3],
+        name=row[4],
+        is_admin=bool(row[5]),
+        disabled_at=row[6],
+        failed_sign_ins=row[7],
+        locked_until=row[8],
+    )

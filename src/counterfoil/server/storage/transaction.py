@@ -1,0 +1,59 @@
+"""A transaction: every kind of record over one connection, bound once."""
+
+from collections.abc import Callable
+
+from counterfoil.server.storage.connection import Connection
+from counterfoil.server.storage.statements.apis import ApiStatements
+from counterfoil.server.storage.statements.authorizations import AuthorizationStatements
+from counterfoil.server.storage.statements.clients import ClientStatements
+from counterfoil.server.storage.statements.events import EventStatements
+from counterfoil.server.storage.statements.families import FamilyStatements
+from counterfoil.server.storage.statements.grants import GrantStatements
+from counterfoil.server.storage.statements.leases import LeaseStatements
+from counterfoil.server.storage.statements.notices import NoticeStatements
+from counterfoil.server.storage.statements.sealed import SealedStatements
+from counterfoil.server.storage.statements.sessions import SessionStatements
+from counterfoil.server.storage.statements.signing_keys import SigningKeyStatements
+from counterfoil.server.storage.statements.users import UserStatements
+
+
+class BoundTransaction:
+    """Keeps the promises of ``Transaction``. One object serves all works of a connection in turn.
+
+    ``random`` gives so many random bytes.
+    """
+
+    def __init__(self, connection: Connection, random: Callable[[int], bytes]) -> None:
+        self._connection = connection
+        self.random = random
+        self.users = UserStatements(connection)
+        self.sessions = SessionStatements(connection)
+        self.clients = ClientStatements(connection)
+        self.apis = ApiStatements(connection)
+        self.grants = GrantStatements(connection)
+        self.authorizations = AuthorizationStatements(connection)
+        self.families = FamilyStatements(connection)
+        self.signing_keys = SigningKeyStatements(connection)
+        self.events = EventStatements(connection)
+        self.notices = NoticeStatements(connection)
+        self.leases = LeaseStatements(connection)
+        self.sealed = SealedStatements(connection)
+
+    @property
+    def now(self) -> int:
+        """When the work began, in seconds since the epoch."""
+        return self._connection.now
+
+    async def sweep(self, limit: int) -> int:
+        """Remove at most ``limit`` rows of each kind that can matter no more; says how many.
+
+        Grants come last: families and codes hang under them. Events are kept.
+        """
+        swept = await self.notices.sweep(limit)
+        swept += await self.families.sweep(limit)
+        swept += await self.authorizations.sweep(limit)
+        swept += await self.grants.sweep(limit)
+        swept += await self.sessions.sweep(limit)
+        swept += await self.clients.sweep(limit)
+        swept += await self.signing_keys.sweep(limit)
+        return swept

@@ -1,0 +1,90 @@
+"""Conformance, on every engine: clients, their secrets, APIs."""
+
+import asyncio
+
+import pytest
+
+from counterfoil.server.records.store import Conflict, Store
+from tests.storage.samples import NOW, api, client, client_secret
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_client_comes_back_as_it_was_added(store: Store) -> None:
+    public = client(
+        client_id="cli", public=True, redirect_uris=(), generation=7, created_at=NOW + 1
+    )
+    await store.transact(lambda tx: tx.clients.add(client()))
+    await store.transact(lambda tx: tx.clients.add(public))
+    assert await store.read(lambda tx: tx.clients.find("cli")) == public
+    assert await store.read(lambda tx: tx.clients.find("nobody")) is None
+    assert await store.read(lambda tx: tx.clients.every()) == [client(), public]
+
+
+async def test_a_client_id_is_given_once(store: Store) -> None:
+    await store.transact(lambda tx: tx.clients.add(client()))
+    with pytest.raises(Conflict):
+        await store.transact(lambda tx: tx.clients.add(client(client_name="Other")))
+    assert await store.read(lambda tx: tx.clients.every()) == [client()]
+
+
+async def test_secrets_come_oldest_first_and_never_expire_later_than_before(store: Store) -> None:
+    await store.transact(lambda tx: tx.clients.add(client()))
+    newer = client_secret(id="a-newer", created_at=NOW + 5, expires_at=NOW + 100)
+    for secret in (newer, client_secret()):
+        await store.transact(lambda tx, secret=secret: tx.clients.add_secret(secret))
+    await store.transact(lambda tx: tx.clients.expire_secret("a-newer", NOW + 500))
+    await store.transact(lambda tx: tx.clients.expire_secret("secret-1", NOW + 50))
+    found = await store.read(lambda tx: tx.clients.secrets_of("notes-web"))
+    assert found == [client_secret(expires_at=NOW + 50), newer]
+    assert await store.read(lambda tx: tx.clients.secrets_of("nobody")) == []
+
+
+async def test_a_secrets_last_use_never_runs_backwards(store: Store) -> None:
+    await store.transact(lambda tx: tx.clients.add(client()))
+    await store.transact(lambda tx: tx.clients.add_secret(client_secret()))
+    await store.transact(lambda tx: tx.clients.touch_secrets({"secret-1": NOW + 9}))
+    await store.transact(lambda tx: tx.clients.touch_secrets({"secret-1": NOW + 5, "never": NOW}))
+    found = await store.read(lambda tx: tx.clients.secrets_of("notes-web"))
+    assert found == [client_secret(last_used_at=NOW + 9)]
+
+
+async def test_a_client_is_disabled_once(store: Store) -> None:
+    await store.transact(lambda tx: tx.clients.add(client()))
+    assert await store.transact(lambda tx: tx.clients.disable("notes-web", NOW + 1))
+    assert not await store.transact(lambda tx: tx.clients.disable("notes-web", NOW + 2))
+    assert await store.read(lambda tx: tx.clients.find("notes-web")) == client(disabled_at=NOW + 1)
+
+
+async def test_an_api_comes_back_as_it_was_added_and_its_identifier_is_given_once(
+    store: Store,
+) -> None:
+    other = api(uri="urn:example:other", created_at=NOW + 1, token_lifetime=60)
+    await store.transact(lambda tx: tx.apis.add(api()))
+    await store.transact(lambda tx: tx.apis.add(other))
+    with pytest.raises(Conflict):
+        await store.transact(lambda tx: tx.apis.add(api(name="Other")))
+    assert await store.read(lambda tx: tx.apis.find("urn:example:other")) == other
+    assert await store.read(lambda tx: tx.apis.find("urn:example:none")) is None
+    assert await store.read(lambda tx: tx.apis.every()) == [api(), other]
+
+
+async def test_a_generation_is_never_drawn_twice(store: Store) -> None:
+    await store.transact(lambda tx: tx.clients.add(client()))
+    await store.transact(lambda tx: tx.apis.add(api()))
+    of_client = [
+        store.transact(lambda tx: tx.clients.next_generation("notes-web")) for _ in range(20)
+    ]
+    of_api = [store.transact(lambda tx: tx.apis.next_generation(api().uri)) for _ in range(20)]
+    assert sorted(await asyncio.gather(*of_client)) == list(range(2, 22))
+    assert sorted(await asyncio.gather(*of_api)) == list(range(2, 22))
+    found = await store.read(lambda tx: tx.clients.find("notes-web"))
+    assert found is not None
+    assert found.generation == 21
+
+
+async def test_there_is_no_next_generation_of_what_is_not_there(store: Store) -> None:
+    with pytest.raises(LookupError):
+        await store.transact(lambda tx: tx.clients.next_generation("nobody"))
+    with pytest.raises(LookupError):
+        await store.transact(lambda tx: tx.apis.next_generation("urn:example:none"))

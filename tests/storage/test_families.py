@@ -1,0 +1,139 @@
+"""Conformance, on every engine: families of tokens."""
+
+import asyncio
+import secrets
+import tempfile
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from counterfoil.oauth.access import Access
+from counterfoil.oauth.binding import Binding
+from counterfoil.server.records.family import SKEW
+from counterfoil.server.records.session import Origin
+from counterfoil.server.records.store import Store, Transaction
+from counterfoil.server.storage.sqlite import SqliteStore
+from tests.storage.conftest import Clock
+from tests.storage.samples import NOW, add_people, client, family, grant, user
+
+pytestmark = pytest.mark.anyio
+
+SECONDS = st.integers(0, 2**53)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+SCOPES = st.frozensets(TEXTS, max_size=3)
+FAMILIES = st.builds(
+    family,
+    session_id=st.none() | TEXTS,
+    access=st.builds(Access, st.dictionaries(TEXTS, SCOPES, max_size=3), SCOPES),
+    last_used_at=SECONDS,
+    access_expires_at=SECONDS,
+    origin=st.builds(Origin, TEXTS, TEXTS),
+    binding=st.builds(Binding, TEXTS, TEXTS),
+    refresh_generation=SECONDS,
+    refresh_digest=st.none() | st.binary(max_size=32),
+    ended_at=st.none() | SECONDS,
+    ended_why=TEXTS,
+)
+
+
+@given(st.lists(FAMILIES, max_size=5))
+@settings(max_examples=30)
+async def test_a_family_comes_back_field_by_field(families: list[object]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore.open(Path(folder) / "db", clock=lambda: NOW, random=secrets.token_bytes)
+        await store.transact(add_people)
+        for number, wanted in enumerate(families):
+            named = msgspec.structs.replace(wanted, id=f"family-{number}")
+            await store.transact(lambda tx, named=named: tx.families.add(named))
+            assert await store.read(lambda tx, named=named: tx.families.find(named.id)) == named
+        await store.close()
+
+
+async def test_a_rotation_stores_the_token_the_times_and_the_origin(peopled: Store) -> None:
+    await peopled.transact(lambda tx: tx.families.add(family()))
+    rotated = family(
+        refresh_generation=1,
+        refresh_digest=b"\x07" * 32,
+        refresh_expires_at=NOW + 9_000,
+        rotated_at=NOW + 30,
+        last_used_at=NOW + 30,
+        access_expires_at=NOW + 330,
+        origin=Origin("198.51.100.9", "phone"),
+    )
+    assert await peopled.transact(lambda tx: tx.families.rotate(rotated, 0))
+    assert await peopled.read(lambda tx: tx.families.find("family-1")) == rotated
+
+
+async def test_a_family_is_rotated_by_exactly_one_of_many(peopled: Store) -> None:
+    """OAuth 2.1 §4.3: of many with the same refresh token one gets the successor."""
+    await peopled.transact(lambda tx: tx.families.add(family()))
+    rivals = [family(refresh_generation=1, refresh_digest=bytes([i])) for i in range(100)]
+    races = [
+        peopled.transact(lambda tx, rotated=rotated: tx.families.rotate(rotated, 0))
+        for rotated in rivals
+    ]
+    won = await asyncio.gather(*races)
+    assert won.count(True) == 1
+    found = await peopled.read(lambda tx: tx.families.find("family-1"))
+    assert found is not None
+    assert found.refresh_digest == bytes([won.index(True)])
+
+
+async def test_the_life_of_an_access_token_is_never_recorded_as_shorter(peopled: Store) -> None:
+    """S41: a notice must live as long as the longest token under the family."""
+    await peopled.transact(lambda tx: tx.families.add(family(access_expires_at=NOW + 900)))
+    shorter = family(access_expires_at=NOW + 300, refresh_generation=1)
+    assert await peopled.transact(lambda tx: tx.families.rotate(shorter, 0))
+    found = await peopled.read(lambda tx: tx.families.find("family-1"))
+    assert found is not None
+    assert found.access_expires_at == NOW + 900
+
+
+async def test_an_ended_family_never_comes_back(peopled: Store) -> None:
+    await peopled.transact(lambda tx: tx.families.add(family()))
+    assert await peopled.transact(lambda tx: tx.families.end("family-1", NOW + 1, "reuse"))
+    assert not await peopled.transact(lambda tx: tx.families.end("family-1", NOW + 2, "again"))
+    assert not await peopled.transact(lambda tx: tx.families.end("never", NOW + 2, "again"))
+    assert not await peopled.transact(lambda tx: tx.families.rotate(family(), 0))
+    found = await peopled.read(lambda tx: tx.families.find("family-1"))
+    assert found == family(ended_at=NOW + 1, ended_why="reuse")
+    assert await peopled.read(lambda tx: tx.families.live_of_grant("grant-1")) == []
+
+
+async def test_live_families_are_found_by_grant_session_user_and_client(peopled: Store) -> None:
+    async def many(tx: Transaction) -> None:
+        await tx.users.add(user(id="bob", email="bob@example.org"))
+        await tx.clients.add(client(client_id="other"))
+        await tx.grants.widen(grant(id="grant-bob", user_id="bob"))
+        await tx.grants.widen(grant(id="grant-other", client_id="other"))
+        await tx.families.add(family(id="a", session_id=None))
+        await tx.families.add(family(id="b", created_at=NOW - 1))
+        await tx.families.add(family(id="c", grant_id="grant-bob", user_id="bob"))
+        await tx.families.add(
+            family(id="d", grant_id="grant-other", client_id="other", session_id="sid-2")
+        )
+        await tx.families.add(family(id="e", ended_at=NOW))
+
+    async def found(tx: Transaction) -> list[list[str]]:
+        lists = [
+            await tx.families.live_of_grant("grant-1"),
+            await tx.families.live_of_session("sid-1"),
+            await tx.families.live_of_user("ada"),
+            await tx.families.live_of_client("notes-web"),
+        ]
+        return [[live.id for live in families] for families in lists]
+
+    await peopled.transact(many)
+    assert await peopled.read(found) == [["b", "a"], ["b", "c"], ["b", "a", "d"], ["b", "a", "c"]]
+
+
+@pytest.mark.parametrize(("later", "is_live"), [(SKEW - 1, True), (SKEW, False)])
+async def test_a_family_is_live_for_the_skew_after_its_last_token(
+    peopled: Store, clock: Clock, later: int, is_live: bool
+) -> None:
+    await peopled.transact(lambda tx: tx.families.add(family(refresh_expires_at=0)))
+    clock.now = NOW + 300 + later
+    assert bool(await peopled.read(lambda tx: tx.families.live_of_grant("grant-1"))) is is_live

@@ -1,0 +1,151 @@
+"""Conformance, on every engine: grants and authorization codes."""
+
+import asyncio
+
+import pytest
+
+from counterfoil.server.records.authorization import MOST_WRONG_VERIFIERS
+from counterfoil.server.records.store import Store, Transaction
+from tests.storage.conftest import Clock
+from tests.storage.samples import (
+    NOW,
+    READ,
+    WRITE,
+    authorization,
+    client,
+    family,
+    grant,
+    user,
+)
+
+pytestmark = pytest.mark.anyio
+
+CODE = authorization().digest
+
+
+async def test_a_second_consent_widens_the_one_grant(peopled: Store) -> None:
+    """S01: one grant per user and client."""
+    second = grant(id="grant-2", access=WRITE, created_at=NOW + 5, updated_at=NOW + 5)
+    widened = await peopled.transact(lambda tx: tx.grants.widen(second))
+    assert widened == grant(access=READ.widened_by(WRITE), updated_at=NOW + 5)
+    assert await peopled.read(lambda tx: tx.grants.between("ada", "notes-web")) == widened
+    assert await peopled.read(lambda tx: tx.grants.every()) == [widened]
+    assert await peopled.read(lambda tx: tx.grants.find("grant-2")) is None
+
+
+async def test_consents_at_one_moment_make_one_grant(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user()))
+    await store.transact(lambda tx: tx.clients.add(client()))
+    consents = [grant(id=f"g{i}", access=(READ, WRITE)[i % 2]) for i in range(20)]
+    made = await asyncio.gather(
+        *(store.transact(lambda tx, new=new: tx.grants.widen(new)) for new in consents)
+    )
+    assert len({g.id for g in made}) == 1
+    [only] = await store.read(lambda tx: tx.grants.of_user("ada"))
+    assert only.access == READ.widened_by(WRITE)
+
+
+async def test_an_ended_grant_never_comes_back_and_a_new_one_begins_anew(peopled: Store) -> None:
+    assert await peopled.transact(lambda tx: tx.grants.end("grant-1", NOW + 1))
+    assert not await peopled.transact(lambda tx: tx.grants.end("grant-1", NOW + 2))
+    assert not await peopled.transact(lambda tx: tx.grants.end("never", NOW + 2))
+    assert await peopled.read(lambda tx: tx.grants.between("ada", "notes-web")) is None
+    assert await peopled.read(lambda tx: tx.grants.of_user("ada")) == []
+    assert await peopled.read(lambda tx: tx.grants.every()) == []
+    assert await peopled.read(lambda tx: tx.grants.find("grant-1")) == grant(ended_at=NOW + 1)
+    anew = grant(id="grant-2", access=WRITE)
+    assert await peopled.transact(lambda tx: tx.grants.widen(anew)) == anew
+
+
+async def test_grants_are_listed_by_age(peopled: Store) -> None:
+    async def more(tx: Transaction) -> None:
+        await tx.clients.add(client(client_id="older"))
+        await tx.clients.add(client(client_id="newer"))
+        await tx.grants.widen(grant(id="a", client_id="newer", created_at=NOW + 9))
+        await tx.grants.widen(grant(id="z", client_id="older", created_at=NOW - 9))
+
+    await peopled.transact(more)
+    listed = await peopled.read(lambda tx: tx.grants.of_user("ada"))
+    assert [g.id for g in listed] == ["z", "grant-1", "a"]
+
+
+async def test_a_code_is_taken_by_exactly_one_of_many(peopled: Store) -> None:
+    """OAuth 2.1 §4.1.3: a code is used at most once, however many ask at one moment."""
+    await peopled.transact(lambda tx: tx.authorizations.add(authorization()))
+    takers = [
+        peopled.transact(lambda tx, f=f"family-{i}": tx.authorizations.take(CODE, f, tx.now))
+        for i in range(100)
+    ]
+    won = [taken for taken in await asyncio.gather(*takers) if taken is not None]
+    assert len(won) == 1
+    assert won[0].taken_at == NOW
+    assert won == [await peopled.read(lambda tx: tx.authorizations.find(CODE))]
+    assert won[0] == authorization(taken_at=NOW, family_id=won[0].family_id)
+
+
+async def test_a_taking_that_is_rolled_back_leaves_the_code_untaken(peopled: Store) -> None:
+    await peopled.transact(lambda tx: tx.authorizations.add(authorization()))
+
+    async def stumble(tx: Transaction) -> None:
+        assert await tx.authorizations.take(CODE, "family-1", tx.now) is not None
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await peopled.transact(stumble)
+    assert await peopled.read(lambda tx: tx.authorizations.find(CODE)) == authorization()
+
+
+@pytest.mark.parametrize(("later", "is_taken"), [(59, True), (60, False), (61, False)])
+async def test_a_code_is_taken_before_it_expires_and_not_after(
+    peopled: Store, later: int, is_taken: bool
+) -> None:
+    await peopled.transact(lambda tx: tx.authorizations.add(authorization()))
+    taken = await peopled.transact(lambda tx: tx.authorizations.take(CODE, "f", NOW + later))
+    assert (taken is not None) is is_taken
+
+
+async def test_a_few_wrong_verifiers_end_a_code(peopled: Store) -> None:
+    await peopled.transact(lambda tx: tx.authorizations.add(authorization()))
+
+    async def wrong_verifier(tx: Transaction) -> bool:
+        if await tx.authorizations.take(CODE, "family-1", tx.now) is None:
+            return False
+        await tx.authorizations.put_back(CODE)
+        return True
+
+    tries = [await peopled.transact(wrong_verifier) for _ in range(MOST_WRONG_VERIFIERS + 1)]
+    assert tries == [True] * MOST_WRONG_VERIFIERS + [False]
+    found = await peopled.read(lambda tx: tx.authorizations.find(CODE))
+    assert found == authorization(wrong_verifiers=MOST_WRONG_VERIFIERS)
+
+
+async def test_a_code_from_which_a_family_was_made_is_never_put_back(peopled: Store) -> None:
+    async def exchange(tx: Transaction) -> None:
+        await tx.authorizations.add(authorization())
+        await tx.authorizations.take(CODE, "family-1", tx.now)
+        await tx.families.add(family())
+
+    await peopled.transact(exchange)
+    await peopled.transact(lambda tx: tx.authorizations.put_back(CODE))
+    found = await peopled.read(lambda tx: tx.authorizations.find(CODE))
+    assert found == authorization(taken_at=NOW, family_id="family-1")
+
+
+async def test_codes_die_with_their_grant(peopled: Store) -> None:
+    await peopled.transact(lambda tx: tx.authorizations.add(authorization()))
+    await peopled.transact(lambda tx: tx.grants.end("grant-1", NOW))
+    assert await peopled.transact(lambda tx: tx.authorizations.take(CODE, "f", NOW)) is None
+
+
+async def test_untaken_codes_die_with_their_session(peopled: Store, clock: Clock) -> None:
+    async def three_codes(tx: Transaction) -> None:
+        await tx.authorizations.add(authorization(digest=b"taken"))
+        await tx.authorizations.add(authorization(digest=b"mine"))
+        await tx.authorizations.add(authorization(digest=b"other", session_id="sid-2"))
+        await tx.authorizations.take(b"taken", "family-1", tx.now)
+
+    await peopled.transact(three_codes)
+    await peopled.transact(lambda tx: tx.authorizations.burn_of_session("sid-1"))
+    assert await peopled.transact(lambda tx: tx.authorizations.take(b"mine", "f", NOW)) is None
+    assert await peopled.transact(lambda tx: tx.authorizations.take(b"other", "f", NOW))
+    assert await peopled.read(lambda tx: tx.authorizations.find(b"taken")) is not None

@@ -1,0 +1,79 @@
+"""Conformance, on every engine: people and their browsers."""
+
+import pytest
+
+from counterfoil.server.records.store import Conflict, Store
+from tests.storage.samples import NOW, session, user
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_user_is_found_by_id_and_by_any_spelling_of_the_email(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user(name="Ada", is_admin=True)))
+    expected = user(name="Ada", is_admin=True)
+    assert await store.read(lambda tx: tx.users.find("ada")) == expected
+    assert await store.read(lambda tx: tx.users.find_by_email(" ADA@example.ORG ")) == expected
+    assert await store.read(lambda tx: tx.users.find("bob")) is None
+    assert await store.read(lambda tx: tx.users.find_by_email("bob@example.org")) is None
+
+
+async def test_an_email_belongs_to_one_user_whatever_its_case(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user()))
+    with pytest.raises(Conflict):
+        await store.transact(lambda tx: tx.users.add(user(id="bob", email="ada@EXAMPLE.org")))
+    assert await store.read(lambda tx: tx.users.every()) == [user()]
+
+
+async def test_a_user_is_disabled_once(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user()))
+    assert await store.transact(lambda tx: tx.users.disable("ada", NOW + 1))
+    assert not await store.transact(lambda tx: tx.users.disable("ada", NOW + 2))
+    assert not await store.transact(lambda tx: tx.users.disable("bob", NOW + 2))
+    found = await store.read(lambda tx: tx.users.find("ada"))
+    assert found is not None
+    assert found.disabled_at == NOW + 1
+
+
+async def test_failures_are_counted_and_a_lock_is_never_shortened(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user()))
+    await store.transact(lambda tx: tx.users.note_failure("ada", NOW + 60))
+    await store.transact(lambda tx: tx.users.note_failure("ada", NOW + 30))
+    found = await store.read(lambda tx: tx.users.find("ada"))
+    assert found is not None
+    assert (found.failed_sign_ins, found.locked_until) == (2, NOW + 60)
+    await store.transact(lambda tx: tx.users.note_success("ada"))
+    assert await store.read(lambda tx: tx.users.find("ada")) == user()
+
+
+async def test_a_session_is_found_by_its_name_and_by_its_secrets_digest(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user()))
+    await store.transact(lambda tx: tx.sessions.add(session()))
+    assert await store.read(lambda tx: tx.sessions.find("sid-1")) == session()
+    assert await store.read(lambda tx: tx.sessions.find_by_digest(b"\x01" * 32)) == session()
+    assert await store.read(lambda tx: tx.sessions.find_by_digest(b"\x09" * 32)) is None
+
+
+async def test_sessions_are_listed_newest_first_without_ended_ones(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user()))
+    for number in (1, 2, 3):
+        new = session(id=f"s{number}", digest=bytes([number]), auth_time=NOW + number)
+        await store.transact(lambda tx, new=new: tx.sessions.add(new))
+    assert await store.transact(lambda tx: tx.sessions.end("s2", NOW + 9))
+    assert not await store.transact(lambda tx: tx.sessions.end("s2", NOW + 10))
+    assert not await store.transact(lambda tx: tx.sessions.end("never", NOW + 10))
+    assert [s.id for s in await store.read(lambda tx: tx.sessions.of_user("ada"))] == ["s3", "s1"]
+    assert [s.id for s in await store.read(lambda tx: tx.sessions.every())] == ["s3", "s1"]
+    assert await store.read(lambda tx: tx.sessions.of_user("bob")) == []
+    ended = await store.read(lambda tx: tx.sessions.find("s2"))
+    assert ended is not None
+    assert ended.ended_at == NOW + 9
+
+
+async def test_a_sessions_last_use_never_runs_backwards(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user()))
+    await store.transact(lambda tx: tx.sessions.add(session()))
+    await store.transact(lambda tx: tx.sessions.touch({"sid-1": NOW + 9, "never": NOW + 9}))
+    await store.transact(lambda tx: tx.sessions.touch({"sid-1": NOW + 5}))
+    found = await store.read(lambda tx: tx.sessions.find("sid-1"))
+    assert found is not None
+    assert found.last_used_at == NOW + 9

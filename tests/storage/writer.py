@@ -1,0 +1,51 @@
+"""A process that commits and says so: run by the tests, and killed by some of them.
+
+Usage: writer.py PATH NAME IN_FLIGHT COUNT. Each acknowledged work prints its number.
+"""
+
+import asyncio
+import secrets
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.storage.sqlite import SqliteStore
+from tests.storage.samples import event, notice
+
+
+class Stumbled(Exception):
+    """Some works fail after they have written."""
+
+
+async def tell(tx: Transaction, name: str, number: int) -> None:
+    """A notice and an event, or neither."""
+    await tx.notices.append([notice(f"{name}-{number}", until=2**40)])
+    await tx.events.append(event(subject=f"{name}-{number}"))
+    if number % 7 == 0:
+        raise Stumbled
+
+
+async def write(store: SqliteStore, name: str, numbers: "asyncio.Queue[int]") -> None:
+    while not numbers.empty():
+        number = numbers.get_nowait()
+        try:
+            await store.transact(partial(tell, name=name, number=number))
+        except Stumbled:
+            continue
+        sys.stdout.write(f"{number}\n")
+        sys.stdout.flush()
+
+
+async def main(path: str, name: str, in_flight: int, count: int) -> None:
+    store = SqliteStore.open(Path(path), clock=time.time, random=secrets.token_bytes)
+    numbers: asyncio.Queue[int] = asyncio.Queue()
+    for number in range(1, count + 1):
+        numbers.put_nowait(number)
+    await asyncio.gather(*(write(store, name, numbers) for _ in range(in_flight)))
+    await store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))
