@@ -1,0 +1,98 @@
+"""Passwords: Argon2id (RFC 9106) in a few threads of its own, with a bounded queue (S104)."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+SHORTEST: Final = 8
+LONGEST: Final = 256
+WAITING_PER_THREAD: Final = 32
+"""At some 50 ms for a password, nobody waits for more than two seconds."""
+
+T = TypeVar("T")
+
+
+class PasswordRefused(Exception):
+    """A new password is too short or too long. The text is for the person."""
+
+
+class TooBusy(Exception):
+    """So many passwords wait to be checked that one more would wait too long; answer 503."""
+
+
+class Passwords:
+    """Hashes and verifies, with the parameters that OWASP names: 19 MiB, 2 passes, 1 lane.
+
+    Passwords are taken exactly as they were received (ASVS 5.0 §6.2.8): nothing is trimmed, cut or
+    normalised. ``close`` lets go of the threads.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
+        self._places = threading.BoundedSemaphore(threads * (1 + WAITING_PER_THREAD))
+        self._nobodys = self._hasher.hash("")
+
+    async def hash(self, password: str) -> str:
+        """Hash a new password, with a salt of its own.
+
+        Raises:
+            PasswordRefused: it is not between 8 and 256 characters long.
+            TooBusy: too many wait.
+        """
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise PasswordRefused(
+                f"A password must have at least {SHORTEST} and at most {LONGEST} characters."
+            )
+        return await self._run(lambda: self._hasher.hash(_octets(password)))
+
+    async def verify(self, password: str, stored: str | None) -> bool:
+        """Verify a password against a stored hash.
+
+        ``None`` stands for an account that does not exist or has no password: the answer is no,
+        and takes as long as any other, so that time tells nobody which accounts exist.
+
+        Raises:
+            TooBusy: too many wait.
+        """
+        return await self._run(lambda: self._is_right(password, stored))
+
+    def is_rehash_due(self, stored: str) -> bool:
+        """Whether a hash that was just verified was made with other parameters than ours."""
+        return self._hasher.check_needs_rehash(stored)
+
+    def close(self) -> None:
+        """Begin nothing more, and let the threads end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _is_right(self, password: str, stored: str | None) -> bool:
+        is_possible = stored is not None and len(password) <= LONGEST
+        against = stored if stored is not None and is_possible else self._nobodys
+        try:
+            self._hasher.verify(against, _octets(password[: LONGEST + 1]))
+        except (VerificationError, InvalidHashError):
+            return False
+        return is_possible
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        if not self._places.acquire(blocking=False):
+            raise TooBusy("Too many people are signing in at this moment. Try again in a moment.")
+        try:
+            future = self._pool.submit(work)
+        except RuntimeError:
+            self._places.release()
+            raise
+        future.add_done_callback(self._leave)
+        return await asyncio.wrap_future(future)
+
+    def _leave(self, _: Future[T]) -> None:
+        self._places.release()
+
+
+def _octets(password: str) -> bytes:
+    return password.encode("utf-8", "surrogatepass")

@@ -1,0 +1,75 @@
+"""The janitor: turns keys and removes what has expired, unattended; one process at a time (S80)."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+from counterfoil.jose.keys import PrivateKey
+from counterfoil.server.keys.rotation import Rotation
+from counterfoil.server.records.signing_key import Purpose
+from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+
+LEASE: Final = "janitor"
+ROWS_AT_ONCE: Final = 500
+"""How many rows of each kind one transaction removes, so that nobody waits for long."""
+STEPS_AT_MOST: Final = 200
+"""How many such transactions one round makes; the rest waits for the next."""
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Janitor:
+    """Housekeeping of one process; ``holder`` names it among the processes of one store."""
+
+    def __init__(self, store: Store, rotation: Rotation, holder: str) -> None:
+        self._store = store
+        self._rotation = rotation
+        self._holder = holder
+        self._interval = rotation.settings.sweep_interval
+
+    async def run(self) -> None:
+        """Look after things until cancelled. A failure is logged, and tried again next time."""
+        while True:
+            try:
+                await self.tick()
+            except StoreUnavailable:
+                _LOG.warning("housekeeping waits: the store is not available")
+            except Exception:
+                _LOG.exception("housekeeping failed, and is tried again")
+            await asyncio.sleep(self._interval)
+
+    async def tick(self) -> bool:
+        """Turn keys and sweep, if this process holds the lease. Says whether it does.
+
+        Raises:
+            StoreUnavailable: what was done until then stands.
+        """
+        if not await self._store.transact(self._take_lease):
+            return False
+        await self._turn_keys()
+        await self._sweep()
+        return True
+
+    async def _take_lease(self, tx: Transaction) -> bool:
+        return await tx.leases.take(LEASE, self._holder, 3 * self._interval)
+
+    async def _turn_keys(self) -> None:
+        wanted = await self._store.transact(self._rotation.wanted)
+        if wanted is None:
+            return
+        made: Mapping[Purpose, PrivateKey] = {
+            purpose: await asyncio.to_thread(self._rotation.new_key) for purpose in wanted
+        }
+        await self._store.transact(partial(self._rotation.rotate, made=made))
+
+    async def _sweep(self) -> None:
+        for _ in range(STEPS_AT_MOST):
+            if not await self._store.transact(_sweep_some):
+                return
+            await asyncio.sleep(0)
+
+
+async def _sweep_some(tx: Transaction) -> int:
+    return await tx.sweep(ROWS_AT_ONCE)

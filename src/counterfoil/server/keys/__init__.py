@@ -1,0 +1,1 @@
+"""Keys: the signing keys in memory and their turn, and what seals them at rest."""

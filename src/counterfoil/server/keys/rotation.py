@@ -1,0 +1,161 @@
+"""The turning of keys: what ``plan_rotation`` says is done here, with its events and notices."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.jose.keys import PrivateKey
+from counterfoil.oauth.revocations import Ended, Notice
+from counterfoil.server.keys.keyring import sealed_key
+from counterfoil.server.keys.sealing import Sealing
+from counterfoil.server.records.event import Event, EventKind
+from counterfoil.server.records.family import SKEW
+from counterfoil.server.records.signing_key import (
+    LONGEST_LIFETIME,
+    MakeNext,
+    Purpose,
+    Retire,
+    RotationRules,
+    SigningKey,
+    Step,
+    changed,
+    plan_early_turn,
+    plan_rotation,
+    signing_key,
+    withdrawn,
+)
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.settings import Settings
+
+JANITOR: Final = "janitor"
+
+
+class KeyRefused(Exception):
+    """What was asked for cannot be done with this key. The text says why."""
+
+
+class Rotation(Struct, frozen=True):
+    """Turns the keys of one installation. Each of its coroutines is a work of the store."""
+
+    settings: Settings
+    sealing: Sealing
+
+    def new_key(self) -> PrivateKey:
+        """Make a key pair. For RSA this takes a good part of a second: not in an event loop."""
+        return PrivateKey.generate(self.settings.signing_algorithm)
+
+    async def wanted(self, tx: Transaction) -> frozenset[Purpose] | None:
+        """Say for which purposes ``rotate`` would make a key; ``None``: it has nothing to do."""
+        plans = {purpose: await self._plan(tx, purpose) for purpose in Purpose}
+        if not any(plans.values()):
+            return None
+        return frozenset(purpose for purpose, plan in plans.items() if _makes(plan))
+
+    async def rotate(
+        self, tx: Transaction, made: Mapping[Purpose, PrivateKey] | None = None
+    ) -> bool:
+        """Do what is due; on the first start, make the first keys, which sign at once (S80).
+
+        ``made`` are keys from ``new_key`` that were made ahead. Says whether anything was done.
+        """
+        plans = {purpose: await self._plan(tx, purpose) for purpose in Purpose}
+        for purpose, plan in plans.items():
+            if plan:
+                await self._carry_out(tx, purpose, plan, JANITOR, (made or {}).get(purpose))
+        return any(plans.values())
+
+    async def retire(self, tx: Transaction, kid: str, actor: str) -> int:
+        """Let the signing key retire before its time; what it signed stands (S81).
+
+        Gives the second at which its successor takes over: at once where that has been published
+        for long enough, else as soon as it has.
+
+        Raises:
+            KeyRefused: the key is not known, or is not the one that signs.
+        """
+        key, keys = await _find(tx, kid)
+        if key != signing_key(keys, tx.now):
+            raise KeyRefused(f"The key {kid} is not the one that signs.")
+        plan = plan_early_turn(keys, tx.now, await self._rules(tx))
+        await self._carry_out(tx, key.purpose, plan, actor)
+        return next(step.retired_at for step in plan if isinstance(step, Retire))
+
+    async def withdraw(self, tx: Transaction, kid: str, actor: str) -> tuple[str, ...]:
+        """Withdraw a key in an emergency: nothing that it signed stands (S84).
+
+        Where it is the one that signs, the next goes with it, for it lay beside it and has signed
+        nothing yet; a new key signs at once. Gives the ``kid`` of every key withdrawn.
+
+        Raises:
+            KeyRefused: the key is not known, or is no longer published.
+        """
+        key, keys = await _find(tx, kid)
+        if not key.is_published(tx.now):
+            raise KeyRefused(
+                f"The key {kid} is no longer published; nothing that it signed stands."
+            )
+        taken = [key]
+        if key == signing_key(keys, tx.now):
+            taken += [other for other in keys if other.is_next(tx.now)]
+        for each in taken:
+            await tx.signing_keys.replace(withdrawn(each, tx.now))
+            await _record(tx, EventKind.KEY_WITHDRAWN, each.kid, actor, each.purpose)
+        until = tx.now + (await self._rules(tx)).longest_lifetime + SKEW
+        await tx.notices.append([Notice(Ended.KEY, each.kid, until) for each in taken])
+        await self._carry_out(tx, key.purpose, await self._plan(tx, key.purpose), actor)
+        return tuple(each.kid for each in taken)
+
+    async def _plan(self, tx: Transaction, purpose: Purpose) -> tuple[Step, ...]:
+        keys = await tx.signing_keys.every(purpose)
+        return plan_rotation(keys, tx.now, await self._rules(tx))
+
+    async def _rules(self, tx: Transaction) -> RotationRules:
+        settings = self.settings
+        return RotationRules(
+            algorithm=settings.signing_algorithm,
+            interval=settings.key_rotation_interval,
+            publish_ahead=settings.key_publish_ahead,
+            longest_lifetime=await tx.sealed.raise_to(LONGEST_LIFETIME, settings.longest_lifetime),
+        )
+
+    async def _carry_out(
+        self,
+        tx: Transaction,
+        purpose: Purpose,
+        plan: Sequence[Step],
+        actor: str,
+        made: PrivateKey | None = None,
+    ) -> None:
+        keys = {key.kid: key for key in await tx.signing_keys.every(purpose)}
+        for step in plan:
+            if isinstance(step, MakeNext):
+                private = made or self.new_key()
+                turn = tx.now, step.active_from
+                await tx.signing_keys.add(sealed_key(private, purpose, self.sealing, turn))
+                await _record(tx, EventKind.KEY_MADE, private.public.kid, actor, purpose)
+            else:
+                keys[step.kid] = changed(keys[step.kid], step)
+                await tx.signing_keys.replace(keys[step.kid])
+                if isinstance(step, Retire):
+                    await _record(tx, EventKind.KEY_RETIRED, step.kid, actor, purpose)
+        until = tx.now + self.settings.jwks_max_age + SKEW
+        await tx.notices.append([Notice(Ended.KEYS_CHANGED, purpose.value, until)])
+
+
+def _makes(plan: Sequence[Step]) -> bool:
+    return any(isinstance(step, MakeNext) for step in plan)
+
+
+async def _find(tx: Transaction, kid: str) -> tuple[SigningKey, list[SigningKey]]:
+    for purpose in Purpose:
+        keys = await tx.signing_keys.every(purpose)
+        for key in keys:
+            if key.kid == kid:
+                return key, keys
+    raise KeyRefused(f"There is no key {kid}.")
+
+
+async def _record(tx: Transaction, kind: EventKind, kid: str, actor: str, purpose: Purpose) -> None:
+    detail = {"purpose": purpose.value}
+    await tx.events.append(Event(kind=kind, at=tx.now, actor=actor, subject=kid, detail=detail))

@@ -1,0 +1,37 @@
+"""The installation's own secret, sealed in the store, and the keys that are derived from it."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.server.keys.master_key import open_kept
+from counterfoil.server.keys.sealing import KEY_BYTES, Sealing, derive
+from counterfoil.server.records.store import Transaction
+
+_NAME: Final = "server secret"
+
+
+class ServerKeys(Struct, frozen=True, eq=False):
+    """Keys of 32 bytes, each for what it is named after. The ``repr`` is redacted."""
+
+    refresh_mac: bytes
+    pending: bytes
+    csrf: bytes
+
+    def __repr__(self) -> str:
+        return "ServerKeys(…)"
+
+
+async def load_server_keys(tx: Transaction, sealing: Sealing) -> ServerKeys:
+    """Give the keys; the secret is drawn on the first start, once for all processes.
+
+    Raises:
+        MasterKeyError: the store was made under another master key.
+    """
+    sealed = await tx.sealed.get(_NAME)
+    if sealed is None:
+        drawn = sealing.seal(tx.random(KEY_BYTES), _NAME)
+        sealed = await tx.sealed.put_if_absent(_NAME, drawn)
+    secret = open_kept(sealing, sealed, _NAME)
+    keys = {purpose: derive(secret, purpose) for purpose in ServerKeys.__struct_fields__}
+    return ServerKeys(**keys)

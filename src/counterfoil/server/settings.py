@@ -1,0 +1,349 @@
+"""The settings: one table, read from defaults, a TOML file, the environment, the command line."""
+
+import difflib
+import ipaddress
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import fields, force_setattr
+
+from counterfoil.oauth.opaque import Secret
+
+FILE_NAME: Final = "counterfoil.toml"
+PREFIX: Final = "COUNTERFOIL_"
+_ENVIRONMENT: Final = "the environment"
+MINUTE: Final = 60
+DAY: Final = 24 * 60 * MINUTE
+
+
+class SettingsError(Exception):
+    """A setting cannot be used. The text says which, from which source, and why."""
+
+
+def _number(help: str, least: int, most: int | None = None, unit: str = "") -> Meta:  # noqa: A002
+    return Meta(ge=least, le=most, description=help, extra={"unit": unit})
+
+
+def _seconds(help: str, least: int = 1, most: int | None = None) -> Meta:  # noqa: A002
+    return _number(help, least, most, "seconds")
+
+
+def _words(help: str) -> Meta:  # noqa: A002
+    return Meta(description=help)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """The table: each setting with its type, what it is for, and its default.
+
+    Defaults with a name in braces are filled in from that setting.
+
+    Raises:
+        SettingsError: a value does not fit the others.
+    """
+
+    data: Annotated[Path, _words("Directory of the database and the keys.")] = Path("data")
+    host: Annotated[str, _words("Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, _number("Port to listen on.", 0, 65535)] = 8000
+    issuer: Annotated[
+        str,
+        _words(
+            "The issuer identifier (RFC 8414 §2): the address under which everyone reaches the "
+            "server. `https`, without a slash at its end. Plain `http` is for loopback hosts and "
+            "puts the server into development."
+        ),
+    ] = "http://{host}:{port}"
+    workers: Annotated[int, _number("Server processes.", 1, 64)] = 1
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        _words("Addresses or networks of proxies whose `X-Forwarded-…` headers are believed."),
+    ] = ()
+    master_key_file: Annotated[
+        Path,
+        _words(
+            "File of the master key, which seals all other keys. It is made on the first start. "
+            "Keep a copy, apart from the copies of the database."
+        ),
+    ] = Path("{data}/master.key")
+    master_key: Annotated[
+        Secret | None,
+        _words(
+            "The master key itself, 32 bytes in base64url, instead of its file. It is read from "
+            "the environment only."
+        ),
+    ] = None
+    signing_algorithm: Annotated[
+        Literal["ES256", "EdDSA", "PS256", "RS256"], _words("Algorithm of new signing keys.")
+    ] = "ES256"
+    access_token_lifetime: Annotated[
+        int, _seconds("Lifetime of an access token, unless its API says otherwise.", 1, 30 * DAY)
+    ] = 60 * MINUTE
+    id_token_lifetime: Annotated[int, _seconds("Lifetime of an ID token.", 1, 30 * DAY)] = (
+        60 * MINUTE
+    )
+    code_lifetime: Annotated[
+        int, _seconds("Lifetime of an authorization code.", 1, 10 * MINUTE)
+    ] = MINUTE
+    pending_lifetime: Annotated[
+        int, _seconds("How long a person may take from the app's request to their answer.", MINUTE)
+    ] = 60 * MINUTE
+    refresh_idle_lifetime: Annotated[
+        int, _seconds("A refresh token that is not used for so long expires.")
+    ] = 30 * DAY
+    refresh_absolute_lifetime: Annotated[
+        int, _seconds("A person signs in anew after so long, however often an app refreshed.")
+    ] = 180 * DAY
+    refresh_window: Annotated[
+        int,
+        _seconds(
+            "A refresh token that is shown again within so long, its successor unused, is taken "
+            "for a lost answer and not for a theft.",
+            0,
+            5 * MINUTE,
+        ),
+    ] = 10
+    session_lifetime: Annotated[int, _seconds("A browser is signed out after so long.")] = 30 * DAY
+    session_idle_lifetime: Annotated[
+        int, _seconds("A browser that is not used for so long is signed out.")
+    ] = 7 * DAY
+    key_rotation_interval: Annotated[
+        int, _seconds("How long a signing key signs before the next takes over.")
+    ] = 30 * DAY
+    key_publish_ahead: Annotated[
+        int, _seconds("How long a signing key is published before it signs.")
+    ] = DAY
+    jwks_max_age: Annotated[int, _seconds("How long others may cache the published keys.", 0)] = (
+        5 * MINUTE
+    )
+    head_interval_ms: Annotated[
+        int,
+        _number("How often the head of the notices feed is signed.", 50, 10_000, "milliseconds"),
+    ] = 1000
+    sign_in_tries: Annotated[
+        int, _number("Wrong passwords after which an account is locked for a while.", 1, 100)
+    ] = 5
+    sign_in_lock: Annotated[
+        int, _seconds("The first lock of an account; each further wrong password doubles it.")
+    ] = 10
+    sign_in_lock_most: Annotated[int, _seconds("The longest lock of an account.", 1, DAY)] = (
+        5 * MINUTE
+    )
+    sign_in_rate_per_minute: Annotated[
+        int, _number("Tries to sign in from one address.", 1, None, "a minute")
+    ] = 30
+    token_failures_per_minute: Annotated[
+        int, _number("Failed authentications of clients from one address.", 1, None, "a minute")
+    ] = 60
+    password_threads: Annotated[
+        int, _number("Threads of each process that hash passwords.", 1, 64)
+    ] = 2
+    sweep_interval: Annotated[
+        int, _seconds("How often keys are looked after and what has expired is removed.")
+    ] = MINUTE
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _words("The least that is logged.")
+    ] = "info"
+
+    def __post_init__(self) -> None:
+        if self.issuer == "http://{host}:{port}":
+            host = f"[{self.host}]" if ":" in self.host else self.host
+            force_setattr(self, "issuer", f"http://{host}:{self.port}")
+        if self.master_key_file == Path("{data}/master.key"):
+            force_setattr(self, "master_key_file", self.data / "master.key")
+        _check_issuer(self.issuer)
+        for proxy in self.trusted_proxies:
+            _check_network(proxy)
+        _check_order(self)
+
+    @property
+    def development(self) -> bool:
+        """Whether the issuer is plain http, and so on a loopback host."""
+        return self.issuer.startswith("http://")
+
+    @property
+    def longest_lifetime(self) -> int:
+        """How long a signed token lives at most, in seconds, where no API says otherwise."""
+        return max(self.access_token_lifetime, self.id_token_lifetime)
+
+
+def _check_issuer(issuer: str) -> None:
+    try:
+        parts = urlsplit(issuer)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise SettingsError(f"issuer {issuer!r} is not a URL.") from None
+    if parts.scheme not in {"https", "http"} or not host or "@" in parts.netloc:
+        raise SettingsError(f"issuer {issuer!r} must be an https URL with a host.")
+    if "?" in issuer or "#" in issuer or issuer.endswith("/"):
+        raise SettingsError(
+            f"issuer {issuer!r} must have no query, no fragment and no slash at its end."
+        )
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise SettingsError(
+            f"issuer {issuer!r} must be https, for plain http is for loopback hosts only. "
+            "Set issuer to the address under which everyone reaches the server."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _check_network(proxy: str) -> None:
+    try:
+        ipaddress.ip_network(proxy)
+    except ValueError:
+        raise SettingsError(f"trusted_proxies: {proxy!r} is no address or network.") from None
+
+
+def _check_order(settings: Settings) -> None:
+    for less, more, equal in (
+        ("jwks_max_age", "key_publish_ahead", False),
+        ("key_publish_ahead", "key_rotation_interval", False),
+        ("refresh_idle_lifetime", "refresh_absolute_lifetime", True),
+        ("session_idle_lifetime", "session_lifetime", True),
+        ("sign_in_lock", "sign_in_lock_most", True),
+    ):
+        smaller, greater = getattr(settings, less), getattr(settings, more)
+        if greater < smaller or (greater == smaller and not equal):
+            raise SettingsError(
+                f"{more} ({greater}) must be {'at least' if equal else 'more than'} "
+                f"{less} ({smaller})."
+            )
+
+
+class Setting(Struct, frozen=True):
+    """One row of the table, as it is shown. ``unit`` is empty for words."""
+
+    name: str
+    type: object
+    default: object
+    help: str
+    unit: str
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return PREFIX + self.name.upper()
+
+
+def _rows() -> Iterable[Setting]:
+    for field in fields(Settings):
+        meta = field.type.__metadata__[0]
+        unit = (meta.extra or {}).get("unit", "")
+        yield Setting(field.name, field.type, field.default, meta.description, unit)
+
+
+SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({row.name: row for row in _rows()})
+
+
+def load(environment: Mapping[str, str], overrides: Mapping[str, object]) -> Settings:
+    """Read the settings: defaults, then the file, then ``COUNTERFOIL_…``, then ``overrides``.
+
+    The file is the ``config`` of the overrides, ``COUNTERFOIL_CONFIG``, or ``counterfoil.toml``
+    in the data directory, which need not exist. Overrides that are ``None`` are not given.
+
+    Raises:
+        SettingsError: a name that is not known or a value that cannot be used.
+    """
+    variables = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    }
+    given = {name: value for name, value in overrides.items() if value is not None}
+    configs = given.pop("config", None), variables.pop("config", None)
+    from_variables = _checked(variables, _ENVIRONMENT, lambda name: PREFIX + name.upper())
+    from_overrides = _checked(given, "the command line", lambda name: f"--{name.replace('_', '-')}")
+    above = from_variables | from_overrides
+    config = configs[0] or configs[1]
+    if config:
+        from_file = _read_file(Path(str(config)), is_optional=False)
+    else:
+        in_data = Path(str(above.get("data", SETTINGS["data"].default))) / FILE_NAME
+        from_file = _read_file(in_data, is_optional=True)
+        if "data" in from_file:
+            raise SettingsError(f"data cannot be set in {in_data}, which lies in that directory.")
+    make: Callable[..., Settings] = Settings
+    return make(**(from_file | above))
+
+
+def _read_file(path: Path, *, is_optional: bool) -> dict[str, object]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if is_optional:
+            return {}
+        raise SettingsError(f"The settings file {path} does not exist.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"The settings file {path} cannot be read: {error}") from None
+    return _checked(content, str(path), str)
+
+
+def _checked(
+    given: Mapping[str, object], source: str, spelled: Callable[[str], str]
+) -> dict[str, object]:
+    if "master_key" in given and source != _ENVIRONMENT:
+        raise SettingsError(f"master_key, from {source}: it is read from {_ENVIRONMENT} only.")
+    return {name: _value(name, value, source, spelled) for name, value in given.items()}
+
+
+def _value(name: str, given: object, source: str, spelled: Callable[[str], str]) -> object:
+    row = SETTINGS.get(name)
+    if row is None:
+        near = difflib.get_close_matches(name, SETTINGS, n=1)
+        hint = f" Did you mean {spelled(near[0])}?" if near else ""
+        raise SettingsError(f"{spelled(name)}, from {source}, is no setting.{hint}")
+    value = given
+    if isinstance(row.default, tuple) and isinstance(given, str):
+        value = [part.strip() for part in given.split(",") if part.strip()]
+    try:
+        return msgspec.convert(value, row.type, strict=False, dec_hook=_made)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{spelled(name)}, from {source}: {error}.") from None
+
+
+def _made(wanted: type, value: object) -> object:
+    if isinstance(value, wanted):
+        return value
+    if isinstance(value, str) and value:
+        return wanted(value)
+    raise ValueError("Expected text that is not empty")
+
+
+def describe(settings: Settings) -> list[dict[str, str]]:
+    """Give each setting with its value, in words, for the command line."""
+    return [
+        {
+            "name": row.name,
+            "value": _text(getattr(settings, row.name)),
+            "default": _text(row.default),
+            "unit": row.unit,
+            "variable": row.variable,
+            "help": row.help,
+        }
+        for row in SETTINGS.values()
+    ]
+
+
+def as_markdown() -> str:
+    """Write the table for the handbook."""
+    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
+    for row in SETTINGS.values():
+        default = f"`{_text(row.default)}` {row.unit}".strip() if _text(row.default) else "–"
+        lines.append(f"| `{row.name}` | {default} | {row.help} |")
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
