@@ -1,0 +1,229 @@
+"""The map of the server: every route in one table, and the ASGI app that follows it."""
+
+import logging
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.server.endpoints import authorize, metadata, notices, oauth, openid
+from counterfoil.server.keys.keyring import NoSigningKey
+from counterfoil.server.pages import account, consent, logout, sign_in
+from counterfoil.server.pages.assets import asset
+from counterfoil.server.pages.views import ErrorPage
+from counterfoil.server.protocol.identifiers import named
+from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.web.answers import error_answer
+from counterfoil.server.web.browser import show
+from counterfoil.server.web.headers import HSTS, open_to_scripts, preflight
+from counterfoil.server.web.server import Audience, Route, Server
+
+_LOG: Final = logging.getLogger(__name__)
+_GET: Final = ("GET", "HEAD")
+_POST: Final = ("POST",)
+_BOTH: Final = ("GET", "HEAD", "POST")
+_OAUTH_METADATA: Final = "/.well-known/oauth-authorization-server"
+
+ROUTES: Final = (
+    Route("/token", _POST, oauth.token, Audience.SCRIPT),
+    Route("/introspect", _POST, oauth.introspect, Audience.MACHINE),
+    Route("/revoke", _POST, oauth.revoke, Audience.SCRIPT),
+    Route("/userinfo", _BOTH, openid.userinfo, Audience.SCRIPT),
+    Route("/jwks.json", _GET, metadata.jwks, Audience.SCRIPT),
+    Route("/notices", _GET, notices.stream, Audience.SCRIPT),
+    Route("/notices/snapshot", _GET, notices.snapshot, Audience.SCRIPT),
+    Route("/notices/jwks.json", _GET, metadata.notices_jwks, Audience.SCRIPT),
+    Route(_OAUTH_METADATA, _GET, metadata.discovery, Audience.SCRIPT),
+    Route("/.well-known/openid-configuration", _GET, metadata.discovery, Audience.SCRIPT),
+    Route("/health/live", _GET, metadata.live, Audience.MACHINE),
+    Route("/health/ready", _GET, metadata.ready, Audience.MACHINE),
+    Route("/authorize", _BOTH, authorize.start, Audience.PERSON),
+    Route("/authorize/continue", _GET, authorize.proceed, Audience.PERSON),
+    Route("/sign-in", _GET, sign_in.ask, Audience.PERSON),
+    Route("/sign-in", _POST, sign_in.answer, Audience.PERSON),
+    Route("/consent", _GET, consent.ask, Audience.PERSON),
+    Route("/consent", _POST, consent.answer, Audience.PERSON),
+    Route("/logout", _BOTH, logout.ask, Audience.PERSON),
+    Route("/signed-out", _GET, sign_in.signed_out, Audience.PERSON),
+    Route("/", _GET, account.home, Audience.PERSON),
+    Route("/account/apps", _GET, account.apps, Audience.PERSON),
+    Route("/account/sign-out", _POST, sign_in.sign_out, Audience.PERSON),
+    Route("/account/apps/{grant_id}/remove", _POST, account.remove_app, Audience.PERSON),
+    Route("/account/apps/{grant_id}/sign-out", _POST, account.sign_out_of_app, Audience.PERSON),
+    Route(
+        "/account/apps/{grant_id}/sessions/{family_id}/end",
+        _POST,
+        account.end_session,
+        Audience.PERSON,
+    ),
+    Route("/static/{name}", _GET, asset, Audience.PERSON),
+)
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[Any], Awaitable[None]]
+Lifespan = Callable[[], AbstractAsyncContextManager[Server]]
+
+
+class _Pattern(Struct, frozen=True):
+    """The routes of one path with names in it."""
+
+    shape: re.Pattern[str]
+    routes: dict[str, Route]
+
+
+class App:
+    """The server as an ASGI app. It may be mounted in another, below any path.
+
+    ``lifespan`` builds the server and lets go of it; hosts that do not send lifespan events
+    enter ``running()`` themselves.
+    """
+
+    def __init__(self, lifespan: Lifespan) -> None:
+        self._lifespan = lifespan
+        self._server: Server | None = None
+        self._exact, self._patterns = _table(ROUTES)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI connection."""
+        match scope["type"]:
+            case "http":
+                await self._answer(scope, receive, send)
+            case "lifespan":
+                await self._live(receive, send)
+            case _:
+                await send({"type": "websocket.close", "code": 1000})
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Server]:
+        """Serve for as long as the context is entered."""
+        async with self._lifespan() as server:
+            self._server = server
+            try:
+                yield server
+            finally:
+                self._server = None
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            async with self.running():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as error:
+            _LOG.exception("the server could not start or stop")
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        server = self._server
+        if server is None:
+            raise RuntimeError("The app is not running: its lifespan was not entered.")
+        routes, names = self._find(_path_of(scope, server.prefix))
+        request = Request({**scope, "path_params": names} if names else scope, receive)
+        response = await _respond(server, request, routes)
+        if not server.authority.settings.development:
+            response.raw_headers.append(HSTS)
+        await response(scope, receive, send)
+
+    def _find(self, path: str) -> tuple[dict[str, Route], dict[str, str]]:
+        exact = self._exact.get(path)
+        if exact is not None:
+            return exact, {}
+        for pattern in self._patterns:
+            match = pattern.shape.fullmatch(path)
+            if match is not None:
+                return pattern.routes, match.groupdict()
+        return {}, {}
+
+
+def _table(routes: tuple[Route, ...]) -> tuple[dict[str, dict[str, Route]], list[_Pattern]]:
+    paths: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        paths.setdefault(route.path, {}).update(dict.fromkeys(route.methods, route))
+    patterns = [
+        _Pattern(re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), methods)
+        for path, methods in paths.items()
+        if "{" in path
+    ]
+    return {path: methods for path, methods in paths.items() if "{" not in path}, patterns
+
+
+def _path_of(scope: Scope, prefix: str) -> str:
+    """Give the path below the server: without the mount's root path or the issuer's own path."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "") or prefix
+    if not root:
+        return path
+    for well_known in (_OAUTH_METADATA, "/.well-known/openid-configuration"):
+        if path == well_known + prefix:
+            return well_known
+    return path.removeprefix(root) or "/" if path.startswith(root) else path
+
+
+async def _respond(server: Server, request: Request, routes: dict[str, Route]) -> Response:
+    route = routes.get(request.method)
+    scripts = any(known.audience is Audience.SCRIPT for known in routes.values())
+    if route is None:
+        response = _without_route(server, request, routes, scripts=scripts)
+    else:
+        response = await _handled(server, request, route)
+    if scripts and request.method != "OPTIONS":
+        open_to_scripts(response)
+    return response
+
+
+def _without_route(
+    server: Server, request: Request, routes: dict[str, Route], *, scripts: bool
+) -> Response:
+    if not routes:
+        page = ErrorPage(
+            prefix=server.prefix,
+            title="There is nothing here",
+            sentence="The address may be mistyped, or the page has gone.",
+            code="not_found",
+            request_id=named(server.random(6)),
+        )
+        return show(server, page, status=404)
+    if request.method == "OPTIONS" and scripts:
+        return preflight(tuple(routes))
+    allowed = ", ".join(sorted({*routes, "OPTIONS"}))
+    return Response(status_code=405, headers={"allow": allowed})
+
+
+async def _handled(server: Server, request: Request, route: Route) -> Response:
+    try:
+        return await route.handler(server, request)
+    except OAuthError as error:
+        return _refused(server, route, error, error.detail)
+    except (StoreUnavailable, NoSigningKey) as error:
+        unavailable = OAuthError(
+            "temporarily_unavailable", "The server cannot answer at the moment; try again."
+        )
+        return _refused(server, route, unavailable, str(error))
+    except Exception as error:
+        _LOG.exception("%s %s failed", request.method, route.path)
+        broken = OAuthError("server_error", "The server made a mistake; it has been noted.")
+        return _refused(server, route, broken, type(error).__name__)
+
+
+def _refused(server: Server, route: Route, error: OAuthError, detail: str) -> Response:
+    request_id = named(server.random(6))
+    level = logging.WARNING if error.status >= 500 else logging.INFO
+    _LOG.log(level, "%s %s: %s (%s)", request_id, route.path, error.error, detail)
+    if route.audience is not Audience.PERSON:
+        return error_answer(error)
+    page = ErrorPage(
+        prefix=server.prefix,
+        title="This cannot go on",
+        sentence=error.description,
+        code=error.error,
+        request_id=request_id,
+    )
+    return show(server, page, status=error.status)

@@ -1,0 +1,1 @@
+"""Handlers for machines: they read HTTP, call the protocol, and write HTTP."""

@@ -1,0 +1,1 @@
+"""Pages for people: sign-in, consent, my account; server-rendered, without scripts."""

@@ -1,0 +1,172 @@
+"""Consent: a person says whether, and what, an app may do (S10, S14; RFC 9700 §4.13)."""
+
+from collections.abc import Mapping
+from functools import partial
+from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.access import Access
+from counterfoil.oauth.errors import OAuthError, invalid_request
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.pages.views import ConsentPage, Permission
+from counterfoil.server.pages.wording import OPENID_PERMISSIONS
+from counterfoil.server.protocol import approval, authorization_request, events
+from counterfoil.server.protocol.approval import Decision
+from counterfoil.server.protocol.interaction import Consent, Refuse, SignIn, returns_locally
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.web.browser import Person, go, person_of, show
+from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.flow import Flow, conclude, flow_in, next_of
+from counterfoil.server.web.headers import form_target_of
+from counterfoil.server.web.reading import form_of, origin_of, query_of
+from counterfoil.server.web.server import Server
+
+_REPEATABLE = frozenset({"permission"})
+
+
+class _Asked(Struct, frozen=True):
+    """What the page shows: whose app, which APIs, what was granted before."""
+
+    client: Client
+    apis: Mapping[str, Api]
+    grant: Grant | None
+
+
+async def ask(server: Server, request: Request) -> Response:
+    """``GET /consent``."""
+    flow = flow_in(server, request, query_of(request).get("flow"))
+    person = await person_of(server, request)
+    if person is None or not isinstance(await next_of(server, flow, person), Consent):
+        return _back(server, flow)
+    return await _page(server, flow, person)
+
+
+async def answer(server: Server, request: Request) -> Response:
+    """``POST /consent``: allow, deny, or switch to another account."""
+    form = await form_of(request, _REPEATABLE)
+    flow = flow_in(server, request, form.get("flow"))
+    person = await person_of(server, request)
+    if person is None:
+        return _back(server, flow)
+    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    match form.get("decision"):
+        case "allow":
+            return await _allow(server, request, (flow, person), form)
+        case "deny":
+            return await _deny(server, request, flow, person)
+        case "switch":
+            return go(f"{server.prefix}/sign-in?flow={quote(flow.sealed)}")
+    raise invalid_request("The parameter decision must be allow, deny or switch.")
+
+
+def _back(server: Server, flow: Flow) -> Response:
+    return go(f"{server.prefix}/authorize/continue?flow={quote(flow.sealed)}")
+
+
+async def _allow(
+    server: Server, request: Request, asked: tuple[Flow, Person], form: Parameters
+) -> Response:
+    flow, person = asked
+    access = allowed_by(flow.pending.access, frozenset(form.every("permission")))
+    if access.is_empty:
+        error = "Choose at least one permission, or do not allow the app."
+        return await _page(server, flow, person, error)
+    if isinstance(await next_of(server, flow, person), SignIn | Refuse):
+        return _back(server, flow)
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    return await conclude(
+        server, flow.pending, Decision(person.session, access, origin, asked=True)
+    )
+
+
+async def _deny(server: Server, request: Request, flow: Flow, person: Person) -> Response:
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    by = events.by_user(person.user.id, origin)
+    await server.authority.store.transact(partial(_note_refusal, flow.pending.client_id, by))
+    error = OAuthError("access_denied", "The person did not allow it.")
+    to = (flow.pending.redirect_uri, flow.pending.state)
+    return go(approval.refusal(server.authority.issuer, *to, error))
+
+
+async def _note_refusal(client_id: str, by: events.Actor, tx: Transaction) -> None:
+    await events.record(tx, EventKind.CONSENT_REFUSED, by, client_id)
+
+
+def value_of(uri: str, scope: str) -> str:
+    """Name one permission in the form; a space stands in neither part."""
+    return f"{uri} {scope}" if uri else scope
+
+
+def allowed_by(asked: Access, chosen: frozenset[str]) -> Access:
+    """Give what was asked and chosen; ``openid`` goes with whatever is chosen."""
+    apis = {
+        uri: frozenset(scope for scope in scopes if value_of(uri, scope) in chosen)
+        for uri, scopes in asked.apis.items()
+    }
+    openid = frozenset(s for s in asked.openid if s in chosen or s == "openid")
+    return Access({uri: scopes for uri, scopes in apis.items() if scopes}, openid)
+
+
+async def _page(server: Server, flow: Flow, person: Person, error: str | None = None) -> Response:
+    asked = await server.authority.store.read(partial(_what_is_asked, flow, person))
+    pending = flow.pending
+    parts = urlsplit(pending.redirect_uri)
+    page = ConsentPage(
+        prefix=server.prefix,
+        action=f"{server.prefix}/consent",
+        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
+        flow=flow.sealed,
+        client_name=asked.client.client_name,
+        return_host=parts.netloc or f"{parts.scheme}:",
+        return_is_local=returns_locally(pending.redirect_uri),
+        user_email=person.user.email,
+        permissions=_permissions(pending.access, asked),
+        error=error,
+    )
+    status = 400 if error else 200
+    target = form_target_of(pending.redirect_uri)
+    return show(server, page, status=status, form_target=target)
+
+
+async def _what_is_asked(flow: Flow, person: Person, tx: Transaction) -> _Asked:
+    client = await authorization_request.known_client(tx, flow.pending.client_id)
+    apis = {api.uri: api for api in await tx.apis.every()}
+    return _Asked(client, apis, await tx.grants.between(person.user.id, client.client_id))
+
+
+def _permissions(access: Access, asked: _Asked) -> tuple[Permission, ...]:
+    granted = asked.grant.access if asked.grant else Access()
+    own = [
+        Permission(
+            value=scope,
+            title=title,
+            detail=detail,
+            required=scope == "openid",
+            already_granted=scope in granted.openid,
+        )
+        for scope, (title, detail) in OPENID_PERMISSIONS.items()
+        if scope in access.openid
+    ]
+    return (*own, *_api_permissions(access, asked, granted))
+
+
+def _api_permissions(access: Access, asked: _Asked, granted: Access) -> list[Permission]:
+    return [
+        Permission(
+            value=value_of(uri, scope),
+            title=api.scopes.get(scope) or scope,
+            detail=scope if api.scopes.get(scope) else "",
+            api_name=api.name,
+            already_granted=scope in granted.apis.get(uri, frozenset()),
+        )
+        for uri, scopes in access.apis.items()
+        if (api := asked.apis.get(uri)) is not None
+        for scope in sorted(scopes)
+    ]

@@ -1,0 +1,72 @@
+"""Logout that an app asks for, over HTTP (OpenID Connect RP-Initiated Logout 1.0 §2, §3)."""
+
+from functools import partial
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.pages.views import LogoutPage
+from counterfoil.server.protocol import events, logout, revocation
+from counterfoil.server.protocol.logout import LogoutRequest
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.web.browser import Person, go, person_of, show
+from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.headers import form_target_of
+from counterfoil.server.web.reading import form_of, origin_of, query_of
+from counterfoil.server.web.server import Server
+
+FIELDS = ("client_id", "id_token_hint", "post_logout_redirect_uri", "state")
+
+
+async def ask(server: Server, request: Request) -> Response:
+    """``GET`` or ``POST /logout``; without a matching ID token the person is asked first."""
+    parameters = await form_of(request) if request.method == "POST" else query_of(request)
+    asked = await server.authority.store.read(partial(_read, server, parameters))
+    person = await person_of(server, request)
+    if person is None:
+        return _onward(server, asked)
+    if parameters.get("decision") == "logout":
+        demand_own_form(server.authority.keys.csrf, person.session.id, parameters, request)
+    elif parameters.get("decision") == "stay":
+        return go(f"{server.prefix}/account/apps")
+    elif not asked.means(person.session):
+        return _page(server, person, asked, parameters)
+    return await _log_out(server, request, person, asked)
+
+
+async def _read(server: Server, parameters: Parameters, tx: Transaction) -> LogoutRequest:
+    return await logout.read(server.authority, tx, parameters)
+
+
+def _page(server: Server, person: Person, asked: LogoutRequest, parameters: Parameters) -> Response:
+    given = ((name, parameters.get(name)) for name in FIELDS)
+    page = LogoutPage(
+        prefix=server.prefix,
+        action=f"{server.prefix}/logout",
+        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
+        client_name=asked.client.client_name if asked.client else None,
+        fields=tuple((name, value) for name, value in given if value is not None),
+    )
+    target = form_target_of(asked.return_to) if asked.return_to else ""
+    return show(server, page, form_target=target)
+
+
+async def _log_out(
+    server: Server, request: Request, person: Person, asked: LogoutRequest
+) -> Response:
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    by = events.by_user(person.user.id, origin)
+
+    async def work(tx: Transaction) -> None:
+        await revocation.end_session(tx, person.session.id, by)
+
+    await server.authority.store.transact(work)
+    await server.authority.hub.catch_up()
+    response = _onward(server, asked)
+    server.cookies.clear_session(response)
+    return response
+
+
+def _onward(server: Server, asked: LogoutRequest) -> Response:
+    return go(asked.return_to or f"{server.prefix}/signed-out")

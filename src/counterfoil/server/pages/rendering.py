@@ -1,0 +1,94 @@
+"""Turns a view into HTML, and holds the style sheet and the mark that the pages link to."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from counterfoil.server.pages.views import (
+    AppsPage,
+    ConsentPage,
+    ErrorPage,
+    HomePage,
+    LogoutPage,
+    SignedOutPage,
+    SignInPage,
+)
+from counterfoil.server.web.page import Asset, Page
+
+TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
+    {
+        SignInPage: "sign_in.html",
+        ConsentPage: "consent.html",
+        ErrorPage: "error.html",
+        AppsPage: "apps.html",
+        LogoutPage: "logout.html",
+        SignedOutPage: "signed_out.html",
+        HomePage: "home.html",
+    }
+)
+MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+)
+# Controls, zero-width characters and marks that turn the direction of the text around.
+# Joiners (U+200C, U+200D) stay: Persian, Indic scripts and emoji are spelt with them.
+UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufeff]"
+)
+
+
+class Pages:
+    """The templates and static files of the pages, read from beside this module."""
+
+    def __init__(self) -> None:
+        here = Path(__file__).parent
+        self.assets: Final = _read_assets(here / "static")
+        self._environment: Final = Environment(
+            loader=FileSystemLoader(here / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.filters["shown"] = shown
+
+    def render(self, view: Page) -> str:
+        """The HTML document of `view`; a `KeyError` if its type has no template."""
+        template = self._environment.get_template(TEMPLATES[type(view)])
+        return template.render(
+            view=view,
+            stylesheet=self.asset_url(view.prefix, "counterfoil.css"),
+            icon=self.asset_url(view.prefix, "mark.svg"),
+        )
+
+    def asset_url(self, prefix: str, name: str) -> str:
+        """Where a static file stands; the address changes with its content."""
+        return f"{prefix}/static/{name}?v={self.assets[name].version}"
+
+
+def shown(text: str, limit: int = 120) -> str:
+    """`text` as a name may be shown: on one line, nothing unseen, at most `limit` characters.
+
+    A name that is empty after this says so, as an empty heading would hide who is asking.
+    """
+    visible = " ".join(UNSEEN.sub("", text).split())
+    if len(visible) > limit:
+        visible = visible[: limit - 1].rstrip() + "…"
+    return visible or "(no name)"
+
+
+def _read_assets(directory: Path) -> Mapping[str, Asset]:
+    files = (path for path in sorted(directory.iterdir()) if path.suffix in MEDIA_TYPES)
+    return MappingProxyType({path.name: _read_asset(path) for path in files})
+
+
+def _read_asset(path: Path) -> Asset:
+    body = path.read_bytes()
+    version = hashlib.sha256(body).hexdigest()[:12]
+    return Asset(path.name, MEDIA_TYPES[path.suffix], body, version)

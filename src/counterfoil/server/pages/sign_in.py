@@ -1,0 +1,132 @@
+"""Sign in, sign out: the handlers of these pages."""
+
+from functools import partial
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.identity.passwords import TooBusy
+from counterfoil.server.identity.sign_in import Attempt, sign_in
+from counterfoil.server.identity.throttle import source_of
+from counterfoil.server.pages.views import SignedOutPage, SignInPage
+from counterfoil.server.protocol import authorization_request, events, revocation
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.web.browser import Browser, browser_of, go, person_of, remember, show
+from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.flow import Flow, flow_in
+from counterfoil.server.web.headers import form_target_of
+from counterfoil.server.web.reading import form_of, origin_of, query_of
+from counterfoil.server.web.server import Server
+
+_WRONG = (
+    "That did not work. Check the email and the password. "
+    "After several failures an account pauses for a while."
+)
+_BUSY = "Too many people are signing in at this moment. Wait a little and try again."
+
+
+async def ask(server: Server, request: Request) -> Response:
+    """``GET /sign-in``, with or without a flow to go on with."""
+    sealed = query_of(request).get("flow")
+    browser = browser_of(server, request)
+    flow = flow_in(server, request, sealed) if sealed else None
+    email = (flow.pending.login_hint or "") if flow else ""
+    return remember(server, browser, await _page(server, browser, flow, (email, None)))
+
+
+async def answer(server: Server, request: Request) -> Response:
+    """``POST /sign-in``."""
+    form = await form_of(request)
+    browser = browser_of(server, request)
+    demand_own_form(server.authority.keys.csrf, browser.name, form, request)
+    sealed = form.get("flow")
+    flow = flow_in(server, request, sealed) if sealed else None
+    return await _try(server, request, browser, (form, flow))
+
+
+async def _try(
+    server: Server, request: Request, browser: Browser, given: tuple[Parameters, Flow | None]
+) -> Response:
+    form, flow = given
+    attempt = await _attempt(server, request, form)
+    if not server.sign_in_throttle.allows(source_of(attempt.origin.address), server.clock()):
+        return await _page(server, browser, flow, (attempt.email, _BUSY), 429)
+    server.sign_in_throttle.count(source_of(attempt.origin.address), server.clock())
+    try:
+        signed_in = await sign_in(server.authority, server.passwords, attempt)
+    except TooBusy:
+        return await _page(server, browser, flow, (attempt.email, _BUSY), 503)
+    if signed_in is None:
+        return await _page(server, browser, flow, (attempt.email, _WRONG), 400)
+    onward = f"authorize/continue?flow={quote(flow.sealed)}" if flow else "account/apps"
+    response = go(f"{server.prefix}/{onward}")
+    lifetime = server.authority.settings.session_lifetime
+    server.cookies.set_session(response, signed_in.secret, lifetime)
+    return response
+
+
+async def _attempt(server: Server, request: Request, form: Parameters) -> Attempt:
+    person = await person_of(server, request)
+    return Attempt(
+        form.get("email") or "",
+        Secret(form.get("password") or ""),
+        origin_of(request, server.authority.settings.trusted_proxies),
+        person.session if person else None,
+    )
+
+
+async def _page(
+    server: Server,
+    browser: Browser,
+    flow: Flow | None,
+    said: tuple[str, str | None],
+    status: int = 200,
+) -> Response:
+    email, error = said
+    page = SignInPage(
+        prefix=server.prefix,
+        action=f"{server.prefix}/sign-in",
+        csrf=csrf_token(server.authority.keys.csrf, browser.name),
+        flow=flow.sealed if flow else "",
+        client_name=await _client_name(server, flow) if flow else None,
+        email=email,
+        error=error,
+    )
+    target = form_target_of(flow.pending.redirect_uri) if flow else ""
+    return show(server, page, status=status, form_target=target)
+
+
+async def _client_name(server: Server, flow: Flow) -> str:
+    async def work(tx: Transaction) -> str:
+        client_id = flow.pending.client_id
+        return (await authorization_request.known_client(tx, client_id)).client_name
+
+    return await server.authority.store.read(work)
+
+
+async def sign_out(server: Server, request: Request) -> Response:
+    """``POST /account/sign-out``: ends this session and the apps that go on in it (S04, S39)."""
+    form = await form_of(request)
+    person = await person_of(server, request)
+    response = go(f"{server.prefix}/signed-out")
+    if person is not None:
+        demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+        origin = origin_of(request, server.authority.settings.trusted_proxies)
+        by = events.by_user(person.user.id, origin)
+        end = partial(_end_session, person.session.id, by)
+        await server.authority.store.transact(end)
+        await server.authority.hub.catch_up()
+    server.cookies.clear_session(response)
+    return response
+
+
+async def _end_session(session_id: str, by: events.Actor, tx: Transaction) -> None:
+    await revocation.end_session(tx, session_id, by)
+
+
+async def signed_out(server: Server, _: Request) -> Response:
+    """``GET /signed-out``."""
+    return show(server, SignedOutPage(prefix=server.prefix))

@@ -1,0 +1,154 @@
+"""What each page shows, as frozen values: handlers fill them, templates read them.
+
+Every string is untrusted text; the templates escape it. `prefix` is the path below which the
+server is mounted, without a closing slash ("" at the root); `csrf` is the form token of the
+browser's session; `flow` is the sealed pending authorization that a form carries along.
+"""
+
+from itertools import groupby
+
+import msgspec
+
+from counterfoil.server.web.page import Page
+
+
+class SignInPage(Page, frozen=True, kw_only=True):
+    """Asks for `email` and `password`; posts them to `action` with `csrf` and `flow`.
+
+    `client_name` is the app that one signs in for, if any. `flow` is left out of the form
+    when it is empty. `error` is one sentence about the last attempt and must not tell which
+    of the two fields was wrong.
+    """
+
+    action: str
+    csrf: str
+    flow: str = ""
+    client_name: str | None = None
+    email: str = ""
+    error: str | None = None
+
+
+class Permission(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that an app asks for; `value` is what the form's `permission` field carries."""
+
+    value: str
+    title: str
+    detail: str = ""
+    api_name: str = ""
+    required: bool = False
+    already_granted: bool = False
+
+
+class PermissionGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """The permissions of one API, in the order in which they were asked for."""
+
+    api_name: str
+    permissions: tuple[Permission, ...]
+
+
+class ConsentPage(Page, frozen=True, kw_only=True):
+    """Asks whether an app may come in, and with which permissions.
+
+    Posts `permission` (once for each that stays ticked, and for each required one), and
+    `decision`: `allow`, `deny`, or `switch` to use another account. `return_host` is where
+    the browser goes afterwards; `return_is_local` says that this is a loopback address or a
+    private scheme, which any program on the device could have claimed (RFC 8252 §8.6).
+    """
+
+    action: str
+    csrf: str
+    flow: str
+    client_name: str
+    return_host: str
+    user_email: str
+    permissions: tuple[Permission, ...]
+    return_is_local: bool = False
+    error: str | None = None
+
+    @property
+    def groups(self) -> tuple[PermissionGroup, ...]:
+        """The permissions by API; APIs stand in the order of their first permission."""
+        names = list(dict.fromkeys(each.api_name for each in self.permissions))
+        ordered = sorted(self.permissions, key=lambda each: names.index(each.api_name))
+        return tuple(
+            PermissionGroup(api_name=name, permissions=tuple(members))
+            for name, members in groupby(ordered, key=lambda each: each.api_name)
+        )
+
+
+class ErrorPage(Page, frozen=True, kw_only=True):
+    """Says what went wrong where answering the app by a redirect would be unsafe.
+
+    `code` is the wire's error word, `detail` a sentence for the makers of the app,
+    `request_id` the reference under which the server's log knows this request.
+    """
+
+    title: str
+    sentence: str
+    code: str
+    request_id: str
+    detail: str | None = None
+
+
+class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One session of an app. `last_used` is text for people, such as "2 hours ago".
+
+    `current` marks the browser that looks at the page; `offline` a session that goes on
+    without the person being signed in.
+    """
+
+    family_id: str
+    device: str
+    place: str
+    last_used: str
+    current: bool = False
+    offline: bool = False
+
+
+class AppRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One app that the person has let in, with all its sessions. Times are text for people."""
+
+    grant_id: str
+    client_name: str
+    since: str
+    last_used: str
+    permissions: tuple[str, ...]
+    sessions: tuple[SessionRow, ...]
+
+
+class AppsPage(Page, frozen=True, kw_only=True):
+    """My account, apps: one row per app however many sessions.
+
+    Its forms post only `csrf`, to `/account/apps/{grant_id}/sessions/{family_id}/end`,
+    `/account/apps/{grant_id}/sign-out`, `/account/apps/{grant_id}/remove` and
+    `/account/sign-out` below the prefix. `notice` says what the last of them has done.
+    """
+
+    user_email: str
+    csrf: str
+    apps: tuple[AppRow, ...]
+    notice: str | None = None
+
+
+class LogoutPage(Page, frozen=True, kw_only=True):
+    """Asks before signing out (OpenID Connect RP-Initiated Logout 1.0 §2).
+
+    Posts `decision`: `logout` or `stay`, and `fields` as they came, name and value.
+    """
+
+    action: str
+    csrf: str
+    client_name: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+class SignedOutPage(Page, frozen=True, kw_only=True):
+    """Says that the person is signed out of this server."""
+
+
+class HomePage(Page, frozen=True, kw_only=True):
+    """What stands at the root of the server. `csrf` is used when somebody is signed in."""
+
+    issuer: str
+    csrf: str
+    signed_in_as: str | None = None

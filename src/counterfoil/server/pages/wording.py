@@ -1,0 +1,65 @@
+"""Plain words for people: permissions, moments, devices. Pure."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "openid": ("Know that it is you", "The app learns a number that stands for you here."),
+        "profile": ("See your name", ""),
+        "email": ("See your email address", ""),
+        "offline_access": (
+            "Go on while you are away",
+            "Also after you sign out, until you end it.",
+        ),
+    }
+)
+_STEPS: Final = ((60, "minute"), (3600, "hour"), (86_400, "day"), (2_592_000, "month"))
+_BROWSERS: Final = (
+    ("Edg/", "Edge"),
+    ("OPR/", "Opera"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("python", "A Python program"),
+    ("node", "A Node.js program"),
+)
+_SYSTEMS: Final = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Macintosh", "Mac"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+
+
+def ago(then: int, now: int) -> str:
+    """Say how long ago a moment was, in one unit."""
+    seconds = max(0, now - then)
+    if seconds < _STEPS[0][0]:
+        return "just now"
+    size, unit = next(step for step in reversed(_STEPS) if seconds >= step[0])
+    count = seconds // size
+    return f"{count} {unit}{'s' if count > 1 else ''} ago"
+
+
+def day_of(moment: int) -> str:
+    """Name the day of a moment, in UTC."""
+    day = datetime.fromtimestamp(moment, UTC)
+    return f"{day.day} {day:%B %Y}"
+
+
+def device_of(user_agent: str) -> str:
+    """Name a device from how its browser names itself: a hint for people, nothing more."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or system or "An unknown device"

@@ -1,0 +1,1 @@
+"""The protocol pipeline: who asks, whether they may, what is decided, minted and ended."""

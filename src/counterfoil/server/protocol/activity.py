@@ -1,0 +1,38 @@
+"""When things were last used: noted in memory on hot paths, written in one go now and then."""
+
+from counterfoil.server.records.store import Store, Transaction
+
+
+class Activity:
+    """Last uses that have not been written yet. A crash loses seconds of them, nothing else."""
+
+    def __init__(self) -> None:
+        self._secrets: dict[str, int] = {}
+        self._sessions: dict[str, int] = {}
+
+    def note_secret(self, secret_id: str | None, now: int) -> None:
+        """Note the use of a client secret."""
+        if secret_id is not None:
+            self._secrets[secret_id] = now
+
+    def note_session(self, session_id: str, now: int) -> None:
+        """Note the use of a session."""
+        self._sessions[session_id] = now
+
+    async def flush(self, store: Store) -> None:
+        """Write what was noted; on failure it stays noted."""
+        secrets, sessions = self._secrets, self._sessions
+        if not (secrets or sessions):
+            return
+
+        async def work(tx: Transaction) -> None:
+            await tx.clients.touch_secrets(secrets)
+            await tx.sessions.touch(sessions)
+
+        self._secrets, self._sessions = {}, {}
+        try:
+            await store.transact(work)
+        except BaseException:
+            self._secrets = secrets | self._secrets
+            self._sessions = sessions | self._sessions
+            raise

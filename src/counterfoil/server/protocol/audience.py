@@ -1,0 +1,56 @@
+"""The one API that a token is for, and the access it carries there (RFC 8707 §2.2)."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from counterfoil.oauth.access import Access
+from counterfoil.oauth.errors import invalid_target
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.settings import Settings
+
+
+class Audience(Struct, frozen=True):
+    """An API as a token sees it: ``aud``, its generation, the token's lifetime in seconds."""
+
+    uri: str
+    generation: int
+    lifetime: int
+
+
+async def catalogue(tx: Transaction) -> Mapping[str, frozenset[str]]:
+    """Every API's identifier with the scopes that it owns."""
+    return {api.uri: frozenset(api.scopes) for api in await tx.apis.every()}
+
+
+def resource_in(access: Access, resources: Sequence[str]) -> str | None:
+    """Choose the API for a token: the named one, else the only one; ``None`` if there is none.
+
+    Raises:
+        OAuthError: ``invalid_target`` where the choice is not the client's to have, or is open.
+    """
+    named = tuple(dict.fromkeys(resources))
+    if len(named) > 1:
+        raise invalid_target("An access token is for one API: name one resource.")
+    if named:
+        if named[0] not in access.apis:
+            raise invalid_target("The parameter resource names an API that was not granted.")
+        return named[0]
+    if len(access.apis) > 1:
+        raise invalid_target("Several APIs were granted: name one with the parameter resource.")
+    return next(iter(access.apis), None)
+
+
+async def audience_of(tx: Transaction, resource: str | None, settings: Settings) -> Audience:
+    """Look up the API; without one the token is for this server's own userinfo endpoint.
+
+    Raises:
+        OAuthError: ``invalid_target`` where the API has gone.
+    """
+    if resource is None:
+        return Audience(settings.issuer, 0, settings.access_token_lifetime)
+    api: Api | None = await tx.apis.find(resource)
+    if api is None:
+        raise invalid_target("The parameter resource names no API that is known here.")
+    return Audience(api.uri, api.generation, api.token_lifetime or settings.access_token_lifetime)

@@ -1,0 +1,32 @@
+"""The authorization server as the protocol sees it: all that its steps need, in one value."""
+
+from msgspec import Struct
+
+from counterfoil.server.hub import Hub
+from counterfoil.server.keys.keyring import Keyring
+from counterfoil.server.keys.rotation import Rotation
+from counterfoil.server.keys.sealing import Sealing
+from counterfoil.server.keys.server_secret import ServerKeys
+from counterfoil.server.protocol.activity import Activity
+from counterfoil.server.protocol.token_reading import TokenReader
+from counterfoil.server.records.store import Store
+from counterfoil.server.settings import Settings
+
+
+class Authority(Struct, frozen=True):
+    """One issuer. A process may hold several; nothing is shared between them."""
+
+    settings: Settings
+    store: Store
+    keyring: Keyring
+    keys: ServerKeys
+    pending: Sealing
+    rotation: Rotation
+    hub: Hub
+    activity: Activity
+    reader: TokenReader
+
+    @property
+    def issuer(self) -> str:
+        """The issuer identifier (RFC 8414 §2)."""
+        return self.settings.issuer

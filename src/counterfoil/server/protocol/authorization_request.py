@@ -1,0 +1,168 @@
+"""The authorization request, read by two tables of checks (OAuth 2.1 §4.1.1, RFC 9700 §2.1).
+
+IDENTIFY finds who asks and where to answer: an error there is a page, never a redirect. CHECKS
+come after: an error there is sent back to the client.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.oauth import pkce
+from counterfoil.oauth.access import Access, asked, scopes_in
+from counterfoil.oauth.errors import OAuthError, invalid_request, invalid_scope
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.protocol.audience import catalogue
+from counterfoil.server.protocol.pending import Pending
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.store import Transaction
+
+PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
+_LONGEST: Final = 2048
+
+
+class Asking(Struct, frozen=True):
+    """Who asks, and where the answer goes."""
+
+    client: Client
+    redirect_uri: str
+    state: str | None
+
+
+class Denied(Struct, frozen=True):
+    """A request that failed a check: the error goes to the client."""
+
+    asking: Asking
+    error: OAuthError
+
+
+Check = Callable[[Client, Parameters], None]
+
+
+async def read(tx: Transaction, parameters: Parameters) -> Pending | Denied:
+    """Read an authorization request.
+
+    Raises:
+        OAuthError: the client or the redirect URI is not to be trusted; show a page.
+    """
+    client = await known_client(tx, parameters.require("client_id"))
+    asking = Asking(client, _redirect_uri(client, parameters), parameters.get("state"))
+    try:
+        for check in CHECKS:
+            check(client, parameters)
+        return _pending(asking, parameters, await _access(tx, client, parameters), tx.now)
+    except OAuthError as error:
+        return Denied(asking, error)
+
+
+async def known_client(tx: Transaction, client_id: str) -> Client:
+    """Give an enabled client.
+
+    Raises:
+        OAuthError: ``invalid_request`` where there is none.
+    """
+    client = await tx.clients.find(client_id)
+    if client is None or not client.is_enabled:
+        raise invalid_request("The parameter client_id names no app that is known here.")
+    return client
+
+
+def _redirect_uri(client: Client, parameters: Parameters) -> str:
+    given = parameters.get("redirect_uri")
+    if given is None:
+        if len(client.redirect_uris) != 1:
+            raise invalid_request("The parameter redirect_uri is missing.")
+        return client.redirect_uris[0]
+    if not client.allows_redirect_to(given):
+        raise invalid_request("The parameter redirect_uri is not one that the app registered.")
+    return given
+
+
+def _check_request_objects(_: Client, parameters: Parameters) -> None:
+    if parameters.get("request") is not None:
+        raise OAuthError("request_not_supported", "The parameter request is not supported.")
+    if parameters.get("request_uri") is not None:
+        raise OAuthError("request_uri_not_supported", "The parameter request_uri is not supported.")
+    if parameters.get("registration") is not None:
+        raise OAuthError(
+            "registration_not_supported", "The parameter registration is not supported."
+        )
+
+
+def _check_response_type(client: Client, parameters: Parameters) -> None:
+    if parameters.require("response_type") != "code":
+        raise OAuthError("unsupported_response_type", "The parameter response_type must be code.")
+    if parameters.get("response_mode") not in (None, "query"):
+        raise invalid_request("The parameter response_mode must be query.")
+    client.demand_grant_type("authorization_code")
+
+
+def _check_pkce(_: Client, parameters: Parameters) -> None:
+    challenge = parameters.require("code_challenge")
+    if parameters.get("code_challenge_method") != pkce.METHOD:
+        raise invalid_request("The parameter code_challenge_method must be S256.")
+    if not pkce.is_challenge(challenge):
+        raise invalid_request("The parameter code_challenge is not a SHA-256 in base64url.")
+
+
+def _check_lengths(_: Client, parameters: Parameters) -> None:
+    for name in ("state", "nonce", "login_hint"):
+        if len(parameters.get(name) or "") > _LONGEST:
+            raise invalid_request(f"The parameter {name} is longer than {_LONGEST} characters.")
+
+
+def _check_prompt(_: Client, parameters: Parameters) -> None:
+    prompt = _prompts(parameters)
+    if not prompt <= PROMPTS:
+        raise invalid_request("The parameter prompt holds a value that is not known here.")
+    if "none" in prompt and len(prompt) > 1:
+        raise invalid_request("The parameter prompt holds none together with others.")
+
+
+def _check_max_age(_: Client, parameters: Parameters) -> None:
+    max_age = parameters.get("max_age")
+    if max_age is not None and not (max_age.isascii() and max_age.isdigit() and len(max_age) < 10):
+        raise invalid_request("The parameter max_age is not a number of seconds.")
+
+
+CHECKS: Final[tuple[Check, ...]] = (
+    _check_lengths,
+    _check_request_objects,
+    _check_response_type,
+    _check_pkce,
+    _check_prompt,
+    _check_max_age,
+)
+
+
+async def _access(tx: Transaction, client: Client, parameters: Parameters) -> Access:
+    scopes = scopes_in(parameters.get("scope"))
+    beyond = scopes - client.scopes
+    if beyond:
+        raise invalid_scope(f"This app may not ask for the scope {min(beyond)}.")
+    access = asked(scopes, parameters.every("resource"), await catalogue(tx))
+    if access.is_empty:
+        raise invalid_scope("The parameter scope is missing: ask for at least one scope.")
+    return access
+
+
+def _prompts(parameters: Parameters) -> frozenset[str]:
+    return frozenset((parameters.get("prompt") or "").split())
+
+
+def _pending(asking: Asking, parameters: Parameters, access: Access, now: int) -> Pending:
+    max_age = parameters.get("max_age")
+    return Pending(
+        client_id=asking.client.client_id,
+        redirect_uri=asking.redirect_uri,
+        redirect_uri_given=parameters.get("redirect_uri") is not None,
+        code_challenge=parameters.require("code_challenge"),
+        access=access,
+        requested_at=now,
+        state=asking.state,
+        nonce=parameters.get("nonce"),
+        prompt=_prompts(parameters),
+        max_age=int(max_age) if max_age is not None else None,
+        login_hint=parameters.get("login_hint"),
+    )

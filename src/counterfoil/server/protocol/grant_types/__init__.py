@@ -1,0 +1,38 @@
+"""The table of grant types: one module for each ``grant_type`` on the wire (OAuth 2.1 §4)."""
+
+from collections.abc import Awaitable, Callable
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.grant_types import (
+    authorization_code,
+    client_credentials,
+    refresh_token,
+)
+from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
+from counterfoil.server.records.store import Transaction
+
+Exchange = Callable[[Authority, Transaction, TokenRequest], Awaitable[Issuance | Refusal]]
+
+
+class GrantType(Struct, frozen=True):
+    """A grant type: its name on the wire, whether deciding it writes, and how it decides."""
+
+    name: str
+    writes: bool
+    exchange: Exchange
+
+
+GRANT_TYPES: Final = MappingProxyType(
+    {
+        grant_type.name: grant_type
+        for grant_type in (
+            GrantType("authorization_code", True, authorization_code.exchange),
+            GrantType("client_credentials", False, client_credentials.exchange),
+            GrantType("refresh_token", True, refresh_token.exchange),
+        )
+    }
+)

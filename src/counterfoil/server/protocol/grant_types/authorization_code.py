@@ -1,0 +1,130 @@
+"""The authorization code grant with PKCE (OAuth 2.1 §4.1.3, RFC 7636 §4.6, RFC 9700 §2.1.1)."""
+
+from msgspec.structs import replace
+
+from counterfoil.oauth import pkce
+from counterfoil.oauth.errors import OAuthError, invalid_grant, invalid_request
+from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.protocol import events, families, revocation
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
+from counterfoil.server.protocol.standing import person_behind
+from counterfoil.server.records.authorization import MOST_WRONG_VERIFIERS, Authorization
+from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.family import Family
+from counterfoil.server.records.store import Transaction
+
+_NOT_VALID = "The authorization code is not valid, or no longer."
+
+
+async def exchange(
+    authority: Authority, tx: Transaction, request: TokenRequest
+) -> Issuance | Refusal:
+    """Exchange a code for tokens. To check and to take the code is one statement.
+
+    Raises:
+        OAuthError: the taking is rolled back, so that a stranger cannot burn the code.
+    """
+    digest, verifier = _read(request.parameters)
+    family_id = new_handle(tx)
+    authorization = await tx.authorizations.take(digest, family_id, tx.now)
+    if authorization is None:
+        return await _refuse_untakeable(tx, request, digest, verifier)
+    _demand_same_request(authorization, request)
+    if not pkce.matches(verifier, authorization.code_challenge):
+        return await _refuse_wrong_verifier(tx, request, authorization)
+    return await _start_family(authority, tx, request, replace(authorization, family_id=family_id))
+
+
+def _read(parameters: Parameters) -> tuple[bytes, str]:
+    code, verifier = parameters.require("code"), parameters.require("code_verifier")
+    if not pkce.is_verifier(verifier):
+        raise invalid_request("The parameter code_verifier is not 43 to 128 unreserved characters.")
+    if not is_spelled(Kind.AUTHORIZATION_CODE, code):
+        raise invalid_grant(_NOT_VALID)
+    return fingerprint(code), verifier
+
+
+async def _refuse_untakeable(
+    tx: Transaction, request: TokenRequest, digest: bytes, verifier: str
+) -> Refusal:
+    """Refuse; a code that was exchanged before ends what came of it, if its owner shows it."""
+    authorization = await tx.authorizations.find(digest)
+    replayed = (
+        authorization is not None
+        and authorization.family_id is not None
+        and authorization.client_id == request.client.client_id
+        and pkce.matches(verifier, authorization.code_challenge)
+    )
+    if not replayed or authorization is None or authorization.family_id is None:
+        raise invalid_grant(_NOT_VALID)
+    by = events.by_client(request)
+    await events.record(tx, EventKind.CODE_REPLAYED, by, authorization.family_id)
+    await revocation.end_family(tx, authorization.family_id, "code_replayed", by)
+    return Refusal(
+        invalid_grant("The authorization code was used before; all that came of it has been ended.")
+    )
+
+
+def _demand_same_request(authorization: Authorization, request: TokenRequest) -> None:
+    if authorization.client_id != request.client.client_id:
+        raise invalid_grant(_NOT_VALID, detail="a code of another client")
+    redirect_uri = request.parameters.get("redirect_uri")
+    if redirect_uri is not None and redirect_uri != authorization.redirect_uri:
+        raise invalid_grant("The parameter redirect_uri is not that of the authorization request.")
+
+
+async def _refuse_wrong_verifier(
+    tx: Transaction, request: TokenRequest, authorization: Authorization
+) -> Refusal:
+    if authorization.wrong_verifiers + 1 < MOST_WRONG_VERIFIERS:
+        await tx.authorizations.put_back(authorization.digest)
+    else:
+        by = events.by_client(request)
+        await events.record(tx, EventKind.CODE_BURNED, by, authorization.grant_id)
+    return Refusal(invalid_grant("The code_verifier does not match the code_challenge."))
+
+
+async def _start_family(
+    authority: Authority, tx: Transaction, request: TokenRequest, authorization: Authorization
+) -> Issuance:
+    user = await person_behind(authority, tx, authorization)
+    share = await families.share_of(authority, tx, authorization.access, request)
+    family, refresh_token = families.renewed(
+        authority, tx, _new_family(authority, tx, request, authorization), share
+    )
+    await tx.families.add(family)
+    by = events.by_client(request)
+    await events.record(tx, EventKind.FAMILY_STARTED, by, family.id)
+    signed_in = SignedIn(
+        user, authorization.auth_time, authorization.session_id, authorization.nonce
+    )
+    issuance = families.issuance_under(tx, family, request, share, signed_in)
+    return replace(issuance, refresh_token=refresh_token)
+
+
+def _new_family(
+    authority: Authority, tx: Transaction, request: TokenRequest, authorization: Authorization
+) -> Family:
+    if authorization.family_id is None:
+        raise OAuthError("server_error", "The code was taken without naming its family.")
+    refreshes = "refresh_token" in request.client.grant_types
+    offline = "offline_access" in authorization.access.openid
+    absolute = authorization.auth_time + authority.settings.refresh_absolute_lifetime
+    return Family(
+        id=authorization.family_id,
+        grant_id=authorization.grant_id,
+        client_id=authorization.client_id,
+        user_id=authorization.user_id,
+        session_id=None if offline else authorization.session_id,
+        access=authorization.access,
+        auth_time=authorization.auth_time,
+        created_at=tx.now,
+        last_used_at=tx.now,
+        access_expires_at=0,
+        origin=authorization.origin,
+        binding=request.proved,
+        absolute_expires_at=absolute if refreshes else 0,
+    )

@@ -1,0 +1,127 @@
+"""Token introspection: whether a token stands, for those who may know (RFC 7662)."""
+
+from functools import partial
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.oauth.opaque import Kind, is_spelled
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.oauth.reasons import Reason
+from counterfoil.server.protocol import client_authentication
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.client_authentication import AuthenticatedClient
+from counterfoil.server.protocol.refresh_tokens import read_refresh_token
+from counterfoil.server.records.client import INTROSPECT, Client
+from counterfoil.server.records.family import Family
+from counterfoil.server.records.store import Transaction
+
+
+class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The answer of RFC 7662 §2.2. Only ``active`` where the token does not stand."""
+
+    active: bool
+    scope: str | None = None
+    client_id: str | None = None
+    token_type: str | None = None
+    exp: int | None = None
+    iat: int | None = None
+    sub: str | None = None
+    aud: str | tuple[str, ...] | None = None
+    iss: str | None = None
+    jti: str | None = None
+    auth_time: int | None = None
+
+
+INACTIVE: Final = Introspection(active=False)
+
+
+class _Found(Struct, frozen=True):
+    """Who asks, at which time, and the family where a refresh token was shown."""
+
+    asker: AuthenticatedClient
+    now: int
+    family: Family | None
+
+
+async def introspect(
+    authority: Authority, parameters: Parameters, authorization: str | None
+) -> Introspection:
+    """Answer whether a token stands. Whoever may not know is told that it does not.
+
+    Raises:
+        OAuthError: the caller is no client that may ask (RFC 7662 §2.3).
+        StoreUnavailable: nothing can be said at the moment.
+    """
+    credentials = client_authentication.credentials_in(parameters, authorization)
+    unverified = parameters.require("token")
+    await authority.hub.catch_up()
+    find = partial(_find, authority, credentials, unverified)
+    found = await authority.store.read(find)
+    authority.activity.note_secret(found.asker.secret_id, found.now)
+    client_authentication.demand_confidential(found.asker.client)
+    if found.family is not None:
+        return _of_refresh_token(authority, found, unverified)
+    return await _of_access_token(authority, found, unverified)
+
+
+async def _find(
+    authority: Authority,
+    credentials: client_authentication.Credentials,
+    unverified: str,
+    tx: Transaction,
+) -> _Found:
+    asker = await client_authentication.authenticate(tx, credentials)
+    family = None
+    if is_spelled(Kind.REFRESH_TOKEN, unverified):
+        shown = read_refresh_token(authority.keys.refresh_mac, unverified)
+        family = await tx.families.find(shown.family_id) if shown else None
+    return _Found(asker, tx.now, family)
+
+
+def _may_know(client: Client, owner: str) -> bool:
+    return client.client_id == owner or INTROSPECT in client.scopes
+
+
+def _of_refresh_token(authority: Authority, found: _Found, unverified: str) -> Introspection:
+    family = found.family
+    shown = read_refresh_token(authority.keys.refresh_mac, unverified)
+    if (
+        family is None
+        or shown is None
+        or family.ended_at is not None
+        or shown.digest != family.refresh_digest
+        or found.now >= family.refresh_expires_at
+        or not _may_know(found.asker.client, family.client_id)
+    ):
+        return INACTIVE
+    return Introspection(
+        active=True,
+        scope=family.access.scope,
+        client_id=family.client_id,
+        token_type="refresh_token",
+        exp=family.refresh_expires_at,
+        iat=family.rotated_at,
+        sub=family.user_id,
+        iss=authority.issuer,
+    )
+
+
+async def _of_access_token(authority: Authority, found: _Found, unverified: str) -> Introspection:
+    read = await authority.reader.read(unverified, found.now)
+    if isinstance(read, Reason) or not _may_know(found.asker.client, read.token.client_id):
+        return INACTIVE
+    token = read.token
+    return Introspection(
+        active=True,
+        scope=token.scope,
+        client_id=token.client_id,
+        token_type="Bearer" if token.binding.is_bearer else "DPoP",
+        exp=token.exp,
+        iat=token.iat,
+        sub=token.sub,
+        aud=token.aud,
+        iss=token.iss,
+        jti=token.jti,
+        auth_time=token.auth_time,
+    )

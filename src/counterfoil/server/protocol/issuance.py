@@ -1,0 +1,55 @@
+"""What a grant type decides: an ``Issuance`` or a ``Refusal``."""
+
+from msgspec import Struct
+
+from counterfoil.oauth.access import Access
+from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.protocol.audience import Audience
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.session import Origin
+from counterfoil.server.records.user import User
+
+
+class TokenRequest(Struct, frozen=True):
+    """A request of the token endpoint, from an authenticated client, with what was proved."""
+
+    client: Client
+    parameters: Parameters
+    origin: Origin
+    proved: Binding = UNBOUND
+
+
+class SignedIn(Struct, frozen=True):
+    """Who signed in, when, and in which session: what an ID token says."""
+
+    user: User
+    auth_time: int
+    session_id: str | None
+    nonce: str | None = None
+
+
+class Issuance(Struct, frozen=True, kw_only=True):
+    """Tokens to mint: for whom, with which access, at which API. ``issued_at`` in seconds.
+
+    ``family_id`` is empty where no user stands behind the token.
+    """
+
+    client: Client
+    subject: str
+    access: Access
+    audience: Audience
+    issued_at: int
+    handle: str
+    family_id: str = ""
+    binding: Binding = UNBOUND
+    refresh_token: Secret | None = None
+    signed_in: SignedIn | None = None
+
+
+class Refusal(Struct, frozen=True):
+    """An error that must leave its trace: it is returned, so that its transaction commits."""
+
+    error: OAuthError

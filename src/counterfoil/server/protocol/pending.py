@@ -1,0 +1,56 @@
+"""A pending authorization: what a checked request asks. It travels sealed and costs no row."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as NotBase64
+
+import msgspec
+from msgspec import Struct
+
+from counterfoil.oauth.access import Access
+from counterfoil.oauth.errors import invalid_request
+from counterfoil.server.keys.sealing import NotSealed, Sealing
+
+
+class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An authorization request that passed every check. Times in seconds since the epoch."""
+
+    client_id: str
+    redirect_uri: str
+    code_challenge: str
+    access: Access
+    requested_at: int
+    redirect_uri_given: bool = True
+    state: str | None = None
+    nonce: str | None = None
+    prompt: frozenset[str] = frozenset()
+    max_age: int | None = None
+    login_hint: str | None = None
+
+
+def seal(sealing: Sealing, pending: Pending, browser: str) -> str:
+    """Seal a pending authorization to the browser that began it (``browser`` names its cookie)."""
+    sealed = sealing.seal(msgspec.json.encode(pending), _context(browser))
+    return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+
+
+def unseal(sealing: Sealing, flow: str | None, browser: str, oldest: int) -> Pending:
+    """Open what ``seal`` made; requests begun before ``oldest`` have expired.
+
+    Raises:
+        OAuthError: ``invalid_request`` where it is not ours, another browser's, or too old.
+    """
+    try:
+        sealed = urlsafe_b64decode((flow or "").encode("ascii") + b"==")
+        pending = msgspec.json.decode(sealing.open(sealed, _context(browser)), type=Pending)
+    except (NotSealed, NotBase64, UnicodeEncodeError, ValueError, msgspec.DecodeError):
+        raise invalid_request(
+            "This page does not belong to a sign-in that was begun in this browser. "
+            "Go back to the app and begin again."
+        ) from None
+    if pending.requested_at < oldest:
+        raise invalid_request("This sign-in was begun too long ago. Go back to the app.")
+    return pending
+
+
+def _context(browser: str) -> str:
+    return f"pending authorization of {browser}"

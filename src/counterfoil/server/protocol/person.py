@@ -1,0 +1,27 @@
+"""What scopes open about a person (OpenID Connect Core §5.1, §5.4)."""
+
+from msgspec import Struct
+
+from counterfoil.server.records.user import User
+
+
+class PersonalClaims(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Claims about a person; what no scope opens is left out."""
+
+    sub: str
+    email: str | None = None
+    email_verified: bool | None = None
+    name: str | None = None
+
+
+def personal_claims(user: User, scopes: frozenset[str]) -> PersonalClaims:
+    """Give the claims that the scopes ``email`` and ``profile`` open.
+
+    ``email_verified`` is false: nobody has shown yet that the address is theirs.
+    """
+    return PersonalClaims(
+        sub=user.id,
+        email=user.email if "email" in scopes else None,
+        email_verified=False if "email" in scopes else None,
+        name=user.name if "profile" in scopes else None,
+    )

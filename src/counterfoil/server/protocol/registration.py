@@ -1,0 +1,148 @@
+"""Adding clients, APIs and people: what administrators do, each with its event (RFC 7591 §2)."""
+
+from msgspec import Struct
+
+from counterfoil.oauth.access import OPENID_SCOPES, scopes_in
+from counterfoil.oauth.errors import invalid_request, invalid_scope
+from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
+from counterfoil.server.protocol import events
+from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import (
+    GRANT_TYPES,
+    INTROSPECT,
+    MOST_SECRETS,
+    Client,
+    ClientSecret,
+    demand_redirect_uri,
+)
+from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.signing_key import LONGEST_LIFETIME
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+
+_LONGEST_NAME = 200
+
+
+async def add_client(
+    tx: Transaction, client: Client, by: Actor, *, development: bool
+) -> Secret | None:
+    """Register a client; a confidential one gets its first secret, given this once.
+
+    Raises:
+        OAuthError: ``invalid_request`` or ``invalid_scope``, saying what cannot be registered.
+        Conflict: the ``client_id`` is taken.
+    """
+    _demand_consistent(client)
+    for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
+        demand_redirect_uri(uri, development=development)
+    await _demand_known_scopes(tx, client.scopes)
+    await tx.clients.add(client)
+    await events.record(tx, EventKind.CLIENT_ADDED, by, client.client_id)
+    return None if client.public else (await _add_secret(tx, client.client_id, by))
+
+
+def _demand_consistent(client: Client) -> None:
+    _demand_name("client_name", client.client_name)
+    unknown = set(client.grant_types) - set(GRANT_TYPES)
+    if unknown or not client.grant_types:
+        raise invalid_request(f"grant_types must be some of {', '.join(GRANT_TYPES)}.")
+    with_code = "authorization_code" in client.grant_types
+    if with_code != bool(client.redirect_uris):
+        raise invalid_request("redirect_uris go with the grant type authorization_code.")
+    if client.public and "client_credentials" in client.grant_types:
+        raise invalid_request("A public client has no secret, so no client_credentials.")
+    if "refresh_token" in client.grant_types and not with_code:
+        raise invalid_request("The grant type refresh_token goes with authorization_code.")
+
+
+async def _demand_known_scopes(tx: Transaction, scopes: frozenset[str]) -> None:
+    scopes_in(" ".join(scopes))
+    known = {scope for api in await tx.apis.every() for scope in api.scopes}
+    unknown = scopes - known - OPENID_SCOPES - {INTROSPECT}
+    if unknown:
+        raise invalid_scope(f"No API has the scope {min(unknown)}; add the API first.")
+
+
+async def rotate_secret(tx: Transaction, client_id: str, overlap: int, by: Actor) -> Secret | None:
+    """Give a client a new secret; older ones expire ``overlap`` seconds from now.
+
+    Never more than two live at once: with an overlap the newest of the older ones stays, and
+    all before it end now. ``None`` where there is no such confidential client.
+    """
+    client = await tx.clients.find(client_id)
+    if client is None or client.public:
+        return None
+    live = [s for s in await tx.clients.secrets_of(client_id) if s.is_live(tx.now)]
+    keeps = live[-(MOST_SECRETS - 1) :]
+    for secret in live:
+        until = tx.now + overlap if secret in keeps else tx.now
+        await tx.clients.expire_secret(secret.id, until)
+        await events.record(tx, EventKind.CLIENT_SECRET_RETIRED, by, client_id, {"id": secret.id})
+    return await _add_secret(tx, client_id, by)
+
+
+async def _add_secret(tx: Transaction, client_id: str, by: Actor) -> Secret:
+    secret = spell(Kind.CLIENT_SECRET, tx.random(SECRET_BYTES))
+    kept = ClientSecret(new_handle(tx), client_id, secret.fingerprint(), tx.now)
+    await tx.clients.add_secret(kept)
+    await events.record(tx, EventKind.CLIENT_SECRET_ADDED, by, client_id, {"id": kept.id})
+    return secret
+
+
+async def add_api(tx: Transaction, api: Api, by: Actor) -> None:
+    """Register an API and raise the high-water mark of lifetimes to its own.
+
+    Raises:
+        OAuthError: ``invalid_target`` or ``invalid_scope``, saying what cannot be registered.
+        Conflict: the identifier is taken.
+    """
+    _demand_name("name", api.name)
+    if ":" not in api.uri or "#" in api.uri or " " in api.uri or not api.uri.isascii():
+        raise invalid_request("An API's identifier is an absolute URI without a fragment.")
+    scopes_in(" ".join(api.scopes))
+    reserved = (OPENID_SCOPES | {INTROSPECT}) & set(api.scopes)
+    if reserved or not api.scopes or any(" " in scope for scope in api.scopes):
+        raise invalid_scope("An API needs scopes of its own, none of OpenID's, without spaces.")
+    await tx.apis.add(api)
+    if api.token_lifetime is not None:
+        await tx.sealed.raise_to(LONGEST_LIFETIME, api.token_lifetime)
+    await events.record(tx, EventKind.API_ADDED, by, api.uri)
+
+
+class NewUser(Struct, frozen=True):
+    """A person to add. The password has been hashed already, outside the transaction."""
+
+    email: str
+    password_hash: str
+    name: str | None = None
+    is_admin: bool = False
+
+
+async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
+    """Add a person.
+
+    Raises:
+        OAuthError: ``invalid_request`` where the e-mail cannot be one.
+        Conflict: the e-mail is taken.
+    """
+    local, at, domain = new.email.strip().rpartition("@")
+    if not (local and at and domain) or len(new.email) > _LONGEST_NAME or " " in new.email.strip():
+        raise invalid_request("This is not an e-mail address.")
+    user = User(
+        id=new_handle(tx),
+        email=new.email.strip(),
+        created_at=tx.now,
+        password_hash=new.password_hash,
+        name=new.name,
+        is_admin=new.is_admin,
+    )
+    await tx.users.add(user)
+    await events.record(tx, EventKind.USER_ADDED, by, user.id)
+    return user
+
+
+def _demand_name(field: str, name: str) -> None:
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise invalid_request(f"{field} must be 1 to {_LONGEST_NAME} printable characters.")

@@ -1,0 +1,87 @@
+"""Reading access tokens of our own: signature, claims, and whether anything has ended them."""
+
+import hashlib
+from collections import OrderedDict
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.jose.errors import JoseError
+from counterfoil.jose.jwt import Verifier
+from counterfoil.oauth.access_token import TYPE, AccessToken, Expected, access_token_from, check
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.revocations import Marks
+from counterfoil.server.hub import Hub
+from counterfoil.server.keys.keyring import Keyring
+from counterfoil.server.records.signing_key import Purpose
+
+_REMEMBERED: Final = 4096
+
+
+class ReadToken(Struct, frozen=True):
+    """A token that we signed, with the marks by which it can be ended."""
+
+    token: AccessToken
+    marks: Marks
+
+
+class TokenReader:
+    """Verifies our own tokens; remembers, by the SHA-256 of their bytes, which were genuine.
+
+    What is remembered is only the signature: times and endings are judged at every reading.
+    """
+
+    def __init__(self, issuer: str, keyring: Keyring, hub: Hub) -> None:
+        self._expected = Expected(issuer, None)
+        self._keyring = keyring
+        self._hub = hub
+        self._verifier: Verifier | None = None
+        self._genuine: OrderedDict[bytes, ReadToken] = OrderedDict()
+
+    async def read(self, unverified: str, now: float) -> ReadToken | Reason:
+        """Read a token, after catching up with every ending; or say why it is refused.
+
+        Raises:
+            StoreUnavailable: endings could not be read.
+        """
+        await self._hub.catch_up()
+        read = self.genuine(unverified, now)
+        if isinstance(read, Reason):
+            return read
+        reason = check(read.token, self._expected, now) or self._hub.revocations.rejects(read.marks)
+        return reason or read
+
+    def genuine(self, unverified: str, now: float) -> ReadToken | Reason:
+        """Check the signature alone: whether we signed it, expired and ended ones included."""
+        keys = self._keyring.published(Purpose.TOKENS, int(now))
+        if self._verifier is None or self._verifier.keys is not keys:
+            self._verifier = Verifier(keys, TYPE)
+            self._genuine.clear()
+        digest = hashlib.sha256(unverified.encode("utf-8", "surrogatepass")).digest()
+        known = self._genuine.get(digest)
+        if known is not None:
+            self._genuine.move_to_end(digest)
+            return known
+        return self._verify(self._verifier, unverified, digest)
+
+    def _verify(self, verifier: Verifier, unverified: str, digest: bytes) -> ReadToken | Reason:
+        try:
+            verified = verifier.verify(unverified)
+        except JoseError as error:
+            return _REASONS.get(error.reason, Reason.MALFORMED)
+        token = access_token_from(verified.claims)
+        if token is None:
+            return Reason.MALFORMED
+        read = ReadToken(token, token.marks(verified.kid))
+        self._genuine[digest] = read
+        if len(self._genuine) > _REMEMBERED:
+            self._genuine.popitem(last=False)
+        return read
+
+
+_REASONS: Final = {
+    "bad_signature": Reason.BAD_SIGNATURE,
+    "wrong_algorithm": Reason.BAD_SIGNATURE,
+    "wrong_type": Reason.WRONG_TYPE,
+    "unknown_key": Reason.UNKNOWN_KEY,
+}

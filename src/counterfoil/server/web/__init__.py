@@ -1,0 +1,1 @@
+"""How HTTP is spoken here: requests read within bounds, cookies, headers, CORS, errors."""

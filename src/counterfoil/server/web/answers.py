@@ -1,0 +1,42 @@
+"""The answers that machines get: JSON, and errors as JSON (RFC 6749 §5.2)."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from counterfoil.oauth.errors import OAuthError
+
+_ENCODE: Final = msgspec.json.Encoder().encode
+NO_STORE: Final = (b"cache-control", b"no-store")
+_JSON: Final = (b"content-type", b"application/json")
+_NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+
+
+class JsonResponse(Response):
+    """A JSON answer that no cache may keep. Its headers are written once, for the hot paths."""
+
+    def __init__(self, content: object, status: int = 200) -> None:
+        self.status_code = status
+        self.background = None
+        self.body = content if isinstance(content, bytes) else _ENCODE(content)
+        length = (b"content-length", str(len(self.body)).encode("ascii"))
+        self.raw_headers = [_JSON, length, NO_STORE, _NOSNIFF]
+
+
+def cacheable(content: object, max_age: int) -> JsonResponse:
+    """Give a public JSON answer that caches may keep for ``max_age`` seconds."""
+    response = JsonResponse(content)
+    response.raw_headers.remove(NO_STORE)
+    response.raw_headers.append((b"cache-control", f"public, max-age={max_age}".encode("ascii")))
+    return response
+
+
+def error_answer(error: OAuthError, *, basic: bool = False) -> JsonResponse:
+    """Say an error; ``basic`` tells whether the client tried the Authorization header."""
+    body: Mapping[str, str] = {"error": error.error, "error_description": error.description}
+    response = JsonResponse(body, error.status)
+    if error.status == 401 and basic:
+        response.raw_headers.append((b"www-authenticate", b'Basic realm="counterfoil"'))
+    return response

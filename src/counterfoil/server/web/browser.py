@@ -1,0 +1,80 @@
+"""The browser in front of us: its own name, its session, its person, its forms."""
+
+from functools import partial
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
+from counterfoil.server.records.session import Session
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+from counterfoil.server.web.headers import protect_page
+from counterfoil.server.web.page import Page
+from counterfoil.server.web.server import Server
+
+
+class Person(Struct, frozen=True):
+    """Who is signed in, in which session."""
+
+    user: User
+    session: Session
+
+
+class Browser(Struct, frozen=True):
+    """A browser by the fingerprint of its cookie; ``new`` holds a cookie that is to be set."""
+
+    name: str
+    new: Secret | None
+
+
+def browser_of(server: Server, request: Request) -> Browser:
+    """Recognise the browser, or name it anew."""
+    known = server.cookies.browser_of(request)
+    if known is not None:
+        return Browser(known.fingerprint().hex(), None)
+    new = spell(Kind.BROWSER, server.random(SECRET_BYTES))
+    return Browser(new.fingerprint().hex(), new)
+
+
+async def person_of(server: Server, request: Request) -> Person | None:
+    """Find the live session of this browser and its person, and note that it is in use."""
+    secret = server.cookies.session_of(request)
+    if secret is None:
+        return None
+    idle = server.authority.settings.session_idle_lifetime
+    found = await server.authority.store.read(partial(_person, secret.fingerprint(), idle))
+    if found is not None:
+        server.authority.activity.note_session(found.session.id, int(server.clock()))
+    return found
+
+
+async def _person(digest: bytes, idle: int, tx: Transaction) -> Person | None:
+    session = await tx.sessions.find_by_digest(digest)
+    if session is None or not session.is_live(tx.now, idle):
+        return None
+    user = await tx.users.find(session.user_id)
+    return Person(user, session) if user is not None and user.is_enabled else None
+
+
+def remember(server: Server, browser: Browser, response: Response) -> Response:
+    """Name a new browser by its cookie."""
+    if browser.new is not None:
+        server.cookies.set_browser(response, browser.new)
+    return response
+
+
+def show(server: Server, page: Page, *, status: int = 200, form_target: str = "") -> Response:
+    """Answer with a page. Its forms may lead to ourselves and to ``form_target``."""
+    response = Response(server.pages.render(page), status, media_type="text/html")
+    protect_page(response, form_target)
+    return response
+
+
+def go(url: str) -> Response:
+    """Send the browser on, with GET, whatever it came with (RFC 9700 §4.12)."""
+    response = RedirectResponse(url, status_code=303)
+    response.headers["cache-control"] = "no-store"
+    response.headers["referrer-policy"] = "no-referrer"
+    return response

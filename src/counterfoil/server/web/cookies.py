@@ -1,0 +1,56 @@
+"""The two cookies: which browser this is, and its signed-in session (RFC 6265bis §4.1.3.2)."""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.opaque import Kind, Secret, is_spelled
+
+
+class Cookies:
+    """``__Host-`` cookies over https. In development (plain http on loopback) without the prefix.
+
+    Both are HttpOnly and SameSite=Lax: links into the server work, foreign forms do not.
+    """
+
+    def __init__(self, *, development: bool) -> None:
+        prefix = "" if development else "__Host-"
+        self._secure = not development
+        self._browser: Final = f"{prefix}counterfoil_browser"
+        self._session: Final = f"{prefix}counterfoil_session"
+
+    def browser_of(self, request: Request) -> Secret | None:
+        """Give the browser's own secret."""
+        return self._read(request, self._browser, Kind.BROWSER)
+
+    def session_of(self, request: Request) -> Secret | None:
+        """Give the secret of the signed-in session."""
+        return self._read(request, self._session, Kind.SESSION)
+
+    def _read(self, request: Request, name: str, kind: Kind) -> Secret | None:
+        value = request.cookies.get(name)
+        return Secret(value) if value is not None and is_spelled(kind, value) else None
+
+    def set_browser(self, response: Response, secret: Secret) -> None:
+        """Name the browser until it is closed."""
+        self._set(response, self._browser, secret.reveal(), None)
+
+    def set_session(self, response: Response, secret: Secret, max_age: int) -> None:
+        """Keep the session for at most ``max_age`` seconds."""
+        self._set(response, self._session, secret.reveal(), max_age)
+
+    def clear_session(self, response: Response) -> None:
+        """Forget the session in this browser."""
+        self._set(response, self._session, "", 0)
+
+    def _set(self, response: Response, name: str, value: str, max_age: int | None) -> None:
+        response.set_cookie(
+            name,
+            value,
+            max_age=max_age,
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )

@@ -1,0 +1,57 @@
+"""An authorization under way in a browser: opened from the form that carries it, and concluded."""
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.server.protocol import approval, authorization_request, pending
+from counterfoil.server.protocol.approval import Decision
+from counterfoil.server.protocol.interaction import Step, next_step
+from counterfoil.server.protocol.pending import Pending
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.web.browser import Person, browser_of, go
+from counterfoil.server.web.server import Server
+
+
+class Flow(Struct, frozen=True):
+    """An authorization under way in this browser, and its sealed form."""
+
+    pending: Pending
+    sealed: str
+
+
+def flow_in(server: Server, request: Request, sealed: str | None) -> Flow:
+    """Open the flow that a page carries.
+
+    Raises:
+        OAuthError: it is not of this browser, or too old.
+    """
+    oldest = int(server.clock()) - server.authority.settings.pending_lifetime
+    browser = browser_of(server, request)
+    opened = pending.unseal(server.authority.pending, sealed, browser.name, oldest)
+    return Flow(opened, sealed or "")
+
+
+async def next_of(server: Server, flow: Flow, person: Person | None) -> Step:
+    """Say what comes next for whoever sits at this browser."""
+
+    async def work(tx: Transaction) -> tuple[Client, Grant | None]:
+        client = await authorization_request.known_client(tx, flow.pending.client_id)
+        grant = await tx.grants.between(person.user.id, client.client_id) if person else None
+        return client, grant
+
+    client, grant = await server.authority.store.read(work)
+    session = person.session if person else None
+    return next_step(flow.pending, client, session, grant, int(server.clock()))
+
+
+async def conclude(server: Server, asked: Pending, decision: Decision) -> Response:
+    """Approve, and take the code back to the app."""
+
+    async def work(tx: Transaction) -> str:
+        code = await approval.approve(server.authority, tx, asked, decision)
+        return approval.answer(server.authority.issuer, asked, code)
+
+    return go(await server.authority.store.transact(work))

@@ -1,0 +1,58 @@
+"""Headers that keep pages safe, and CORS for the endpoints that scripts call (S96, S97, S103)."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.responses import Response
+
+CORS_MAX_AGE: Final = 7200
+_CORS: Final = (b"access-control-allow-origin", b"*")
+_EXPOSED: Final = (b"access-control-expose-headers", b"WWW-Authenticate")
+_PAGE: Final = (
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+def preflight(methods: tuple[str, ...]) -> Response:
+    """Answer a preflight: it carries no credentials, and is never asked for any (S97)."""
+    response = Response(status_code=204)
+    response.raw_headers = [
+        _CORS,
+        (b"access-control-allow-methods", ", ".join(methods).encode("ascii")),
+        (b"access-control-allow-headers", b"Authorization, Content-Type, DPoP, Last-Event-ID"),
+        (b"access-control-max-age", str(CORS_MAX_AGE).encode("ascii")),
+    ]
+    return response
+
+
+def open_to_scripts(response: Response) -> None:
+    """Let scripts of any origin read an answer; no cookie plays any part in it."""
+    response.raw_headers += [_CORS, _EXPOSED]
+
+
+def protect_page(response: Response, form_target: str | None = None) -> None:
+    """Add what a page for people needs. ``form_target`` is where a form may lead besides us."""
+    names = {name for name, _ in response.raw_headers}
+    response.raw_headers += [pair for pair in _PAGE if pair[0] not in names]
+    if b"content-security-policy" not in names:
+        target = f" {form_target}" if form_target else ""
+        policy = (
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; "
+            f"form-action 'self'{target}; frame-ancestors 'none'; base-uri 'none'"
+        )
+        response.raw_headers.append((b"content-security-policy", policy.encode("ascii")))
+
+
+def form_target_of(redirect_uri: str) -> str:
+    """Give the source that ``form-action`` must allow, for browsers apply it to redirects too."""
+    parts = urlsplit(redirect_uri)
+    if parts.scheme in {"http", "https"}:
+        return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}:"

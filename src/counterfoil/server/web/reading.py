@@ -1,0 +1,102 @@
+"""Reading a request within bounds: parameters, where it comes from (RFC 9700 §4.13)."""
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+
+from counterfoil.oauth.errors import invalid_request
+from counterfoil.oauth.parameters import REPEATABLE, Parameters
+from counterfoil.server.records.session import Origin
+
+MAX_BODY: Final = 65_536
+MAX_QUERY: Final = 32_768
+_FORM: Final = b"application/x-www-form-urlencoded"
+_LONGEST_USER_AGENT: Final = 256
+
+
+async def form_of(request: Request, repeatable: frozenset[str] = REPEATABLE) -> Parameters:
+    """Read a form body of at most ``MAX_BODY`` bytes.
+
+    Raises:
+        OAuthError: ``invalid_request``, saying what is wrong with the body.
+    """
+    content_type = header(request, b"content-type") or b""
+    media_type, _, rest = content_type.partition(b";")
+    if media_type.strip().lower() != _FORM:
+        raise invalid_request(f"The body must be {_FORM.decode()}.")
+    if b"charset" in rest.lower() and b"utf-8" not in rest.lower():
+        raise invalid_request("The body must be encoded in UTF-8.")
+    return Parameters.parse(await _body_of(request), repeatable)
+
+
+async def _body_of(request: Request) -> bytes:
+    chunks, length = list[bytes](), 0
+    try:
+        async for chunk in request.stream():
+            length += len(chunk)
+            if length > MAX_BODY:
+                raise invalid_request(f"The body is longer than {MAX_BODY} bytes.")
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise invalid_request("The body ended early.") from None
+    return b"".join(chunks)
+
+
+def query_of(request: Request) -> Parameters:
+    """Read the query of at most ``MAX_QUERY`` bytes.
+
+    Raises:
+        OAuthError: ``invalid_request``, saying what is wrong with it.
+    """
+    query: bytes = request.scope.get("query_string", b"")
+    if len(query) > MAX_QUERY:
+        raise invalid_request(f"The query is longer than {MAX_QUERY} bytes.")
+    return Parameters.parse(query)
+
+
+def header(request: Request, name: bytes) -> bytes | None:
+    """Give the one header of a name (in lower case).
+
+    Raises:
+        OAuthError: ``invalid_request`` where it is given more than once.
+    """
+    found = [value for key, value in request.scope["headers"] if key == name]
+    if len(found) > 1:
+        raise invalid_request(f"The header {name.decode('ascii')} is given more than once.")
+    return found[0] if found else None
+
+
+def authorization_of(request: Request) -> str | None:
+    """Give the ``Authorization`` header's text."""
+    value = header(request, b"authorization")
+    return None if value is None else value.decode("latin-1")
+
+
+def origin_of(request: Request, trusted_proxies: Sequence[str]) -> Origin:
+    """Say from where a request comes; forwarded addresses count from trusted proxies alone."""
+    user_agent = request.headers.get("user-agent", "")[:_LONGEST_USER_AGENT]
+    return Origin(_address_of(request, trusted_proxies), user_agent)
+
+
+def _address_of(request: Request, trusted_proxies: Sequence[str]) -> str:
+    address = request.client.host if request.client else ""
+    if not trusted_proxies or not _is_in(address, trusted_proxies):
+        return address
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
+    for hop in reversed([hop.strip() for hop in forwarded.split(",") if hop.strip()]):
+        if not _is_in(hop, ("0.0.0.0/0", "::/0")):
+            break
+        address = hop
+        if not _is_in(hop, trusted_proxies):
+            break
+    return address
+
+
+def _is_in(address: str, networks: Sequence[str]) -> bool:
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(known in ipaddress.ip_network(network) for network in networks)

@@ -1,0 +1,57 @@
+"""What every handler is given: the authority, and what people's pages need besides."""
+
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.server.identity.passwords import Passwords
+from counterfoil.server.identity.throttle import Throttle
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.web.cookies import Cookies
+from counterfoil.server.web.page import Renderer
+
+
+class Server(Struct, frozen=True):
+    """One issuer's server, as its handlers see it. ``clock`` gives seconds since the epoch.
+
+    ``random`` gives as many random bytes as it is asked for.
+    """
+
+    authority: Authority
+    pages: Renderer
+    cookies: Cookies
+    passwords: Passwords
+    sign_in_throttle: Throttle
+    client_throttle: Throttle
+    clock: Callable[[], float]
+    random: Callable[[int], bytes]
+
+    @property
+    def prefix(self) -> str:
+        """The path below which the pages stand, without a closing slash."""
+        return urlsplit(self.authority.issuer).path
+
+
+Handler = Callable[[Server, Request], Awaitable[Response]]
+
+
+class Audience(Enum):
+    """For whom a route is: errors, headers and CORS follow from it."""
+
+    MACHINE = auto()
+    SCRIPT = auto()
+    """Machines, and scripts in browsers of any origin: CORS is open, without credentials."""
+    PERSON = auto()
+
+
+class Route(Struct, frozen=True):
+    """One line of the map of the server."""
+
+    path: str
+    methods: tuple[str, ...]
+    handler: Handler
+    audience: Audience

@@ -1,0 +1,257 @@
+"""A whole server for tests: the real app on a real database, with a clock that can be turned."""
+
+import html
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+
+from counterfoil.oauth import pkce
+from counterfoil.server.app import App
+from counterfoil.server.assembly import Outside, build
+from counterfoil.server.protocol import registration
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.user import User
+from counterfoil.server.settings import load
+from counterfoil.server.web.server import Server
+
+NOTES = "https://notes.example"
+MAIL = "https://mail.example"
+CALLBACK = "https://app.example/callback"
+EMAIL = "ada@example.com"
+PASSWORD = "correct horse battery staple"
+
+
+class Clock:
+    """Time that stands until a test turns it."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def turn(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Installation:
+    """A running server with an API, an app, a service and a person; and a browser to use it."""
+
+    def __init__(
+        self, app: App, server: Server, clock: Callable[[], float], *, remote: bool = False
+    ) -> None:
+        self.app = app
+        self.server = server
+        self.remote = remote
+        self.authority = server.authority
+        self.clock = clock
+        self.issuer = server.authority.issuer
+        self.secrets: dict[str, str] = {}
+        self.user: User | None = None
+        self._digests: dict[str, str] = {}
+
+    def browser(self, **options: Any) -> httpx2.AsyncClient:
+        """A new browser, or any HTTP client; it keeps cookies and follows no redirect."""
+        if self.remote:
+            return httpx2.AsyncClient(base_url=self.issuer, **options)
+        transport = httpx2.ASGITransport(self.app, raise_app_exceptions=True)
+        return httpx2.AsyncClient(transport=transport, base_url=self.issuer, **options)
+
+    async def add_api(self, uri: str, name: str, scopes: Mapping[str, str]) -> None:
+        async def work(tx: Any) -> None:
+            api = Api(uri=uri, name=name, created_at=tx.now, scopes=scopes)
+            await registration.add_api(tx, api, CLI)
+
+        await self.authority.store.transact(work)
+
+    async def add_client(self, client_id: str, **members: Any) -> str | None:
+        """Register a client; gives (and remembers) its secret."""
+        members.setdefault("client_name", client_id.title())
+        members.setdefault("grant_types", ("client_credentials",))
+        members.setdefault("scopes", frozenset({"notes:read", "notes:write"}))
+
+        async def work(tx: Any) -> Any:
+            client = Client(client_id=client_id, created_at=tx.now, **members)
+            return await registration.add_client(tx, client, CLI, development=True)
+
+        secret = await self.authority.store.transact(work)
+        if secret is not None:
+            self.secrets[client_id] = secret.reveal()
+        return secret.reveal() if secret else None
+
+    async def add_user(self, email: str = EMAIL, password: str = PASSWORD, **members: Any) -> User:
+        if password not in self._digests:  # hashing is slow, and here all may share one
+            self._digests[password] = await self.server.passwords.hash(password)
+        digest = self._digests[password]
+
+        async def work(tx: Any) -> User:
+            new = registration.NewUser(email, digest, **members)
+            return await registration.add_user(tx, new, CLI)
+
+        return await self.authority.store.transact(work)
+
+    async def post(self, path: str, client_id: str, **form: Any) -> httpx2.Response:
+        """Post a form to an endpoint as a confidential client (client_secret_basic)."""
+        async with self.browser() as browser:
+            auth = (client_id, self.secrets[client_id])
+            return await browser.post(path, data=form, auth=auth)
+
+    async def service_token(self, client_id: str = "service", **form: Any) -> str:
+        """An access token for a service."""
+        answer = await self.post("/token", client_id, grant_type="client_credentials", **form)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+
+class Person:
+    """A person at a browser: signs in, allows apps, takes codes back to them."""
+
+    def __init__(
+        self,
+        installation: Installation,
+        browser: httpx2.AsyncClient,
+        email: str = EMAIL,
+        user_id: str = "",
+    ) -> None:
+        self.installation = installation
+        self.browser = browser
+        self.email = email
+        self.user_id = user_id or (installation.user.id if installation.user else "")
+        self.verifier = ""
+
+    def authorization_url(self, client_id: str = "app", **parameters: str) -> str:
+        """A complete authorization request with a fresh PKCE pair."""
+        self.verifier = urlsafe_b64encode(secrets.token_bytes(32)).rstrip(b"=").decode()
+        asked = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": CALLBACK,
+            "scope": "openid notes:read",
+            "state": "st4te",
+            "nonce": "n0nce",
+            "code_challenge": pkce.challenge_of(self.verifier),
+            "code_challenge_method": "S256",
+        } | parameters
+        return str(httpx2.URL("/authorize", params={k: v for k, v in asked.items() if v}))
+
+    async def follow(self, response: httpx2.Response) -> httpx2.Response:
+        """Follow redirects within the server; stop where they leave it."""
+        while response.status_code == 303:
+            target = response.headers["location"]
+            if not target.startswith(("/", self.installation.issuer)):
+                return response
+            response = await self.browser.get(target)
+        return response
+
+    async def open(self, client_id: str = "app", **parameters: str) -> httpx2.Response:
+        """Begin an authorization; gives the first page, or the redirect back to the app."""
+        url = self.authorization_url(client_id, **parameters)
+        return await self.follow(await self.browser.get(url))
+
+    async def sign_in(
+        self, page: httpx2.Response, email: str = "", password: str = PASSWORD
+    ) -> httpx2.Response:
+        """Fill in the sign-in page."""
+        form = hidden_fields(page.text) | {"email": email or self.email, "password": password}
+        return await self.follow(await self.browser.post("/sign-in", data=form))
+
+    async def allow(
+        self,
+        page: httpx2.Response,
+        *,
+        permissions: list[str] | None = None,
+        decision: str = "allow",
+    ) -> httpx2.Response:
+        """Answer the consent page; every permission stays ticked unless told otherwise."""
+        form: dict[str, Any] = hidden_fields(page.text) | {"decision": decision}
+        form["permission"] = permissions if permissions is not None else permissions_in(page.text)
+        return await self.follow(await self.browser.post("/consent", data=form))
+
+    async def code(self, client_id: str = "app", **parameters: str) -> str:
+        """Go the whole way to a code: sign in and allow where asked."""
+        page = await self.open(client_id, **parameters)
+        if page.status_code == 200 and 'name="password"' in page.text:
+            page = await self.sign_in(page)
+        if page.status_code == 200 and "permission" in page.text:
+            page = await self.allow(page)
+        assert page.status_code == 303, page.text
+        return answer_of(page)["code"]
+
+    async def tokens(self, client_id: str = "app", **parameters: str) -> dict[str, Any]:
+        """Go the whole way to tokens."""
+        code = await self.code(client_id, **parameters)
+        answer = await self.exchange(code, client_id)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    async def exchange(self, code: str, client_id: str = "app", **form: str) -> httpx2.Response:
+        """Exchange a code, as the app does."""
+        asked = {"code": code, "code_verifier": self.verifier, "redirect_uri": CALLBACK} | form
+        return await token_request(
+            self.installation, client_id, grant_type="authorization_code", **asked
+        )
+
+
+async def token_request(installation: Installation, client_id: str, **form: str) -> httpx2.Response:
+    """A request of the token endpoint by a confidential or public client."""
+    if client_id in installation.secrets:
+        return await installation.post("/token", client_id, **form)
+    async with installation.browser() as browser:
+        return await browser.post("/token", data={"client_id": client_id, **form})
+
+
+def hidden_fields(page: str) -> dict[str, str]:
+    """The hidden fields of a page's first forms, permissions left out."""
+    found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
+    return {name: html.unescape(value) for name, value in found if name != "permission"}
+
+
+def permissions_in(page: str) -> list[str]:
+    """The values of all permissions that a consent page offers or demands."""
+    inputs = re.findall(r"<input[^>]*>", page)
+    values = [re.search(r'value="([^"]*)"', each) for each in inputs if 'name="permission"' in each]
+    return [html.unescape(value[1]) for value in values if value]
+
+
+def answer_of(redirect: httpx2.Response) -> dict[str, str]:
+    """The parameters that a redirect takes back to the app."""
+    query = parse_qs(urlsplit(redirect.headers["location"]).query)
+    return {name: values[0] for name, values in query.items()}
+
+
+@asynccontextmanager
+async def installed(data: Path, **settings: Any) -> AsyncIterator[Installation]:
+    """A running installation with the API ``NOTES``, an app, a public app, a service and Ada."""
+    clock = Clock()
+    app = build(load({}, {"data": str(data), **settings}), Outside(clock=clock))
+    async with app.running() as server:
+        installation = Installation(app, server, clock)
+        await furnish(installation)
+        yield installation
+
+
+async def furnish(installation: Installation) -> None:
+    """Register the API ``NOTES``, an app, a public app, a service and Ada."""
+    scopes = {"notes:read": "Read your notes", "notes:write": "Change your notes"}
+    await installation.add_api(NOTES, "Notes", scopes)
+    await installation.add_client("service")
+    app_members = {
+        "grant_types": ("authorization_code", "refresh_token"),
+        "redirect_uris": (CALLBACK,),
+        "post_logout_redirect_uris": ("https://app.example/bye",),
+        "scopes": frozenset(
+            {"openid", "profile", "email", "offline_access", "notes:read", "notes:write"}
+        ),
+    }
+    await installation.add_client("app", **app_members)
+    await installation.add_client("spa", public=True, **app_members)
+    installation.user = await installation.add_user(name="Ada")

@@ -1,0 +1,334 @@
+"""Every page renders, escapes what it shows, and works without scripts or inline styles."""
+
+import re
+from itertools import pairwise
+
+import msgspec
+import pytest
+from jinja2 import UndefinedError
+
+from counterfoil.server.pages.rendering import TEMPLATES, Pages, shown
+from counterfoil.server.pages.views import (
+    AppRow,
+    AppsPage,
+    ConsentPage,
+    ErrorPage,
+    HomePage,
+    LogoutPage,
+    Page,
+    Permission,
+    SessionRow,
+    SignedOutPage,
+    SignInPage,
+)
+from tests.server.pages.document import Document
+
+HOSTILE = "<script>alert(1)</script>\"' onload=\"alert(2)\" style='x' {{ 7 * 7 }} &lt;"
+
+
+def permissions(text: str) -> tuple[Permission, ...]:
+    return (
+        Permission(value=f"openid {text}", title=text, detail=text, required=True),
+        Permission(value=f"read {text}", title=text, detail=text, api_name=text),
+        Permission(value="email", title="See your email", already_granted=True),
+    )
+
+
+def consent(text: str) -> ConsentPage:
+    return ConsentPage(
+        action="/consent",
+        csrf=f"csrf {text}",
+        flow=f"flow {text}",
+        client_name=text,
+        return_host=text,
+        user_email=text,
+        permissions=permissions(text),
+        return_is_local=True,
+        error=text,
+    )
+
+
+def apps(text: str, prefix: str = "") -> AppsPage:
+    session = SessionRow(
+        family_id="f1", device=text, place=text, last_used=text, current=True, offline=True
+    )
+    app = AppRow(
+        grant_id="g1",
+        client_name=text,
+        since=text,
+        last_used=text,
+        permissions=(text, text),
+        sessions=(session, msgspec.structs.replace(session, family_id="f2")),
+    )
+    quiet = msgspec.structs.replace(app, grant_id="g2", permissions=(), sessions=())
+    return AppsPage(
+        prefix=prefix, user_email=text, csrf=f"csrf {text}", apps=(app, quiet), notice=text
+    )
+
+
+def views(text: str) -> dict[str, Page]:
+    """Each page with `text` in every field that takes text, and its sparest form."""
+    form = {"action": "/go", "csrf": f"csrf {text}"}
+    asks = consent(text)
+    return {
+        "sign-in": SignInPage(
+            **form, flow=f"flow {text}", client_name=text, email=text, error=text
+        ),
+        "plain sign-in": SignInPage(**form),
+        "consent": asks,
+        "empty consent": msgspec.structs.replace(asks, permissions=(), error=None),
+        "error": ErrorPage(title=text, sentence=text, code=text, detail=text, request_id=text),
+        "plain error": ErrorPage(title=text, sentence=text, code=text, request_id=text),
+        "apps": apps(text),
+        "no apps": AppsPage(user_email=text, csrf=f"csrf {text}", apps=()),
+        "logout": LogoutPage(**form, client_name=text, fields=((text, text), ("state", text))),
+        "plain logout": LogoutPage(**form),
+        "signed out": SignedOutPage(),
+        "home": HomePage(issuer=text, csrf=f"csrf {text}"),
+        "home signed in": HomePage(issuer=text, csrf=f"csrf {text}", signed_in_as=text),
+    }
+
+
+@pytest.fixture(scope="module")
+def pages() -> Pages:
+    return Pages()
+
+
+def each_page(text: str) -> pytest.MarkDecorator:
+    pages = views(text)
+    return pytest.mark.parametrize("view", pages.values(), ids=pages.keys())
+
+
+# "Letters", with a joiner that its spelling needs.
+PERSIAN = "\u0646\u0627\u0645\u0647\u200c\u0647\u0627"
+EVERY_PAGE = each_page("Notes")
+EVERY_HOSTILE_PAGE = each_page(HOSTILE)
+
+
+def test_every_view_has_a_template_and_a_sample_here() -> None:
+    """No kind of page is left out of these tests."""
+    assert (
+        {type(view) for view in views("x").values()} == set(TEMPLATES) == set(Page.__subclasses__())
+    )
+
+
+@EVERY_PAGE
+def test_a_page_has_a_language_a_title_one_main_and_headings_in_order(
+    pages: Pages, view: Page
+) -> None:
+    """A screen reader finds its way: landmarks, one first heading, no level left out."""
+    page = Document(pages.render(view))
+    assert page.all("html")[0].attributes["lang"] == "en"
+    assert page.all("title")[0].text.strip()
+    assert len(page.all("main")) == len(page.all("header")) == len(page.all("h1")) == 1
+    levels = [int(each.tag[1]) for each in page.elements if re.fullmatch("h[1-6]", each.tag)]
+    steps = pairwise(levels)
+    assert levels[0] == 1
+    assert all(below - above <= 1 for above, below in steps)
+
+
+@EVERY_HOSTILE_PAGE
+def test_hostile_text_stays_text(pages: Pages, view: Page) -> None:
+    """S104: whatever a name, an address or an error contains, no element comes of it."""
+    html = pages.render(view)
+    tame = Document(pages.render(tamed(view)))
+    assert "<script" not in html.lower()
+    assert isinstance(view, SignedOutPage) or "{{ 7 * 7 }}" in html
+    assert outline(Document(html)) == outline(tame)
+
+
+@EVERY_HOSTILE_PAGE
+def test_a_page_needs_no_script_and_no_inline_style(pages: Pages, view: Page) -> None:
+    """The strict content security policy has nothing to forbid on any page."""
+    page = Document(pages.render(view))
+    names = {name for element in page.elements for name in element.attributes}
+    assert not page.all("script")
+    assert not page.all("style")
+    assert "style" not in names
+    assert not {name for name in names if name.startswith("on")}
+    assert not re.search(r"javascript:|https?://", " ".join(targets(page)))
+
+
+@EVERY_PAGE
+def test_every_input_has_a_label_and_every_description_exists(pages: Pages, view: Page) -> None:
+    """What can be typed or ticked is named, and ids are used once."""
+    page = Document(pages.render(view))
+    ids = [each.attributes["id"] for each in page.elements if "id" in each.attributes]
+    labels = {each.attributes["for"]: each.text.strip() for each in page.all("label")}
+    assert len(ids) == len(set(ids))
+    for each in page.all("input"):
+        if each.attributes["type"] != "hidden":
+            assert labels[each.attributes["id"]]
+    for each in page.elements:
+        assert each.attributes.get("aria-describedby", "main") in ids
+    assert all(button.text.strip() for button in page.all("button"))
+
+
+@EVERY_HOSTILE_PAGE
+def test_every_form_posts_the_form_token(pages: Pages, view: Page) -> None:
+    """S104: no form can be sent without the token of the browser's session."""
+    page = Document(pages.render(view))
+    for form in page.all("form"):
+        assert form.attributes["method"] == "post"
+        assert page.inputs_of(form)["csrf"] == f"csrf {HOSTILE}"
+
+
+@pytest.mark.parametrize("name", ["sign-in", "consent"])
+def test_forms_of_an_authorization_carry_it_along(pages: Pages, name: str) -> None:
+    """The sealed pending authorization comes back exactly as it was handed out."""
+    page = Document(pages.render(views(HOSTILE)[name]))
+    assert {page.inputs_of(form)["flow"] for form in page.all("form")} == {f"flow {HOSTILE}"}
+
+
+def test_sign_in_says_for_which_app_and_ties_the_error_to_the_fields(pages: Pages) -> None:
+    """A failed attempt keeps the address, empties the password and explains itself."""
+    page = Document(
+        pages.render(
+            SignInPage(
+                action="/sign-in",
+                csrf="c",
+                client_name="Notes",
+                email="ada@example.org",
+                error="That did not match.",
+            )
+        )
+    )
+    fields = {each.attributes["name"]: each.attributes for each in page.all("input")}
+    assert page.all("title")[0].text == "Problem: Sign in to continue to Notes"
+    assert fields["email"]["value"] == "ada@example.org"
+    assert fields["email"]["autocomplete"] == "username"
+    assert fields["password"]["autocomplete"] == "current-password"
+    assert "value" not in fields["password"]
+    assert "flow" not in fields
+    for name in ("email", "password"):
+        assert fields[name]["aria-describedby"] == "problem"
+    alert = next(each for each in page.elements if each.attributes.get("role") == "alert")
+    assert "That did not match." in alert.text
+
+
+def test_consent_offers_each_permission_and_fixes_the_required_ones(pages: Pages) -> None:
+    """A person sees every permission by its API and can leave out what is not required."""
+    page = Document(pages.render(consent("Notes")))
+    offered = [each for each in page.all("input") if each.attributes["name"] == "permission"]
+    kinds = {each.attributes["value"]: each.attributes["type"] for each in offered}
+    assert kinds == {"openid Notes": "hidden", "email": "checkbox", "read Notes": "checkbox"}
+    ticked = [each for each in offered if each.attributes["type"] == "checkbox"]
+    assert all("checked" in each.attributes for each in ticked)
+    assert [each.text for each in page.all("legend")] == ["Your account", "Notes"]
+
+
+def test_consent_shows_where_the_browser_returns_and_warns_of_local_apps(pages: Pages) -> None:
+    """The host is shown; a loopback address or private scheme is warned of (RFC 8252 §8.6)."""
+    local = msgspec.structs.replace(consent("Notes"), return_host="127.0.0.1:4711")
+    remote = msgspec.structs.replace(local, return_is_local=False)
+    warning = "runs on your own device"
+    assert "127.0.0.1:4711" in Document(pages.render(local)).all("main")[0].text
+    assert warning in pages.render(local)
+    assert warning not in pages.render(remote)
+
+
+def test_consent_takes_a_pressed_button_and_never_the_enter_key(pages: Pages) -> None:
+    """Enter on a tick box presses a form's first button, which sends nothing (HTML §4.10.21.3)."""
+    page = Document(pages.render(consent("Notes")))
+    buttons = [each.attributes for each in page.all("button") if each.within("form")]
+    assert buttons[0]["formmethod"] == "dialog"
+    assert buttons[0]["tabindex"] == "-1"
+    decisions = {each["value"]: each.get("form") for each in buttons[1:]}
+    assert decisions == {"switch": "switch", "allow": None, "deny": None}
+
+
+def test_apps_page_has_one_row_per_app_and_three_verbs(pages: Pages) -> None:
+    """S01: two sessions of an app are one row, which opens to both and to their endings."""
+    page = Document(pages.render(apps("Notes", prefix="/id")))
+    assert len(page.all("details")) == len(page.all("h2")) == 2
+    assert page.actions() == [
+        "/id/account/sign-out",
+        "/id/account/apps/g1/sessions/f1/end",
+        "/id/account/apps/g1/sessions/f2/end",
+        "/id/account/apps/g1/sign-out",
+        "/id/account/apps/g1/remove",
+        "/id/account/apps/g2/remove",
+    ]
+    tags = [each.text for each in page.all("span") if each.attributes.get("class") == "tag"]
+    assert tags == ["This browser", "Works while you are away"] * 2
+
+
+def test_apps_page_without_apps_says_so(pages: Pages) -> None:
+    """The first visit explains the page instead of showing nothing."""
+    html = pages.render(AppsPage(user_email="ada@example.org", csrf="c", apps=()))
+    assert "No apps yet" in html
+
+
+def test_logout_asks_and_hands_its_fields_through(pages: Pages) -> None:
+    """The request's own fields come back with the decision (RP-Initiated Logout 1.0 §2)."""
+    view = LogoutPage(action="/logout", csrf="c", fields=(("state", "a&b"), ("x", '"')))
+    page = Document(pages.render(view))
+    fields = page.inputs_of(page.all("form")[0])
+    assert fields == {"csrf": "c", "state": "a&b", "x": '"'}
+    assert [each.attributes["value"] for each in page.all("button")] == ["logout", "stay"]
+
+
+@EVERY_PAGE
+def test_links_of_a_mounted_server_stay_below_its_path(pages: Pages, view: Page) -> None:
+    """Below a path, every link and static file is found below that path."""
+    page = Document(pages.render(msgspec.structs.replace(view, prefix="/id")))
+    links = [each.attributes["href"] for each in page.elements if "href" in each.attributes]
+    assert all(link.startswith(("/id/", "#main")) for link in links)
+
+
+def test_an_asset_address_changes_with_its_content(pages: Pages) -> None:
+    """A browser may keep a static file for ever, as its address names its content."""
+    sheet = pages.assets["counterfoil.css"]
+    assert pages.asset_url("/id", sheet.name) == f"/id/static/{sheet.name}?v={sheet.version}"
+    assert sheet.media_type == "text/css; charset=utf-8"
+    assert pages.assets["mark.svg"].media_type == "image/svg+xml"
+    assert pages.assets["mark.svg"].version != sheet.version
+
+
+def test_the_style_sheet_loads_nothing_from_elsewhere(pages: Pages) -> None:
+    """Only data: images, as the content security policy allows; no import, no other host."""
+    sheet = pages.assets["counterfoil.css"].body.decode()
+    assert "@import" not in sheet
+    assert all(url.startswith('"data:image/svg+xml') for url in re.findall(r"url\(([^)]*)", sheet))
+
+
+@pytest.mark.parametrize(
+    ("text", "visible"),
+    [
+        ("Notes\u202e gnp.exe", "Notes gnp.exe"),
+        ("  many \n spaces\t", "many spaces"),
+        ("\u200b\u2066\u2069", "(no name)"),
+        ("", "(no name)"),
+        (PERSIAN, PERSIAN),
+        ("a\x00b\x1b[31m", "ab[31m"),
+        ("x" * 200, "x" * 119 + "…"),
+    ],
+)
+def test_a_name_cannot_hide_or_turn_around_what_stands_beside_it(text: str, visible: str) -> None:
+    """Direction marks, controls and unseen characters are dropped; joiners are kept."""
+    assert shown(text) == visible
+
+
+def test_a_template_that_misses_a_value_is_an_error(pages: Pages) -> None:
+    """A misspelt field fails loudly instead of showing an empty page."""
+    with pytest.raises(UndefinedError):
+        pages._environment.from_string("{{ view.missing }}").render(view=SignedOutPage())
+
+
+def tamed(view: Page) -> Page:
+    """The same view with harmless text in the place of the hostile one."""
+    plain = msgspec.json.encode(view).replace(msgspec.json.encode(HOSTILE)[1:-1], b"Notes")
+    return msgspec.json.decode(plain, type=type(view))
+
+
+def outline(page: Document) -> list[tuple[str, list[str]]]:
+    """Tags and attribute names in their order; a heading's class depends on its length."""
+    return [(each.tag, list(each.attributes) * (each.tag != "h1")) for each in page.elements]
+
+
+def targets(page: Document) -> list[str]:
+    """Every address that a page names."""
+    names = {"href", "action", "src", "formaction"}
+    return [
+        value for each in page.elements for name, value in each.attributes.items() if name in names
+    ]
