@@ -48,7 +48,8 @@ ROUTES: Final = (
     Route("/sign-in", _POST, sign_in.answer, Audience.PERSON),
     Route("/consent", _GET, consent.ask, Audience.PERSON),
     Route("/consent", _POST, consent.answer, Audience.PERSON),
-    Route("/logout", _BOTH, logout.ask, Audience.PERSON),
+    Route("/logout", _GET, logout.ask, Audience.PERSON),
+    Route("/logout", _POST, logout.answer, Audience.PERSON),
     Route("/signed-out", _GET, sign_in.signed_out, Audience.PERSON),
     Route("/", _GET, account.home, Audience.PERSON),
     Route("/account/apps", _GET, account.apps, Audience.PERSON),
@@ -169,7 +170,9 @@ def _path_of(scope: Scope, prefix: str) -> str:
 
 async def _respond(server: Server, request: Request, routes: dict[str, Route]) -> Response:
     route = routes.get(request.method)
-    scripts = any(known.audience is Audience.SCRIPT for known in routes.values())
+    scripts = (
+        (route or next(iter(routes.values()))).audience is Audience.SCRIPT if routes else False
+    )
     if route is None:
         response = _without_route(server, request, routes, scripts=scripts)
     else:
@@ -193,7 +196,7 @@ def _without_route(
         return show(server, page, status=404)
     if request.method == "OPTIONS" and scripts:
         return preflight(tuple(routes))
-    allowed = ", ".join(sorted({*routes, "OPTIONS"}))
+    allowed = ", ".join(sorted({*routes, "OPTIONS"} if scripts else routes))
     return Response(status_code=405, headers={"allow": allowed})
 
 

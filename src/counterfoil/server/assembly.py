@@ -1,88 +1,25 @@
-"""Where the parts of a server are put together; only here are store and protocol both known."""
+"""Where the parts of a server are put together into one ASGI app."""
 
 import asyncio
-import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import Final
 
-from msgspec import Struct
-
 from counterfoil.server.app import App
-from counterfoil.server.hub import Hub
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.janitor import Janitor
-from counterfoil.server.keys.keyring import Keyring
-from counterfoil.server.keys.master_key import load_master_key
-from counterfoil.server.keys.rotation import Rotation
-from counterfoil.server.keys.sealing import Sealing
-from counterfoil.server.keys.server_secret import load_server_keys
+from counterfoil.server.opening import REAL, Outside, open_authority
 from counterfoil.server.pages.rendering import Pages
-from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
-from counterfoil.server.protocol.token_reading import TokenReader
-from counterfoil.server.records.store import Store, StoreUnavailable
+from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.settings import Settings
-from counterfoil.server.storage.sqlite import SqliteStore
 from counterfoil.server.web.cookies import Cookies
 from counterfoil.server.web.server import Server
 
 DATABASE: Final = "counterfoil.db"
 _FLUSH_SECONDS: Final = 5
-
-
-class Outside(Struct, frozen=True):
-    """What a server takes from outside: time in seconds since the epoch, and random bytes."""
-
-    clock: Callable[[], float] = time.time
-    random: Callable[[int], bytes] = secrets.token_bytes
-
-
-REAL: Final = Outside()
-
-
-async def open_authority(settings: Settings, outside: Outside = REAL) -> Authority:
-    """Open the store, make what a first start needs, and load the keys. No network.
-
-    The caller closes the store (``await authority.store.close()``).
-
-    Raises:
-        MasterKeyError: the master key is missing, unreadable, or not of this database.
-        StoreUnavailable: the database cannot be used.
-    """
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sealing = load_master_key(settings, outside.random)
-    store = SqliteStore.open(settings.data / DATABASE, clock=outside.clock, random=outside.random)
-    try:
-        return await _authority(settings, store, sealing, outside)
-    except BaseException:
-        await store.close()
-        raise
-
-
-async def _authority(
-    settings: Settings, store: Store, sealing: Sealing, outside: Outside
-) -> Authority:
-    rotation = Rotation(settings, sealing)
-    keys = await store.transact(lambda tx: load_server_keys(tx, sealing))
-    await store.transact(rotation.rotate)
-    keyring = Keyring(sealing)
-    hub = Hub(settings.issuer, store, keyring)
-    await hub.catch_up()
-    return Authority(
-        settings=settings,
-        store=store,
-        keyring=keyring,
-        keys=keys,
-        pending=Sealing(keys.pending, outside.random),
-        rotation=rotation,
-        hub=hub,
-        activity=Activity(),
-        reader=TokenReader(settings.issuer, keyring, hub),
-    )
 
 
 def build(settings: Settings, outside: Outside = REAL) -> App:

@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.oauth.parameters import Parameters
+from counterfoil.oauth.errors import OAuthError, invalid_request
+from counterfoil.oauth.parameters import MAX_VALUE_LENGTH, Parameters
 from counterfoil.server.protocol import approval, authorization_request, interaction, pending
 from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.authorization_request import Denied
@@ -34,7 +35,14 @@ async def start(server: Server, request: Request) -> Response:
         return go(approval.refusal(server.authority.issuer, *to, asked.error))
     browser = browser_of(server, request)
     sealed = pending.seal(server.authority.pending, asked, browser.name)
+    if len(sealed) > MAX_VALUE_LENGTH:
+        to = (asked.redirect_uri, asked.state)
+        return go(approval.refusal(server.authority.issuer, *to, _too_long()))
     return remember(server, browser, await _step(server, request, Flow(asked, sealed)))
+
+
+def _too_long() -> OAuthError:
+    return invalid_request("The parameters state, nonce and login_hint are too long together.")
 
 
 async def _read(parameters: Parameters, tx: Transaction) -> Pending | Denied:

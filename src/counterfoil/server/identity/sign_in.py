@@ -60,6 +60,9 @@ async def _conclude(
 ) -> SignedIn | None:
     user = await tx.users.find_by_email(attempt.email)
     if user is None or not user.is_enabled or user.locked_until > tx.now:
+        # Written down like every failure: a commit that costs nothing would tell who exists.
+        nobody = events.Actor("nobody", attempt.origin)
+        await events.record(tx, EventKind.SIGN_IN_FAILED, nobody, user.id if user else "")
         return None
     by = events.by_user(user.id, attempt.origin)
     if user.id != proved:

@@ -19,8 +19,12 @@ class MasterKeyError(Exception):
     """The master key cannot be used. The text says where it was looked for and what is wrong."""
 
 
-def load_master_key(settings: Settings, random: Callable[[int], bytes]) -> Sealing:
+def load_master_key(
+    settings: Settings, random: Callable[[int], bytes], *, may_make: bool = True
+) -> Sealing:
     """Give the sealing under the master key; its file is made where there is none.
+
+    With ``may_make`` false a missing file is an error: the key of an old installation is lost.
 
     Processes that start at once end up with the same key: a file is never overwritten.
 
@@ -32,7 +36,7 @@ def load_master_key(settings: Settings, random: Callable[[int], bytes]) -> Seali
         return Sealing(key, random)
     path = settings.master_key_file
     try:
-        if not path.exists():
+        if not path.exists() and may_make:
             _make(path, random)
         return Sealing(_read(_content(path), str(path)), random)
     except OSError as error:

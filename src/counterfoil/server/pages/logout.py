@@ -1,6 +1,7 @@
 """Logout that an app asks for, over HTTP (OpenID Connect RP-Initiated Logout 1.0 §2, §3)."""
 
 from functools import partial
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,19 +21,35 @@ FIELDS = ("client_id", "id_token_hint", "post_logout_redirect_uri", "state")
 
 
 async def ask(server: Server, request: Request) -> Response:
-    """``GET`` or ``POST /logout``; without a matching ID token the person is asked first."""
-    parameters = await form_of(request) if request.method == "POST" else query_of(request)
+    """``GET /logout``; without a matching ID token the person is asked first."""
+    parameters = query_of(request)
     asked = await server.authority.store.read(partial(_read, server, parameters))
     person = await person_of(server, request)
     if person is None:
         return _onward(server, asked)
-    if parameters.get("decision") == "logout":
-        demand_own_form(server.authority.keys.csrf, person.session.id, parameters, request)
-    elif parameters.get("decision") == "stay":
-        return go(f"{server.prefix}/account/apps")
-    elif not asked.means(person.session):
+    if not asked.means(person.session):
         return _page(server, person, asked, parameters)
     return await _log_out(server, request, person, asked)
+
+
+async def answer(server: Server, request: Request) -> Response:
+    """``POST /logout``: a person's answer. An app's POST goes on as a GET: it carries no cookie."""
+    form = await form_of(request)
+    if form.get("decision") is None:
+        return go(f"{server.prefix}/logout?{urlencode(_fields_of(form))}")
+    if form.get("decision") != "logout":
+        return go(f"{server.prefix}/account/apps")
+    asked = await server.authority.store.read(partial(_read, server, form))
+    person = await person_of(server, request)
+    if person is None:
+        return _onward(server, asked)
+    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    return await _log_out(server, request, person, asked)
+
+
+def _fields_of(parameters: Parameters) -> tuple[tuple[str, str], ...]:
+    given = ((name, parameters.get(name)) for name in FIELDS)
+    return tuple((name, value) for name, value in given if value is not None)
 
 
 async def _read(server: Server, parameters: Parameters, tx: Transaction) -> LogoutRequest:
@@ -40,13 +57,12 @@ async def _read(server: Server, parameters: Parameters, tx: Transaction) -> Logo
 
 
 def _page(server: Server, person: Person, asked: LogoutRequest, parameters: Parameters) -> Response:
-    given = ((name, parameters.get(name)) for name in FIELDS)
     page = LogoutPage(
         prefix=server.prefix,
         action=f"{server.prefix}/logout",
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         client_name=asked.client.client_name if asked.client else None,
-        fields=tuple((name, value) for name, value in given if value is not None),
+        fields=_fields_of(parameters),
     )
     target = form_target_of(asked.return_to) if asked.return_to else ""
     return show(server, page, form_target=target)

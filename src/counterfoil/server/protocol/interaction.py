@@ -51,7 +51,10 @@ def next_step(
 
 
 def _too_old(pending: Pending, session: Session, now: int) -> bool:
-    if {"login", "select_account"} & pending.prompt and session.auth_time < pending.requested_at:
+    """Whether a sign-in from before the request has to be made anew; one made for it is enough."""
+    if session.auth_time >= pending.requested_at:
+        return False
+    if {"login", "select_account"} & pending.prompt:
         return True
     return pending.max_age is not None and now - session.auth_time > pending.max_age
 

@@ -1,5 +1,6 @@
 """Token introspection: whether a token stands, for those who may know (RFC 7662)."""
 
+import hmac
 from functools import partial
 from typing import Final
 
@@ -90,7 +91,7 @@ def _of_refresh_token(authority: Authority, found: _Found, unverified: str) -> I
         family is None
         or shown is None
         or family.ended_at is not None
-        or shown.digest != family.refresh_digest
+        or not hmac.compare_digest(shown.digest, family.refresh_digest or b"")
         or found.now >= family.refresh_expires_at
         or not _may_know(found.asker.client, family.client_id)
     ):

@@ -1,5 +1,8 @@
 """Adding clients, APIs and people: what administrators do, each with its event (RFC 7591 §2)."""
 
+import re
+from typing import Final
+
 from msgspec import Struct
 
 from counterfoil.oauth.access import OPENID_SCOPES, scopes_in
@@ -22,7 +25,8 @@ from counterfoil.server.records.signing_key import LONGEST_LIFETIME
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
-_LONGEST_NAME = 200
+_LONGEST_NAME: Final = 200
+_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 
 async def add_client(
@@ -45,6 +49,8 @@ async def add_client(
 
 def _demand_consistent(client: Client) -> None:
     _demand_name("client_name", client.client_name)
+    if _CLIENT_ID.fullmatch(client.client_id) is None:
+        raise invalid_request("client_id must be 1 to 128 letters, digits, or any of . _ ~ -")
     unknown = set(client.grant_types) - set(GRANT_TYPES)
     if unknown or not client.grant_types:
         raise invalid_request(f"grant_types must be some of {', '.join(GRANT_TYPES)}.")

@@ -75,8 +75,9 @@ async def disable_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
     """Disable a client and end every token that it holds, whoever stands behind it."""
     if await tx.clients.disable(client_id, tx.now):
         await events.record(tx, EventKind.CLIENT_DISABLED, by, client_id)
-    await _end_families(tx, await tx.families.live_of_client(client_id), "client_disabled", by)
-    return await end_tokens_of_client(tx, client_id)
+    families = await tx.families.live_of_client(client_id)
+    ending = await _end_families(tx, families, "client_disabled", by)
+    return Ending(ending.families, 0, (await end_tokens_of_client(tx, client_id)).position)
 
 
 async def end_tokens_of_client(tx: Transaction, client_id: str) -> Ending:

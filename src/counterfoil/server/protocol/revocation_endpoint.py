@@ -61,8 +61,11 @@ async def _end_access_token(
 ) -> None:
     unverified, by = asked
     read = authority.reader.genuine(unverified, tx.now)
-    if not isinstance(read, Reason) and tx.now < read.token.exp:
-        _demand_owner(client, read.token.client_id)
+    if isinstance(read, Reason) or tx.now >= read.token.exp:
+        return
+    _demand_owner(client, read.token.client_id)
+    # A notice for each repetition would let one token fill the feed of every guard.
+    if authority.hub.revocations.rejects(read.marks) is None:
         await revocation.end_token(tx, read.token.jti, read.token.exp, by)
 
 

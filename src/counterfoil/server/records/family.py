@@ -3,6 +3,7 @@
 A refresh token is ``prefix . family . generation . random . MAC`` (OAuth 2.1 §4.3, RFC 9700 §4.14).
 """
 
+import hmac
 from enum import Enum
 from typing import Final
 
@@ -71,7 +72,8 @@ def judge(family: Family, generation: int, digest: bytes, window: int, now: int)
     """
     if family.ended_at is not None or now >= family.refresh_expires_at:
         return Presented.EXPIRED
-    if generation == family.refresh_generation and digest == family.refresh_digest:
+    is_current = hmac.compare_digest(digest, family.refresh_digest or b"")
+    if generation == family.refresh_generation and is_current:
         return Presented.FRESH
     if generation == family.refresh_generation - 1 and now < family.rotated_at + window:
         return Presented.REPEATED

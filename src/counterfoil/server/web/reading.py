@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Final
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.parameters import REPEATABLE, Parameters
@@ -32,15 +32,17 @@ async def form_of(request: Request, repeatable: frozenset[str] = REPEATABLE) -> 
 
 
 async def _body_of(request: Request) -> bytes:
-    chunks, length = list[bytes](), 0
-    try:
-        async for chunk in request.stream():
-            length += len(chunk)
-            if length > MAX_BODY:
-                raise invalid_request(f"The body is longer than {MAX_BODY} bytes.")
-            chunks.append(chunk)
-    except ClientDisconnect:
-        raise invalid_request("The body ended early.") from None
+    chunks, length, more = list[bytes](), 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise invalid_request("The body ended early.")
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        if length > MAX_BODY:
+            raise invalid_request(f"The body is longer than {MAX_BODY} bytes.")
+        chunks.append(chunk)
+        more = message.get("more_body", False)
     return b"".join(chunks)
 
 
@@ -76,12 +78,14 @@ def authorization_of(request: Request) -> str | None:
 
 def origin_of(request: Request, trusted_proxies: Sequence[str]) -> Origin:
     """Say from where a request comes; forwarded addresses count from trusted proxies alone."""
-    user_agent = request.headers.get("user-agent", "")[:_LONGEST_USER_AGENT]
-    return Origin(_address_of(request, trusted_proxies), user_agent)
+    user_agent = next((v for name, v in request.scope["headers"] if name == b"user-agent"), b"")
+    shown = user_agent[:_LONGEST_USER_AGENT].decode("latin-1")
+    return Origin(_address_of(request, trusted_proxies), shown)
 
 
 def _address_of(request: Request, trusted_proxies: Sequence[str]) -> str:
-    address = request.client.host if request.client else ""
+    client = request.scope.get("client")
+    address: str = client[0] if client else ""
     if not trusted_proxies or not _is_in(address, trusted_proxies):
         return address
     forwarded = ",".join(request.headers.getlist("x-forwarded-for"))

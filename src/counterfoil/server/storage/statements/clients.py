@@ -23,7 +23,7 @@ _FIND: Final = f"{_SELECT} WHERE client_id = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, client_id"
 _SECRETS_OF: Final = """
 SELECT id, client_id, digest, created_at, expires_at, last_used_at FROM client_secrets
-WHERE client_id = ? ORDER BY created_at, id
+WHERE client_id = ? ORDER BY created_at, expires_at IS NULL, id
 """
 _ADD_SECRET: Final = """
 INSERT INTO client_secrets (id, client_id, digest, created_at, expires_at, last_used_at)

@@ -1,0 +1,213 @@
+"""``counterfoil client``: register clients and look after their secrets (RFC 7591 §2)."""
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from counterfoil.cli.invocation import Invocation, installation, takes_id
+from counterfoil.cli.output import Failure, at, print_fields, print_table
+
+if TYPE_CHECKING:
+    from counterfoil.cli.client_documents import ClientDocument, NewClientDocument
+    from counterfoil.oauth.opaque import Secret
+    from counterfoil.server.protocol.revocation import Ending
+    from counterfoil.server.records.client import Client, ClientSecret
+    from counterfoil.server.records.store import Transaction
+
+_CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+_DAY: Final = 24 * 60 * 60
+
+
+@click.group()
+def client() -> None:
+    """Apps, services and automations that may ask for tokens."""
+
+
+@client.command("add")
+@click.argument("client_name", metavar="NAME")
+@click.option(
+    "--grant-type",
+    "grant_types",
+    multiple=True,
+    metavar="TYPE",
+    help="authorization_code, refresh_token or client_credentials; may be repeated. Default: the "
+    "first two where there is a --redirect-uri, else client_credentials.",
+)
+@click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI")
+@click.option(
+    "--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True, metavar="URI"
+)
+@click.option("--scope", "scopes", multiple=True, help="Scopes it may ask for; may be repeated.")
+@click.option("--public", is_flag=True, help="It cannot keep a secret: a browser or native app.")
+@click.option("--client-id", help="Its client_id. Default: a random one.")
+@installation
+def add(
+    call: Invocation,
+    client_name: str,
+    *,
+    grant_types: tuple[str, ...],
+    redirect_uris: tuple[str, ...],
+    post_logout_redirect_uris: tuple[str, ...],
+    scopes: tuple[str, ...],
+    client_id: str | None,
+    public: bool,
+) -> None:
+    """Register a client and print its secret, this once."""
+    from counterfoil.cli.client_documents import new_document
+    from counterfoil.server.protocol.events import CLI
+    from counterfoil.server.protocol.identifiers import new_handle
+    from counterfoil.server.protocol.registration import add_client
+    from counterfoil.server.records.client import Client
+
+    if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
+        raise click.UsageError("--client-id must be 1 to 128 letters, digits or . _ ~ -")
+    development = call.settings().development
+    usual = ("authorization_code", "refresh_token") if redirect_uris else ("client_credentials",)
+
+    async def work(tx: "Transaction") -> "tuple[Client, Secret | None]":
+        new = Client(
+            client_id=client_id or new_handle(tx),
+            client_name=client_name,
+            created_at=tx.now,
+            grant_types=grant_types or usual,
+            scopes=frozenset(" ".join(scopes).split()),
+            redirect_uris=redirect_uris,
+            post_logout_redirect_uris=post_logout_redirect_uris,
+            public=public,
+        )
+        if await tx.clients.find(new.client_id) is not None:
+            raise Failure(f"the client_id {new.client_id} is taken")
+        return new, await add_client(tx, new, CLI, development=development)
+
+    document = new_document(*call.change(work, makes=True))
+    call.show(document, lambda: _tell_new(document))
+
+
+def _tell_new(document: "NewClientDocument") -> None:
+    _tell(document)
+    if document.client_secret is not None:
+        click.echo(f"\nclient_secret  {document.client_secret.reveal()}")
+        click.echo("This is shown once. Only its SHA-256 is kept.")
+
+
+def _tell(document: "ClientDocument") -> None:
+    print_fields(
+        (
+            ("client_id", document.client_id),
+            ("client_name", document.client_name),
+            ("grant_types", " ".join(document.grant_types)),
+            ("redirect_uris", " ".join(document.redirect_uris)),
+            ("post_logout_redirect_uris", " ".join(document.post_logout_redirect_uris)),
+            ("scope", document.scope),
+            ("token_endpoint_auth_method", document.token_endpoint_auth_method),
+            ("registered", at(document.client_id_issued_at)),
+            ("disabled", at(document.disabled_at)),
+        )
+    )
+
+
+@client.command("list")
+@installation
+def list_clients(call: Invocation) -> None:
+    """List the clients."""
+    from counterfoil.cli.client_documents import ClientList, document_of
+
+    async def work(tx: "Transaction") -> "list[Client]":
+        return await tx.clients.every()
+
+    document = ClientList(clients=tuple(map(document_of, call.read(work))))
+    rows = [
+        (
+            each.client_id,
+            each.client_name,
+            " ".join(each.grant_types),
+            each.scope,
+            "disabled" if each.disabled_at else "public" if each.is_public else "confidential",
+        )
+        for each in document.clients
+    ]
+    headers = ("client_id", "client_name", "grant_types", "scope", "kind")
+    call.show(document, lambda: print_table(headers, rows, empty="There are no clients."))
+
+
+@client.command("show", context_settings=takes_id())
+@click.argument("client_id")
+@installation
+def show(call: Invocation, client_id: str) -> None:
+    """Show a client and when its secrets were used. The secrets themselves are not kept."""
+    from counterfoil.cli.client_documents import shown_document
+
+    async def work(tx: "Transaction") -> "tuple[Client, list[ClientSecret]]":
+        return await _find(tx, client_id), await tx.clients.secrets_of(client_id)
+
+    document = shown_document(*call.read(work))
+
+    def tell() -> None:
+        _tell(document)
+        rows = [
+            (each.id, at(each.created_at), at(each.expires_at), at(each.last_used_at))
+            for each in document.secrets
+        ]
+        click.echo()
+        headers = ("secret", "made", "expires", "last used")
+        print_table(headers, rows, empty="It has no secrets.")
+
+    call.show(document, tell)
+
+
+async def _find(tx: "Transaction", client_id: str) -> "Client":
+    found = await tx.clients.find(client_id)
+    if found is None:
+        raise Failure(f"there is no client {client_id}")
+    return found
+
+
+@client.command("rotate-secret", context_settings=takes_id())
+@click.argument("client_id")
+@click.option(
+    "--overlap",
+    type=click.IntRange(0, 365 * _DAY),
+    default=_DAY,
+    show_default="86400, a day",
+    metavar="SECONDS",
+    help="How long the secret before stays good; 0 ends it at once.",
+)
+@installation
+def rotate_secret(call: Invocation, client_id: str, overlap: int) -> None:
+    """Give a client a new secret and print it, this once."""
+    from counterfoil.cli.client_documents import new_document
+    from counterfoil.server.protocol import registration
+    from counterfoil.server.protocol.events import CLI
+
+    async def work(tx: "Transaction") -> "tuple[Client, Secret | None]":
+        found = await _find(tx, client_id)
+        if found.public:
+            raise Failure(f"the client {client_id} is public: it has no secret")
+        return found, await registration.rotate_secret(tx, client_id, overlap, CLI)
+
+    document = new_document(*call.change(work))
+
+    def tell() -> None:
+        _tell_new(document)
+        still = f"stays good for {overlap} seconds" if overlap else "has ended"
+        click.echo(f"The secret before it {still}.")
+
+    call.show(document, tell)
+
+
+@client.command("disable", context_settings=takes_id())
+@click.argument("client_id")
+@installation
+def disable(call: Invocation, client_id: str) -> None:
+    """Disable a client and end every token that it holds."""
+    from counterfoil.cli.endings import document_of, tell_ending
+    from counterfoil.server.protocol.events import CLI
+    from counterfoil.server.protocol.revocation import disable_client
+
+    async def work(tx: "Transaction") -> "Ending":
+        await _find(tx, client_id)
+        return await disable_client(tx, client_id, CLI)
+
+    document = document_of(call.change(work))
+    call.show(document, lambda: tell_ending(f"The client {client_id} is disabled.", document))

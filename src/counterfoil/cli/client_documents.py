@@ -1,0 +1,90 @@
+"""Clients as JSON, under the names of RFC 7591 §2 and §3.2.1. A stable interface."""
+
+from msgspec import Struct
+from msgspec.structs import asdict
+
+from counterfoil.oauth.opaque import Secret
+from counterfoil.server.records.client import Client, ClientSecret
+
+
+class ClientDocument(Struct, frozen=True, kw_only=True):
+    """A client. Times in seconds since the epoch."""
+
+    client_id: str
+    client_name: str
+    client_id_issued_at: int
+    grant_types: tuple[str, ...]
+    redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
+    scope: str
+    token_endpoint_auth_method: str
+    disabled_at: int | None
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it has no secret."""
+        return self.token_endpoint_auth_method == "none"
+
+
+class NewClientDocument(ClientDocument, frozen=True, kw_only=True):
+    """A client with its newest secret, null for a public one; 0: it does not expire."""
+
+    client_secret: Secret | None
+    client_secret_expires_at: int
+
+
+class SecretDocument(Struct, frozen=True, kw_only=True):
+    """What is known of a secret."""
+
+    id: str
+    created_at: int
+    expires_at: int | None
+    last_used_at: int | None
+
+
+class ShownClientDocument(ClientDocument, frozen=True, kw_only=True):
+    """A client with what is known of its secrets, oldest first."""
+
+    secrets: tuple[SecretDocument, ...]
+
+
+class ClientList(Struct, frozen=True, kw_only=True):
+    """All clients."""
+
+    clients: tuple[ClientDocument, ...]
+
+
+def document_of(client: Client) -> ClientDocument:
+    """Give the document of a client."""
+    return ClientDocument(
+        client_id=client.client_id,
+        client_name=client.client_name,
+        client_id_issued_at=client.created_at,
+        grant_types=client.grant_types,
+        redirect_uris=client.redirect_uris,
+        post_logout_redirect_uris=client.post_logout_redirect_uris,
+        scope=" ".join(sorted(client.scopes)),
+        token_endpoint_auth_method=client.token_endpoint_auth_method,
+        disabled_at=client.disabled_at,
+    )
+
+
+def new_document(client: Client, secret: Secret | None) -> NewClientDocument:
+    """Give the document that hands a new secret over."""
+    return NewClientDocument(
+        **asdict(document_of(client)), client_secret=secret, client_secret_expires_at=0
+    )
+
+
+def shown_document(client: Client, secrets: list[ClientSecret]) -> ShownClientDocument:
+    """Give the document of a client with what is known of its secrets."""
+    known = tuple(
+        SecretDocument(
+            id=secret.id,
+            created_at=secret.created_at,
+            expires_at=secret.expires_at,
+            last_used_at=secret.last_used_at,
+        )
+        for secret in secrets
+    )
+    return ShownClientDocument(**asdict(document_of(client)), secrets=known)

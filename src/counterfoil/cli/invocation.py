@@ -1,0 +1,161 @@
+"""What every command is given: which installation it works on, and how it answers."""
+
+import functools
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
+
+import click
+
+from counterfoil.cli.output import Failure, print_json
+
+if TYPE_CHECKING:
+    from counterfoil.server.protocol.authority import Authority
+    from counterfoil.server.records.store import Work
+    from counterfoil.server.settings import Settings
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+SERVER_EXTRA: Final = "this command needs the server: pip install 'counterfoil[server]'"
+
+
+def takes_id() -> dict[str, Any]:
+    """Give the context of a command that takes an id: one in sixty-four begins with a hyphen."""
+    return {"ignore_unknown_options": True}
+
+
+class Invocation(NamedTuple):
+    """One call of a command. ``overrides`` are settings from the command line."""
+
+    overrides: Mapping[str, object]
+    as_json: bool = False
+
+    def settings(self) -> "Settings":
+        """Read the settings.
+
+        Raises:
+            Failure: one of them cannot be used.
+        """
+        with demanding_server():
+            from counterfoil.server.settings import SettingsError, load
+        try:
+            return load(os.environ, self.overrides)
+        except SettingsError as error:
+            raise Failure(str(error)) from None
+
+    def read(self, work: "Work[T]") -> T:
+        """Run a work that only reads, on an installation that is there."""
+        return self.run(lambda authority: authority.store.read(work))
+
+    def change(self, work: "Work[T]", *, makes: bool = False) -> T:
+        """Run a work and commit it. ``makes``: on a new installation too."""
+        return self.run(lambda authority: authority.store.transact(work), makes=makes)
+
+    def run(self, action: "Callable[[Authority], Awaitable[T]]", *, makes: bool = False) -> T:
+        """Open the installation beside whatever server runs on it, act, and close it.
+
+        Raises:
+            Failure: it cannot be opened, or what was asked cannot be done.
+        """
+        settings = self.settings()
+        with demanding_server():
+            from counterfoil.server.opening import DATABASE
+        if not makes and not (settings.data / DATABASE).exists():
+            raise Failure(
+                f"there is no installation in {settings.data}: name its directory with --data, "
+                "or make one with `counterfoil serve`"
+            )
+        return _finish(settings, action)
+
+    def show(self, document: object, tell: Callable[[], None]) -> None:
+        """Print the document as JSON where that is wanted, else ``tell`` it to a person."""
+        if self.as_json:
+            print_json(document)
+        else:
+            tell()
+
+
+def _finish(settings: "Settings", action: "Callable[[Authority], Awaitable[T]]") -> T:
+    import asyncio
+
+    from counterfoil.server.opening import open_authority
+
+    async def opened() -> T:
+        authority = await open_authority(settings)
+        try:
+            return await action(authority)
+        finally:
+            await authority.store.close()
+
+    try:
+        return asyncio.run(opened())
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        raise Failure(sentence) from None
+
+
+def sentence_of(error: Exception) -> str | None:
+    """Say what went wrong, where that is known; ``None`` for a mistake of ours."""
+    from counterfoil.oauth.errors import OAuthError
+    from counterfoil.server.identity.passwords import PasswordRefused
+    from counterfoil.server.keys.master_key import MasterKeyError
+    from counterfoil.server.keys.rotation import KeyRefused
+    from counterfoil.server.records.store import StoreUnavailable
+    from counterfoil.server.storage.migration import UnknownDatabase
+    from counterfoil.server.storage.sqlite_file import UnsupportedSqlite
+
+    match error:
+        case OAuthError():
+            return error.description
+        case StoreUnavailable():
+            return f"the database cannot be used: {error}"
+        case MasterKeyError() | UnknownDatabase() | UnsupportedSqlite():
+            return f"{error} (`counterfoil doctor` says more)"
+        case KeyRefused() | PasswordRefused() | OSError() | Failure():
+            return str(error)
+        case UnicodeError():
+            return "what was given is not valid UTF-8"
+    return None
+
+
+class demanding_server:  # noqa: N801 - reads as a statement
+    """Turn the absence of the server's libraries into a sentence that names the extra."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, ModuleNotFoundError):
+            if (error.name or "").startswith("counterfoil"):
+                return
+            raise Failure(f"{SERVER_EXTRA} ({error.name} is missing)") from None
+
+
+def installation(command: Callable[Concatenate[Invocation, P], None]) -> Callable[..., None]:
+    """Give a command ``--data``, ``--config`` and ``--json``, and an ``Invocation`` from them."""
+    return located(click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command))
+
+
+def located(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--data`` and ``--config``, and an ``Invocation`` from them."""
+
+    @click.option(
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="Settings file. Default: counterfoil.toml in the data directory.",
+    )
+    @click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Data directory. Default: ./data, or COUNTERFOIL_DATA.",
+    )
+    @functools.wraps(command)
+    def invoked(data: Path | None, config: Path | None, as_json: bool = False, **rest: Any) -> None:
+        command(Invocation({"data": data, "config": config}, as_json), **rest)
+
+    return invoked

@@ -1,0 +1,124 @@
+"""``counterfoil key``: signing keys, their turn, and what to do when one has leaked (S80, S84)."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from counterfoil.cli.invocation import Invocation, installation, takes_id
+from counterfoil.cli.output import at, print_table
+
+if TYPE_CHECKING:
+    from counterfoil.cli.key_documents import KeyDocument, TurnDocument, WithdrawalDocument
+    from counterfoil.server.protocol.authority import Authority
+    from counterfoil.server.records.store import Transaction
+
+
+@click.group()
+def key() -> None:
+    """Signing keys. The server turns them by itself; this is for when you must."""
+
+
+@key.command("list")
+@installation
+def list_keys(call: Invocation) -> None:
+    """List the signing keys: next, active, retired, withdrawn, gone."""
+    from counterfoil.cli.key_documents import KeyList, documents
+
+    document = KeyList(keys=tuple(call.read(documents)))
+    rows = [
+        (
+            each.kid,
+            each.purpose,
+            each.algorithm,
+            each.state,
+            at(each.active_from),
+            at(each.retired_at),
+        )
+        for each in document.keys
+    ]
+    headers = ("kid", "purpose", "algorithm", "state", "signs from", "until")
+    call.show(document, lambda: print_table(headers, rows, empty="There are no keys."))
+
+
+@key.command("rotate")
+@click.option(
+    "--purpose",
+    type=click.Choice(["tokens", "feed"]),
+    default="tokens",
+    show_default=True,
+    help="Which signing key: of tokens, or of the notices feed.",
+)
+@installation
+def rotate(call: Invocation, purpose: str) -> None:
+    """Let the next key take over as soon as everyone can know it. What was signed stands."""
+    from counterfoil.cli.key_documents import signing_kid, turned
+
+    async def action(authority: "Authority") -> "TurnDocument":
+        async def work(tx: "Transaction") -> "TurnDocument":
+            return await turned(authority.rotation, tx, await signing_kid(tx, purpose))
+
+        return await authority.store.transact(work)
+
+    _show_turn(call, call.run(action))
+
+
+@key.command("retire", context_settings=takes_id())
+@click.argument("kid")
+@click.option("--now", "at_once", is_flag=True, help="It has leaked: nothing it signed stands.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@installation
+def retire(call: Invocation, kid: str, *, at_once: bool, yes: bool) -> None:
+    """Let a key retire as soon as its successor is known; with --now end all that it signed."""
+    from counterfoil.cli.key_documents import find, turned
+
+    if at_once:
+        _withdraw(call, call.read(lambda tx: find(tx, kid)), yes=yes)
+        return
+
+    async def action(authority: "Authority") -> "TurnDocument":
+        return await authority.store.transact(lambda tx: turned(authority.rotation, tx, kid))
+
+    _show_turn(call, call.run(action))
+
+
+def _show_turn(call: Invocation, document: "TurnDocument") -> None:
+    def tell() -> None:
+        click.echo(f"{document.kid} signs until {at(document.retired_at)}.")
+        click.echo(f"Then {document.successor} takes over. What was signed stands.")
+        click.echo(f"Notice: {document.notice}")
+
+    call.show(document, tell)
+
+
+def _withdraw(call: Invocation, document: "KeyDocument", *, yes: bool) -> None:
+    from counterfoil.cli.key_documents import withdrawn
+
+    click.echo(_what_ends(document), err=True)
+    if not yes:
+        click.confirm("Withdraw the key?", abort=True, err=True)
+
+    async def action(authority: "Authority") -> "WithdrawalDocument":
+        async def work(tx: "Transaction") -> "WithdrawalDocument":
+            return await withdrawn(authority.rotation, tx, document.kid)
+
+        return await authority.store.transact(work)
+
+    ended = call.run(action)
+
+    def tell() -> None:
+        click.echo(f"Withdrawn: {', '.join(ended.withdrawn)}. {ended.successor} signs now.")
+        click.echo(f"Notice: {ended.notice}")
+
+    call.show(ended, tell)
+
+
+def _what_ends(document: "KeyDocument") -> str:
+    if document.purpose == "feed":
+        return (
+            f"{document.kid} signs the notices feed. Guards will believe nothing that it signed, "
+            "and fetch the new key."
+        )
+    return (
+        f"Every token that {document.kid} has signed since {at(document.active_from)} ends at "
+        "once. Apps with a refresh token get a new one by themselves; others sign in anew."
+    )

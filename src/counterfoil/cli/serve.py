@@ -1,0 +1,89 @@
+"""``counterfoil serve``: the authorization server, in one process or several."""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from counterfoil.cli.invocation import Invocation, demanding_server, located
+from counterfoil.cli.output import Failure, counted
+
+if TYPE_CHECKING:
+    from counterfoil.server.settings import Settings
+
+BACKLOG: Final = 2048
+
+
+@click.command()
+@click.option("--host", help="Address to listen on. Default: 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; 0 takes any. Default: 8000.")
+@click.option(
+    "--issuer", metavar="URL", help="Where everyone reaches the server. Default: http://HOST:PORT."
+)
+@click.option("--workers", type=click.IntRange(1, 64), help="Server processes. Default: 1.")
+@located
+def serve(
+    call: Invocation, host: str | None, port: int | None, issuer: str | None, workers: int | None
+) -> None:
+    """Run the server. Ctrl-C or SIGTERM ends it."""
+    given = {"host": host, "port": port, "issuer": issuer, "workers": workers}
+    call = Invocation({**call.overrides, **given})
+    settings = call.settings()
+    with listen(settings.host, settings.port) as listener:
+        if settings.port == 0:
+            call = Invocation({**call.overrides, "port": listener.getsockname()[1]})
+            settings = call.settings()
+        call.run(_nothing, makes=True)
+        _run(settings, call.overrides, listener)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the listening socket.
+
+    Raises:
+        Failure: the address cannot be listened on.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise Failure(
+            f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}"
+        ) from None
+
+
+async def _nothing(_: object) -> None:
+    """Only open the installation: what is wrong with it is said before any server starts."""
+
+
+def _run(settings: "Settings", overrides: Mapping[str, object], listener: socket.socket) -> None:
+    with demanding_server():
+        import uvicorn  # noqa: F401
+
+    def ready() -> None:
+        click.echo(
+            f"Counterfoil serves {settings.issuer} on {settings.host} port {settings.port} "
+            f"({counted(settings.workers, 'worker')}, data in {settings.data}). Ctrl-C ends it."
+        )
+
+    if settings.workers == 1:
+        from counterfoil.cli.serving import run
+
+        run(settings, listener, ready)
+    else:
+        from counterfoil.cli.workers import Workers
+
+        environment = {**os.environ, **_variables(overrides)}
+        Workers(listener, environment, ready).run(settings.workers)
+
+
+def _variables(overrides: Mapping[str, object]) -> dict[str, str]:
+    """Spell the command line's settings for the environment of the workers."""
+    given = {name: value for name, value in overrides.items() if value is not None}
+    return {
+        f"COUNTERFOIL_{name.upper()}": str(value.absolute() if isinstance(value, Path) else value)
+        for name, value in given.items()
+    }

@@ -1,0 +1,86 @@
+"""One server process: uvicorn with uvloop and httptools, ended by a signal or by its parent."""
+
+import asyncio
+import logging
+import socket
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from counterfoil.server.assembly import build
+from counterfoil.server.settings import Settings
+
+GRACE_SECONDS: Final = 5
+"""How long requests that have begun may take when the server ends."""
+STREAM_GRACE_SECONDS: Final = 0.3
+"""After so long, what has not ended is a stream, which would go on for ever: it is cut."""
+
+
+def run(
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[], None],
+    parent: int | None = None,
+) -> None:
+    """Serve until a signal comes. ``parent`` is a pipe's end that closes when the parent dies."""
+    _log_to_stderr(settings.log_level)
+    config = uvicorn.Config(
+        build(settings),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    _Process(config, ready, parent).run(sockets=[listener])
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    if level != "debug":
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+
+class _Process(uvicorn.Server):
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], parent: int | None
+    ) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._parent = parent
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._parent is not None:
+            asyncio.get_running_loop().add_reader(self._parent, self._end)
+        self._ready()
+
+    def _end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._parent or 0)
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        cutting = asyncio.create_task(self._cut_streams())
+        await super().shutdown(sockets)
+        await cutting
+
+    async def _cut_streams(self) -> None:
+        await asyncio.sleep(STREAM_GRACE_SECONDS)
+        for connection in list(self.server_state.connections):
+            transport = connection.transport
+            if transport is not None:
+                transport.close()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order; a signal that asked for that is not raised again afterwards."""
+        super().handle_exit(sig, frame)
+        self._captured_signals.clear()

@@ -1,0 +1,57 @@
+"""``counterfoil session``: browsers that are signed in."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from counterfoil.cli.invocation import Invocation, installation, takes_id
+from counterfoil.cli.output import Failure, at, print_table
+
+if TYPE_CHECKING:
+    from counterfoil.cli.session_documents import SessionDocument
+    from counterfoil.server.protocol.revocation import Ending
+    from counterfoil.server.records.store import Transaction
+
+
+@click.group()
+def session() -> None:
+    """Browsers that are signed in."""
+
+
+@session.command("list")
+@click.option("--user", metavar="EMAIL", help="Only of this person.")
+@installation
+def list_sessions(call: Invocation, user: str | None) -> None:
+    """List the browsers that are signed in at present, newest first."""
+    from counterfoil.cli.session_documents import SessionList, documents
+
+    idle_limit = call.settings().session_idle_lifetime
+
+    async def work(tx: "Transaction") -> "list[SessionDocument]":
+        return await documents(tx, user, idle_limit)
+
+    document = SessionList(sessions=tuple(call.read(work)))
+    rows = [
+        (each.id, each.email, each.address, each.user_agent, at(each.last_used_at))
+        for each in document.sessions
+    ]
+    headers = ("id", "user", "address", "browser", "last used")
+    call.show(document, lambda: print_table(headers, rows, empty="Nobody is signed in."))
+
+
+@session.command("end", context_settings=takes_id())
+@click.argument("session_id")
+@installation
+def end(call: Invocation, session_id: str) -> None:
+    """Sign a browser out, with the tokens of apps that came from it; offline ones stand."""
+    from counterfoil.cli.endings import document_of, tell_ending
+    from counterfoil.server.protocol.events import CLI
+    from counterfoil.server.protocol.revocation import end_session
+
+    async def work(tx: "Transaction") -> "Ending":
+        if await tx.sessions.find(session_id) is None:
+            raise Failure(f"there is no session {session_id}")
+        return await end_session(tx, session_id, CLI)
+
+    document = document_of(call.change(work))
+    call.show(document, lambda: tell_ending(f"The session {session_id} has ended.", document))

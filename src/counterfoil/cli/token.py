@@ -1,0 +1,70 @@
+"""``counterfoil token``: look into a token, and end one, held or lost (S45, S48)."""
+
+import re
+import sys
+from typing import Final
+
+import click
+
+from counterfoil.cli.invocation import Invocation, installation, takes_id
+from counterfoil.cli.output import Failure, print_fields
+
+_JTI: Final = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+@click.group()
+def token() -> None:
+    """Tokens: look into one, end one.
+
+    A token on the command line stands in the shell's history; "-" reads it from standard input.
+    """
+
+
+@token.command("revoke", context_settings=takes_id())
+@click.argument("unverified", metavar="TOKEN|-", required=False)
+@click.option("--jti", help="End the access token with this jti, its fingerprint in every log.")
+@installation
+def revoke(call: Invocation, unverified: str | None, jti: str | None) -> None:
+    """End an access token, or a refresh token with its family.
+
+    A lost token is ended by its jti, without being held.
+    """
+    from counterfoil.cli.token_ending import end_by_jti, end_by_value
+
+    if (unverified is None) == (jti is None):
+        raise click.UsageError("give a token, or - for standard input, or --jti")
+    if jti is not None:
+        if not _JTI.fullmatch(jti):
+            raise click.UsageError("--jti takes the 22 characters of a jti, not a token")
+        document = call.change(end_by_jti(jti))
+    else:
+        text = _read(unverified or "")
+        document = call.run(lambda authority: end_by_value(authority, text))
+    call.show(document, document.tell)
+
+
+@token.command("inspect", context_settings=takes_id())
+@click.argument("unverified", metavar="TOKEN|-")
+@installation
+def inspect(call: Invocation, unverified: str) -> None:
+    """Say whose a token is, what it holds, and whether it stands or why not."""
+    from counterfoil.cli.token_inspection import inspected
+
+    text = _read(unverified)
+    document = call.run(lambda authority: inspected(authority, text))
+
+    def tell() -> None:
+        print_fields(document.lines())
+        if document.sentence:
+            click.echo(f"\n{document.sentence}")
+
+    call.show(document, tell)
+
+
+def _read(unverified: str) -> str:
+    if unverified == "-":
+        unverified = sys.stdin.buffer.read().decode("ascii", "replace")
+    text = unverified.strip()
+    if not text:
+        raise Failure("there is no token in the input")
+    return text

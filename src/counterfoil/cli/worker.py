@@ -1,0 +1,26 @@
+"""One of several workers: ``python -m counterfoil.cli.worker LISTENER READY PARENT``."""
+
+import os
+import socket
+import sys
+
+from counterfoil.cli.serving import run
+from counterfoil.server.settings import load
+
+
+def main(listener: int, ready: int, parent: int) -> None:
+    """Serve on a socket of the parent; all three are numbers of open files.
+
+    ``ready`` is written to once, ``parent`` closes when the parent dies.
+    """
+    settings = load(os.environ, {})
+    run(settings, socket.socket(fileno=listener), lambda: _tell(ready), parent)
+
+
+def _tell(ready: int) -> None:
+    os.write(ready, b".")
+    os.close(ready)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:4]))

@@ -1,0 +1,143 @@
+"""Clients by the command line, under the names of RFC 7591."""
+
+import hashlib
+import time
+
+import pytest
+
+from counterfoil.server.records.client import GRANT_TYPES, ClientSecret
+from counterfoil.server.records.store import Transaction
+from tests.cli.conftest import Installation, LivedIn
+
+CALLBACK = "https://app.example/callback"
+
+
+def test_a_confidential_client_gets_its_secret_once(installation: Installation):
+    before = int(time.time())
+    client = installation.json(
+        "client", "add", "Web app", "--redirect-uri", CALLBACK, "--scope", "openid email",
+        "--scope", "profile", "--post-logout-redirect-uri", "https://app.example/",
+    )  # fmt: skip
+    secret, client_id = client.pop("client_secret"), client.pop("client_id")
+    assert before <= client.pop("client_id_issued_at") <= time.time()
+    assert client == {
+        "client_name": "Web app",
+        "grant_types": ["authorization_code", "refresh_token"],
+        "redirect_uris": [CALLBACK],
+        "post_logout_redirect_uris": ["https://app.example/"],
+        "scope": "email openid profile",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "disabled_at": None,
+        "client_secret_expires_at": 0,
+    }
+    shown = installation.succeed("client", "show", client_id, "--json")
+    assert secret not in shown + installation.succeed("client", "list", "--json")
+    assert secrets_of(installation, client_id)[0].digest == hashlib.sha256(secret.encode()).digest()
+
+
+def test_the_secret_is_printed_for_people_too(installation: Installation):
+    printed = installation.succeed("client", "add", "Service", "--grant-type", "client_credentials")
+    assert "client_secret  cfcs_" in printed
+
+
+def test_a_public_client_has_no_secret(installation: Installation):
+    client = installation.json("client", "add", "Phone", "--public", "--redirect-uri", CALLBACK)
+    assert client["client_secret"] is None
+    assert client["token_endpoint_auth_method"] == "none"
+    assert "is public" in installation.refused("client", "rotate-secret", client["client_id"])
+
+
+def test_without_a_redirect_uri_a_client_acts_for_itself(installation: Installation):
+    assert installation.json("client", "add", "Cron")["grant_types"] == ["client_credentials"]
+
+
+def test_clients_are_listed(installation: Installation):
+    assert installation.refused("client", "list").startswith(
+        "counterfoil: there is no installation"
+    )
+    installation.json("client", "add", "One", "--client-id", "one")
+    installation.json("client", "add", "Two", "--client-id", "two", "--grant-type",
+                      "client_credentials")  # fmt: skip
+    listed = installation.json("client", "list")["clients"]
+    assert [each["client_id"] for each in listed] == ["one", "two"]
+    assert set(listed[0]) == {
+        "client_id", "client_name", "client_id_issued_at", "grant_types", "redirect_uris",
+        "post_logout_redirect_uris", "scope", "token_endpoint_auth_method", "disabled_at",
+    }  # fmt: skip
+    assert installation.succeed("client", "list").splitlines()[1].split() == [
+        "one", "One", "client_credentials", "–", "confidential",
+    ]  # fmt: skip
+
+
+def test_rotation_keeps_the_secret_before_for_the_overlap(installation: Installation):
+    client_id = installation.json("client", "add", "Service")["client_id"]
+    new = installation.json("client", "rotate-secret", client_id, "--overlap", "600")
+    shown = installation.json("client", "show", client_id)["secrets"]
+    assert [set(each) for each in shown] == [{"id", "created_at", "expires_at", "last_used_at"}] * 2
+    (expires_at,) = [each["expires_at"] for each in shown if each["expires_at"] is not None]
+    assert 590 <= expires_at - time.time() <= 600
+    digest = hashlib.sha256(new["client_secret"].encode()).digest()
+    (kept,) = [each for each in secrets_of(installation, client_id) if each.expires_at is None]
+    assert kept.digest == digest
+
+
+def test_without_overlap_the_secret_before_ends_at_once(installation: Installation):
+    client_id = installation.json("client", "add", "Service")["client_id"]
+    printed = installation.succeed("client", "rotate-secret", client_id, "--overlap", "0")
+    assert "The secret before it has ended." in printed
+    shown = installation.json("client", "show", client_id)["secrets"]
+    (expires_at,) = [each["expires_at"] for each in shown if each["expires_at"] is not None]
+    assert expires_at <= time.time()
+
+
+def test_disabling_a_client_ends_its_families(lived_in: LivedIn):
+    installation = lived_in.installation
+    ended = installation.json("client", "disable", lived_in.client_id)
+    assert set(ended) == {"families_ended", "sessions_ended", "notice"}
+    assert ended["notice"].rpartition(":")[2].isdigit()
+    assert installation.json("client", "show", lived_in.client_id)["disabled_at"] is not None
+    assert installation.json("grant", "list")["grants"][0]["families"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["show", "nobody"], "there is no client nobody"),
+        (["disable", "nobody"], "there is no client nobody"),
+        (["rotate-secret", "nobody"], "there is no client nobody"),
+        (["add", "App", "--client-id", "taken"], "the client_id taken is taken"),
+        (["add", "App", "--scope", "unheard:of"], "No API has the scope unheard:of"),
+        (["add", "App", "--grant-type", "password"], "grant_types must be some of"),
+        (["add", "App", "--redirect-uri", "http://app.example/"], "must use https"),
+        (["add", "App", "--public"], "no client_credentials"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(
+    installation: Installation, arguments: list[str], sentence: str
+):
+    installation.succeed("client", "add", "Taken", "--client-id", "taken")
+    assert sentence in installation.refused("client", *arguments)
+    assert len(installation.json("client", "list")["clients"]) == 1
+
+
+def test_the_help_names_every_grant_type(installation: Installation):
+    printed = installation.succeed("client", "add", "--help")
+    assert all(grant_type in printed for grant_type in GRANT_TYPES)
+
+
+def test_every_change_is_an_event_of_the_command_line(installation: Installation):
+    client_id = installation.json("client", "add", "Service")["client_id"]
+    installation.succeed("client", "rotate-secret", client_id)
+    installation.succeed("client", "disable", client_id)
+    mine = [event for event in installation.events() if event.subject == client_id]
+    assert {event.kind for event in mine} == {
+        "client_added", "client_secret_added", "client_secret_retired", "client_disabled",
+    }  # fmt: skip
+    assert {event.actor for event in mine} == {"cli"}
+
+
+def secrets_of(installation: Installation, client_id: str) -> list[ClientSecret]:
+    async def work(tx: Transaction) -> list[ClientSecret]:
+        return await tx.clients.secrets_of(client_id)
+
+    return installation.transact(work)

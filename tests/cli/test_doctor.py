@@ -1,0 +1,119 @@
+"""The doctor: what is wrong, and the mend."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from counterfoil.server.opening import DATABASE
+from counterfoil.server.records.event import Event, EventKind
+from counterfoil.server.records.store import Transaction
+from tests.cli.conftest import Installation
+
+
+@pytest.fixture
+def made(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        monkeypatch.setenv("COUNTERFOIL_PORT", str(free.getsockname()[1]))
+    installation.succeed("client", "add", "Service")
+    return installation
+
+
+def findings(installation: Installation, exit_code: int) -> dict[str, dict[str, str]]:
+    """Give the worst finding of each check."""
+    result = installation.run("doctor", "--json")
+    assert result.exit_code == exit_code, result.output
+    document = json.loads(result.stdout)
+    assert document["ok"] is (exit_code == 0)
+    order = ("ok", "warning", "problem")
+    worst = sorted(document["findings"], key=lambda each: order.index(each["status"]))
+    assert all(set(each) == {"check", "status", "finding", "mend"} for each in worst)
+    assert all(each["mend"] for each in worst if each["status"] != "ok")
+    return {each["check"]: each for each in worst}
+
+
+def test_a_sound_installation_has_nothing_wrong(made: Installation):
+    found = findings(made, 0)
+    assert {name: each["status"] for name, each in found.items()} == {
+        "settings": "ok",
+        "issuer": "warning",
+        "files": "ok",
+        "disk": "ok",
+        "database": "ok",
+        "master key": "ok",
+        "keys": "ok",
+        "clock": "ok",
+        "port": "ok",
+    }
+    assert "Nothing is wrong." in made.succeed("doctor")
+
+
+def test_an_https_issuer_is_no_warning(made: Installation, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COUNTERFOIL_ISSUER", "https://id.example")
+    assert findings(made, 0)["issuer"]["status"] == "ok"
+
+
+def test_files_that_others_may_read_are_found(made: Installation):
+    (made.data / DATABASE).chmod(0o644)
+    found = findings(made, 1)["files"]
+    assert found["status"] == "problem"
+    assert found["mend"] == f"chmod 600 {made.data / DATABASE}"
+
+
+def test_a_missing_master_key_is_found_and_none_is_made(made: Installation):
+    (made.data / "master.key").unlink()
+    assert findings(made, 1)["master key"]["status"] == "problem"
+    assert not (made.data / "master.key").exists()
+
+
+def test_a_wrong_master_key_is_found(made: Installation, tmp_path: Path):
+    other = Installation(tmp_path / "other")
+    other.succeed("client", "add", "Other")
+    (made.data / "master.key").write_bytes((other.data / "master.key").read_bytes())
+    found = findings(made, 1)["database"]
+    assert "another master key" in found["finding"]
+    assert "master key" in found["mend"]
+
+
+def test_a_damaged_database_is_found(made: Installation):
+    for end in ("", "-wal", "-shm"):
+        path = made.data / f"{DATABASE}{end}"
+        if path.exists():
+            path.write_bytes(os.urandom(8192))
+    assert findings(made, 1)["database"]["status"] == "problem"
+
+
+def test_a_clock_that_went_back_is_found(made: Installation):
+    async def work(tx: Transaction) -> None:
+        later = tx.now + 3600
+        await tx.events.append(
+            Event(kind=EventKind.SIGNED_IN, at=later, actor="user:x", subject="x")
+        )
+
+    made.transact(work)
+    assert "before the newest event" in findings(made, 1)["clock"]["finding"]
+
+
+def test_a_port_that_something_else_holds_is_found(
+    made: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        monkeypatch.setenv("COUNTERFOIL_PORT", str(held.getsockname()[1]))
+        assert "held by something else" in findings(made, 1)["port"]["finding"]
+
+
+def test_where_nothing_is_installed_nothing_is_made(installation: Installation):
+    found = findings(installation, 1)
+    assert "no installation" in found["data"]["finding"]
+    assert not installation.data.exists()
+
+
+def test_settings_that_cannot_be_used_are_found(
+    made: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COUNTERFOIL_ISSUER", "http://id.example")
+    found = findings(made, 1)
+    assert list(found) == ["settings"]
+    assert "must be https" in found["settings"]["finding"]

@@ -1,0 +1,86 @@
+"""Grants and sessions by the command line: seen, and ended."""
+
+from tests.cli.conftest import API, EMAIL, LivedIn
+
+
+def test_a_grant_is_one_row_however_many_authorizations_hang_under_it(lived_in: LivedIn):
+    """S01, S09: one entry per person and app."""
+    (grant,) = lived_in.installation.json("grant", "list")["grants"]
+    assert grant["updated_at"] == grant["created_at"] > 0
+    assert grant == {
+        "id": lived_in.grant_id,
+        "user_id": lived_in.user_id,
+        "email": EMAIL,
+        "client_id": "notes-app",
+        "client_name": "Notes app",
+        "scope": "notes:read openid",
+        "apis": {API: ["notes:read"]},
+        "openid": ["openid"],
+        "families": 2,
+        "created_at": grant["created_at"],
+        "updated_at": grant["updated_at"],
+    }
+
+
+def test_grants_are_narrowed_by_person_and_client(lived_in: LivedIn):
+    installation = lived_in.installation
+    assert len(installation.json("grant", "list", "--user", EMAIL)["grants"]) == 1
+    assert len(installation.json("grant", "list", "--client", "notes-app")["grants"]) == 1
+    assert installation.json("grant", "list", "--client", "other") == {"grants": []}
+    assert "no user" in installation.refused("grant", "list", "--user", "eve@example.com")
+
+
+def test_ending_a_grant_ends_all_under_it_and_names_the_notice(lived_in: LivedIn):
+    """S03, S46: everything of one authorization grant in one call."""
+    installation = lived_in.installation
+    ended = installation.json("grant", "end", lived_in.grant_id)
+    assert (ended["families_ended"], ended["sessions_ended"]) == (2, 0)
+    epoch, _, number = ended["notice"].partition(":")
+    assert epoch
+    assert int(number) >= 2
+    assert installation.json("grant", "list") == {"grants": []}
+    kinds = [event.kind for event in installation.events()[:3]]
+    assert kinds == ["family_ended", "family_ended", "grant_ended"]
+    again = installation.json("grant", "end", lived_in.grant_id)
+    assert again == {"families_ended": 0, "sessions_ended": 0, "notice": ended["notice"]}
+
+
+def test_an_ending_is_told_to_people(lived_in: LivedIn):
+    printed = lived_in.installation.succeed("grant", "end", lived_in.grant_id)
+    assert "Ended: 2 families of tokens." in printed
+    assert "Notice: " in printed
+
+
+def test_sessions_are_listed(lived_in: LivedIn):
+    (session,) = lived_in.installation.json("session", "list", "--user", EMAIL)["sessions"]
+    assert session["auth_time"] == session["last_used_at"] == session["expires_at"] - 3600
+    assert session == {
+        "id": lived_in.session_id,
+        "user_id": lived_in.user_id,
+        "email": EMAIL,
+        "auth_time": session["auth_time"],
+        "last_used_at": session["last_used_at"],
+        "expires_at": session["expires_at"],
+        "address": "192.0.2.7",
+        "user_agent": "Firefox\x1b[31m on Linux",
+    }
+
+
+def test_a_browsers_own_name_cannot_steer_the_terminal(lived_in: LivedIn):
+    printed = lived_in.installation.succeed("session", "list")
+    assert "\x1b" not in printed
+    assert "Firefox�[31m on Linux" in printed
+
+
+def test_ending_a_session_leaves_offline_families(lived_in: LivedIn):
+    """S05: one browser is signed out; what is offline stands."""
+    installation = lived_in.installation
+    ended = installation.json("session", "end", lived_in.session_id)
+    assert (ended["families_ended"], ended["sessions_ended"]) == (1, 1)
+    assert installation.json("session", "list") == {"sessions": []}
+    assert installation.json("grant", "list")["grants"][0]["families"] == 1
+
+
+def test_what_is_not_there_cannot_be_ended(lived_in: LivedIn):
+    assert "no grant x" in lived_in.installation.refused("grant", "end", "x")
+    assert "no session x" in lived_in.installation.refused("session", "end", "x")

@@ -1,0 +1,187 @@
+"""The program as a whole: its overview, its speed, its extras, its manners."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from counterfoil.cli.program import COMMANDS, program
+from tests.cli.conftest import Installation
+
+SCRIPT = Path(sys.executable).parent / "counterfoil"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(program)
+    for name in COMMANDS:
+        command = program.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            for verb, inner in command.commands.items():
+                yield f"{name} {verb}", inner
+        else:
+            yield name, command
+
+
+def test_every_command_has_help_and_takes_the_data_directory():
+    for name, command in commands():
+        assert command.help, name
+        assert {"--data", "--config"} <= options_of(command), name
+
+
+def test_every_command_that_prints_data_speaks_json():
+    assert {name for name, command in commands() if "--json" not in options_of(command)} == {
+        "serve"
+    }
+
+
+def test_the_reference_names_every_command_and_option():
+    text = REFERENCE.read_text()
+    for name, command in commands():
+        section = re.search(
+            rf"^### `{name}`$(.*?)(?=^##)", text + "\n## end", re.DOTALL | re.MULTILINE
+        )
+        assert section, f"{name} has no section"
+        missing = options_of(command) - {"--data", "--config", "--json"}
+        assert [option for option in missing if f"`{option}" not in section[1]] == [], name
+
+
+def test_the_overview_imports_no_command():
+    code = "import sys; from counterfoil.cli import main; sys.argv = ['counterfoil', '--help']\n"
+    code += "try: main()\nexcept SystemExit: pass\nprint(*sys.modules, file=sys.stderr)"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert all(f"  {name} " in answer.stdout for name in COMMANDS)
+    imported = set(answer.stderr.split())
+    heavy = {"msgspec", "asyncio", "rich", "counterfoil.server", "counterfoil.cli.client"}
+    assert imported & heavy == set()
+
+
+def test_the_overview_is_quick():
+    """The best of five, for the machine may be busy; 0.1 s is aimed at."""
+    took = []
+    for _ in range(5):
+        before = time.perf_counter()
+        subprocess.run([SCRIPT, "--help"], capture_output=True, check=True)
+        took.append(time.perf_counter() - before)
+    assert min(took) < 0.2
+
+
+def test_without_the_server_a_command_names_the_extra(tmp_path: Path):
+    answer = without(("apsw", "starlette"), "client", "list", "--data", str(tmp_path))
+    assert answer.returncode == 1
+    assert "pip install 'counterfoil[server]'" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert without(("apsw", "starlette", "msgspec"), "--help").returncode == 0
+
+
+def test_without_click_the_script_names_the_extra():
+    answer = without(("click",), "--help")
+    assert answer.returncode == 1
+    assert "pip install 'counterfoil[cli]'" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+def without(missing: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
+    code = f"import sys; sys.modules.update(dict.fromkeys({missing!r}))\n"
+    code += f"sys.argv = ['counterfoil', *{arguments!r}]\n"
+    code += "from counterfoil.cli import main; main()"
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_version_is_printed():
+    assert re.fullmatch(
+        r"counterfoil \d+\.\d+\.\d+\n", CliRunner().invoke(program, ["--version"]).output
+    )
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["client", "nonsense"], ["--nonsense"]])
+def test_a_command_that_is_none_is_a_usage_error(arguments: list[str]):
+    assert CliRunner().invoke(program, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("name", ["-hV5T2rT0cWcGJ2SVuHn9Q", "--V5T2rT0cWcGJ2SVuHn9Q", "-"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "client show", "client disable", "client rotate-secret", "user disable", "grant end",
+        "session end", "key retire",
+    ],
+)  # fmt: skip
+def test_an_id_may_begin_with_a_hyphen(installation: Installation, command: str, name: str):
+    """One in sixty-four random ids does."""
+    installation.succeed("client", "add", "Service")
+    noun, _ = command.split()
+    assert (
+        installation.refused(*command.split(), name) == f"counterfoil: there is no {noun} {name}\n"
+    )
+
+
+def test_a_jti_may_begin_with_a_hyphen(installation: Installation):
+    installation.succeed("client", "add", "Service")
+    jti = "-hV5T2rT0cWcGJ2SVuHn9Q"
+    assert installation.json("token", "revoke", "--jti", jti)["jti"] == jti
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin"),
+    [
+        (["client", "show", b"\xff"], b""),
+        (["client", "add", b"\xff"], b""),
+        (["user", "add", b"\xff@example.com", "--password-stdin"], b"long enough"),
+        (["user", "add", "ada@example.com", "--password-stdin"], b"long enough \xff"),
+        (["token", "inspect", b"\xff"], b""),
+        (["token", "inspect", "-"], b"\xff"),
+        (["token", "revoke", b"\xff"], b""),
+    ],
+)
+def test_bytes_that_are_no_text_are_refused_in_a_line(
+    installation: Installation, arguments: list[str | bytes], stdin: bytes
+):
+    installation.succeed("client", "add", "Service")
+    command = [SCRIPT, *arguments, "--data", installation.data]
+    answer = subprocess.run(command, input=stdin, capture_output=True, check=False)
+    assert (answer.returncode, answer.stdout) == (1, b"")
+    assert answer.stderr.startswith(b"counterfoil: ")
+    assert answer.stderr.count(b"\n") == 1
+
+
+def test_a_mistyped_option_is_a_usage_error(installation: Installation):
+    assert installation.run("grant", "end", "some-id", "--jsn").exit_code == 2
+
+
+def test_on_a_terminal_the_overview_is_rich():
+    import os
+    import pty
+
+    parent, child = pty.openpty()
+    with subprocess.Popen([SCRIPT, "--help"], stdout=child, env={**os.environ, "TERM": "xterm"}):
+        os.close(child)
+        seen = b""
+        try:
+            while chunk := os.read(parent, 4096):
+                seen += chunk
+        except OSError:  # Linux says EIO when the other end has gone
+            pass
+    os.close(parent)
+    assert "╭".encode() in seen
+    assert b"doctor" in seen
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {
+        option
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+        if option.startswith("--")
+    }

@@ -1,0 +1,102 @@
+"""People by the command line."""
+
+import time
+
+import pytest
+
+from counterfoil.server.identity.passwords import Passwords
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+from tests.cli.conftest import EMAIL, PASSWORD, Installation, LivedIn
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_password_comes_from_standard_input_without_its_line_end(
+    installation: Installation, end: str
+):
+    added = installation.json("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD + end)
+    assert before_now(added.pop("created_at"))
+    assert added == {
+        "id": added["id"],
+        "email": EMAIL,
+        "name": None,
+        "is_admin": False,
+        "disabled_at": None,
+    }
+    assert opens(installation, PASSWORD)
+
+
+def test_a_password_is_asked_for_twice_and_not_shown(installation: Installation):
+    result = installation.run("user", "add", EMAIL, "--admin", stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 0
+    assert PASSWORD not in result.output
+    assert opens(installation, PASSWORD)
+    assert installation.json("user", "list")["users"][0]["is_admin"] is True
+
+
+def test_the_prompt_stands_beside_the_json(installation: Installation):
+    added = installation.json("user", "add", EMAIL, stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    assert added["email"] == EMAIL
+
+
+def test_people_are_listed(installation: Installation):
+    arguments = ("--name", "Ada Lovelace", "--password-stdin")
+    added = installation.json("user", "add", EMAIL, *arguments, stdin=PASSWORD)
+    assert installation.json("user", "list") == {"users": [added]}
+    assert "Ada Lovelace" in installation.succeed("user", "list")
+
+
+def test_disabling_an_account_ends_everything_of_it(lived_in: LivedIn):
+    installation = lived_in.installation
+    ended = installation.json("user", "disable", EMAIL.upper())
+    assert (ended["families_ended"], ended["sessions_ended"]) == (2, 1)
+    assert installation.json("user", "list")["users"][0]["disabled_at"] is not None
+    assert installation.json("session", "list") == {"sessions": []}
+    assert {event.actor for event in installation.events()} == {"cli", "janitor"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["add", "nobody"], "not an e-mail address"),
+        (["add", EMAIL.title()], "is taken"),
+    ],
+)
+def test_an_email_must_be_one_and_free(
+    installation: Installation, arguments: list[str], sentence: str
+):
+    installation.json("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
+    refused = installation.refused("user", *arguments, "--password-stdin", stdin=PASSWORD)
+    assert sentence in refused
+
+
+def test_a_short_password_is_refused_and_not_repeated(installation: Installation):
+    refused = installation.refused("user", "add", EMAIL, "--password-stdin", stdin="hunter2")
+    assert "at least 8" in refused
+    assert "hunter2" not in refused
+
+
+def test_there_must_be_a_user_to_disable(installation: Installation):
+    installation.json("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
+    assert "there is no user" in installation.refused("user", "disable", "eve@example.com")
+
+
+def opens(installation: Installation, password: str) -> bool:
+    async def action(authority: Authority) -> bool:
+        async def work(tx: Transaction) -> User | None:
+            return await tx.users.find_by_email(EMAIL)
+
+        user = await authority.store.read(work)
+        assert user is not None
+        passwords = Passwords(1)
+        try:
+            return bool(await passwords.verify(password, user.password_hash))
+        finally:
+            passwords.close()
+
+    return installation.with_authority(action)
+
+
+def before_now(at: int) -> bool:
+    return time.time() - 60 < at <= time.time()
