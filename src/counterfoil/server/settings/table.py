@@ -1,23 +1,18 @@
-"""The settings: one table, read from defaults, a TOML file, the environment, the command line."""
+"""The table of settings: each with its type, its bounds, what it is for, and its default."""
 
-import difflib
 import ipaddress
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import fields, force_setattr
 
 from counterfoil.oauth.opaque import Secret
 
-FILE_NAME: Final = "counterfoil.toml"
 PREFIX: Final = "COUNTERFOIL_"
-_ENVIRONMENT: Final = "the environment"
 MINUTE: Final = 60
 DAY: Final = 24 * 60 * MINUTE
 
@@ -243,107 +238,3 @@ def _rows() -> Iterable[Setting]:
 
 
 SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({row.name: row for row in _rows()})
-
-
-def load(environment: Mapping[str, str], overrides: Mapping[str, object]) -> Settings:
-    """Read the settings: defaults, then the file, then ``COUNTERFOIL_…``, then ``overrides``.
-
-    The file is the ``config`` of the overrides, ``COUNTERFOIL_CONFIG``, or ``counterfoil.toml``
-    in the data directory, which need not exist. Overrides that are ``None`` are not given.
-
-    Raises:
-        SettingsError: a name that is not known or a value that cannot be used.
-    """
-    variables = {
-        name.removeprefix(PREFIX).lower(): value
-        for name, value in environment.items()
-        if name.startswith(PREFIX)
-    }
-    given = {name: value for name, value in overrides.items() if value is not None}
-    configs = given.pop("config", None), variables.pop("config", None)
-    from_variables = _checked(variables, _ENVIRONMENT, lambda name: PREFIX + name.upper())
-    from_overrides = _checked(given, "the command line", lambda name: f"--{name.replace('_', '-')}")
-    above = from_variables | from_overrides
-    config = configs[0] or configs[1]
-    if config:
-        from_file = _read_file(Path(str(config)), is_optional=False)
-    else:
-        in_data = Path(str(above.get("data", SETTINGS["data"].default))) / FILE_NAME
-        from_file = _read_file(in_data, is_optional=True)
-        if "data" in from_file:
-            raise SettingsError(f"data cannot be set in {in_data}, which lies in that directory.")
-    make: Callable[..., Settings] = Settings
-    return make(**(from_file | above))
-
-
-def _read_file(path: Path, *, is_optional: bool) -> dict[str, object]:
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if is_optional:
-            return {}
-        raise SettingsError(f"The settings file {path} does not exist.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"The settings file {path} cannot be read: {error}") from None
-    return _checked(content, str(path), str)
-
-
-def _checked(
-    given: Mapping[str, object], source: str, spelled: Callable[[str], str]
-) -> dict[str, object]:
-    if "master_key" in given and source != _ENVIRONMENT:
-        raise SettingsError(f"master_key, from {source}: it is read from {_ENVIRONMENT} only.")
-    return {name: _value(name, value, source, spelled) for name, value in given.items()}
-
-
-def _value(name: str, given: object, source: str, spelled: Callable[[str], str]) -> object:
-    row = SETTINGS.get(name)
-    if row is None:
-        near = difflib.get_close_matches(name, SETTINGS, n=1)
-        hint = f" Did you mean {spelled(near[0])}?" if near else ""
-        raise SettingsError(f"{spelled(name)}, from {source}, is no setting.{hint}")
-    value = given
-    if isinstance(row.default, tuple) and isinstance(given, str):
-        value = [part.strip() for part in given.split(",") if part.strip()]
-    try:
-        return msgspec.convert(value, row.type, strict=False, dec_hook=_made)
-    except msgspec.ValidationError as error:
-        raise SettingsError(f"{spelled(name)}, from {source}: {error}.") from None
-
-
-def _made(wanted: type, value: object) -> object:
-    if isinstance(value, wanted):
-        return value
-    if isinstance(value, str) and value:
-        return wanted(value)
-    raise ValueError("Expected text that is not empty")
-
-
-def describe(settings: Settings) -> list[dict[str, str]]:
-    """Give each setting with its value, in words, for the command line."""
-    return [
-        {
-            "name": row.name,
-            "value": _text(getattr(settings, row.name)),
-            "default": _text(row.default),
-            "unit": row.unit,
-            "variable": row.variable,
-            "help": row.help,
-        }
-        for row in SETTINGS.values()
-    ]
-
-
-def as_markdown() -> str:
-    """Write the table for the handbook."""
-    lines = ["| setting | default | meaning |", "| --- | --- | --- |"]
-    for row in SETTINGS.values():
-        default = f"`{_text(row.default)}` {row.unit}".strip() if _text(row.default) else "–"
-        lines.append(f"| `{row.name}` | {default} | {row.help} |")
-    return "\n".join(lines) + "\n"
-
-
-def _text(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)

@@ -1,0 +1,27 @@
+"""The settings: one table, read from defaults, a TOML file, the environment, the command line."""
+
+from counterfoil.server.settings.describing import as_markdown, describe
+from counterfoil.server.settings.reading import FILE_NAME, load
+from counterfoil.server.settings.table import (
+    DAY,
+    MINUTE,
+    PREFIX,
+    SETTINGS,
+    Setting,
+    Settings,
+    SettingsError,
+)
+
+__all__ = [
+    "DAY",
+    "FILE_NAME",
+    "MINUTE",
+    "PREFIX",
+    "SETTINGS",
+    "Setting",
+    "Settings",
+    "SettingsError",
+    "as_markdown",
+    "describe",
+    "load",
+]
