@@ -1,0 +1,16 @@
+"""The guard: checks access tokens locally, in microseconds, and refuses what was ended."""
+
+from counterfoil.guard.guard import Guard, Options
+from counterfoil.guard.policy import Credentials, Issuer, Staleness
+from counterfoil.guard.token import Rejected, Token, Undecided
+
+__all__ = [
+    "Credentials",
+    "Guard",
+    "Issuer",
+    "Options",
+    "Rejected",
+    "Staleness",
+    "Token",
+    "Undecided",
+]

@@ -1,0 +1,63 @@
+"""Where an issuer's documents are found (RFC 8414 §3, OpenID Connect Discovery 1.0 §4)."""
+
+from collections.abc import Mapping
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Struct
+
+from counterfoil.net.http import BadAnswer, HttpClient
+
+
+class Metadata(Struct, frozen=True):
+    """What a guard reads of the metadata. Empty: the issuer does not say.
+
+    ``notices_endpoint`` and ``notices_jwks_uri`` are ours; the latter is a key set of its own.
+    """
+
+    issuer: str
+    jwks_uri: str
+    notices_endpoint: str = ""
+    notices_jwks_uri: str = ""
+    introspection_endpoint: str = ""
+
+    @classmethod
+    def of(cls, issuer: str, document: Mapping[str, object]) -> Self:
+        """Read a metadata document; it must name exactly this issuer (RFC 8414 §3.3).
+
+        Raises:
+            BadAnswer: where it does not, or a member is of the wrong type.
+        """
+        try:
+            metadata = msgspec.convert(document, cls)
+        except msgspec.ValidationError as error:
+            raise BadAnswer(f"the metadata of {issuer}: {error}") from None
+        if metadata.issuer != issuer:
+            raise BadAnswer(f"the metadata of {issuer} names another issuer")
+        if metadata.notices_endpoint and metadata.notices_jwks_uri in {"", metadata.jwks_uri}:
+            raise BadAnswer(f"the metadata of {issuer} names no key set for notices alone")
+        return metadata
+
+
+def addresses(issuer: str) -> tuple[str, str]:
+    """Say where the metadata may stand, the standard's place first (RFC 8414 §3.1 and §5)."""
+    parts = urlsplit(issuer)
+    path = parts.path.rstrip("/")
+    inserted = parts._replace(path=f"/.well-known/oauth-authorization-server{path}")
+    appended = parts._replace(path=f"{path}/.well-known/openid-configuration")
+    return urlunsplit(inserted), urlunsplit(appended)
+
+
+async def discover(http: HttpClient, issuer: str) -> Metadata:
+    """Fetch the metadata.
+
+    Raises:
+        HttpFailure: where neither place has it.
+    """
+    first, second = addresses(issuer)
+    try:
+        document = await http.get_json(first)
+    except BadAnswer:
+        document = await http.get_json(second)
+    return Metadata.of(issuer, document)

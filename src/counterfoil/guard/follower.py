@@ -1,0 +1,125 @@
+"""The background thread of a guard: one thread, one event loop, a line to each issuer."""
+
+import asyncio
+import os
+import secrets
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.kept import KeptFile
+from counterfoil.guard.line import Line, Surroundings
+from counterfoil.net.http import HttpClient
+
+STOP_WITHIN: Final = 5.0
+
+
+class Follower:
+    """Keeps the states of all issuers up to date. It alone writes them.
+
+    After a fork the child has a thread of its own, if the parent had one.
+    """
+
+    def __init__(
+        self,
+        states: Sequence[IssuerState],
+        clock: Callable[[], float],
+        state_dir: Path | None = None,
+    ) -> None:
+        self._states = states
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        chance = secrets.SystemRandom().random
+        surroundings = Surroundings(clock, chance, self._tell)
+        self._lines = [
+            Line(state, surroundings, KeptFile(state_dir, state.issuer.url) if state_dir else None)
+            for state in states
+        ]
+        _restart_after_fork(self)
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread is not None
+
+    def start(self) -> None:
+        """Start the thread, if it does not run."""
+        with self._changed:
+            if self._thread is None:
+                begun = threading.Event()
+                self._thread = threading.Thread(
+                    target=self._run, args=(begun,), name="counterfoil-guard", daemon=True
+                )
+                self._thread.start()
+                begun.wait(STOP_WITHIN)
+
+    def stop(self) -> None:
+        """End the thread and wait for it."""
+        with self._changed:
+            thread, self._thread = self._thread, None
+            loop, stop = self._loop, self._stop
+        if thread is None or loop is None or stop is None:
+            return
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(STOP_WITHIN)
+
+    def wake(self) -> None:
+        """Have the lines look again at when keys are due. From any thread."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            for line in self._lines:
+                loop.call_soon_threadsafe(line.wake)
+
+    def wait_until_fresh(self, timeout: float) -> bool:
+        """Wait until every issuer can be decided on; ``False`` after ``timeout`` seconds."""
+        return self.wait_until(
+            lambda: all(state.is_ready(self._clock()) for state in self._states), timeout
+        )
+
+    def wait_until(self, reached: Callable[[], bool], timeout: float) -> bool:
+        """Wait for something that the thread brings about; ``False`` after ``timeout`` seconds."""
+        with self._changed:
+            return self._changed.wait_for(reached, timeout)
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _run(self, begun: threading.Event) -> None:
+        asyncio.run(self._hold_lines(begun))
+
+    async def _hold_lines(self, begun: threading.Event) -> None:
+        stop = asyncio.Event()
+        self._loop, self._stop = asyncio.get_running_loop(), stop
+        begun.set()
+        async with HttpClient() as http:
+            lines = [asyncio.create_task(line.hold(http)) for line in self._lines]
+            await stop.wait()
+            for line in lines:
+                line.cancel()
+            await asyncio.gather(*lines, return_exceptions=True)
+
+    def _restart(self) -> None:
+        was_started, self._thread = self._thread is not None, None
+        self._changed = threading.Condition()
+        self._loop = self._stop = None
+        if was_started:
+            self.start()
+
+
+def _restart_after_fork(follower: Follower) -> None:
+    # A hook can never be taken back, so it must not keep the guard alive.
+    reference = weakref.ref(follower)
+
+    def restart() -> None:
+        alive = reference()
+        if alive is not None:
+            alive._restart()
+
+    os.register_at_fork(after_in_child=restart)

@@ -1,0 +1,284 @@
+"""The guard: decides about a token in microseconds, without I/O (RFC 9068 §4, RFC 8725).
+
+It knows what was ended because a follower in the background holds the line to the issuer.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, NoReturn, Self
+
+from msgspec import Struct
+
+from counterfoil.guard.bearer import bearer_token
+from counterfoil.guard.follower import Follower
+from counterfoil.guard.introspection import Introspection
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.policy import Issuer, Staleness
+from counterfoil.guard.token import Rejected, Token, Undecided
+from counterfoil.guard.token_cache import TokenCache, Verified
+from counterfoil.jose import jwt
+from counterfoil.jose.errors import JoseError, JoseReason
+from counterfoil.oauth.access_token import LEEWAY, AccessToken, access_token_from
+from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.revocations import Marks
+
+_REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
+    {
+        "unknown_key": Reason.UNKNOWN_KEY,
+        "wrong_type": Reason.WRONG_TYPE,
+        "bad_signature": Reason.BAD_SIGNATURE,
+        "wrong_algorithm": Reason.BAD_SIGNATURE,
+    }
+)
+_OURS: Final = frozenset({"fam", "gen"})
+
+
+class Options(Struct, frozen=True):
+    """What is seldom changed.
+
+    ``state_dir``: where the last signed snapshot and the keys are kept for restarts.
+    ``cached_tokens``: how many verified tokens are remembered. ``clock``: seconds since the epoch.
+    """
+
+    state_dir: Path | None = None
+    cached_tokens: int = 10_000
+    clock: Callable[[], float] = time.time
+
+
+_REJECT: Final = Staleness.reject()
+_USUAL: Final = Options()
+
+
+class Guard:
+    """Checks the access tokens of one API.
+
+    Args:
+        issuer: the authorization server's identifier; or name several with ``issuers``.
+        audience: this API's resource identifier: what ``aud`` must name.
+        issuers: the authorization servers that are trusted, each pinned with its algorithms.
+        staleness: what to do when an issuer has not been heard for too long.
+        options: what is seldom changed.
+
+    Raises:
+        ValueError: where this configuration cannot work.
+    """
+
+    def __init__(
+        self,
+        issuer: str | None = None,
+        *,
+        audience: str,
+        issuers: Sequence[Issuer] = (),
+        staleness: Staleness = _REJECT,
+        options: Options = _USUAL,
+    ) -> None:
+        trusted = (*issuers, Issuer(issuer)) if issuer else tuple(issuers)
+        _demand_sound(trusted, audience, staleness)
+        self.audience = audience
+        self._states = {each.url: IssuerState(each, staleness) for each in trusted}
+        self._clock = options.clock
+        self._cache = TokenCache(options.cached_tokens)
+        self._introspection = Introspection(self._states, options.clock)
+        self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
+
+    def start(self) -> None:
+        """Begin to follow the issuers in a background thread. Again: nothing happens."""
+        self._follower.start()
+
+    def stop(self) -> None:
+        """End the background thread. The guard goes stale, and can be started again."""
+        self._follower.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def is_started(self) -> bool:
+        """Whether the background thread runs."""
+        return self._follower.is_started
+
+    def wait_until_fresh(self, timeout: float) -> bool:
+        """Wait until tokens of every issuer can be decided on; ``False`` after ``timeout`` s."""
+        return self._follower.wait_until_fresh(timeout)
+
+    def check(self, unverified: str, proved: Binding = UNBOUND) -> Token:
+        """Decide about a token. No I/O.
+
+        Args:
+            unverified: the token as it came.
+            proved: the key that was proved on this request.
+
+        Raises:
+            Rejected: with the reason.
+            Undecided: where only the issuer can say.
+        """
+        if len(unverified) > jwt.MAX_BYTES or not unverified.isascii():
+            raise Rejected(Reason.MALFORMED)
+        digest = sha256(unverified.encode()).digest()
+        verified = self._cache.get(digest)
+        if verified is None or verified.verifier is not verified.state.keys.verifier:
+            verified = self._verify(unverified)
+            self._judge(verified, proved)
+            self._cache.put(digest, verified)
+        else:
+            self._judge(verified, proved)
+        return verified.token
+
+    def check_header(self, *authorization: str) -> Token:
+        """Decide about the token in the values of the ``Authorization`` header (RFC 6750 §2.1).
+
+        Raises as :meth:`check`.
+        """
+        return self.check(bearer_token(authorization))
+
+    async def decide(self, unverified: str, proved: Binding = UNBOUND) -> Token:
+        """Decide about a token, and ask its issuer where the owner chose that (RFC 7662).
+
+        Raises:
+            Rejected: with the reason.
+        """
+        try:
+            return self.check(unverified, proved)
+        except Undecided as undecided:
+            return await self._introspection.decide(unverified, undecided)
+
+    async def aclose(self) -> None:
+        """Stop, without holding up the event loop, and close the connections of `decide`."""
+        await asyncio.to_thread(self.stop)
+        await self._introspection.aclose()
+
+    def _verify(self, unverified: str) -> Verified:
+        """Check all that does not change with time: signature, type, issuer, audience."""
+        state = self._pick(unverified)
+        verifier = state.keys.verifier
+        if verifier is None:
+            raise Rejected(Reason.STALE, detail=f"the keys of {state.issuer.url} are not here yet")
+        try:
+            genuine = verifier.verify(unverified)
+        except JoseError as error:
+            self._refuse(unverified, state, error)
+        claims = genuine.claims
+        if claims.get("iss") != state.issuer.url:
+            raise Rejected(Reason.WRONG_ISSUER)
+        access_token = _access_token_in(claims, state.issuer)
+        if access_token is None:
+            raise Rejected(Reason.MALFORMED, detail="a claim of RFC 9068 §2.2 is missing or wrong")
+        if not access_token.is_for(self.audience):
+            raise Rejected(Reason.WRONG_AUDIENCE, fingerprint=access_token.jti)
+        return Verified(
+            _token_of(access_token, claims),
+            access_token.exp,
+            access_token.iat - LEEWAY,
+            access_token.binding,
+            self._marks_of(access_token, genuine.kid),
+            state,
+            verifier,
+        )
+
+    def _pick(self, unverified: str) -> IssuerState:
+        states = self._states
+        if len(states) == 1:
+            return next(iter(states.values()))
+        state = states.get(_issuer_named_in(unverified))
+        if state is None:
+            raise Rejected(Reason.WRONG_ISSUER)
+        return state
+
+    def _refuse(self, unverified: str, state: IssuerState, error: JoseError) -> NoReturn:
+        reason = _REASONS.get(error.reason, Reason.MALFORMED)
+        if reason is Reason.UNKNOWN_KEY:
+            if _issuer_named_in(unverified) != state.issuer.url:
+                reason = Reason.WRONG_ISSUER
+            elif self._is_withdrawn(unverified, state):
+                reason = Reason.KEY_RETIRED
+            elif state.keys.missed(self._clock()):
+                self._follower.wake()
+        raise Rejected(reason, detail=str(error)) from None
+
+    def _is_withdrawn(self, unverified: str, state: IssuerState) -> bool:
+        kid = jwt.unverified_header(unverified).get("kid")
+        marks = Marks("", "", "", 0, "", 0, str(kid))
+        return state.notices.rejects(marks) is Reason.KEY_RETIRED
+
+    def _marks_of(self, access_token: AccessToken, kid: str) -> Marks:
+        return Marks(
+            access_token.jti,
+            access_token.fam,
+            access_token.client_id,
+            access_token.gen[0],
+            self.audience,
+            access_token.gen[1],
+            kid,
+        )
+
+    def _judge(self, verified: Verified, proved: Binding) -> None:
+        """Check all that changes: times, the proof of this request, revocations, staleness."""
+        now = self._clock()
+        if now >= verified.expires_at:
+            raise _refused(Reason.EXPIRED, verified)
+        if now < verified.not_before:
+            raise _refused(Reason.ISSUED_IN_FUTURE, verified)
+        if verified.binding is not UNBOUND and verified.binding != proved:
+            raise _refused(Reason.WRONG_BINDING, verified)
+        state = verified.state
+        reason = state.notices.rejects(verified.marks)
+        if reason is not None:
+            raise _refused(reason, verified)
+        if now > state.notices.fresh_at + state.tolerance:
+            if state.staleness.then == "introspect":
+                raise Undecided(verified.token)
+            raise _refused(Reason.STALE, verified)
+
+
+def _demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness) -> None:
+    if not trusted:
+        raise ValueError("a guard needs an issuer")
+    if not audience:
+        raise ValueError("a guard needs the audience: the resource identifier of its API")
+    if len({each.url for each in trusted}) < len(trusted):
+        raise ValueError("an issuer is named twice")
+    for issuer in trusted:
+        if staleness.then == "introspect" and issuer.credentials is None:
+            raise ValueError(f"{issuer.url}: introspection needs credentials")
+
+
+def _issuer_named_in(unverified: str) -> str:
+    try:
+        return str(jwt.unverified_claims(unverified).get("iss"))
+    except JoseError:
+        raise Rejected(Reason.MALFORMED) from None
+
+
+def _access_token_in(claims: Mapping[str, object], issuer: Issuer) -> AccessToken | None:
+    if issuer.revocation != "feed" and not _OURS.isdisjoint(claims):
+        claims = {name: value for name, value in claims.items() if name not in _OURS}
+    return access_token_from(claims)
+
+
+def _token_of(access_token: AccessToken, claims: Mapping[str, object]) -> Token:
+    audience = access_token.aud
+    return Token(
+        subject=access_token.sub,
+        client_id=access_token.client_id,
+        scopes=access_token.scopes,
+        audience=(audience,) if isinstance(audience, str) else audience,
+        issuer=access_token.iss,
+        expires_at=access_token.exp,
+        issued_at=access_token.iat,
+        fingerprint=access_token.jti,
+        family=access_token.fam,
+        claims=MappingProxyType(dict(claims)),
+    )
+
+
+def _refused(reason: Reason, verified: Verified) -> Rejected:
+    return Rejected(reason, fingerprint=verified.token.fingerprint)

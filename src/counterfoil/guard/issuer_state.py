@@ -1,0 +1,41 @@
+"""Everything that one guard holds of one issuer. The follower writes it; checks only read."""
+
+from counterfoil.guard.keys import IssuerKeys
+from counterfoil.guard.notices import Notices
+from counterfoil.guard.policy import Issuer, Staleness
+from counterfoil.jose.jwt import MAX_BYTES
+from counterfoil.oauth.access_token import TYPE
+from counterfoil.oauth.feed import HEAD_TYPE, SNAPSHOT_TYPE
+
+MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
+
+
+class IssuerState:
+    """An issuer with its keys and notices.
+
+    The keys that sign heads and snapshots are a set of their own, so that they can never sign a
+    token, nor a token's key a head.
+    """
+
+    def __init__(self, issuer: Issuer, staleness: Staleness) -> None:
+        self.issuer = issuer
+        self.keys = IssuerKeys(TYPE, issuer.algorithms, max_bytes=MAX_BYTES)
+        self.feed_keys = IssuerKeys(
+            (HEAD_TYPE, SNAPSHOT_TYPE), issuer.algorithms, max_bytes=MAX_SNAPSHOT_BYTES
+        )
+        self.notices = Notices(issuer.url)
+        self.staleness = staleness
+        self.introspection_endpoint = ""
+        if issuer.revocation == "none":
+            self.notices.fresh_at = float("inf")
+        elif issuer.revocation == "introspect":
+            self.staleness = Staleness.introspect()
+        self.tolerance = self.staleness.tolerance
+
+    def is_ready(self, now: float) -> bool:
+        """Whether tokens can be decided on: keys are here, and word from the issuer is fresh."""
+        if self.keys.verifier is None:
+            return False
+        if self.issuer.revocation == "introspect":
+            return bool(self.introspection_endpoint)
+        return now <= self.notices.fresh_at + self.staleness.budget

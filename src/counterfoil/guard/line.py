@@ -1,0 +1,206 @@
+"""The line to one issuer: its metadata, its keys and its notices, kept up to date for ever."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.guard.discovery import Metadata, discover
+from counterfoil.guard.feed_reader import FeedReader, Untrusted
+from counterfoil.guard.issuer_state import MAX_SNAPSHOT_BYTES, IssuerState
+from counterfoil.guard.kept import Kept, KeptFile
+from counterfoil.guard.notices import Verdict
+from counterfoil.jose.errors import JoseError
+from counterfoil.net.http import BadAnswer, HttpClient, HttpFailure
+
+FIRST_WAIT: Final = 0.1
+LONGEST_WAIT: Final = 5.0
+SAVE_EVERY: Final = 5.0
+FORGET_EVERY: Final = 30.0
+_FAILURES: Final = (HttpFailure, JoseError, Untrusted)
+
+logger = logging.getLogger(__name__)
+
+
+class Surroundings(Struct, frozen=True):
+    """What a line takes from outside: the time, chance between 0 and 1, and whom to tell.
+
+    ``progress`` is called after everything that was taken in.
+    """
+
+    clock: Callable[[], float]
+    chance: Callable[[], float]
+    progress: Callable[[], None]
+
+
+class Line:
+    """Holds the line to one issuer. It reconnects for as long as it is held."""
+
+    def __init__(
+        self, state: IssuerState, surroundings: Surroundings, file: KeptFile | None
+    ) -> None:
+        self._state = state
+        self._clock = surroundings.clock
+        self._chance = surroundings.chance
+        self._progress = surroundings.progress
+        self._file = file
+        self._reader = FeedReader(state)
+        self._metadata: Metadata | None = None
+        self._jwks: dict[str, object] = {}
+        self._feed_jwks: dict[str, object] = {}
+        self._needs_snapshot = False
+        self._wanted = asyncio.Event()
+        self._discovered = asyncio.Event()
+
+    async def hold(self, http: HttpClient) -> None:
+        """Fetch and follow until cancelled; then save what is kept."""
+        self._wanted, self._discovered = asyncio.Event(), asyncio.Event()
+        self._state.keys.due = 0.0
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._restore()
+                tasks.create_task(self._keep_keys(http))
+                if self._state.issuer.revocation == "feed":
+                    tasks.create_task(self._keep_notices(http))
+                    tasks.create_task(self._keep_house())
+        finally:
+            self._save()
+
+    def wake(self) -> None:
+        """Look again at when keys are due. To be called in the line's own event loop."""
+        self._wanted.set()
+
+    async def _keep_keys(self, http: HttpClient) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._fetch_keys(http)
+                failures = 0
+            except _FAILURES as error:
+                failures += 1
+                self._postpone(failures)
+                logger.warning("%s: no keys: %s", self._state.issuer.url, error)
+            except Exception:
+                failures += 1
+                self._postpone(failures)
+                logger.exception("%s: fetching keys failed", self._state.issuer.url)
+            self._progress()
+            await self._until_due()
+
+    async def _fetch_keys(self, http: HttpClient) -> None:
+        state, now = self._state, self._clock()
+        metadata = await discover(http, state.issuer.url)
+        jwks = await http.get_json(metadata.jwks_uri)
+        state.keys.take(jwks)
+        state.keys.looked(now)
+        state.introspection_endpoint = metadata.introspection_endpoint
+        self._metadata, self._jwks = metadata, jwks
+        if state.issuer.revocation == "feed":
+            if not metadata.notices_endpoint:
+                raise BadAnswer("it publishes no notices: choose another way of revocation for it")
+            self._feed_jwks = await http.get_json(metadata.notices_jwks_uri)
+            state.feed_keys.take(self._feed_jwks)
+        state.feed_keys.looked(now)
+        self._discovered.set()
+
+    def _postpone(self, failures: int) -> None:
+        now = self._clock()
+        for keys in (self._state.keys, self._state.feed_keys):
+            keys.looked(now, self._wait_after(failures))
+
+    async def _until_due(self) -> None:
+        while True:
+            self._wanted.clear()
+            due = min(self._state.keys.due, self._state.feed_keys.due)
+            wait = due - self._clock()
+            if wait <= 0:
+                return
+            try:
+                async with asyncio.timeout(wait):
+                    await self._wanted.wait()
+            except TimeoutError:
+                return
+
+    async def _keep_notices(self, http: HttpClient) -> None:
+        failures = 0
+        while True:
+            fresh_at = self._state.notices.fresh_at
+            try:
+                await self._discovered.wait()
+                await self._follow(http)
+            except _FAILURES as error:
+                logger.warning("%s: the line is down: %s", self._state.issuer.url, error)
+            except Exception:
+                logger.exception("%s: following the notices failed", self._state.issuer.url)
+            failures = 1 if self._state.notices.fresh_at > fresh_at else failures + 1
+            await asyncio.sleep(self._wait_after(failures))
+
+    async def _follow(self, http: HttpClient) -> None:
+        if self._metadata is None:
+            return
+        url = self._metadata.notices_endpoint
+        if self._needs_snapshot or self._state.notices.position is None:
+            await self._take_snapshot(http, f"{url}/snapshot")
+        async with http.events(url, str(self._state.notices.position or "")) as events:
+            async for event in events:
+                verdict = self._reader.take(event, self._clock())
+                self._after_taking()
+                if verdict is not Verdict.GO_ON:
+                    self._needs_snapshot = verdict is Verdict.TAKE_SNAPSHOT
+                    return
+
+    async def _take_snapshot(self, http: HttpClient, url: str) -> None:
+        signed = await http.get_text(url, "application/jwt", MAX_SNAPSHOT_BYTES)
+        begun = self._reader.take_snapshot(signed, self._clock())
+        self._after_taking()
+        if not begun:
+            raise Untrusted(f"the snapshot at {url} lies behind what is known, or in the future")
+        self._needs_snapshot = False
+
+    def _after_taking(self) -> None:
+        state = self._state
+        if state.notices.keys_changed:
+            state.notices.keys_changed = False
+            state.keys.changed(self._clock())
+        self._wanted.set()
+        self._progress()
+
+    async def _keep_house(self) -> None:
+        forgot_at = self._clock()
+        while True:
+            await asyncio.sleep(SAVE_EVERY)
+            self._save()
+            if self._clock() - forgot_at >= FORGET_EVERY:
+                forgot_at = self._clock()
+                self._state.notices.forget(forgot_at)
+
+    def _restore(self) -> None:
+        if self._file is None or self._state.notices.position is not None:
+            return
+        try:
+            kept = self._file.load()
+            if kept is None:
+                return
+            self._state.keys.take(kept.jwks)
+            self._metadata, self._jwks, self._feed_jwks = kept.metadata, kept.jwks, kept.feed_jwks
+            self._state.introspection_endpoint = kept.metadata.introspection_endpoint
+            if kept.feed is not None and self._state.issuer.revocation == "feed":
+                self._state.feed_keys.take(kept.feed_jwks)
+                self._reader.restore(kept.feed, self._clock())
+        except (ValueError, *_FAILURES) as error:
+            logger.warning("%s: what was kept is not used: %s", self._state.issuer.url, error)
+        self._progress()
+
+    def _save(self) -> None:
+        if self._file is None or self._metadata is None:
+            return
+        try:
+            self._file.save(Kept(self._metadata, self._jwks, self._feed_jwks, self._reader.feed))
+        except OSError as error:
+            logger.warning("%s: nothing can be kept: %s", self._state.issuer.url, error)
+
+    def _wait_after(self, failures: int) -> float:
+        wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 10))
+        return wait * (0.5 + self._chance() / 2)

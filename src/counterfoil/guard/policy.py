@@ -1,0 +1,83 @@
+"""What the owner of an API decides: whom to trust, and what to do when the line is down."""
+
+from typing import Final, Literal, Self
+
+from msgspec import Struct
+
+from counterfoil.jose.algorithms import ALGORITHMS
+from counterfoil.net.http import demand_safe
+
+BUDGET: Final = 30.0
+"""Seconds for which a guard need not have heard from the issuer."""
+
+
+class Staleness(Struct, frozen=True):
+    """What to do when nothing was heard from the issuer for more than ``budget`` seconds.
+
+    Whatever is chosen, all that is known to be ended stays refused.
+    """
+
+    then: Literal["reject", "accept", "introspect"] = "reject"
+    budget: float = BUDGET
+    further: float = 0.0
+
+    @classmethod
+    def reject(cls, budget: float = BUDGET) -> Self:
+        """Refuse every token until the line stands again. The default."""
+        return cls("reject", budget)
+
+    @classmethod
+    def accept_for(cls, further: float, budget: float = BUDGET) -> Self:
+        """Go on for this many seconds more, then refuse."""
+        return cls("accept", budget, further)
+
+    @classmethod
+    def introspect(cls, budget: float = BUDGET) -> Self:
+        """Ask the issuer about each token (RFC 7662). Demands credentials at every issuer."""
+        return cls("introspect", budget)
+
+    def __post_init__(self) -> None:
+        if self.budget < 1 or self.further < 0:
+            raise ValueError("a budget has 1 second at least, and a further time is not negative")
+
+    @property
+    def tolerance(self) -> float:
+        """Seconds since the last word from the issuer for which `check` decides by itself."""
+        return self.budget + self.further
+
+
+class Credentials(Struct, frozen=True):
+    """With what the guard introduces itself where it introspects."""
+
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.client_id!r}, redacted)"
+
+
+class Issuer(Struct, frozen=True):
+    """An authorization server whose tokens are accepted. ``url`` is its identifier, exactly.
+
+    ``revocation`` says how it makes known what it has ended: the notices' ``feed`` of Counterfoil,
+    ``introspect`` (every token is asked for), or ``none`` (tokens live until they expire).
+
+    Raises:
+        ValueError: where this cannot work.
+    """
+
+    url: str
+    algorithms: tuple[str, ...] = ("ES256", "EdDSA", "PS256", "RS256")
+    revocation: Literal["feed", "introspect", "none"] = "feed"
+    credentials: Credentials | None = None
+
+    def __post_init__(self) -> None:
+        if "?" in demand_safe(self.url):
+            raise ValueError(f"the issuer {self.url!r} must have no query (RFC 8414 §2)")
+        unknown = set(self.algorithms) - ALGORITHMS.keys()
+        if unknown or not self.algorithms:
+            raise ValueError(f"{self.url}: the algorithms must be among {', '.join(ALGORITHMS)}")
+        if self.revocation not in {"feed", "introspect", "none"}:
+            raise ValueError(f"{self.url}: revocation must be feed, introspect or none")
+        if self.revocation == "introspect" and self.credentials is None:
+            raise ValueError(f"{self.url}: introspection needs credentials")

@@ -1,0 +1,69 @@
+"""What a check gives: a token that stands, or the refusal with its reason (RFC 6750 §3.1)."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from counterfoil.oauth.reasons import Reason, meaning_of
+
+
+class Rejected(Exception):
+    """A token was refused, and why.
+
+    ``scope`` names the permissions that would have been needed, ``detail`` is for the operator,
+    ``fingerprint`` names the token where its signature was good. None holds a piece of its text.
+    """
+
+    def __init__(
+        self, reason: Reason, scope: str = "", *, detail: str = "", fingerprint: str = ""
+    ) -> None:
+        super().__init__(detail or meaning_of(reason).sentence)
+        self.reason = reason
+        self.scope = scope
+        self.detail = detail
+        self.fingerprint = fingerprint
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """An access token that stands. Times are seconds since the epoch.
+
+    ``fingerprint`` is its ``jti``: by it the token is found, explained and ended. ``family`` is
+    empty without a user. ``claims`` holds every claim and cannot be changed: a token that is seen
+    again is the same object.
+    """
+
+    subject: str
+    client_id: str
+    scopes: frozenset[str]
+    audience: tuple[str, ...]
+    issuer: str
+    expires_at: int
+    issued_at: int
+    fingerprint: str
+    family: str
+    claims: Mapping[str, object]
+
+    def require(self, *scopes: str) -> None:
+        """Demand permissions.
+
+        Raises:
+            Rejected: ``insufficient_scope``, naming all that is needed.
+        """
+        if not self.scopes.issuperset(scopes):
+            raise Rejected(
+                Reason.INSUFFICIENT_SCOPE, " ".join(scopes), fingerprint=self.fingerprint
+            )
+
+    def __repr__(self) -> str:
+        return f"Token(fingerprint={self.fingerprint!r}, client_id={self.client_id!r})"
+
+
+class Undecided(Rejected):
+    """All that can be checked here is well, but only the issuer can say whether ``token`` stands.
+
+    The adapters ask it. Who does not ask has a refusal: ``stale``.
+    """
+
+    def __init__(self, token: Token) -> None:
+        super().__init__(Reason.STALE, fingerprint=token.fingerprint)
+        self.token = token

@@ -1,0 +1,55 @@
+"""Tokens that were verified, by the SHA-256 of their exact bytes; bounded."""
+
+from msgspec import Struct
+
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.token import Token
+from counterfoil.jose.jwt import Verifier
+from counterfoil.oauth.binding import Binding
+from counterfoil.oauth.revocations import Marks
+
+
+class Verified(Struct, frozen=True, gc=False):
+    """What a signature vouches for, and by which keys it was verified. It says nothing of now."""
+
+    token: Token
+    expires_at: int
+    not_before: float
+    binding: Binding
+    marks: Marks
+    state: IssuerState
+    verifier: Verifier
+
+
+class TokenCache:
+    """Remembers roughly the ``size`` tokens that were last used.
+
+    Two dictionaries: what is found in the old one moves to the young one; when that is full, it
+    becomes the old one. A hit writes nothing, no lock is needed, and the memory is bounded.
+    """
+
+    __slots__ = ("_half", "_old", "_young")
+
+    def __init__(self, size: int) -> None:
+        self._half = max(1, size // 2)
+        self._young: dict[bytes, Verified] = {}
+        self._old: dict[bytes, Verified] = {}
+
+    def get(self, digest: bytes) -> Verified | None:
+        """Find a token that was verified before."""
+        found = self._young.get(digest)
+        if found is None:
+            found = self._old.get(digest)
+            if found is not None:
+                self.put(digest, found)
+        return found
+
+    def put(self, digest: bytes, verified: Verified) -> None:
+        """Remember a token."""
+        young = self._young
+        young[digest] = verified
+        if len(young) > self._half:
+            self._old, self._young = young, {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)

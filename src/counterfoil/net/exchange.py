@@ -1,0 +1,204 @@
+"""One request and its answer as values, and the two ways to send them: blocking and async.
+
+A flow that is written as a generator of requests is driven by either.
+"""
+
+from collections.abc import AsyncIterable, Generator, Iterable, Mapping
+from typing import Final, Self, TypeAlias, TypeVar
+
+import httpx2
+from msgspec import Struct
+
+from counterfoil.jose import strict_json
+from counterfoil.jose.errors import JoseError
+from counterfoil.net.http import MAX_BODY_BYTES, TIMEOUT, BadAnswer, Unreachable, demand_safe
+
+T = TypeVar("T")
+
+_HEADERS: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "counterfoil",
+}
+
+
+class Request(Struct, frozen=True):
+    """A request. ``form`` makes it a POST; ``authorization`` is the value of that header."""
+
+    url: str
+    form: Mapping[str, str] | None = None
+    authorization: str = ""
+
+    @property
+    def method(self) -> str:
+        """``GET`` or ``POST``."""
+        return "GET" if self.form is None else "POST"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that are this request's own."""
+        return {"Authorization": self.authorization} if self.authorization else {}
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {self.url})"
+
+
+class Answer(Struct, frozen=True):
+    """An answer, whatever its status."""
+
+    url: str
+    status: int
+    media_type: str
+    body: bytes
+
+    def json(self) -> dict[str, object]:
+        """Read the body as a JSON object.
+
+        Raises:
+            BadAnswer: where it is none.
+        """
+        if self.media_type not in {"application/json", "application/jwk-set+json"}:
+            raise BadAnswer(
+                f"{self.url} answered {self.status} with the media type {self.media_type!r}"
+            )
+        try:
+            return strict_json.decode_object(self.body)
+        except JoseError as error:
+            raise BadAnswer(f"{self.url}: {error}") from None
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status} from {self.url})"
+
+
+Exchange: TypeAlias = Generator[Request, Answer, T]
+"""A flow: it yields requests, is sent their answers, and returns its result."""
+
+
+class BlockingSender:
+    """Sends requests and waits. Several threads may share it."""
+
+    def __init__(self, timeout: float = TIMEOUT) -> None:
+        # Plain http goes to this machine alone, so never through a proxy of the environment.
+        self._client = httpx2.Client(
+            timeout=timeout,
+            headers=_HEADERS,
+            follow_redirects=False,
+            mounts={"http://": httpx2.HTTPTransport()},
+        )
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    def run(self, exchange: Exchange[T]) -> T:
+        """Drive a flow to its result.
+
+        Raises:
+            HttpFailure: where an answer does not come or cannot be used; and what the flow raises.
+        """
+        try:
+            request = next(exchange)
+            while True:
+                request = exchange.send(self.send(request))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    def send(self, request: Request) -> Answer:
+        """Send one request."""
+        try:
+            with self._client.stream(
+                request.method,
+                demand_safe(request.url),
+                data=_form_of(request),
+                headers=request.headers,
+                auth=None,
+            ) as answer:
+                return _answer_of(request, answer, _joined(request, answer.iter_bytes()))
+        except (ValueError, httpx2.InvalidURL) as error:
+            raise BadAnswer(str(error)) from None
+        except httpx2.HTTPError as error:
+            raise _unreachable(request, error) from None
+
+
+class AsyncSender:
+    """Sends requests in an event loop; it belongs to that one."""
+
+    def __init__(self, timeout: float = TIMEOUT) -> None:
+        self._client = httpx2.AsyncClient(
+            timeout=timeout,
+            headers=_HEADERS,
+            follow_redirects=False,
+            mounts={"http://": httpx2.AsyncHTTPTransport()},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def run(self, exchange: Exchange[T]) -> T:
+        """Drive a flow to its result. Raises as :meth:`BlockingSender.run`."""
+        try:
+            request = next(exchange)
+            while True:
+                request = exchange.send(await self.send(request))
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def send(self, request: Request) -> Answer:
+        """Send one request."""
+        try:
+            async with self._client.stream(
+                request.method,
+                demand_safe(request.url),
+                data=_form_of(request),
+                headers=request.headers,
+                auth=None,
+            ) as answer:
+                body = await _joined_async(request, answer.aiter_bytes())
+                return _answer_of(request, answer, body)
+        except (ValueError, httpx2.InvalidURL) as error:
+            raise BadAnswer(str(error)) from None
+        except httpx2.HTTPError as error:
+            raise _unreachable(request, error) from None
+
+
+def _form_of(request: Request) -> dict[str, str] | None:
+    return None if request.form is None else dict(request.form)
+
+
+def _joined(request: Request, chunks: Iterable[bytes]) -> bytes:
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        _demand_short(request, body)
+    return bytes(body)
+
+
+async def _joined_async(request: Request, chunks: AsyncIterable[bytes]) -> bytes:
+    body = bytearray()
+    async for chunk in chunks:
+        body += chunk
+        _demand_short(request, body)
+    return bytes(body)
+
+
+def _demand_short(request: Request, body: bytearray) -> None:
+    if len(body) > MAX_BODY_BYTES:
+        raise BadAnswer(f"{request.url} answered with more than {MAX_BODY_BYTES} bytes")
+
+
+def _answer_of(request: Request, answer: httpx2.Response, body: bytes) -> Answer:
+    media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return Answer(request.url, answer.status_code, media_type, body)
+
+
+def _unreachable(request: Request, error: httpx2.HTTPError) -> Unreachable:
+    return Unreachable(f"{request.url}: {type(error).__name__}: {error}")

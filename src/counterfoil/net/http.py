@@ -1,0 +1,187 @@
+"""The HTTP that the guard speaks: bounded, impatient, without redirects, https or loopback only."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+import httpx2
+
+from counterfoil.jose import strict_json
+from counterfoil.jose.errors import JoseError
+from counterfoil.net.event_stream import Event, EventParser, TooLong
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+TIMEOUT: Final = 5.0
+"""Seconds to connect, and between two pieces of an answer."""
+
+_JSON_TYPES: Final = frozenset({"application/json", "application/jwk-set+json"})
+
+
+class HttpFailure(Exception):
+    """A request brought nothing that can be used. The text says what, and at which address."""
+
+
+class Unreachable(HttpFailure):
+    """No answer came, or it broke off."""
+
+
+class BadAnswer(HttpFailure):
+    """An answer came, but not the one that was promised."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is this machine: ``localhost``, 127.0.0.0/8 or ::1 (RFC 8252 §8.3)."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def demand_safe(url: str) -> str:
+    """Give the address back if it may be called: https, or plain http to this machine alone.
+
+    Raises:
+        ValueError: where it may not, or is no address.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        raise ValueError(f"{url!r} is not a URL") from None
+    if not host or parts.username is not None or parts.fragment:
+        raise ValueError(f"{url!r} is not an address that can be called")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        raise ValueError(f"{url!r} must begin with https:// (http:// is for loopback alone)")
+    return url
+
+
+class HttpClient:
+    """Asks for small documents and follows event streams. It belongs to one event loop."""
+
+    def __init__(self, timeout: float = TIMEOUT) -> None:
+        certificates = httpx2.create_ssl_context()  # loading them is dear, so it is done once
+        # Plain http goes to this machine alone, so never through a proxy of the environment.
+        direct = httpx2.AsyncHTTPTransport(verify=certificates)
+        self._client = httpx2.AsyncClient(
+            verify=certificates,
+            timeout=timeout,
+            follow_redirects=False,
+            mounts={"http://": direct},
+            headers={"Accept-Encoding": "identity", "User-Agent": "counterfoil"},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    async def get_json(self, url: str) -> dict[str, object]:
+        """Get a JSON object.
+
+        Raises:
+            Unreachable: where no whole answer came.
+            BadAnswer: where it is not status 200, not JSON, no object, or too long.
+        """
+        async with self._answer("GET", url, {"Accept": "application/json"}) as answer:
+            _demand(answer, _JSON_TYPES)
+            return _json_in(await _body(answer, MAX_BODY_BYTES), url)
+
+    async def get_text(self, url: str, media_type: str, max_bytes: int) -> str:
+        """Get an ASCII text of this media type, as it stands now and not as it was cached.
+
+        Raises as :meth:`get_json`.
+        """
+        headers = {"Accept": media_type, "Cache-Control": "no-cache"}
+        async with self._answer("GET", url, headers) as answer:
+            _demand(answer, frozenset({media_type}))
+            body = await _body(answer, max_bytes)
+        if not body.isascii():
+            raise BadAnswer(f"{url} answered with characters outside ASCII")
+        return body.decode("ascii")
+
+    async def post_form(
+        self, url: str, form: Mapping[str, str], basic: tuple[str, str]
+    ) -> dict[str, object]:
+        """Send a form with Basic credentials; get a JSON object. Raises as :meth:`get_json`."""
+        headers = {"Accept": "application/json"}
+        async with self._answer("POST", url, headers, dict(form), basic) as answer:
+            _demand(answer, _JSON_TYPES)
+            return _json_in(await _body(answer, MAX_BODY_BYTES), url)
+
+    @asynccontextmanager
+    async def events(self, url: str, last_event_id: str) -> AsyncIterator[AsyncIterator[Event]]:
+        """Follow an event stream from after ``last_event_id`` (empty: from wherever it begins).
+
+        The iterator ends where the server ends the stream. Raises as :meth:`get_json`.
+        """
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
+        if last_event_id:
+            headers["Last-Event-ID"] = last_event_id
+        async with self._answer("GET", url, headers) as answer:
+            _demand(answer, frozenset({"text/event-stream"}))
+            yield _events_in(answer)
+
+    @asynccontextmanager
+    async def _answer(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        form: dict[str, str] | None = None,
+        basic: tuple[str, str] | None = None,
+    ) -> AsyncIterator[httpx2.Response]:
+        try:
+            demand_safe(url)
+            # httpx2 takes "no credentials" from auth=None, and would look for none by itself.
+            async with self._client.stream(
+                method, url, headers=headers, data=form, auth=basic
+            ) as answer:
+                yield answer
+        except (ValueError, httpx2.InvalidURL) as error:
+            raise BadAnswer(str(error)) from None
+        except httpx2.HTTPError as error:
+            raise Unreachable(f"{url}: {type(error).__name__}: {error}") from None
+
+
+def _demand(answer: httpx2.Response, media_types: frozenset[str]) -> None:
+    if answer.status_code != 200:
+        raise BadAnswer(f"{answer.url} answered {answer.status_code}, not 200")
+    media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in media_types:
+        raise BadAnswer(f"{answer.url} answered with the media type {media_type!r}")
+
+
+async def _body(answer: httpx2.Response, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in answer.aiter_bytes():
+        body += chunk
+        if len(body) > max_bytes:
+            raise BadAnswer(f"{answer.url} answered with more than {max_bytes} bytes")
+    return bytes(body)
+
+
+def _json_in(body: bytes, url: str) -> dict[str, object]:
+    try:
+        return strict_json.decode_object(body)
+    except JoseError as error:
+        raise BadAnswer(f"{url}: {error}") from None
+
+
+async def _events_in(answer: httpx2.Response) -> AsyncIterator[Event]:
+    parser = EventParser()
+    async for chunk in answer.aiter_bytes():
+        try:
+            events = parser.feed(chunk)
+        except TooLong as error:
+            raise BadAnswer(f"{answer.url}: {error}") from None
+        for each in events:
+            yield each

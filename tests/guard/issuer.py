@@ -1,0 +1,216 @@
+"""A small issuer on loopback, in a thread of its own. It speaks the wire of the feed.
+
+Between it and the guard stands a carrier, which can cut, replay, reorder, hold back and invent.
+"""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from counterfoil.jose import jwt
+from counterfoil.jose.keys import KeySet, PrivateKey
+from counterfoil.net.event_stream import Event, event
+from counterfoil.oauth.feed import (
+    HEAD_TYPE,
+    SNAPSHOT_TYPE,
+    Head,
+    Position,
+    Snapshot,
+    first_digest,
+    next_digest,
+    position_from,
+)
+from counterfoil.oauth.revocations import Ended, Notice
+
+AUDIENCE = "https://notes.example"
+Carrier = Callable[[Event], Iterable[Event]]
+
+
+def honest(event: Event) -> list[Event]:
+    return [event]
+
+
+class Book:
+    """The issuer's own side of the feed: what it has ended, chained."""
+
+    def __init__(self, iss: str, epoch: str = "e1", key: PrivateKey | None = None) -> None:
+        self.iss = iss
+        self.epoch = epoch
+        self.key = key or PrivateKey.generate()
+        self.texts: list[str] = []
+        self.digests = [first_digest(epoch)]
+
+    def add(self, notice: Notice) -> Position:
+        text = notice.text()
+        self.digests.append(next_digest(self.digests[-1], text))
+        self.texts.append(text.decode())
+        return Position(self.epoch, len(self.texts))
+
+    def line(self, number: int) -> Event:
+        return Event("notice", self.texts[number - 1], f"{self.epoch}:{number}")
+
+    def head(self, at: float, number: int | None = None) -> Head:
+        number = len(self.texts) if number is None else number
+        return Head(self.iss, self.epoch, number, self.digests[number], at)
+
+    def snapshot(self, at: float, number: int | None = None) -> Snapshot:
+        number = len(self.texts) if number is None else number
+        texts = tuple(self.texts[:number])
+        return Snapshot(self.iss, self.epoch, number, self.digests[number], at, texts)
+
+    def signed_head(self, at: float, number: int | None = None) -> str:
+        return jwt.sign(self.head(at, number), self.key, HEAD_TYPE)
+
+    def signed_snapshot(self, at: float, number: int | None = None) -> str:
+        return jwt.sign(self.snapshot(at, number), self.key, SNAPSHOT_TYPE)
+
+
+class TinyIssuer:
+    def __init__(self, *, path: str = "", algorithm: str = "ES256") -> None:
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.origin = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.url = self.origin + path
+        self.path = path
+        self.key = PrivateKey.generate(algorithm)
+        self.published = [self.key]
+        self.book = Book(self.url)
+        self.carrier: Carrier = honest
+        self.head_interval = 0.03
+        self.with_feed = True
+        self.metadata_changes: dict[str, object] = {}
+        self.snapshot_answer: Callable[[], str] | None = None
+        self.active: Callable[[str], object] = lambda _token: True
+        self.counts: dict[str, int] = {}
+        self.streams = 0
+        self._cuts = 0
+        self._stopping = False
+
+    def __enter__(self) -> "TinyIssuer":
+        routes = [
+            Route(f"/.well-known/oauth-authorization-server{self.path}", self._metadata),
+            Route("/jwks", self._jwks),
+            Route("/notices/jwks", self._feed_jwks),
+            Route("/notices", self._notices),
+            Route("/notices/snapshot", self._snapshot),
+            Route("/introspect", self._introspect, methods=["POST"]),
+        ]
+        config = uvicorn.Config(
+            Starlette(routes=routes),
+            log_level="critical",
+            lifespan="off",
+            loop="asyncio",
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+        self._socket.listen()  # from now on a connection waits instead of being refused
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping = True
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+
+    def token(self, **changes: object) -> str:
+        """A token of the kind that the guard accepts, but for the changes."""
+        key = changes.pop("key", self.key)
+        typ = changes.pop("typ", "at+jwt")
+        return jwt.sign(self.claims(**changes), key, typ)
+
+    def claims(self, **changes: object) -> dict[str, object]:
+        now = int(time.time())
+        claims: dict[str, object] = {
+            "iss": self.url,
+            "sub": "u1",
+            "aud": AUDIENCE,
+            "exp": now + 600,
+            "iat": now,
+            "client_id": "c1",
+            "jti": "t1",
+            "scope": "notes:read notes:write",
+            "fam": "f1",
+            "gen": (0, 0),
+        } | changes
+        return {name: value for name, value in claims.items() if value is not None}
+
+    def end(self, kind: Ended, name: str, generation: int = 0) -> Position:
+        return self.book.add(Notice(kind, name, int(time.time()) + 600, generation))
+
+    def cut_streams(self) -> None:
+        """End every stream that is open now."""
+        self._cuts += 1
+
+    def _count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+    async def _metadata(self, _request: Request) -> Response:
+        self._count("metadata")
+        metadata: dict[str, object] = {
+            "issuer": self.url,
+            "jwks_uri": f"{self.origin}/jwks",
+            "introspection_endpoint": f"{self.origin}/introspect",
+        }
+        if self.with_feed:
+            metadata["notices_endpoint"] = f"{self.origin}/notices"
+            metadata["notices_jwks_uri"] = f"{self.origin}/notices/jwks"
+        return JSONResponse(metadata | self.metadata_changes)
+
+    async def _jwks(self, _request: Request) -> Response:
+        self._count("jwks")
+        return JSONResponse(KeySet(key.public for key in self.published).as_jwks())
+
+    async def _feed_jwks(self, _request: Request) -> Response:
+        return JSONResponse(KeySet([self.book.key.public]).as_jwks())
+
+    async def _snapshot(self, _request: Request) -> Response:
+        self._count("snapshot")
+        now = time.time()
+        signed = self.snapshot_answer() if self.snapshot_answer else self.book.signed_snapshot(now)
+        return Response(signed, media_type="application/jwt")
+
+    async def _introspect(self, request: Request) -> Response:
+        self._count("introspect")
+        form = (await request.body()).decode()
+        answer = self.active(form)
+        if isinstance(answer, int) and not isinstance(answer, bool):
+            return Response(status_code=answer)
+        return JSONResponse({"active": answer})
+
+    async def _notices(self, request: Request) -> Response:
+        self._count("stream")
+        position = position_from(request.headers.get("last-event-id", ""))
+        return StreamingResponse(self._stream(position), media_type="text/event-stream")
+
+    async def _stream(self, position: Position | None) -> AsyncIterator[bytes]:
+        book = self.book
+        if position is None or position.epoch != book.epoch or position.number > len(book.texts):
+            yield event("reset", "{}")
+            return
+        self.streams += 1
+        number, next_head, cuts = position.number, 0.0, self._cuts
+        try:
+            while not self._stopping and book is self.book and cuts == self._cuts:
+                while number < len(book.texts):
+                    number += 1
+                    for each in self.carrier(book.line(number)):
+                        yield event(each.name, each.data, each.last_id)
+                now = time.time()
+                if now >= next_head:
+                    next_head = now + self.head_interval
+                    self._count("head")
+                    for each in self.carrier(Event("head", book.signed_head(now), "")):
+                        yield event(each.name, each.data, each.last_id)
+                await asyncio.sleep(0.002)
+        finally:
+            self.streams -= 1

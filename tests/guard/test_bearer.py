@@ -1,0 +1,49 @@
+"""The Authorization header (RFC 6750 §2.1)."""
+
+import pytest
+
+from counterfoil.guard import Rejected
+from counterfoil.guard.bearer import bearer_token
+from counterfoil.oauth.reasons import Reason
+
+
+@pytest.mark.parametrize("header", ["Bearer a.b.c", "bearer a.b.c", "BEARER  a.b.c"])
+def test_the_scheme_is_read_in_any_case(header: str):
+    """RFC 9110 §11.1."""
+    assert bearer_token([header]) == "a.b.c"
+
+
+def test_padding_belongs_to_the_token():
+    assert bearer_token(["Bearer abc~+/=="]) == "abc~+/=="
+
+
+@pytest.mark.parametrize("headers", [[], [""], ["Basic dTpw"], ["DPoP a.b.c"], ["Bearera.b.c"]])
+def test_without_a_bearer_token_it_is_missing(headers: list[str]):
+    with pytest.raises(Rejected) as raised:
+        bearer_token(headers)
+    assert raised.value.reason is Reason.MISSING
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ["Bearer"],
+        ["Bearer "],
+        ["Bearer a b"],
+        ["Bearer a,b"],
+        ["Bearer a, Bearer b"],
+        ["Bearer\ta.b.c"],
+        ["Bearer a.b.c\n"],
+        ["Bearer a.b.c "],
+        ["Bearer ä"],
+        ["Bearer a=b"],
+        ["Bearer a.b.c", "Bearer a.b.c"],
+        ["Bearer a.b.c", "Basic dTpw"],
+    ],
+)
+def test_what_is_ambiguous_is_refused(headers: list[str]):
+    """Two headers, two tokens, other characters: nobody guesses."""
+    with pytest.raises(Rejected) as raised:
+        bearer_token(headers)
+    assert raised.value.reason in {Reason.MALFORMED, Reason.MISSING}
+    assert raised.value.reason is Reason.MALFORMED or headers == ["Bearer\ta.b.c"]

@@ -1,0 +1,102 @@
+"""The background thread: it starts once, stops promptly, and lives on in a forked child."""
+
+import gc
+import os
+import threading
+import time
+import weakref
+
+import pytest
+
+from counterfoil.guard import Guard, Rejected
+from counterfoil.oauth.revocations import Ended
+from tests.guard.issuer import AUDIENCE, TinyIssuer
+
+
+def threads() -> list[threading.Thread]:
+    return [each for each in threading.enumerate() if each.name == "counterfoil-guard"]
+
+
+def test_it_starts_once_and_stops_promptly(issuer: TinyIssuer):
+    guard = Guard(issuer.url, audience=AUDIENCE)
+    assert not guard.is_started
+    guard.start()
+    guard.start()
+    assert len(threads()) == 1
+    assert threads()[0].daemon
+    assert guard.wait_until_fresh(10)
+    begun = time.monotonic()
+    guard.stop()
+    guard.stop()
+    assert time.monotonic() - begun < 1
+    assert threads() == []
+    assert not guard.is_started
+
+
+def test_it_can_be_started_again(issuer: TinyIssuer):
+    guard = Guard(issuer.url, audience=AUDIENCE)
+    for _ in range(2):
+        with guard:
+            fresh_at = guard._states[issuer.url].notices.fresh_at
+            assert guard._follower.wait_until(
+                lambda before=fresh_at: guard._states[issuer.url].notices.fresh_at > before, 10
+            )
+    assert issuer.counts["snapshot"] == 1
+
+
+def test_stopped_before_anything_came(issuer: TinyIssuer):
+    for _ in range(5):
+        guard = Guard(issuer.url, audience=AUDIENCE)
+        guard.start()
+        guard.stop()
+    assert threads() == []
+
+
+def test_waiting_ends_in_time():
+    with Guard("http://127.0.0.1:9", audience=AUDIENCE) as guard:
+        assert not guard.wait_until_fresh(0.05)
+
+
+def test_a_guard_that_was_dropped_is_not_kept_alive_by_the_fork_hook():
+    guard = Guard("https://a.example", audience=AUDIENCE)
+    reference = weakref.ref(guard)
+    del guard
+    gc.collect()
+    assert reference() is None
+
+
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_follows_by_itself(issuer: TinyIssuer):
+    """What is ended after the fork is refused in the child, whose thread the fork did not copy."""
+    token = issuer.token()
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        guard.check(token)
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            answer = b"?"
+            try:
+                guard.check(token)
+                os.write(write, b"1")
+                answer = (
+                    b"r" if guard._follower.wait_until(lambda: refused(guard, token), 10) else b"a"
+                )
+            finally:
+                os.write(write, answer)
+                os._exit(0)
+        assert os.read(read, 1) == b"1"
+        issuer.end(Ended.FAMILY, "f1")
+        assert os.read(read, 1) == b"r"
+        os.waitpid(child, 0)
+        os.close(read)
+        os.close(write)
+        assert guard._follower.wait_until(lambda: refused(guard, token), 10)
+
+
+def refused(guard: Guard, token: str) -> bool:
+    try:
+        guard.check(token)
+    except Rejected:
+        return True
+    return False

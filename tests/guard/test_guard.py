@@ -1,0 +1,266 @@
+"""The order of the checks, on every token and on every hit (RFC 9068 §4)."""
+
+import threading
+
+import pytest
+
+from counterfoil.guard import Credentials, Guard, Issuer, Staleness, Undecided
+from counterfoil.jose.keys import PrivateKey
+from counterfoil.oauth.binding import Binding
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.revocations import Ended
+from tests.guard.desk import ISSUER, Desk
+from tests.guard.issuer import AUDIENCE
+
+
+def test_a_good_token_is_understood(desk: Desk):
+    """S63, S111: what stands in the token is the security context."""
+    token = desk.guard.check(desk.token())
+    assert token.subject == "u1"
+    assert token.client_id == "c1"
+    assert token.scopes == {"notes:read", "notes:write"}
+    assert token.audience == (AUDIENCE,)
+    assert token.issuer == ISSUER
+    assert token.issued_at == int(desk.clock.now)
+    assert token.expires_at == int(desk.clock.now) + 600
+    assert token.fingerprint == "t1"
+    assert token.family == "f1"
+    assert token.claims["gen"] == [0, 0]
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "PS256", "RS256"])
+def test_every_pinned_algorithm_works(algorithm: str):
+    desk = Desk(algorithm=algorithm)
+    assert desk.reason(desk.token()) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"iss": "https://other.example"}, Reason.WRONG_ISSUER),
+        ({"aud": "https://other.example"}, Reason.WRONG_AUDIENCE),
+        ({"jti": None}, Reason.MALFORMED),
+        ({"client_id": None}, Reason.MALFORMED),
+        ({"exp": "soon"}, Reason.MALFORMED),
+        ({"typ": "JWT"}, Reason.WRONG_TYPE),
+        ({"key": PrivateKey.generate()}, Reason.UNKNOWN_KEY),
+    ],
+)
+def test_what_is_wrong_is_named(desk: Desk, changes: dict[str, object], reason: Reason):
+    """S109."""
+    assert desk.reason(desk.token(**changes)) is reason
+
+
+def test_a_token_seen_before_is_the_same_object(desk: Desk):
+    text = desk.token()
+    assert desk.guard.check(text) is desk.guard.check(text)
+
+
+def test_expiry_is_checked_on_every_hit(desk: Desk):
+    """S16, S36: also for a token that was verified before."""
+    text = desk.token()
+    assert desk.reason(text) is None
+    desk.clock.now += 599.9
+    desk.state.notices.prove(desk.book.head(desk.clock.now), desk.clock.now)
+    assert desk.reason(text) is None
+    desk.clock.now += 0.1
+    assert desk.reason(text) is Reason.EXPIRED
+
+
+def test_the_clock_may_be_ten_seconds_behind(desk: Desk):
+    """S28: also when the clock is set back after the token was verified."""
+    text = desk.token()
+    assert desk.reason(text) is None
+    desk.clock.now -= 10
+    assert desk.reason(text) is None
+    desk.clock.now -= 1
+    assert desk.reason(text) is Reason.ISSUED_IN_FUTURE
+    assert desk.refusal(text).fingerprint == "t1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "generation", "reason"),
+    [
+        (Ended.TOKEN, "t1", 0, Reason.REVOKED),
+        (Ended.FAMILY, "f1", 0, Reason.REVOKED),
+        (Ended.CLIENT, "c1", 1, Reason.REVOKED),
+        (Ended.API, AUDIENCE, 1, Reason.REVOKED),
+        (Ended.TOKEN, "t2", 0, None),
+        (Ended.FAMILY, "f2", 0, None),
+        (Ended.CLIENT, "c1", 0, None),
+        (Ended.KEY, "another", 0, None),
+    ],
+)
+def test_what_was_ended_is_refused_from_the_next_check(
+    desk: Desk, kind: Ended, name: str, generation: int, reason: Reason | None
+):
+    """S37, S45, S48: a token that is remembered is asked about as one that is new."""
+    seen = desk.token()
+    assert desk.reason(seen) is None
+    desk.end(kind, name, generation)
+    assert desk.reason(seen) is reason
+    assert desk.reason(desk.token()) is reason
+
+
+def test_a_later_generation_lives(desk: Desk):
+    desk.end(Ended.CLIENT, "c1", 3)
+    assert desk.reason(desk.token(gen=(2, 0))) is Reason.REVOKED
+    assert desk.reason(desk.token(gen=(3, 0))) is None
+
+
+def test_a_withdrawn_key_is_named_before_and_after_it_leaves_the_key_set(desk: Desk):
+    """S84: retiring a key at once invalidates every token it signed."""
+    seen = desk.token()
+    assert desk.reason(seen) is None
+    desk.end(Ended.KEY, desk.key.public.kid)
+    assert desk.reason(seen) is Reason.KEY_RETIRED
+    desk.publish(PrivateKey.generate())
+    assert desk.reason(seen) is Reason.KEY_RETIRED
+
+
+def test_current_and_previous_key_verify_until_the_previous_is_gone(desk: Desk):
+    """S81: and what was remembered goes with its key."""
+    seen, follower = desk.token(), PrivateKey.generate()
+    desk.publish(desk.key, follower)
+    assert desk.reason(seen) is None
+    assert desk.reason(desk.token(key=follower)) is None
+    desk.publish(follower)
+    assert desk.reason(seen) is Reason.UNKNOWN_KEY
+
+
+def test_a_bound_token_needs_its_proof(desk: Desk):
+    """RFC 9449 §7.1: a token with ``cnf`` is never a bearer token."""
+    text = desk.token(cnf={"jkt": "abc"})
+    for _ in range(2):
+        assert desk.reason(text) is Reason.WRONG_BINDING
+        assert desk.reason(text, Binding("jkt", "other")) is Reason.WRONG_BINDING
+        assert desk.reason(text, Binding("jkt", "abc")) is None
+    assert desk.reason(desk.token(cnf={"new": "x"}), Binding("unknown", "x")) is (
+        Reason.WRONG_BINDING
+    )
+
+
+def test_the_default_rejects_beyond_its_budget(desk: Desk):
+    text = desk.token()
+    desk.clock.now += 30
+    assert desk.reason(text) is None
+    desk.clock.now += 0.1
+    assert desk.reason(text) is Reason.STALE
+    desk.state.notices.prove(desk.book.head(desk.clock.now), desk.clock.now)
+    assert desk.reason(text) is None
+
+
+def test_accepting_further_still_refuses_what_is_known_to_be_dead():
+    desk = Desk(staleness=Staleness.accept_for(60, budget=10))
+    desk.end(Ended.FAMILY, "f2")
+    desk.clock.now += 70
+    assert desk.reason(desk.token()) is None
+    assert desk.reason(desk.token(fam="f2")) is Reason.REVOKED
+    desk.clock.now += 0.1
+    assert desk.reason(desk.token()) is Reason.STALE
+
+
+def test_where_only_the_issuer_knows_it_is_undecided():
+    issuer = Issuer(ISSUER, credentials=Credentials("guard", "secret"))
+    desk = Desk(issuer, Staleness.introspect(budget=10))
+    desk.end(Ended.FAMILY, "f2")
+    desk.clock.now += 10
+    assert desk.reason(desk.token()) is None
+    desk.clock.now += 1
+    undecided = desk.refusal(desk.token())
+    assert isinstance(undecided, Undecided)
+    assert undecided.reason is Reason.STALE
+    assert undecided.token.fingerprint == "t1"
+    assert desk.reason(desk.token(fam="f2")) is Reason.REVOKED
+
+
+def test_an_issuer_without_revocation_never_goes_stale():
+    """S117: tokens of other servers are accepted by configuration."""
+    desk = Desk(Issuer(ISSUER, revocation="none"))
+    desk.clock.now += 100_000
+    assert desk.reason(desk.token(fam=None, gen=None)) is None
+
+
+def test_what_our_private_claims_mean_elsewhere_is_not_our_concern():
+    desk = Desk(Issuer(ISSUER, revocation="none"))
+    token = desk.guard.check(desk.token(fam=["the", "Smiths"], gen="1999"))
+    assert token.family == ""
+    assert token.claims["gen"] == "1999"
+
+
+def test_several_issuers_are_told_apart():
+    """S59, S117: each issuer's keys are good for its own tokens alone."""
+    desk = Desk(others=(Issuer("https://two.example", revocation="none"),))
+    second = PrivateKey.generate()
+    state = desk.guard._states["https://two.example"]
+    state.keys.take({"keys": [second.public.as_jwk()]})
+    assert desk.guard.check(desk.token(iss="https://two.example", key=second)).issuer == (
+        "https://two.example"
+    )
+    assert desk.reason(desk.token()) is None
+    assert desk.reason(desk.token(key=second)) is Reason.UNKNOWN_KEY
+    assert desk.reason(desk.token(iss="https://two.example")) is Reason.UNKNOWN_KEY
+    assert desk.reason(desk.token(iss="https://three.example")) is Reason.WRONG_ISSUER
+    assert desk.reason(desk.token(iss=None)) is Reason.WRONG_ISSUER
+    assert desk.reason("a.b") is Reason.MALFORMED
+
+
+def test_before_the_keys_are_here_nothing_is_decided():
+    guard = Guard(ISSUER, audience=AUDIENCE)
+    with pytest.raises(Exception, match="keys of") as raised:
+        guard.check("a.b.c")
+    assert raised.value.reason is Reason.STALE
+
+
+def test_the_header_is_read_strictly(desk: Desk):
+    """S95, RFC 6750 §2.1."""
+    text = desk.token()
+    assert desk.guard.check_header(f"Bearer {text}").fingerprint == "t1"
+    for header in ([], ["Basic abc"], [f"Bearer {text}", f"Bearer {text}"]):
+        with pytest.raises(Exception, match=r"access token|scheme|several"):
+            desk.guard.check_header(*header)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"issuer": "http://issuer.example"},
+        {"issuer": ISSUER, "audience": ""},
+        {"issuer": ISSUER, "issuers": [Issuer(ISSUER)]},
+        {"issuer": ISSUER, "staleness": Staleness.introspect()},
+    ],
+)
+def test_what_cannot_work_is_refused_at_once(arguments: dict[str, object]):
+    with pytest.raises(ValueError, match=r"issuer|audience|credentials|https"):
+        Guard(**{"audience": AUDIENCE, **arguments})
+
+
+def test_many_threads_may_check_while_notices_come_in(desk: Desk):
+    """No token that was ended is accepted after its notice, none that was not is refused."""
+    tokens = [desk.token(jti=f"t{n}", fam=f"f{n}") for n in range(40)]
+    ended: list[int] = []
+    wrong: list[str] = []
+    go = threading.Event()
+
+    def check() -> None:
+        go.wait()
+        while len(ended) < len(tokens):
+            for number, text in enumerate(tokens):
+                was_ended = number in ended
+                reason = desk.reason(text)
+                if (was_ended and reason is None) or (reason and number > len(ended)):
+                    wrong.append(f"{number}: {reason}")
+
+    threads = [threading.Thread(target=check) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    go.set()
+    for number in range(len(tokens)):
+        desk.end(Ended.FAMILY, f"f{number}")
+        ended.append(number)
+        if number % 5 == 0:
+            desk.state.notices.prove(desk.book.head(desk.clock.now), desk.clock.now)
+    for thread in threads:
+        thread.join()
+    assert wrong == []

@@ -1,0 +1,126 @@
+"""Asking the issuer, where the owner chose that (RFC 7662)."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from counterfoil.guard import Credentials, Guard, Issuer, Options, Rejected
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.revocations import Ended, Notice
+from tests.guard.desk import Clock
+from tests.guard.issuer import AUDIENCE, TinyIssuer
+
+pytestmark = pytest.mark.anyio
+
+
+class Asking:
+    def __init__(self, issuer: TinyIssuer) -> None:
+        self.issuer = issuer
+        self.clock = Clock(issuer.claims()["iat"])
+        trusted = Issuer(
+            issuer.url, revocation="introspect", credentials=Credentials("guard", "s ecret")
+        )
+        self.guard = Guard(issuers=[trusted], audience=AUDIENCE, options=Options(clock=self.clock))
+
+    @property
+    def asked(self) -> int:
+        return self.issuer.counts.get("introspect", 0)
+
+    async def reason(self, token: str) -> Reason | None:
+        try:
+            await self.guard.decide(token)
+        except Rejected as rejected:
+            return rejected.reason
+        return None
+
+
+@pytest.fixture
+def asking(issuer: TinyIssuer) -> Iterator[Asking]:
+    asking = Asking(issuer)
+    with asking.guard:
+        assert asking.guard.wait_until_fresh(10)
+        yield asking
+
+
+@pytest.fixture(autouse=True)
+async def closed(asking: Asking):
+    yield
+    await asking.guard.aclose()
+
+
+async def test_the_issuer_is_asked_once_for_seconds(asking: Asking):
+    token = asking.issuer.token()
+    assert await asking.reason(token) is None
+    assert await asking.reason(token) is None
+    assert asking.asked == 1
+    asking.clock.now += 5
+    asking.issuer.active = lambda _form: False
+    assert await asking.reason(token) is Reason.REVOKED
+    assert await asking.reason(token) is Reason.REVOKED
+    assert asking.asked == 2
+
+
+async def test_the_question_is_well_formed(asking: Asking):
+    """RFC 7662 §2.1: a form with ``token``; the guard authenticates."""
+    forms: list[str] = []
+    asking.issuer.active = lambda form: forms.append(form) or True
+    token = asking.issuer.token()
+    assert await asking.reason(token) is None
+    assert forms == [f"token={token}&token_type_hint=access_token"]
+
+
+@pytest.mark.parametrize("answer", [False, None, "true", "yes", [], {}])
+async def test_only_true_is_active(asking: Asking, answer: object):
+    """RFC 7662 §2.2: ``active`` is a boolean."""
+    asking.issuer.active = lambda _form: answer
+    assert await asking.reason(asking.issuer.token()) is Reason.REVOKED
+
+
+async def test_many_at_once_ask_once(asking: Asking):
+    token = asking.issuer.token()
+    reasons = await asyncio.gather(*(asking.reason(token) for _ in range(20)))
+    assert reasons == [None] * 20
+    assert asking.asked == 1
+
+
+async def test_one_that_goes_away_takes_nothing_from_the_others(asking: Asking):
+    token = asking.issuer.token()
+    first = asyncio.create_task(asking.reason(token))
+    second = asyncio.create_task(asking.reason(token))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert await second is None
+    assert asking.asked == 1
+
+
+async def test_what_the_guard_itself_refuses_is_never_asked_about(asking: Asking):
+    """Signature, audience, expiry and known endings come first, also while an answer is kept."""
+    token = asking.issuer.token()
+    assert await asking.reason(asking.issuer.token(aud="x")) is Reason.WRONG_AUDIENCE
+    assert asking.asked == 0
+    assert await asking.reason(token) is None
+    state = asking.guard._states[asking.issuer.url]
+    state.notices._proven.apply(Notice(Ended.TOKEN, "t1", 10**10))
+    assert await asking.reason(token) is Reason.REVOKED
+    assert asking.asked == 1
+
+
+async def test_an_issuer_that_fails_is_left_in_peace(asking: Asking):
+    """After three failures in a row nobody waits for it, until it has rested."""
+    asking.issuer.active = lambda _form: 500
+    for number in range(5):
+        assert await asking.reason(asking.issuer.token(jti=f"t{number}")) is Reason.STALE
+    assert asking.asked == 3
+    asking.issuer.active = lambda _form: True
+    assert await asking.reason(asking.issuer.token()) is Reason.STALE
+    asking.clock.now += 5
+    assert await asking.reason(asking.issuer.token()) is None
+
+
+async def test_a_failure_is_not_remembered_as_an_answer(asking: Asking):
+    token = asking.issuer.token()
+    asking.issuer.active = lambda _form: 503
+    assert await asking.reason(token) is Reason.STALE
+    asking.issuer.active = lambda _form: True
+    assert await asking.reason(token) is None

@@ -1,0 +1,162 @@
+"""The line to a real issuer on loopback: it comes up, it comes back, it keeps what it knows."""
+
+import logging
+import time
+from pathlib import Path
+
+import pytest
+
+from counterfoil.guard import Guard, Issuer, Options, Rejected
+from counterfoil.jose.keys import PrivateKey
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.revocations import Ended
+from tests.guard.issuer import AUDIENCE, Book, TinyIssuer
+
+
+def reason_of(guard: Guard, token: str) -> Reason | None:
+    try:
+        guard.check(token)
+    except Rejected as rejected:
+        return rejected.reason
+    return None
+
+
+def becomes(guard: Guard, token: str, reason: Reason | None) -> bool:
+    return guard._follower.wait_until(lambda: reason_of(guard, token) is reason, 10)
+
+
+def test_what_the_issuer_ends_is_refused(issuer: TinyIssuer):
+    """S40: published, followed, refused; without a request in between."""
+    token = issuer.token()
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        assert reason_of(guard, token) is None
+        issuer.end(Ended.FAMILY, "f1")
+        assert becomes(guard, token, Reason.REVOKED)
+        assert reason_of(guard, issuer.token(fam="f2")) is None
+
+
+def test_what_was_ended_before_the_guard_came_is_known(issuer: TinyIssuer):
+    issuer.end(Ended.FAMILY, "f1")
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        assert reason_of(guard, issuer.token()) is Reason.REVOKED
+
+
+def test_a_new_key_is_learned_when_it_is_published(issuer: TinyIssuer):
+    """S82: a notice passes the cooldown; the token works as soon as the keys are here."""
+    successor = PrivateKey.generate()
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        token = issuer.token(key=successor)
+        assert reason_of(guard, token) is Reason.UNKNOWN_KEY
+        issuer.published.append(successor)
+        issuer.end(Ended.KEYS_CHANGED, successor.public.kid)
+        assert becomes(guard, token, None)
+
+
+def test_it_comes_back_after_the_issuer_was_gone(issuer: TinyIssuer):
+    """It resumes at its number: no second snapshot is needed."""
+    token = issuer.token()
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        assert guard._follower.wait_until(lambda: issuer.streams == 1, 10)
+        issuer.cut_streams()
+        issuer.end(Ended.FAMILY, "f1")
+        assert becomes(guard, token, Reason.REVOKED)
+        assert issuer.counts["stream"] == 2
+        assert issuer.counts["snapshot"] == 1
+
+
+def test_a_restored_issuer_begins_a_new_epoch(issuer: TinyIssuer):
+    """Old entries are kept whatever the epoch; new ones count."""
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        issuer.end(Ended.FAMILY, "f1")
+        assert becomes(guard, issuer.token(), Reason.REVOKED)
+        issuer.book = Book(issuer.url, "e2", issuer.book.key)
+        issuer.end(Ended.FAMILY, "f2")
+        assert becomes(guard, issuer.token(fam="f2"), Reason.REVOKED)
+        assert reason_of(guard, issuer.token()) is Reason.REVOKED
+        assert guard.wait_until_fresh(10)
+
+
+def test_a_new_key_of_the_feed_is_learned(issuer: TinyIssuer):
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        state = guard._states[issuer.url]
+        state.feed_keys._last_look -= 60
+        issuer.book.key = PrivateKey.generate()
+        fresh_at = time.time()
+        assert guard._follower.wait_until(lambda: state.notices.fresh_at > fresh_at, 10)
+
+
+def test_an_issuer_without_notices_is_never_fresh(
+    issuer: TinyIssuer, caplog: pytest.LogCaptureFixture
+):
+    """Fail closed, and say what to change."""
+    issuer.with_feed = False
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert becomes(guard, issuer.token(), Reason.STALE)
+        assert guard._follower.wait_until(lambda: "publishes no notices" in caplog.text, 10)
+        assert not guard.wait_until_fresh(0)
+
+
+def test_an_issuer_without_revocation_needs_no_notices(issuer: TinyIssuer):
+    issuer.with_feed = False
+    trusted = Issuer(issuer.url, revocation="none")
+    with Guard(issuers=[trusted], audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        assert reason_of(guard, issuer.token()) is None
+
+
+def test_several_issuers_are_followed_by_one_thread(issuer: TinyIssuer):
+    with TinyIssuer(path="/t2") as second:
+        trusted = [Issuer(issuer.url), Issuer(second.url)]
+        with Guard(issuers=trusted, audience=AUDIENCE) as guard:
+            assert guard.wait_until_fresh(10)
+            second.end(Ended.FAMILY, "f1")
+            assert becomes(guard, second.token(), Reason.REVOKED)
+            assert reason_of(guard, issuer.token()) is None
+
+
+def test_an_issuer_that_comes_up_late_is_found(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.WARNING)
+    late = TinyIssuer()
+    with Guard(late.url, audience=AUDIENCE) as guard:
+        assert guard._follower.wait_until(lambda: "no keys" in caplog.text, 10)
+        with late:
+            assert guard.wait_until_fresh(10)
+            assert reason_of(guard, late.token()) is None
+
+
+def test_after_a_restart_without_the_issuer_all_is_known(tmp_path: Path):
+    """The last signed words are kept; staleness is judged by their signed time."""
+    options = Options(state_dir=tmp_path)
+    with TinyIssuer() as issuer:
+        token, other = issuer.token(), issuer.token(fam="f2")
+        with Guard(issuer.url, audience=AUDIENCE, options=options) as guard:
+            issuer.end(Ended.FAMILY, "f1")
+            assert becomes(guard, token, Reason.REVOKED)
+            assert guard.wait_until_fresh(10)
+            fresh_at = guard._states[issuer.url].notices.fresh_at
+    with Guard(issuer.url, audience=AUDIENCE, options=options) as guard:
+        assert guard.wait_until_fresh(10)
+        assert reason_of(guard, token) is Reason.REVOKED
+        assert reason_of(guard, other) is None
+        assert guard._states[issuer.url].notices.fresh_at >= fresh_at - 1
+    late = Options(state_dir=tmp_path, clock=lambda: time.time() + 100)
+    with Guard(issuer.url, audience=AUDIENCE, options=late) as guard:
+        assert becomes(guard, token, Reason.REVOKED)
+        assert reason_of(guard, other) is Reason.STALE
+
+
+def test_what_was_kept_and_spoiled_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    options = Options(state_dir=tmp_path)
+    with TinyIssuer() as issuer:
+        with Guard(issuer.url, audience=AUDIENCE, options=options) as guard:
+            assert guard.wait_until_fresh(10)
+        (kept,) = tmp_path.iterdir()
+        kept.write_bytes(b"{" + kept.read_bytes())
+        with Guard(issuer.url, audience=AUDIENCE, options=options) as guard:
+            assert guard.wait_until_fresh(10)
+            assert "what was kept is not used" in caplog.text

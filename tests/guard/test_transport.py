@@ -1,0 +1,80 @@
+"""On which ways a bearer token may travel (RFC 6750 §5.3)."""
+
+import pytest
+
+from counterfoil.guard.transport import Transport, has_token_in_query
+
+PROTO = b"x-forwarded-proto"
+FOR = (b"x-forwarded-for", b"198.51.100.7")
+
+
+def is_safe(client: object, *headers: tuple[bytes, bytes], scheme: str = "http") -> bool:
+    transport = Transport(("127.0.0.1", "10.0.0.0/8", "2001:db8::/32"))
+    return transport.is_safe({"scheme": scheme, "client": client}, headers)
+
+
+@pytest.mark.parametrize("scheme", ["https", "wss"])
+def test_tls_is_safe(scheme: str):
+    assert is_safe(("198.51.100.7", 1), scheme=scheme)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.4.4.4", "::1"])
+def test_what_never_left_this_machine_is_safe(host: str):
+    assert is_safe((host, 1))
+
+
+@pytest.mark.parametrize("client", [("198.51.100.7", 1), ("10.0.0.1", 1), ("testclient", 1), None])
+def test_plain_http_from_elsewhere_is_not(client: object):
+    """S94: also from a proxy that says nothing."""
+    assert not is_safe(client)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.1.2.3", "2001:db8::7"])
+def test_a_named_proxy_is_believed(host: str):
+    assert is_safe((host, 1), FOR, (PROTO, b"https"))
+    assert is_safe((host, 1), (b"forwarded", b"for=x;proto=https;by=y"))
+    assert is_safe((host, 1), (b"forwarded", b'for=x;Proto="HTTPS"'))
+    assert is_safe((host, 1), (PROTO, b"http, https"))
+    assert not is_safe((host, 1), FOR, (PROTO, b"http"))
+    assert not is_safe((host, 1), (b"forwarded", b"for=x;proto=http"))
+
+
+@pytest.mark.parametrize("host", ["198.51.100.7", "192.168.0.1", "::1", "testclient"])
+def test_nobody_else_is_believed(host: str):
+    """A header that anyone can write is no proof; ::1 is not among the named ones here."""
+    assert not is_safe((host, 1), (PROTO, b"https"))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [FOR],
+        [(PROTO, b"")],
+        [(PROTO, b"https, http")],
+        [(PROTO, b"https"), (PROTO, b"http")],
+        [(PROTO, b"https"), (b"forwarded", b"proto=http")],
+        [(b"forwarded", b"for=x")],
+        [(b"forwarded", b"xproto=https")],
+    ],
+)
+def test_a_forwarded_request_needs_a_clear_word(headers: list[tuple[bytes, bytes]]):
+    """From loopback it came through a proxy: without https it travelled in the open."""
+    assert not is_safe(("127.0.0.1", 1), *headers)
+
+
+def test_a_proxy_is_an_address_or_a_network():
+    with pytest.raises(ValueError, match="proxy"):
+        Transport(("proxy.example",))
+
+
+@pytest.mark.parametrize(
+    "query", [b"access_token=x", b"a=1&access_token=x", b"access%5Ftoken=x", b"access_token="]
+)
+def test_a_token_in_the_url_is_seen(query: bytes):
+    """RFC 9700 §4.3.2: it would stand in logs and caches (S99)."""
+    assert has_token_in_query(query)
+
+
+@pytest.mark.parametrize("query", [b"", b"token=x", b"q=access_token", b"access_token_type=x"])
+def test_other_parameters_are_none(query: bytes):
+    assert not has_token_in_query(query)

@@ -1,0 +1,106 @@
+"""The JWT profile for access tokens (RFC 9068)."""
+
+import msgspec
+import pytest
+
+from counterfoil.oauth.access_token import (
+    AccessToken,
+    Expected,
+    access_token_from,
+    check,
+)
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.revocations import Marks
+
+NOW = 1_800_000_000
+EXPECTED = Expected("https://issuer.example", "https://notes.example")
+
+
+def claims(**changes: object) -> dict[str, object]:
+    claims: dict[str, object] = {
+        "iss": EXPECTED.issuer,
+        "sub": "u1",
+        "aud": EXPECTED.audience,
+        "exp": NOW + 60,
+        "iat": NOW,
+        "client_id": "c1",
+        "jti": "t1",
+    } | changes
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+def token(**changes: object) -> AccessToken:
+    read = access_token_from(claims(**changes))
+    assert read is not None
+    return read
+
+
+@pytest.mark.parametrize("missing", ["iss", "sub", "aud", "exp", "iat", "client_id", "jti"])
+def test_every_required_claim_is_demanded(missing: str):
+    """RFC 9068 §2.2, S60."""
+    assert access_token_from(claims(**{missing: None})) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"exp": "1"},
+        {"exp": 1.5},
+        {"aud": [1]},
+        {"aud": {}},
+        {"iss": 1},
+        {"scope": ["a"]},
+        {"gen": 1},
+        {"gen": [1]},
+        {"cnf": "x"},
+        {"jti": 7},
+        {"iat": True},
+    ],
+)
+def test_a_claim_of_the_wrong_type_is_no_claim(changes: dict[str, object]):
+    assert access_token_from(claims(**changes)) is None
+
+
+def test_claims_survive_the_wire():
+    """What is left out is read back as its default; bytes and mappings read alike."""
+    full = token(scope="a b", fam="f1", gen=[1, 2], auth_time=NOW, cnf={"jkt": "x"})
+    assert access_token_from(msgspec.json.encode(full)) == full
+    assert full.scopes == {"a", "b"}
+    assert b"fam" not in msgspec.json.encode(token())
+    assert access_token_from(b"{") is None
+
+
+def test_a_good_token_passes():
+    assert check(token(), EXPECTED, NOW) is None
+    assert check(token(aud=["x", EXPECTED.audience]), EXPECTED, NOW) is None
+    assert check(token(aud="x"), Expected(EXPECTED.issuer, None), NOW) is None
+
+
+@pytest.mark.parametrize("aud", ["https://notes.example/", "https://notes.exampl", "", [], ["x"]])
+def test_the_audience_is_compared_exactly(aud: object):
+    """RFC 9068 §4."""
+    assert check(token(aud=aud), EXPECTED, NOW) is Reason.WRONG_AUDIENCE
+
+
+def test_the_issuer_is_compared_exactly():
+    """RFC 9068 §4, S59."""
+    assert check(token(iss="https://issuer.example/"), EXPECTED, NOW) is Reason.WRONG_ISSUER
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"), [(59.9, None), (60, Reason.EXPIRED), (61, Reason.EXPIRED)]
+)
+def test_a_token_stops_on_the_second(after: float, reason: Reason | None):
+    """S16: ``exp`` has no leeway (RFC 7519 §4.1.4)."""
+    assert check(token(), EXPECTED, NOW + after) is reason
+
+
+@pytest.mark.parametrize(("ahead", "reason"), [(10, None), (11, Reason.ISSUED_IN_FUTURE)])
+def test_a_clock_ahead_is_forgiven_ten_seconds(ahead: int, reason: Reason | None):
+    """S28."""
+    assert check(token(iat=NOW + ahead, exp=NOW + 90), EXPECTED, NOW) is reason
+
+
+def test_the_marks_by_which_it_can_be_ended():
+    full = token(fam="f1", gen=[1, 2])
+    assert full.marks("k1") == Marks("t1", "f1", "c1", 1, "https://notes.example", 2, "k1")
