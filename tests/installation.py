@@ -14,7 +14,8 @@ import httpx2
 
 from counterfoil.oauth import pkce
 from counterfoil.server.app import App
-from counterfoil.server.assembly import Outside, build
+from counterfoil.server.assembly import build
+from counterfoil.server.opening import Outside
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.api import Api

@@ -42,6 +42,10 @@ class Parameters(Struct, frozen=True):
                 single[name] = value
         return cls({name: value for name, value in single.items() if value}, repeated)
 
+    def __repr__(self) -> str:
+        """Name the parameters; among their values are codes, passwords and secrets."""
+        return f"Parameters({', '.join([*self.single, *self.repeated])})"
+
     def get(self, name: str) -> str | None:
         """Give the parameter's value, or ``None`` where it is missing or empty."""
         return self.single.get(name)

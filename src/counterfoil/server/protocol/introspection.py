@@ -56,7 +56,6 @@ async def introspect(
     """
     credentials = client_authentication.credentials_in(parameters, authorization)
     unverified = parameters.require("token")
-    await authority.hub.catch_up()
     find = partial(_find, authority, credentials, unverified)
     found = await authority.store.read(find)
     authority.activity.note_secret(found.asker.secret_id, found.now)

@@ -63,7 +63,7 @@ def _return_to(client: Client | None, parameters: Parameters) -> str | None:
     uri = parameters.get("post_logout_redirect_uri")
     if uri is None:
         return None
-    if client is None or uri not in client.post_logout_redirect_uris:
+    if client is None or not client.is_enabled or uri not in client.post_logout_redirect_uris:
         raise invalid_request(
             "The parameter post_logout_redirect_uri is not one that the app registered."
         )

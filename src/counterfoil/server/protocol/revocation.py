@@ -46,6 +46,7 @@ async def end_session(tx: Transaction, session_id: str, by: Actor) -> Ending:
 
 async def sign_out_of_app(tx: Transaction, grant_id: str, by: Actor) -> Ending:
     """End all of a grant's families and keep the permission (S44)."""
+    await tx.authorizations.burn_of_grant(grant_id)
     return await _end_families(tx, await tx.families.live_of_grant(grant_id), "signed_out", by)
 
 

@@ -139,6 +139,9 @@ class Authorizations(Protocol):
     async def put_back(self, digest: bytes) -> None:
         """Undo a taking after a wrong verifier, counting it."""
 
+    async def burn_of_grant(self, grant_id: str) -> None:
+        """Make untaken codes of a grant worthless."""
+
     async def burn_of_session(self, session_id: str) -> None:
         """Make untaken codes of an ended session worthless."""
 

@@ -30,6 +30,7 @@ UPDATE authorizations
 SET taken_at = NULL, family_id = NULL, wrong_verifiers = wrong_verifiers + 1
 WHERE digest = ? AND kept = 0
 """
+_BURN_OF_GRANT: Final = "DELETE FROM authorizations WHERE grant_id = ? AND taken_at IS NULL"
 _BURN_OF_SESSION: Final = "DELETE FROM authorizations WHERE session_id = ? AND taken_at IS NULL"
 _SWEEP: Final = """
 DELETE FROM authorizations WHERE digest IN (
@@ -82,6 +83,10 @@ class AuthorizationStatements:
     async def put_back(self, digest: bytes) -> None:
         """Undo a taking after a wrong verifier, counting it; never once a family was made."""
         await self._connection.run(_PUT_BACK, digest)
+
+    async def burn_of_grant(self, grant_id: str) -> None:
+        """Remove untaken codes of a grant that is signed out."""
+        await self._connection.run(_BURN_OF_GRANT, grant_id)
 
     async def burn_of_session(self, session_id: str) -> None:
         """Remove untaken codes of an ended session."""

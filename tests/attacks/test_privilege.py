@@ -1,0 +1,225 @@
+"""More than one was given: other people's grants, other clients' tokens, wider scopes (ASVS V8)."""
+
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.installation import (
+    CALLBACK,
+    MAIL,
+    NOTES,
+    Installation,
+    Person,
+    answer_of,
+    hidden_fields,
+    permissions_in,
+    token_request,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def site(site: Installation) -> Installation:
+    await site.add_api(MAIL, "Mail", {"mail:read": "Read your mail", "mail:send": "Send mail"})
+    await site.add_client("mailer", scopes=frozenset({"mail:read", "mail:send"}))
+    await site.add_client("observer", scopes=frozenset({"introspect"}))
+    await site.add_user("mallory@example.com")
+    scopes = frozenset({"openid", "notes:read", "mail:read"})
+    await site.add_client(
+        "both", grant_types=("authorization_code",), redirect_uris=(CALLBACK,), scopes=scopes
+    )
+    return site
+
+
+async def is_active(site: Installation, token: str, asker: str = "app") -> bool:
+    return bool((await site.post("/introspect", asker, token=token)).json()["active"])
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["admin", "mail:read", "openid admin", "introspect", "notes:read mail:send", "*", "openid:"],
+)
+async def test_an_app_may_not_ask_for_more_than_it_registered(
+    site: Installation, scope: str
+) -> None:
+    async with site.browser() as browser:
+        answer = answer_of(await Person(site, browser).open(scope=scope))
+    assert answer["error"] == "invalid_scope"
+
+
+@pytest.mark.parametrize("scope", ["mail:read", "notes:read mail:read", "introspect", "openid"])
+async def test_a_service_may_not_have_more_than_it_registered(
+    site: Installation, scope: str
+) -> None:
+    """`introspect` is no scope of a token: it is a right of the client itself."""
+    form = {"grant_type": "client_credentials", "scope": scope}
+    for client_id in ("service", "observer"):
+        answer = await token_request(site, client_id, **form)
+        assert answer.json()["error"] in {"invalid_scope", "invalid_target"}
+
+
+@pytest.mark.parametrize(
+    "ticked",
+    [
+        ["openid", f"{NOTES} notes:read", f"{NOTES} notes:write"],
+        ["openid", f"{NOTES} notes:read", f"{MAIL} mail:send", "offline_access", "email"],
+        ["openid", f"{NOTES} notes:read", "admin", "", " ", "x" * 100],
+    ],
+)
+async def test_a_form_cannot_tick_what_was_not_asked(site: Installation, ticked: list[str]) -> None:
+    """S10: what the page did not offer cannot be allowed by writing it into the form."""
+    async with site.browser() as browser:
+        person = Person(site, browser)
+        page = await person.sign_in(await person.open(prompt="consent"))
+        code = answer_of(await person.allow(page, permissions=ticked))["code"]
+        tokens = (await person.exchange(code)).json()
+    assert tokens["scope"] == "notes:read openid"
+
+
+async def test_what_was_not_ticked_is_not_given(site: Installation) -> None:
+    """S10: neither in the token, nor at userinfo, nor by a later refresh."""
+    async with site.browser() as browser:
+        person = Person(site, browser)
+        asked = {"scope": "openid email notes:read notes:write", "prompt": "consent"}
+        page = await person.sign_in(await person.open(**asked))
+        ticked = [
+            each
+            for each in permissions_in(page.text)
+            if each not in {"email", f"{NOTES} notes:write"}
+        ]
+        code = answer_of(await person.allow(page, permissions=ticked))["code"]
+        tokens = (await person.exchange(code)).json()
+        assert tokens["scope"] == "notes:read openid"
+        headers = {"authorization": f"Bearer {tokens['access_token']}"}
+        assert "email" not in (await browser.get("/userinfo", headers=headers)).json()
+        form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        answer = await token_request(site, "app", **form, scope="openid email")
+        assert answer.json()["error"] == "invalid_scope"
+
+
+async def test_a_token_is_for_one_api(site: Installation) -> None:
+    """Audience confusion: no token is good at two APIs (RFC 8707, RFC 9700 §2.3)."""
+    async with site.browser() as browser:
+        person = Person(site, browser)
+        asked = {"scope": "openid notes:read mail:read"}
+        answer = answer_of(await person.open("both", **asked))
+        assert answer["error"] == "invalid_target", "which API owns them all? none"
+        url = person.authorization_url("both", **asked) + f"&resource={NOTES}&resource={MAIL}"
+        page = await person.sign_in(await person.follow(await browser.get(url)))
+        code = answer_of(await person.allow(page))["code"]
+        assert (await person.exchange(code, "both")).json()["error"] == "invalid_target"
+        refused = await person.exchange(code, "both", resource="https://other.example")
+        assert refused.json()["error"] == "invalid_target"
+        tokens = (await person.exchange(code, "both", resource=NOTES)).json()
+    answer = (await site.post("/introspect", "both", token=tokens["access_token"])).json()
+    assert answer["aud"] == NOTES
+    assert answer["scope"] == "notes:read openid"
+
+
+async def test_a_client_learns_nothing_of_another_s_tokens(site: Installation) -> None:
+    """RFC 7662 §4: to whom it was not issued it is not active; whoever may see all must say so."""
+    service = await site.service_token()
+    async with site.browser() as browser:
+        tokens = await Person(site, browser).tokens()
+    for token in (service, tokens["access_token"], tokens["refresh_token"]):
+        assert not await is_active(site, token, "mailer")
+        assert await is_active(site, token, "observer")
+    assert not await is_active(site, service, "app")
+
+
+@pytest.mark.parametrize("thief", ["mailer", "observer", "spa"])
+async def test_a_client_cannot_revoke_another_s_tokens(site: Installation, thief: str) -> None:
+    """RFC 7009 §2.1."""
+    async with site.browser() as browser:
+        tokens = await Person(site, browser).tokens()
+        for name in ("access_token", "refresh_token"):
+            if thief in site.secrets:
+                answer = await site.post("/revoke", thief, token=tokens[name])
+            else:
+                form = {"client_id": thief, "token": tokens[name]}
+                answer = await browser.post("/revoke", data=form)
+            assert answer.json()["error"] == "unauthorized_client"
+            assert await is_active(site, tokens[name])
+
+
+async def verbs_of(browser: httpx2.AsyncClient) -> list[str]:
+    page = (await browser.get("/account/apps")).text
+    found = [part.partition('"')[0] for part in page.split('action="')[1:]]
+    return [each for each in found if each.startswith("/account/apps/")]
+
+
+async def test_a_person_cannot_end_what_is_another_s(site: Installation) -> None:
+    """Insecure direct object references: ids of others, guessed or seen, do nothing."""
+    async with site.browser() as mine, site.browser() as victims:
+        tokens = await Person(site, victims).tokens()
+        theirs = await verbs_of(victims)
+        assert len(theirs) >= 3
+        mallory = Person(site, mine)
+        page = await mallory.sign_in(await mine.get("/sign-in"), email="mallory@example.com")
+        fields = hidden_fields((await mine.get("/account/apps")).text)
+        assert page.status_code == 200
+        for verb in theirs:
+            answer = await mine.post(verb, data=fields)
+            assert answer.status_code == 303, "nor does the answer tell whether they exist"
+        for name in ("access_token", "refresh_token"):
+            assert await is_active(site, tokens[name])
+        assert await verbs_of(victims) == theirs
+
+
+async def test_a_family_is_not_ended_under_another_grant(site: Installation) -> None:
+    """Mixed ids: my grant with somebody else's session below it."""
+    async with site.browser() as mine, site.browser() as victims:
+        tokens = await Person(site, victims).tokens()
+        theirs = next(each for each in await verbs_of(victims) if each.endswith("/end"))
+        mallory = Person(site, mine)
+        page = await mallory.sign_in(await mallory.open(), email="mallory@example.com")
+        if "permission" in page.text:
+            await mallory.allow(page)
+        own = next(each for each in await verbs_of(mine) if each.endswith("/remove"))
+        grant = own.split("/")[3]
+        mixed = f"/account/apps/{grant}/sessions/{theirs.split('/')[5]}/end"
+        fields = hidden_fields((await mine.get("/account/apps")).text)
+        assert (await mine.post(mixed, data=fields)).status_code == 303
+        assert await is_active(site, tokens["access_token"])
+
+
+async def test_the_account_is_closed_to_whoever_is_not_signed_in(site: Installation) -> None:
+    async with site.browser() as browser:
+        for method, path in (
+            ("GET", "/account/apps"),
+            ("POST", "/account/apps/x/remove"),
+            ("POST", "/account/apps/x/sign-out"),
+            ("POST", "/account/apps/x/sessions/y/end"),
+        ):
+            answer = await browser.request(
+                method, path, data={"csrf": "x"} if method == "POST" else None
+            )
+            assert answer.headers["location"] == "/sign-in"
+
+
+async def test_a_disabled_person_is_out_at_once(own: Installation) -> None:
+    """S33, S38: the session, the tokens, userinfo and refresh, all at the next request."""
+    from functools import partial
+
+    from counterfoil.server.protocol import revocation
+    from counterfoil.server.protocol.events import CLI
+
+    async with own.browser() as browser:
+        person = Person(own, browser)
+        tokens = await person.tokens(scope="openid offline_access notes:read")
+        assert own.user is not None
+        await own.authority.store.transact(
+            partial(revocation.disable_user, user_id=own.user.id, by=CLI)
+        )
+        assert (await browser.get("/account/apps")).status_code == 303
+        headers = {"authorization": f"Bearer {tokens['access_token']}"}
+        assert (await browser.get("/userinfo", headers=headers)).status_code == 401
+        form: dict[str, Any] = {
+            "grant_type": "refresh_token",
+            "refresh_token": tokens["refresh_token"],
+        }
+        assert (await token_request(own, "app", **form)).json()["error"] == "invalid_grant"
+        page = await person.sign_in(await browser.get("/sign-in"))
+        assert page.status_code == 400
