@@ -85,7 +85,7 @@ def issuer() -> Iterator[TinyIssuer]:
 def served(request: pytest.FixtureRequest, issuer: TinyIssuer) -> Iterator[Served]:
     guard = Guard(issuer.url, audience=AUDIENCE)
     app = notes_app()
-    options = {"realm": "notes", "open_paths": ("/health", "/static/")}
+    options = {"realm": "notes", "open_paths": ("/", "/health", "/static/")}
     if request.param == "outside":
         app = GuardMiddleware(app, guard, **options)
     else:

@@ -25,7 +25,8 @@ class GuardMiddleware:
         app: what is guarded.
         guard: who checks. The app's lifespan starts and stops it.
         realm: named in the challenge.
-        open_paths: whole paths that need no token; one that ends in ``/`` opens all below it.
+        open_paths: whole paths that need no token; one that ends in ``/`` opens all below it, but
+            ``/`` opens the root page alone.
         proxies: addresses or networks of reverse proxies whose word on https is believed.
     """
 
@@ -42,8 +43,9 @@ class GuardMiddleware:
         self._app = app
         self._guard = guard
         self._realm = realm
-        self._open = frozenset(path for path in open_paths if not path.endswith("/"))
-        self._open_below = tuple(path for path in open_paths if path.endswith("/"))
+        below = tuple(path for path in open_paths if path.endswith("/") and path != "/")
+        self._open = frozenset(open_paths) - frozenset(below)
+        self._open_below = below
         self._transport = Transport(proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

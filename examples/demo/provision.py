@@ -1,0 +1,118 @@
+"""The people, the API and the clients of the demonstration, made where there are none.
+
+All of this can be done with ``counterfoil user add``, ``api add`` and ``client add`` as well; in
+one process it is done before the servers have started.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+
+from counterfoil.oauth.opaque import Secret
+from counterfoil.server.identity.passwords import Passwords
+from counterfoil.server.opening import open_authority
+from counterfoil.server.protocol import registration
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.registration import NewUser
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.settings import load
+
+from .places import Places
+
+AUDIENCE = "https://notes.example"
+"""The notes API's identifier: a name, the same on every port."""
+SCOPES = {"notes:read": "Read your notes", "notes:write": "Change your notes"}
+SERVICE = "notes-robot"
+WEB = "notes-web"
+PEOPLE = (NewUser("ada@example.com", "", "Ada"), NewUser("admin@example.com", "", "Admin", True))
+OVERLAP = 24 * 60 * 60
+"""Seconds for which the secret of the start before stays good: what was pasted goes on working."""
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What the demonstration runs with. ``passwords`` holds only those that were made just now."""
+
+    service_secret: Secret
+    web_client_id: str
+    web_secret: Secret
+    passwords: dict[str, str] = field(repr=False)
+
+
+async def provision(places: Places) -> Demo:
+    """Make what is missing; clients that were there get a fresh secret, their oldest retires."""
+    settings = load({}, {"data": str(places.data), "port": places.port})
+    authority = await open_authority(settings)
+    try:
+        passwords = await _people(authority)
+        web_client_id = WEB if places.port == 8000 else f"{WEB}-{places.port}"
+        clients = (_service(), _web(web_client_id, places.web))
+
+        async def work(tx: Transaction) -> list[Secret]:
+            if await tx.apis.find(AUDIENCE) is None:
+                api = Api(uri=AUDIENCE, name="Notes", created_at=tx.now, scopes=SCOPES)
+                await registration.add_api(tx, api, CLI)
+            return [await _secret(tx, members) for members in clients]
+
+        service_secret, web_secret = await authority.store.transact(work)
+    finally:
+        await authority.store.close()
+    return Demo(service_secret, web_client_id, web_secret, passwords)
+
+
+async def _people(authority: Authority) -> dict[str, str]:
+    known = {user.email for user in await authority.store.read(lambda tx: tx.users.every())}
+    new = {each.email: _password() for each in PEOPLE if each.email not in known}
+    hasher = Passwords(2)
+    try:
+        hashes = {email: await hasher.hash(password) for email, password in new.items()}
+    finally:
+        hasher.close()
+
+    async def work(tx: Transaction) -> None:
+        for each in PEOPLE:
+            if each.email in hashes:
+                member = NewUser(each.email, hashes[each.email], each.name, each.is_admin)
+                await registration.add_user(tx, member, CLI)
+
+    await authority.store.transact(work)
+    return new
+
+
+def _password() -> str:
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(3))
+
+
+async def _secret(tx: Transaction, members: dict) -> Secret:
+    client_id = members["client_id"]
+    if await tx.clients.find(client_id) is None:
+        client = Client(created_at=tx.now, **members)
+        secret = await registration.add_client(tx, client, CLI, development=True)
+    else:
+        secret = await registration.rotate_secret(tx, client_id, OVERLAP, CLI)
+    if secret is None:
+        raise RuntimeError(f"{client_id} is a public client")
+    return secret
+
+
+def _service() -> dict:
+    return {
+        "client_id": SERVICE,
+        "client_name": "Notes robot",
+        "grant_types": ("client_credentials",),
+        "scopes": frozenset(SCOPES),
+    }
+
+
+def _web(client_id: str, url: str) -> dict:
+    return {
+        "client_id": client_id,
+        "client_name": "Notes",
+        "grant_types": ("authorization_code", "refresh_token"),
+        "redirect_uris": (f"{url}/callback",),
+        "post_logout_redirect_uris": (f"{url}/",),
+        "scopes": frozenset({"openid", "email", *SCOPES}),
+    }

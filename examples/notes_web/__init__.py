@@ -1,0 +1,1 @@
+"""A small web app that signs people in and calls an API for them."""

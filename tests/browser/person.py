@@ -1,0 +1,103 @@
+"""A person at a browser, who goes the whole line of ``make run``, and what they look at."""
+
+import os
+import re
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.conftest import NODE_MODULES
+from tests.examples.demonstration import Demonstration
+
+EMAIL = "ada@example.com"
+TAGS = ["wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+SHOTS = "SHOTS"
+"""An environment variable: the directory that screenshots go to, if there is one."""
+_AXE = NODE_MODULES / "axe-core" / "axe.min.js"
+_EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of 40[0134]")
+
+
+class Person:
+    """Somebody with a browser and the page that ``make run`` printed."""
+
+    def __init__(self, context: BrowserContext, run: Demonstration) -> None:
+        self.run = run
+        self.page: Page = context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self._hear(message.text))
+        self.page.on("pageerror", lambda error: self._hear(str(error)))
+        self.page.set_default_timeout(15_000)
+
+    def _hear(self, text: str) -> None:
+        if not _EXPECTED.match(text):
+            self.complaints.append(text)
+
+    def open_the_app(self) -> None:
+        self.page.goto(self.run.web)
+        self.page.get_by_role("link", name="Sign in").click()
+        expect(self.page).to_have_url(re.compile(re.escape(self.run.issuer) + "/sign-in"))
+
+    def sign_in(self, password: str | None = None) -> None:
+        self.page.get_by_label("Email").fill(EMAIL)
+        self.page.get_by_label("Password").fill(password or self.run.passwords[EMAIL])
+        self.page.get_by_role("button", name="Sign in").click()
+
+    def allow(self, *without: str) -> None:
+        for permission in without:
+            self.page.locator("label", has_text=permission).click()
+            expect(self.page.get_by_label(permission)).not_to_be_checked()
+        self.page.get_by_role("button", name="Allow", exact=True).click()
+        expect(self.page).to_have_url(f"{self.run.web}/")
+
+    def write(self, note: str) -> None:
+        self.page.get_by_label("A new note").fill(note)
+        self.page.get_by_role("button", name="Add it").click()
+
+    def open_my_account(self) -> None:
+        self.page.goto(self.run.issuer)
+        self.page.get_by_role("link", name="apps").first.click()
+        self.page.locator("summary").first.click()
+
+    def see_notes(self) -> None:
+        self.page.goto(self.run.web)
+        expect(self.page.get_by_role("heading", name="Your notes", exact=True)).to_be_visible()
+
+    def see_refusal(self, reason: str) -> None:
+        self.page.goto(self.run.web)
+        expect(self.page.locator(".stamp")).to_have_text(re.compile(f"Refused\\s+{reason}"))
+
+    def sign_out(self) -> None:
+        self.page.get_by_role("button", name="Sign out", exact=True).click()
+        expect(self.page.get_by_role("link", name="Sign in")).to_be_visible()
+
+    def look(self, name: str) -> list[str]:
+        """Look at the page, narrow in light and wide in dark; give what is wrong with it."""
+        wrong = []
+        for width, height, scheme in ((360, 740, "light"), (1200, 820, "dark")):
+            self.page.set_viewport_size({"width": width, "height": height})
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            beyond = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            if beyond > 0:
+                wrong.append(f"{name} at {width} px: {beyond} px wider than the window")
+            wrong += [f"{name} at {width} px, {scheme}: {each}" for each in self._violations()]
+            self._photograph(name, width)
+        return wrong
+
+    def _photograph(self, name: str, width: int) -> None:
+        if not os.environ.get(SHOTS):
+            return
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme)
+            path = Path(os.environ[SHOTS]) / f"{name}-{width}-{scheme}.png"
+            self.page.screenshot(path=path, full_page=True)
+
+    def _violations(self) -> list[str]:
+        self.page.evaluate(_AXE.read_text())
+        found = self.page.evaluate(
+            "tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", TAGS
+        )
+        return [
+            f"{each['id']}: {node['html'][:120]}: {node['failureSummary'][-200:]}"
+            for each in found["violations"]
+            for node in each["nodes"]
+        ]

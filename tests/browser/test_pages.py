@@ -1,0 +1,63 @@
+"""Every page that a newcomer meets: nothing for axe to find, in light and dark, narrow and wide."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.person import Person
+from tests.examples.demonstration import Demonstration
+
+pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.timeout(300)]
+
+
+def test_every_page_of_the_line_is_good_for_everyone(chromium: Browser, run: Demonstration):
+    """WCAG up to AAA by axe-core, at 360 and 1200 pixels, and not a word in the console."""
+    person = Person(chromium.new_context(), run)
+    page, wrong = person.page, []
+
+    def look(name: str) -> None:
+        wrong.extend(person.look(name))
+
+    page.goto(run.web)
+    look("web-welcome")
+    person.open_the_app()
+    look("sign-in")
+    person.sign_in("wrong")
+    look("sign-in-wrong")
+    person.sign_in()
+    look("consent")
+    person.allow("Read your notes", "Change your notes")
+    look("web-nothing")
+    page.get_by_role("link", name="Let it ask you again").click()
+    person.allow("Read your notes")
+    look("web-insufficient")
+    page.get_by_role("link", name="Let it ask you again").click()
+    look("consent-again")
+    person.allow("Change your notes")
+    look("web-notes-read-only")
+    page.get_by_role("link", name="Let it ask you again").click()
+    person.allow()
+    person.write("Call the plumber about the tap in the kitchen")
+    look("web-notes")
+    page.goto(run.issuer)
+    look("home")
+    person.open_my_account()
+    look("apps")
+    page.get_by_role("button", name="Remove this app").click()
+    look("apps-removed")
+    person.see_refusal("revoked")
+    look("web-refused")
+    page.goto(f"{run.issuer}/logout")
+    look("logout")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(re.compile("/signed-out"))
+    look("signed-out")
+    page.goto(f"{run.issuer}/authorize?client_id=nobody")
+    look("error")
+    page.goto(f"{run.web}/sign-in")
+    person.sign_in()
+    page.get_by_role("button", name="allow").filter(has_text="Don").click()
+    look("web-denied")
+    assert wrong == []
+    assert person.complaints == []

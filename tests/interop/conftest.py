@@ -1,0 +1,13 @@
+"""One server for all clients by others."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.interop.serving import Serving, serving
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    with serving(tmp_path_factory.mktemp("serving") / "data") as it:
+        yield it

@@ -1,0 +1,101 @@
+"""Clients and verifiers from npm, in Node, over a socket (S65)."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterfoil.client import Client, Registration
+from tests.interop.serving import CALLBACK, GOODBYE, NOTES, SCOPE, Serving
+
+pytestmark = pytest.mark.npm
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("client_id", ["web", "spa"])
+def test_openid_client_goes_the_whole_line(server: Serving, client_id: str):
+    """S37, S65: discovery, code flow, userinfo, refresh, introspection, and back."""
+    given = {
+        "issuer": server.issuer,
+        "client_id": client_id,
+        "client_secret": server.secrets[client_id],
+        "redirect_uri": CALLBACK,
+        "post_logout_redirect_uri": GOODBYE,
+        "scope": SCOPE,
+    }
+    saw = conversation("openid_client.mjs", given, server.allow)
+    assert saw["claims"]["iss"] == server.issuer
+    assert saw["claims"]["email"] == "ada@example.com"
+    assert saw["userinfo"]["name"] == "Ada"
+    assert saw["turned"] is True
+    assert saw["refused"] == "invalid_grant"
+    if client_id == "web":
+        assert saw["before"]["active"] is True
+        assert saw["before"]["aud"] == NOTES
+        assert saw["after"] == {"active": False}
+    assert saw["logout"].startswith(f"{server.issuer}/logout?")
+
+
+def test_jose_verifies_an_access_token_through_jwks_uri(server: Serving):
+    """S65: every verifier of JWTs can check our tokens (RFC 9068 §4)."""
+    token = service_token(server)
+    saw = verified(token, server.issuer, NOTES)
+    assert saw["protectedHeader"]["typ"] == "at+jwt"
+    assert saw["payload"]["client_id"] == "service"
+    assert saw["payload"]["scope"] == "notes:read"
+
+
+def test_jose_refuses_what_is_not_for_it(server: Serving):
+    token = service_token(server)
+    head, _, signature = token.rpartition(".")
+    other = "A" if signature[0] != "A" else "B"
+    assert verified(token, server.issuer, "https://other.example") == {
+        "refused": "ERR_JWT_CLAIM_VALIDATION_FAILED"
+    }
+    assert verified(f"{head}.{other}{signature[1:]}", server.issuer, NOTES) == {
+        "refused": "ERR_JWS_SIGNATURE_VERIFICATION_FAILED"
+    }
+
+
+def service_token(server: Serving) -> str:
+    registration = Registration(
+        issuer=server.issuer, client_id="service", client_secret=server.secrets["service"]
+    )
+    with Client(registration) as client:
+        return client.client_credentials("notes:read").access_token
+
+
+def verified(token: str, issuer: str, audience: str) -> dict[str, Any]:
+    answer = subprocess.run(
+        ["node", "verify_token.mjs", issuer, audience],
+        cwd=HERE,
+        input=token,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(answer.stdout))
+
+
+def conversation(script: str, given: object, allow: Callable[[str], str]) -> dict[str, Any]:
+    """Tell a script what it needs, play the browser for it, and give its last word."""
+    with subprocess.Popen(
+        ["node", script],
+        cwd=HERE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{json.dumps(given)}\n")
+        process.stdin.flush()
+        first = process.stdout.readline()
+        back = f"{allow(json.loads(first))}\n" if first else ""
+        last, errors = process.communicate(back)
+        assert last, errors
+        return dict(json.loads(last))
