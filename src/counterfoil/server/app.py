@@ -88,6 +88,7 @@ class App:
     def __init__(self, lifespan: Lifespan) -> None:
         self._lifespan = lifespan
         self._server: Server | None = None
+        self._prefix = ""
         self._exact, self._patterns = _table(ROUTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +105,7 @@ class App:
     async def running(self) -> AsyncIterator[Server]:
         """Serve for as long as the context is entered."""
         async with self._lifespan() as server:
-            self._server = server
+            self._server, self._prefix = server, server.prefix
             try:
                 yield server
             finally:
@@ -126,7 +127,7 @@ class App:
         server = self._server
         if server is None:
             raise RuntimeError("The app is not running: its lifespan was not entered.")
-        routes, names = self._find(_path_of(scope, server.prefix))
+        routes, names = self._find(_path_of(scope, self._prefix))
         request = Request({**scope, "path_params": names} if names else scope, receive)
         response = await _respond(server, request, routes)
         if not server.authority.settings.development:
@@ -170,9 +171,7 @@ def _path_of(scope: Scope, prefix: str) -> str:
 
 async def _respond(server: Server, request: Request, routes: dict[str, Route]) -> Response:
     route = routes.get(request.method)
-    scripts = (
-        (route or next(iter(routes.values()))).audience is Audience.SCRIPT if routes else False
-    )
+    scripts = any(known.audience is Audience.SCRIPT for known in routes.values())
     if route is None:
         response = _without_route(server, request, routes, scripts=scripts)
     else:

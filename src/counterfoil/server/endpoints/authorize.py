@@ -6,6 +6,7 @@ Every page of the flow comes back to ``proceed``.
 from functools import partial
 from urllib.parse import quote, urlencode
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -33,7 +34,9 @@ async def start(server: Server, request: Request) -> Response:
     if isinstance(asked, Denied):
         to = (asked.asking.redirect_uri, asked.asking.state)
         return go(approval.refusal(server.authority.issuer, *to, asked.error))
-    browser = browser_of(server, request)
+    browser, session = browser_of(server, request), server.cookies.session_of(request)
+    if session is not None:
+        asked = replace(asked, session=session.fingerprint().hex())
     sealed = pending.seal(server.authority.pending, asked, browser.name)
     if len(sealed) > MAX_VALUE_LENGTH:
         to = (asked.redirect_uri, asked.state)
@@ -67,5 +70,5 @@ async def _step(server: Server, request: Request, flow: Flow) -> Response:
         case interaction.Approve() if person is not None:
             origin = origin_of(request, server.authority.settings.trusted_proxies)
             decision = Decision(person.session, flow.pending.access, origin, asked=False)
-            return await conclude(server, flow.pending, decision)
+            return await conclude(server, flow, decision)
     raise AssertionError("nobody is approved for without being there")

@@ -5,7 +5,6 @@ from starlette.responses import Response
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.parameters import Parameters
-from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.protocol import introspection, revocation_endpoint, token_endpoint
 from counterfoil.server.records.session import Origin
 from counterfoil.server.web.answers import JsonResponse, error_answer
@@ -45,7 +44,7 @@ async def revoke(server: Server, request: Request) -> Response:
 
 async def _read(server: Server, request: Request) -> tuple[Parameters, str | None, Origin]:
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    if not server.client_throttle.allows(source_of(origin.address), server.clock()):
+    if not server.client_throttle.allows(origin.address, server.clock()):
         raise OAuthError(
             "temporarily_unavailable", "Too many failed attempts came from this address; wait."
         )
@@ -55,5 +54,5 @@ async def _read(server: Server, request: Request) -> tuple[Parameters, str | Non
 def _refused(server: Server, request: Request, error: OAuthError) -> Response:
     if error.error == "invalid_client":
         origin = origin_of(request, server.authority.settings.trusted_proxies)
-        server.client_throttle.count(source_of(origin.address), server.clock())
+        server.client_throttle.count(origin.address, server.clock())
     return error_answer(error, basic="authorization" in request.headers)

@@ -81,9 +81,7 @@ async def _allow(
     if isinstance(await next_of(server, flow, person), SignIn | Refuse):
         return _back(server, flow)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    return await conclude(
-        server, flow.pending, Decision(person.session, access, origin, asked=True)
-    )
+    return await conclude(server, flow, Decision(person.session, access, origin, asked=True))
 
 
 async def _deny(server: Server, request: Request, flow: Flow, person: Person) -> Response:

@@ -27,6 +27,12 @@ class Decision(Struct, frozen=True):
     asked: bool
 
 
+async def stands(tx: Transaction, pending: Pending, decision: Decision) -> bool:
+    """Whether what is decided rests on a permission that the person gave before."""
+    grant = await tx.grants.between(decision.session.user_id, pending.client_id)
+    return grant is not None and grant.access.covers(decision.access)
+
+
 async def approve(
     authority: Authority, tx: Transaction, pending: Pending, decision: Decision
 ) -> Secret:

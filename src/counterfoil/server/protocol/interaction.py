@@ -52,7 +52,7 @@ def next_step(
 
 def _too_old(pending: Pending, session: Session, now: int) -> bool:
     """Whether a sign-in from before the request has to be made anew; one made for it is enough."""
-    if session.auth_time >= pending.requested_at:
+    if session.auth_time >= pending.requested_at and session.digest.hex() != pending.session:
         return False
     if {"login", "select_account"} & pending.prompt:
         return True

@@ -14,18 +14,18 @@ from counterfoil.server.records.signing_key import Purpose
 def mint(authority: Authority, issuance: Issuance) -> TokenResponse:
     """Sign what was decided. It writes nothing."""
     wants_id_token = "openid" in issuance.access.openid and issuance.signed_in is not None
-    refresh_token = issuance.refresh_token
+    refresh_token, scope = issuance.refresh_token, issuance.access.scope
     return TokenResponse(
-        access_token=_access_token(authority, issuance),
+        access_token=_access_token(authority, issuance, scope),
         token_type="Bearer" if issuance.binding.is_bearer else "DPoP",
         expires_in=issuance.audience.lifetime,
-        scope=issuance.access.scope,
+        scope=scope,
         refresh_token=refresh_token.reveal() if refresh_token else None,
         id_token=_id_token(authority, issuance) if wants_id_token else None,
     )
 
 
-def _access_token(authority: Authority, issuance: Issuance) -> str:
+def _access_token(authority: Authority, issuance: Issuance, scope: str) -> str:
     audience = issuance.audience
     claims = AccessToken(
         iss=authority.issuer,
@@ -35,7 +35,7 @@ def _access_token(authority: Authority, issuance: Issuance) -> str:
         iat=issuance.issued_at,
         client_id=issuance.client.client_id,
         jti=issuance.handle,
-        scope=issuance.access.scope,
+        scope=scope,
         fam=issuance.family_id,
         gen=(issuance.client.generation, audience.generation),
         auth_time=issuance.signed_in.auth_time if issuance.signed_in else None,

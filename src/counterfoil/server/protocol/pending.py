@@ -12,7 +12,11 @@ from counterfoil.server.keys.sealing import NotSealed, Sealing
 
 
 class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An authorization request that passed every check. Times in seconds since the epoch."""
+    """An authorization request that passed every check. Times in seconds since the epoch.
+
+    ``session`` is the fingerprint of the session cookie that came with it: where a new sign-in is
+    demanded, that session is not one.
+    """
 
     client_id: str
     redirect_uri: str
@@ -25,6 +29,7 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
     prompt: frozenset[str] = frozenset()
     max_age: int | None = None
     login_hint: str | None = None
+    session: str = ""
 
 
 def seal(sealing: Sealing, pending: Pending, browser: str) -> str:

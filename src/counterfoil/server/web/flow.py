@@ -1,5 +1,7 @@
 """An authorization under way in a browser: opened from the form that carries it, and concluded."""
 
+from urllib.parse import quote
+
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
@@ -47,11 +49,18 @@ async def next_of(server: Server, flow: Flow, person: Person | None) -> Step:
     return next_step(flow.pending, client, session, grant, int(server.clock()))
 
 
-async def conclude(server: Server, asked: Pending, decision: Decision) -> Response:
-    """Approve, and take the code back to the app."""
+async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:
+    """Approve, and take the code back to the app.
 
-    async def work(tx: Transaction) -> str:
-        code = await approval.approve(server.authority, tx, asked, decision)
-        return approval.answer(server.authority.issuer, asked, code)
+    Where nobody was asked just now, the permission must still stand: it may have been taken back
+    a moment ago. If it was, the flow goes on, and the person is asked.
+    """
 
-    return go(await server.authority.store.transact(work))
+    async def work(tx: Transaction) -> str | None:
+        if not decision.asked and not await approval.stands(tx, flow.pending, decision):
+            return None
+        code = await approval.approve(server.authority, tx, flow.pending, decision)
+        return approval.answer(server.authority.issuer, flow.pending, code)
+
+    url = await server.authority.store.transact(work)
+    return go(url or f"{server.prefix}/authorize/continue?flow={quote(flow.sealed)}")

@@ -23,12 +23,17 @@ async def form_of(request: Request, repeatable: frozenset[str] = REPEATABLE) -> 
         OAuthError: ``invalid_request``, saying what is wrong with the body.
     """
     content_type = header(request, b"content-type") or b""
+    if content_type != _FORM:
+        _demand_form(content_type)
+    return Parameters.parse(await _body_of(request), repeatable)
+
+
+def _demand_form(content_type: bytes) -> None:
     media_type, _, rest = content_type.partition(b";")
     if media_type.strip().lower() != _FORM:
         raise invalid_request(f"The body must be {_FORM.decode()}.")
     if b"charset" in rest.lower() and b"utf-8" not in rest.lower():
         raise invalid_request("The body must be encoded in UTF-8.")
-    return Parameters.parse(await _body_of(request), repeatable)
 
 
 async def _body_of(request: Request) -> bytes:

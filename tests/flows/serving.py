@@ -1,0 +1,80 @@
+"""A real ``counterfoil serve`` in a process of its own, and an installation beside it."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import anyio
+
+from counterfoil.guard import Guard, Rejected
+from counterfoil.server.assembly import build
+from counterfoil.server.settings import load
+from tests.installation import Installation, furnish
+
+START = "from counterfoil.cli import main; main()"
+READY = re.compile(r"serves (http://\S+:(\d+)) ")
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[int]:
+    """Run the server on a data directory; gives its port."""
+    command = [sys.executable, "-c", START, "serve", "--data", str(data), "--port", "0"]
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith("COUNTERFOIL_")}
+    environment = inherited | {"COUNTERFOIL_HEAD_INTERVAL_MS": "50"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
+        try:
+            assert child.stdout is not None
+            ready = READY.search(child.stdout.readline())
+            assert ready is not None, "the server did not say that it is ready"
+            yield int(ready[2])
+        finally:
+            child.terminate()
+            child.wait(10)
+
+
+@asynccontextmanager
+async def served(data: Path) -> AsyncIterator[Installation]:
+    """An installation whose people and clients speak to a server in another process.
+
+    What administrators do is done by a second process: this one.
+    """
+    with serving(data) as port:
+        app = build(load({}, {"data": str(data), "port": port}))
+        async with app.running() as server:
+            place = Installation(app, server, time.time, remote=True)
+            await furnish(place)
+            yield place
+
+
+async def until(holds: Callable[[], bool], within: float = 5.0) -> None:
+    """Wait for something that another thread or process brings about."""
+    with anyio.fail_after(within):
+        while True:
+            if holds():
+                return
+            await anyio.sleep(0.002)
+
+
+def refusal(guard: Guard, token: str) -> Rejected | None:
+    try:
+        guard.check(token)
+    except Rejected as rejected:
+        return rejected
+    return None
+
+
+async def refusal_of(guard: Guard, token: str) -> Rejected:
+    """Wait until the guard refuses a token; gives the refusal."""
+    await until(lambda: refusal(guard, token) is not None)
+    refused = refusal(guard, token)
+    assert refused is not None
+    return refused
+
+
+async def fresh(guard: Guard) -> None:
+    assert await anyio.to_thread.run_sync(guard.wait_until_fresh, 10)

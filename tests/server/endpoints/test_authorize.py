@@ -1,0 +1,58 @@
+"""The authorization endpoint over HTTP."""
+
+import pytest
+
+from tests.installation import Installation, Person, answer_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_post_keeps_every_parameter(place: Installation, person: Person):
+    """OpenID Connect Core §3.1.2.1; RFC 8707 §2: resource may be repeated."""
+    form = {"client_id": "app", "state": "a b&c", "resource": ["https://a", "https://b"]}
+    sent_on = await person.browser.post("/authorize", data=form)
+    location = sent_on.headers["location"]
+    assert location == (
+        "/authorize?client_id=app&state=a+b%26c&resource=https%3A%2F%2Fa&resource=https%3A%2F%2Fb"
+    )
+
+
+async def test_each_step_is_a_redirect_that_nobody_keeps(person: Person):
+    start = await person.browser.get(person.authorization_url())
+    assert start.status_code == 303
+    assert start.headers["location"].startswith("/sign-in?flow=")
+    assert start.headers["cache-control"] == "no-store"
+    assert "counterfoil_browser" in start.headers["set-cookie"]
+
+
+async def test_a_pending_authorization_leaves_no_row(place: Installation, person: Person):
+    """S93: anonymous requests cannot fill the disk (§4.15)."""
+    version = place.authority.store.version()
+    for _ in range(20):
+        await person.browser.get(person.authorization_url())
+    assert place.authority.store.version() == version
+
+
+async def test_a_flow_that_is_none_is_an_error_page(person: Person):
+    for flow in ("", "?flow=", "?flow=x", "?flow=%00"):
+        page = await person.browser.get(f"/authorize/continue{flow}")
+        assert page.status_code == 400
+        assert page.headers["content-type"].startswith("text/html")
+
+
+async def test_a_duplicate_parameter_is_an_error_page(person: Person):
+    """RFC 6749 §3.1: of two values neither can be trusted, so nobody is redirected."""
+    url = person.authorization_url() + "&redirect_uri=https%3A%2F%2Fevil.example"
+    page = await person.browser.get(url)
+    assert page.status_code == 400
+    assert "redirect_uri" in page.text
+
+
+async def test_going_on_twice_gives_two_codes_that_both_work(person: Person):
+    """A double click is no attack."""
+    await person.code()
+    url = person.authorization_url()
+    codes = [answer_of(await person.follow(await person.browser.get(url)))["code"] for _ in "ab"]
+    assert len(set(codes)) == 2
+    for code in codes:
+        assert (await person.exchange(code)).status_code == 200

@@ -1,0 +1,135 @@
+"""What comes next: the whole table of the one place that decides the order."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from counterfoil.oauth.access import Access
+from counterfoil.server.protocol.interaction import (
+    Approve,
+    Consent,
+    Refuse,
+    SignIn,
+    next_step,
+    returns_locally,
+)
+from counterfoil.server.protocol.pending import Pending
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.session import Origin, Session
+
+NOW = 10_000
+READ = Access({"https://notes.example": frozenset({"notes:read"})}, frozenset({"openid"}))
+LESS = Access(openid=frozenset({"openid"}))
+WEB, LOCAL = "https://app.example/cb", "http://127.0.0.1:5000/cb"
+PENDING = Pending(
+    client_id="app", redirect_uri=WEB, code_challenge="c", access=READ, requested_at=NOW - 100
+)
+APP = Client(client_id="app", client_name="App", created_at=1, grant_types=(), scopes=frozenset())
+SPA = replace(APP, public=True)
+BEFORE = Session(
+    id="s",
+    digest=b"digest",
+    user_id="u",
+    auth_time=NOW - 1000,
+    last_used_at=NOW,
+    expires_at=NOW * 2,
+    origin=Origin(),
+)
+AFTER = replace(BEFORE, auth_time=NOW - 50)
+ALLOWED = Grant(id="g", user_id="u", client_id="app", access=READ, created_at=1, updated_at=1)
+
+
+def asks(prompt: str = "", max_age: int | None = None, redirect_uri: str = WEB) -> Pending:
+    return replace(
+        PENDING, prompt=frozenset(prompt.split()), max_age=max_age, redirect_uri=redirect_uri
+    )
+
+
+TABLE = [
+    # what is asked, by whom, who is signed in, what was allowed before: what comes
+    (asks(), APP, None, None, SignIn),
+    (asks(), APP, BEFORE, None, Consent),
+    (asks(), APP, BEFORE, ALLOWED, Approve),
+    (asks(), APP, BEFORE, replace(ALLOWED, access=LESS), Consent),
+    (asks(), SPA, BEFORE, ALLOWED, Approve),
+    (asks("login"), APP, BEFORE, ALLOWED, SignIn),
+    (asks("login"), APP, AFTER, ALLOWED, Approve),
+    (asks("login"), APP, AFTER, None, Consent),
+    (replace(asks("login"), session=AFTER.digest.hex()), APP, AFTER, ALLOWED, SignIn),
+    (replace(asks("login"), session="of-another"), APP, AFTER, ALLOWED, Approve),
+    (replace(asks("login"), session="of-another"), APP, BEFORE, ALLOWED, SignIn),
+    (asks("select_account"), APP, BEFORE, ALLOWED, SignIn),
+    (asks("select_account"), APP, AFTER, ALLOWED, Approve),
+    (asks("consent"), APP, BEFORE, ALLOWED, Consent),
+    (asks("login consent"), APP, BEFORE, ALLOWED, SignIn),
+    (asks("login consent"), APP, AFTER, ALLOWED, Consent),
+    (asks(max_age=1000), APP, BEFORE, ALLOWED, Approve),
+    (asks(max_age=999), APP, BEFORE, ALLOWED, SignIn),
+    (asks(max_age=0), APP, BEFORE, ALLOWED, SignIn),
+    (asks(max_age=0), APP, AFTER, ALLOWED, Approve),
+    (asks(redirect_uri=LOCAL), SPA, BEFORE, ALLOWED, Consent),
+    (asks(redirect_uri=LOCAL), APP, BEFORE, ALLOWED, Approve),
+]
+
+
+@pytest.mark.parametrize(("pending", "client", "session", "grant", "step"), TABLE)
+def test_the_table(
+    pending: Pending, client: Client, session: Session | None, grant: Grant | None, step: type
+):
+    """OpenID Connect Core §3.1.2.3, RFC 8252 §8.6."""
+    assert isinstance(next_step(pending, client, session, grant, NOW), step)
+
+
+@pytest.mark.parametrize(("pending", "client", "session", "grant", "step"), TABLE)
+def test_where_nobody_may_be_asked_asking_becomes_an_error(
+    pending: Pending, client: Client, session: Session | None, grant: Grant | None, step: type
+):
+    """OpenID Connect Core §3.1.2.6: prompt=none."""
+    silent = replace(pending, prompt=pending.prompt | {"none"})
+    found = next_step(silent, client, session, grant, NOW)
+    match found:
+        case Refuse(error):
+            named = {SignIn: "login_required", Consent: "consent_required"}
+            assert error.error == named[step]
+        case _:
+            assert step is Approve
+            assert isinstance(found, Approve)
+
+
+PROMPTS = st.frozensets(st.sampled_from(["none", "login", "consent", "select_account"]))
+
+
+@given(PROMPTS, st.none() | st.integers(0, 2000), st.sampled_from([None, BEFORE, AFTER]))
+def test_nobody_is_approved_for_without_signing_in_and_consenting(
+    prompt: frozenset[str], max_age: int | None, session: Session | None
+):
+    pending = replace(PENDING, prompt=prompt, max_age=max_age)
+    assert not isinstance(next_step(pending, APP, session, None, NOW), Approve)
+    assert not isinstance(next_step(pending, APP, None, ALLOWED, NOW), Approve)
+
+
+@given(PROMPTS, st.none() | st.integers(0, 2000), st.integers(0, 10_000))
+def test_nobody_is_asked_to_sign_in_twice(prompt: frozenset[str], max_age: int | None, later: int):
+    """However long the consent page stands open: a sign-in made for the request is enough."""
+    pending = replace(PENDING, prompt=prompt - {"none"}, max_age=max_age)
+    step = next_step(pending, APP, AFTER, None, NOW + later)
+    assert isinstance(step, Consent)
+
+
+@pytest.mark.parametrize(
+    ("uri", "local"),
+    [
+        (WEB, False),
+        (LOCAL, True),
+        ("http://[::1]:7/cb", True),
+        ("http://localhost/cb", True),
+        ("https://localhost/cb", True),
+        ("com.example.app:/cb", True),
+        ("https://127.0.0.1.example/cb", False),
+    ],
+)
+def test_where_another_program_could_stand_is_known(uri: str, local: bool):
+    """RFC 8252 §8.6."""
+    assert returns_locally(uri) is local

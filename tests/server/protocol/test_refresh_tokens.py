@@ -1,0 +1,79 @@
+"""How refresh tokens are spelled and read back."""
+
+from base64 import urlsafe_b64decode
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from counterfoil.oauth.opaque import Kind, spell
+from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
+from counterfoil.server.protocol.refresh_tokens import (
+    RANDOM_BYTES,
+    read_refresh_token,
+    spell_refresh_token,
+)
+
+KEY = b"m" * 32
+FAMILIES = st.binary(min_size=HANDLE_BYTES, max_size=HANDLE_BYTES).map(named)
+GENERATIONS = st.integers(0, 2**32 - 1)
+RANDOM = st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES)
+
+
+@given(FAMILIES, GENERATIONS, RANDOM)
+def test_what_was_spelled_is_read_back(family_id: str, generation: int, random: bytes):
+    token = spell_refresh_token(KEY, family_id, generation, random)
+    shown = read_refresh_token(KEY, token.reveal())
+    assert shown is not None
+    assert (shown.family_id, shown.generation) == (family_id, generation)
+    assert shown.digest == token.fingerprint()
+
+
+@given(FAMILIES, GENERATIONS, RANDOM)
+def test_a_token_of_another_installation_is_none_of_ours(
+    family_id: str, generation: int, random: bytes
+):
+    """A guessed or forged one names nothing: the MAC is under a sealed key."""
+    forged = spell_refresh_token(b"x" * 32, family_id, generation, random)
+    assert read_refresh_token(KEY, forged.reveal()) is None
+
+
+@given(FAMILIES, st.integers(0, 2**32 - 2), RANDOM)
+def test_a_generation_cannot_be_raised(family_id: str, generation: int, random: bytes):
+    """S70: neither family nor generation can be changed without the key."""
+    ours = spell_refresh_token(KEY, family_id, generation, random).reveal()
+    raised = spell_refresh_token(b"x" * 32, family_id, generation + 1, random).reveal()
+    assert ours != raised
+    assert read_refresh_token(KEY, raised) is None
+
+
+@given(st.binary(min_size=60, max_size=60))
+def test_any_content_in_the_right_shape_is_refused(content: bytes):
+    assert read_refresh_token(KEY, spell(Kind.REFRESH_TOKEN, content).reveal()) is None
+
+
+@given(st.text(max_size=120))
+def test_any_text_is_refused(text: str):
+    assert read_refresh_token(KEY, text) is None
+
+
+@given(st.integers(16, 96))
+def test_other_lengths_are_refused(length: int):
+    token = spell(Kind.REFRESH_TOKEN, bytes(length)).reveal()
+    assert read_refresh_token(KEY, token) is None
+
+
+def test_another_kind_of_secret_is_no_refresh_token():
+    """S75: even with the right bytes inside."""
+    token = spell_refresh_token(KEY, named(bytes(HANDLE_BYTES)), 1, bytes(RANDOM_BYTES)).reveal()
+    content = urlsafe_b64decode(token.removeprefix("cfrt_")[:-9] + "==")
+    assert spell(Kind.REFRESH_TOKEN, content).reveal() == token
+    assert read_refresh_token(KEY, spell(Kind.AUTHORIZATION_CODE, content).reveal()) is None
+
+
+def test_two_tokens_of_one_generation_differ():
+    """S60: chance is part of it."""
+    one, other = (
+        spell_refresh_token(KEY, named(bytes(HANDLE_BYTES)), 1, bytes([n]) * RANDOM_BYTES)
+        for n in (1, 2)
+    )
+    assert one != other

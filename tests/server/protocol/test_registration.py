@@ -1,0 +1,156 @@
+"""What can be registered, and what cannot."""
+
+from typing import Any
+
+import pytest
+
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.opaque import Kind, is_spelled
+from counterfoil.server.protocol import registration
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.registration import NewUser
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import MOST_SECRETS
+from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.signing_key import LONGEST_LIFETIME
+from counterfoil.server.records.store import Conflict
+from tests.installation import CALLBACK, NOTES, Installation
+
+pytestmark = pytest.mark.anyio
+
+WEB = {"grant_types": ("authorization_code",), "redirect_uris": (CALLBACK,)}
+
+
+async def test_a_confidential_client_gets_its_secret_once(place: Installation):
+    """S77: stored is its SHA-256 alone."""
+    secret = await place.add_client("fresh")
+    assert secret is not None
+    assert is_spelled(Kind.CLIENT_SECRET, secret)
+    (kept,) = await place.authority.store.read(lambda tx: tx.clients.secrets_of("fresh"))
+    assert secret not in repr(kept)
+    (event, *_) = await place.authority.store.read(lambda tx: tx.events.latest(1))
+    assert event.kind is EventKind.CLIENT_SECRET_ADDED
+    assert event.actor == "cli"
+
+
+async def test_a_public_client_gets_none(place: Installation):
+    assert await place.add_client("open", public=True, **WEB) is None
+
+
+@pytest.mark.parametrize(
+    ("members", "error"),
+    [
+        ({"grant_types": ()}, "invalid_request"),
+        ({"grant_types": ("password",)}, "invalid_request"),
+        ({"grant_types": ("authorization_code",)}, "invalid_request"),
+        ({"redirect_uris": (CALLBACK,)}, "invalid_request"),
+        ({"grant_types": ("refresh_token",)}, "invalid_request"),
+        ({"public": True}, "invalid_request"),
+        ({**WEB, "redirect_uris": ("http://app.example/cb",)}, "invalid_request"),
+        ({**WEB, "post_logout_redirect_uris": ("javascript:x",)}, "invalid_request"),
+        ({"scopes": frozenset({"unknown"})}, "invalid_scope"),
+        ({"scopes": frozenset({'a"b'})}, "invalid_scope"),
+        ({"client_name": " "}, "invalid_request"),
+        ({"client_name": "a\nb"}, "invalid_request"),
+        ({"client_name": "x" * 201}, "invalid_request"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(
+    place: Installation, members: dict[str, Any], error: str
+):
+    """RFC 7591 §3.2.2 in spirit: a sentence says what is wrong; nothing is stored."""
+    with pytest.raises(OAuthError) as refused:
+        await place.add_client("odd", **members)
+    assert refused.value.error == error
+    assert refused.value.description.endswith(".")
+    assert await place.authority.store.read(lambda tx: tx.clients.find("odd")) is None
+
+
+async def test_a_name_is_given_once(place: Installation):
+    with pytest.raises(Conflict):
+        await place.add_client("service")
+    with pytest.raises(Conflict):
+        await place.add_api(NOTES, "Again", {"x": "y"})
+    with pytest.raises(Conflict):
+        await place.add_user("ADA@example.com ")
+
+
+async def rotate(place: Installation, client_id: str, overlap: int):
+    return await place.authority.store.transact(
+        lambda tx: registration.rotate_secret(tx, client_id, overlap, CLI)
+    )
+
+
+async def test_two_secrets_at_most_live_at_once(place: Installation):
+    await place.add_client("busy")
+    for _ in range(4):
+        assert await rotate(place, "busy", 1000) is not None
+        kept = await place.authority.store.read(lambda tx: tx.clients.secrets_of("busy"))
+        now = int(place.clock())
+        live = [secret for secret in kept if secret.is_live(now)]
+        assert len(live) == MOST_SECRETS == 2
+        assert live[0].expires_at == now + 1000
+        assert live[1].expires_at is None
+        place.clock.turn(1)
+
+
+async def test_without_an_overlap_the_old_secret_ends_now(place: Installation):
+    """S38: a leaked secret is replaced at once."""
+    await place.add_client("leaked")
+    new = await rotate(place, "leaked", 0)
+    answer = await place.post("/token", "leaked", grant_type="client_credentials")
+    assert answer.status_code == 401
+    assert new is not None
+    place.secrets["leaked"] = new.reveal()
+    await place.service_token("leaked")
+
+
+async def test_there_is_nothing_to_rotate_at_a_public_or_unknown_client(place: Installation):
+    assert await rotate(place, "spa", 0) is None
+    assert await rotate(place, "nobody", 0) is None
+
+
+async def add_api(place: Installation, **members: Any) -> None:
+    given = {"uri": "https://x.example", "name": "X", "created_at": 1, "scopes": {"a": "A"}}
+    api = Api(**(given | members))
+    await place.authority.store.transact(lambda tx: registration.add_api(tx, api, CLI))
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"uri": "x"},
+        {"uri": "https://x.example#y"},
+        {"uri": "https://x .example"},
+        {"uri": "https://é.example"},
+        {"name": ""},
+        {"scopes": {}},
+        {"scopes": {"openid": "Mine"}},
+        {"scopes": {"introspect": "Mine"}},
+        {"scopes": {"a b": "Two"}},
+        {"scopes": {'a"': "Odd"}},
+    ],
+)
+async def test_an_api_needs_an_identifier_and_scopes_of_its_own(
+    place: Installation, members: dict[str, Any]
+):
+    """RFC 8707 §2: an absolute URI without fragment."""
+    with pytest.raises(OAuthError):
+        await add_api(place, **members)
+
+
+async def test_a_long_lifetime_is_remembered_for_good(place: Installation):
+    """Notices and keys must outlive every token that was ever issued under them (S41)."""
+    await add_api(place, uri="https://long.example", token_lifetime=7 * 86400)
+    mark = await place.authority.store.transact(lambda tx: tx.sealed.raise_to(LONGEST_LIFETIME, 0))
+    assert mark == 7 * 86400
+
+
+@pytest.mark.parametrize(
+    "email", ["", "ada", "@example.com", "ada@", "a b@example.com", "a" * 200 + "@x.example"]
+)
+async def test_what_is_no_email_is_refused(place: Installation, email: str):
+    with pytest.raises(OAuthError):
+        await place.authority.store.transact(
+            lambda tx: registration.add_user(tx, NewUser(email, "x"), CLI)
+        )

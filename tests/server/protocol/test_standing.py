@@ -1,0 +1,99 @@
+"""Whether what stands behind a token still stands (S33)."""
+
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+from counterfoil.oauth.access import Access
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.server.protocol.standing import person_behind
+from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.session import Origin, Session
+from counterfoil.server.records.store import Transaction
+from tests.installation import Installation, installed
+
+pytestmark = pytest.mark.anyio
+
+
+class Resting(Struct, frozen=True):
+    user_id: str
+    grant_id: str = "g"
+    session_id: str | None = "s"
+
+
+@pytest.fixture
+async def place(tmp_path: Path):
+    async with installed(tmp_path) as place:
+        await place.authority.store.transact(lambda tx: begin(tx, place.user.id))
+        yield place
+
+
+async def begin(tx: Transaction, user_id: str) -> None:
+    times = {"auth_time": tx.now, "last_used_at": tx.now, "expires_at": tx.now + 1000}
+    await tx.sessions.add(Session(id="s", digest=b"d", user_id=user_id, origin=Origin(), **times))
+    await tx.grants.widen(
+        Grant(
+            id="g",
+            user_id=user_id,
+            client_id="app",
+            access=Access(openid=frozenset({"openid"})),
+            created_at=tx.now,
+            updated_at=tx.now,
+        )
+    )
+
+
+async def ask(place: Installation, resting: Resting) -> str:
+    user = await place.authority.store.read(lambda tx: person_behind(place.authority, tx, resting))
+    return user.id
+
+
+async def test_the_person_is_given_while_all_stands(place: Installation):
+    assert await ask(place, Resting(place.user.id)) == place.user.id
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [("user", "person has gone"), ("grant", "taken the permission back"), ("session", "session")],
+)
+async def test_what_has_gone_is_named(place: Installation, what: str, sentence: str):
+    """S33: invalid_grant, with a sentence that says why (S109)."""
+
+    async def work(tx: Transaction) -> None:
+        match what:
+            case "user":
+                await tx.users.disable(place.user.id, tx.now)
+            case "grant":
+                await tx.grants.end("g", tx.now)
+            case "session":
+                await tx.sessions.end("s", tx.now)
+
+    await place.authority.store.transact(work)
+    with pytest.raises(OAuthError, match=sentence) as refused:
+        await ask(place, Resting(place.user.id))
+    assert refused.value.error == "invalid_grant"
+
+
+async def test_an_expired_session_has_gone(place: Installation):
+    place.clock.turn(1000)
+    with pytest.raises(OAuthError, match="session"):
+        await ask(place, Resting(place.user.id))
+
+
+async def test_who_is_offline_needs_no_session(place: Installation):
+    place.clock.turn(1000)
+    assert await ask(place, Resting(place.user.id, session_id=None)) == place.user.id
+
+
+@pytest.mark.parametrize(
+    "resting", [Resting("nobody"), Resting("", "g"), Resting("", "g", "nothing")]
+)
+async def test_what_never_was_does_not_stand(place: Installation, resting: Resting):
+    with pytest.raises(OAuthError):
+        await ask(place, resting)
+
+
+async def test_a_grant_that_never_was_does_not_stand(place: Installation):
+    with pytest.raises(OAuthError, match="permission"):
+        await ask(place, Resting(place.user.id, "other"))

@@ -1,0 +1,226 @@
+"""The hub: what has happened since, for this process and for guards."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from counterfoil.jose.jwt import unverified_claims, unverified_header
+from counterfoil.oauth.feed import Position, first_digest, next_digest
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.revocations import Ended, Marks, Notice
+from counterfoil.server import hub as hub_module
+from counterfoil.server.hub import Hub, Told
+from counterfoil.server.records.store import StoreUnavailable
+from tests.installation import Installation, installed
+
+pytestmark = pytest.mark.anyio
+
+MARKS = Marks("jti", "family", "client", 1, "api", 1, "kid")
+
+
+@pytest.fixture
+async def place(tmp_path: Path):
+    async with installed(tmp_path) as place:
+        await place.authority.hub.catch_up()
+        yield place
+
+
+def another_hub(place: Installation) -> Hub:
+    """A hub as another process of the installation has it."""
+    return Hub(place.issuer, place.authority.store, place.authority.keyring)
+
+
+async def append(place: Installation, *names: str, until: int = 10**10) -> None:
+    notices = [Notice(Ended.TOKEN, name, until) for name in names]
+    await place.authority.store.transact(lambda tx: tx.notices.append(notices))
+
+
+async def told(hub: Hub, cursor: Position, count: int) -> list[Told]:
+    """The next notices after a cursor."""
+    found: list[Told] = []
+    async for each in hub.follow(cursor):
+        if each.position is not None:
+            found.append(each)
+        if len(found) == count:
+            break
+    return found
+
+
+async def test_an_ending_is_known_after_catching_up(place: Installation):
+    """§4.12: what any process committed."""
+    hub = place.authority.hub
+    assert hub.revocations.rejects(MARKS) is None
+    await append(place, "jti")
+    await hub.catch_up()
+    assert hub.revocations.rejects(MARKS) is Reason.REVOKED
+
+
+async def test_a_new_process_learns_all_that_is_alive(place: Installation):
+    """S92: after a restart nothing that was ended is accepted again."""
+    await append(place, "jti", "other")
+    hub = another_hub(place)
+    await hub.catch_up()
+    assert hub.revocations.rejects(MARKS) is Reason.REVOKED
+    await place.authority.hub.catch_up()
+    assert hub.position == place.authority.hub.position
+    assert hub.digest == place.authority.hub.digest
+
+
+async def test_the_digest_is_that_of_the_chain(place: Installation):
+    await append(place, "jti")
+    texts = await place.authority.store.read(lambda tx: tx.notices.live())
+    await place.authority.hub.catch_up()
+    digest = first_digest(place.authority.hub.position.epoch)
+    for text in texts:
+        digest = next_digest(digest, text)
+    assert place.authority.hub.digest == digest
+
+
+async def test_followers_are_told_in_order_without_gap_or_repetition(place: Installation):
+    """S40."""
+    hub = place.authority.hub
+    cursor = hub.position
+    await append(place, "a", "b")
+    await hub.catch_up()
+    await append(place, "c")
+    await hub.catch_up()
+    found = await told(hub, cursor, 3)
+    numbers = [each.position.number for each in found if each.position]
+    assert numbers == [cursor.number + n for n in (1, 2, 3)]
+    resumed = await told(hub, replace(cursor, number=cursor.number + 1), 2)
+    assert resumed == found[1:]
+
+
+async def test_a_waiting_follower_is_woken(place: Installation):
+    hub = place.authority.hub
+    waiting = asyncio.create_task(told(hub, hub.position, 1))
+    await asyncio.sleep(0)
+    await append(place, "late")
+    await hub.catch_up()
+    (found,) = await asyncio.wait_for(waiting, 5)
+    assert b"late" in found.data
+
+
+async def reset(hub: Hub, cursor: Position) -> bool:
+    """Whether following ends at once, so that the snapshot is taken."""
+    async for _ in hub.follow(cursor):
+        return False
+    return True
+
+
+async def test_a_cursor_that_cannot_be_resumed_ends_the_stream(place: Installation):
+    hub = place.authority.hub
+    assert await reset(hub, Position("another-epoch", hub.position.number))
+    assert await reset(hub, replace(hub.position, number=hub.position.number + 1))
+
+
+async def test_a_cursor_too_old_for_memory_ends_the_stream(
+    place: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """S93: what is remembered is bounded."""
+    monkeypatch.setattr(hub_module, "_REMEMBERED", 3)
+    hub = another_hub(place)
+    await hub.catch_up()
+    cursor = hub.position
+    for name in "abcd":
+        await append(place, name)
+        await hub.catch_up()
+    assert await reset(hub, cursor)
+    assert len(await told(hub, replace(cursor, number=cursor.number + 1), 3)) == 3
+
+
+async def test_many_notices_are_read_page_by_page(
+    place: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(hub_module, "_PAGE", 2)
+    cursor = place.authority.hub.position
+    await append(place, *"abcdefg")
+    await place.authority.hub.catch_up()
+    assert len(await told(place.authority.hub, cursor, 7)) == 7
+
+
+async def test_a_new_epoch_is_taken_whole_and_nothing_comes_back(place: Installation):
+    """§4.13: restore never resurrects; old entries are kept until they expire."""
+    hub = place.authority.hub
+    await append(place, "jti")
+    await hub.catch_up()
+    hub.position = Position("the-epoch-before", 99)
+    await append(place, "other")
+    await hub.catch_up()
+    assert hub.position.epoch != "the-epoch-before"
+    assert hub.revocations.rejects(MARKS) is Reason.REVOKED
+    assert hub.revocations.rejects(replace(MARKS, jti="other")) is Reason.REVOKED
+
+
+async def test_what_may_be_forgotten_is_forgotten(place: Installation):
+    """S41: an entry stays until the token would have expired, and no longer."""
+    hub = place.authority.hub
+    size = len(hub.revocations)
+    await append(place, "jti", until=int(place.clock()) + 100)
+    await hub.catch_up()
+    assert len(hub.revocations) == size + 1
+    place.clock.turn(100)
+    await append(place, "other")
+    await hub.catch_up()
+    assert hub.revocations.rejects(MARKS) is None
+
+
+async def test_nothing_new_is_not_read(place: Installation):
+    """Cheap enough for every request: only a moved version is looked into."""
+    hub, reads = place.authority.hub, 0
+    await hub.catch_up()
+    original = hub._look
+
+    async def counted(tx):
+        nonlocal reads
+        reads += 1
+        return await original(tx)
+
+    hub._look = counted
+    for _ in range(10):
+        await hub.catch_up()
+    assert reads == 0
+    await append(place, "x")
+    await asyncio.gather(*(hub.catch_up() for _ in range(10)))
+    assert reads == 1
+
+
+async def test_keys_that_changed_are_loaded(place: Installation):
+    """S84: a withdrawal by another process is acted on at once."""
+    token = await place.service_token()
+    rotation = place.authority.rotation
+    old = str(unverified_header(token)["kid"])
+    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, old, "cli"))
+    await place.authority.hub.catch_up()
+    new = str(unverified_header(await place.service_token())["kid"])
+    assert new != old
+
+
+async def test_a_head_is_signed_only_after_a_successful_read(place: Installation):
+    """A guard is as fresh as what was truly read (§4.9)."""
+    hub = place.authority.hub
+    await hub._sign_head(place.clock)
+    head = unverified_claims(hub._head.decode())
+    assert head["time"] == place.clock()
+    assert head["number"] == hub.position.number
+    place.clock.turn(5)
+
+    async def fail(_: object) -> None:
+        raise StoreUnavailable
+
+    hub._store = type("Broken", (), {"read": staticmethod(fail), "version": lambda self: 0})()
+    with pytest.raises(StoreUnavailable):
+        await hub._sign_head(place.clock)
+    assert unverified_claims(hub._head.decode()) == head
+
+
+async def test_the_snapshot_reaches_the_head(place: Installation):
+    await append(place, "jti")
+    hub = place.authority.hub
+    await hub.catch_up()
+    snapshot = unverified_claims((await hub.snapshot(place.clock)).decode())
+    assert snapshot["number"] == hub.position.number
+    assert snapshot["digest"] == hub.digest
+    assert any('"jti"' in text for text in snapshot["notices"])

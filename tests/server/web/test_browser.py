@@ -1,0 +1,75 @@
+"""The browser in front of us, its session and its person."""
+
+import pytest
+
+from counterfoil.server.web.browser import go
+from tests.installation import Installation, Person
+
+pytestmark = pytest.mark.anyio
+
+SESSION = "counterfoil_session"
+BROWSER = "counterfoil_browser"
+
+
+async def is_signed_in(person: Person) -> bool:
+    return (await person.browser.get("/account/apps")).status_code == 200
+
+
+async def test_a_new_browser_is_named_once(person: Person):
+    first = await person.browser.get("/sign-in")
+    assert BROWSER in first.headers["set-cookie"]
+    second = await person.browser.get("/sign-in")
+    assert "set-cookie" not in second.headers
+
+
+async def test_a_session_is_of_its_cookie(person: Person, visitor: Person):
+    await person.code()
+    assert await is_signed_in(person)
+    assert not await is_signed_in(visitor)
+
+
+async def test_a_disabled_person_is_not_signed_in_any_more(place: Installation, person: Person):
+    """S33: looked at on every request."""
+    await person.code()
+    store = place.authority.store
+    await store.transact(lambda tx: tx.users.disable(person.user_id, tx.now))
+    assert not await is_signed_in(person)
+
+
+async def test_an_ended_session_is_none(place: Installation, person: Person):
+    """S39: the cookie alone is worth nothing."""
+    await person.code()
+    store = place.authority.store
+
+    async def work(tx):
+        for session in await tx.sessions.of_user(person.user_id):
+            await tx.sessions.end(session.id, tx.now)
+
+    await store.transact(work)
+    assert person.browser.cookies[SESSION]
+    assert not await is_signed_in(person)
+
+
+async def test_a_session_ends_by_age(place: Installation, person: Person):
+    settings = place.authority.settings
+    await person.code()
+    place.clock.turn(settings.session_idle_lifetime)
+    assert not await is_signed_in(person)
+
+
+async def test_a_planted_or_altered_cookie_is_nobody(person: Person, visitor: Person):
+    """S104."""
+    await person.code()
+    secret = person.browser.cookies[SESSION]
+    for value in ("x", secret[:-1] + "0", secret.replace("cfse", "cfbr")):
+        visitor.browser.cookies.set(SESSION, value, domain="127.0.0.1")
+        assert not await is_signed_in(visitor)
+
+
+def test_whoever_is_sent_on_comes_with_get():
+    """RFC 9700 §4.12: 303, and nothing is kept or told."""
+    response = go("/x")
+    assert response.status_code == 303
+    assert response.headers["location"] == "/x"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["referrer-policy"] == "no-referrer"
