@@ -1,16 +1,19 @@
 """The hub: what has happened since, for this process and for guards."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
+from starlette.requests import Request
 
 from counterfoil.jose.jwt import unverified_claims, unverified_header
 from counterfoil.oauth.feed import Position, first_digest, next_digest
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Marks, Notice
 from counterfoil.server import hub as hub_module
+from counterfoil.server.endpoints import metadata
 from counterfoil.server.hub import Hub, Told
 from counterfoil.server.records.store import StoreUnavailable
 from tests.installation import Installation, installed
@@ -224,3 +227,106 @@ async def test_the_snapshot_reaches_the_head(place: Installation):
     assert snapshot["number"] == hub.position.number
     assert snapshot["digest"] == hub.digest
     assert any('"jti"' in text for text in snapshot["notices"])
+
+
+async def next_head(hub: Hub) -> dict[str, object]:
+    """The next head that the running hub signs."""
+    before = hub._head
+    async with asyncio.timeout(10):
+        while hub._head is before:
+            await hub._moved.wait()
+    return unverified_claims(hub._head.decode())
+
+
+async def test_heads_go_on_when_the_clock_is_set_back(tmp_path: Path):
+    """A clock that was ahead and is put right must not make every guard stale."""
+    async with installed(tmp_path, head_interval_ms=50) as place:
+        hub = place.authority.hub
+        ahead = await next_head(hub)
+        place.clock.turn(-3600)
+        while (head := await next_head(hub))["time"] == ahead["time"]:
+            pass
+        assert head["time"] == place.clock()
+
+
+async def test_a_failure_is_survived_and_seen(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Whatever goes wrong at one look, the next one is made; meanwhile no head is signed."""
+    async with installed(tmp_path, head_interval_ms=50) as place:
+        hub = place.authority.hub
+        await next_head(hub)
+        real, failed = hub._store, asyncio.Event()
+
+        class Broken:
+            def version(self) -> int:
+                failed.set()
+                raise RuntimeError("something nobody thought of")
+
+        hub._store = Broken()
+        await failed.wait()
+        hub._store = real
+        assert (await next_head(hub))["iss"] == place.issuer
+        assert "cannot be followed" in caplog.text
+
+
+async def test_a_failed_load_of_keys_tells_nothing_twice(place: Installation):
+    """What followers are told has no gap and no repetition, also after a failure between."""
+    hub = another_hub(place)
+    await hub.catch_up()
+    cursor, load = hub.position, hub._keyring
+
+    class Failing:
+        async def load(self, _: object) -> None:
+            raise RuntimeError("the keys cannot be opened")
+
+    hub._keyring = Failing()
+    await place.authority.store.transact(
+        lambda tx: tx.notices.append(
+            [Notice(Ended.TOKEN, "one", 10**10), Notice(Ended.KEYS_CHANGED, "keys", 10**10)]
+        )
+    )
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            await hub.catch_up()
+    hub._keyring = load
+    await hub.catch_up()
+    numbers = [each.position.number for each in await told(hub, cursor, 2) if each.position]
+    assert numbers == [cursor.number + 1, cursor.number + 2]
+
+
+async def test_an_ending_server_ends_every_stream(place: Installation):
+    hub = place.authority.hub
+    await hub.catch_up()
+    streams = [hub.follow(hub.position) for _ in range(3)]
+    for stream in streams:
+        assert (await anext(stream)).position is None  # the head
+    assert hub.followers == len(streams)
+    waiting = [asyncio.create_task(drained(stream)) for stream in streams]
+    hub.end()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*waiting)
+    assert hub.followers == 0
+
+
+async def drained(stream: AsyncIterator[Told]) -> None:
+    async for _ in stream:
+        pass
+
+
+async def test_so_many_may_follow_and_no_more(tmp_path: Path):
+    async with installed(tmp_path, followers_most=1) as place, place.browser() as browser:
+        hub = place.authority.hub
+        stream = hub.follow(hub.position)
+        await anext(stream)
+        refused = await browser.get("/notices")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        await stream.aclose()
+
+
+async def test_the_server_is_not_ready_while_the_store_is_not_followed(place: Installation):
+    async with place.browser() as browser:
+        assert (await browser.get("/health/ready")).status_code == 200
+        hub = another_hub(place)
+        hub._looked_at = asyncio.get_running_loop().time() - 60
+        stuck = replace(place.server, authority=replace(place.authority, hub=hub))
+        answer = await metadata.ready(stuck, Request({"type": "http", "headers": []}))
+        assert answer.status_code == 503

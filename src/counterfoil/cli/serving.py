@@ -10,6 +10,7 @@ from typing import Final
 
 import uvicorn
 
+from counterfoil.cli.connections import Connection
 from counterfoil.server.assembly import build
 from counterfoil.server.settings import Settings
 
@@ -30,7 +31,7 @@ def run(
     config = uvicorn.Config(
         build(settings),
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         log_config=None,

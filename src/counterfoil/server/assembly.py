@@ -1,6 +1,7 @@
 """Where the parts of a server are put together into one ASGI app."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from typing import Final
@@ -18,7 +19,7 @@ from counterfoil.server.settings import Settings
 from counterfoil.server.web.cookies import Cookies
 from counterfoil.server.web.server import Server
 
-DATABASE: Final = "counterfoil.db"
+_LOG: Final = logging.getLogger(__name__)
 _FLUSH_SECONDS: Final = 5
 
 
@@ -31,7 +32,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             authority = await open_authority(settings, outside)
             stack.push_async_callback(authority.store.close)
             passwords = stack.enter_context(closing(Passwords(settings.password_threads)))
-            stack.push_async_callback(authority.activity.flush, authority.store)
+            stack.push_async_callback(_flush_last, authority)
             for work in _background(authority, outside):
                 await stack.enter_async_context(_running(work))
             yield _server(authority, passwords, outside)
@@ -63,12 +64,19 @@ async def _running(work: Coroutine[object, object, None]) -> AsyncIterator[None]
             await task
 
 
+async def _flush_last(authority: Authority) -> None:
+    with suppress(StoreUnavailable):
+        await authority.activity.flush(authority.store)
+
+
 async def _flush(authority: Authority) -> None:
     """Write down, now and then, when things were last used."""
     while True:
         await asyncio.sleep(_FLUSH_SECONDS)
-        with suppress(StoreUnavailable):
+        try:
             await authority.activity.flush(authority.store)
+        except Exception:
+            _LOG.exception("last uses could not be written down; they are kept for the next time")
 
 
 def _server(authority: Authority, passwords: Passwords, outside: Outside) -> Server:

@@ -22,6 +22,8 @@ _LOG: Final = logging.getLogger(__name__)
 _REMEMBERED: Final = 1024
 _PAGE: Final = 500
 _POLL_SECONDS: Final = 0.02
+_PAUSE_SECONDS: Final = 1.0
+_STUCK_SECONDS: Final = 5.0
 
 
 class Keys(Protocol):
@@ -64,6 +66,10 @@ class Hub:
         self._version = -1
         self._recent: deque[Told] = deque(maxlen=_REMEMBERED)
         self._head: bytes = b""
+        self._snapshot = (self.position, 0, b"")
+        self._looked_at: float | None = None
+        self.followers = 0
+        self.has_ended = False
         self._moved = asyncio.Event()
         self._catching_up = asyncio.Lock()
 
@@ -97,15 +103,17 @@ class Hub:
         return _News(position, digest, tx.now, rows, False)
 
     async def _take_in(self, news: _News) -> None:
+        notices = [notice_from(text) for _, text in news.notices]
+        if news.whole or any(notice.kind in _ABOUT_KEYS for notice in notices):
+            await self._store.read(self._keyring.load)
+        # From here on nothing is awaited and nothing can fail: followers never see half of it.
         if news.whole:
             self._recent.clear()
-        notices = [(number, text, notice_from(text)) for number, text in news.notices]
-        for number, text, notice in notices:
+        else:
+            epoch = news.position.epoch
+            self._recent.extend(Told(Position(epoch, n), text) for n, text in news.notices)
+        for notice in notices:
             self.revocations.apply(notice)
-            if not news.whole:
-                self._recent.append(Told(Position(news.position.epoch, number), text))
-        if news.whole or any(notice.kind in _ABOUT_KEYS for _, _, notice in notices):
-            await self._store.read(self._keyring.load)
         if news.position != self.position:
             self.position, self.digest = news.position, news.digest
             self._move()
@@ -116,19 +124,38 @@ class Hub:
         self._moved = asyncio.Event()
 
     async def run(self, clock: Callable[[], float], head_interval_ms: int) -> None:
-        """Follow the store and sign heads until cancelled."""
+        """Follow the store and sign heads until cancelled. A failure is logged, and tried again.
+
+        ``clock`` dates the heads; when they are due is told by the loop's own time, for the clock
+        may be set back.
+        """
+        loop = asyncio.get_running_loop()
         next_head = 0.0
         while True:
             try:
                 await self.catch_up()
-                if clock() >= next_head:
-                    await self._sign_head(clock)
-                    next_head = clock() + head_interval_ms / 1000
+                if loop.time() >= next_head and await self._sign_head(clock):
+                    next_head = loop.time() + head_interval_ms / 1000
+                self._looked_at = loop.time()
+                await asyncio.sleep(_POLL_SECONDS)
             except StoreUnavailable:
                 _LOG.warning("the store cannot be read; no head is signed")
-            await asyncio.sleep(_POLL_SECONDS)
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:
+                _LOG.exception("the notices cannot be followed; no head is signed")
+                await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _sign_head(self, clock: Callable[[], float]) -> None:
+    def is_stuck(self) -> bool:
+        """Whether the store has not been followed for some seconds: no guard stays fresh by us."""
+        now = asyncio.get_running_loop().time()
+        return self._looked_at is not None and now > self._looked_at + _STUCK_SECONDS
+
+    def end(self) -> None:
+        """End every follower's stream: the server is about to stop."""
+        self.has_ended = True
+        self._move()
+
+    async def _sign_head(self, clock: Callable[[], float]) -> bool:
         """Sign how far the notices reach, only after a successful read of the database."""
         before = clock()
         position, digest = await self._store.read(_read_head)
@@ -137,10 +164,14 @@ class Hub:
             signer = self._keyring.signer(Purpose.FEED, HEAD_TYPE, int(before))
             self._head = signer.sign(head).encode("ascii")
             self._move()
+        return position == self.position
 
     async def snapshot(self, clock: Callable[[], float]) -> bytes:
         """Sign all notices that are alive, with the position that they reach."""
         before = clock()
+        position, second, signed = self._snapshot
+        if position == self.position and second == int(before):
+            return signed
 
         async def work(tx: Transaction) -> tuple[Position, str, list[bytes]]:
             position, digest = await tx.notices.head()
@@ -150,15 +181,25 @@ class Hub:
         notices = tuple(text.decode() for text in texts)
         snapshot = Snapshot(self._issuer, position.epoch, position.number, digest, before, notices)
         signer = self._keyring.signer(Purpose.FEED, SNAPSHOT_TYPE, int(before))
-        return signer.sign(snapshot).encode("ascii")
+        self._snapshot = position, int(before), signer.sign(snapshot).encode("ascii")
+        return self._snapshot[2]
 
     async def follow(self, cursor: Position) -> AsyncIterator[Told]:
         """Tell every notice after a cursor, in order, and every new head, for ever.
 
-        Ends when the cursor cannot be resumed from memory: the follower takes the snapshot.
+        Ends when the cursor cannot be resumed from memory (the follower takes the snapshot), and
+        when the server does.
         """
+        self.followers += 1
+        try:
+            async for told in self._tell(cursor):
+                yield told
+        finally:
+            self.followers -= 1
+
+    async def _tell(self, cursor: Position) -> AsyncIterator[Told]:
         told_head = b""
-        while True:
+        while not self.has_ended:
             moved = self._moved
             backlog = self._after(cursor)
             if backlog is None:

@@ -39,9 +39,11 @@ async def live(_: Server, __: Request) -> Response:
 
 
 async def ready(server: Server, _: Request) -> Response:
-    """``GET /health/ready``: the store can be read and the keys are there."""
+    """``GET /health/ready``: the store can be read, and is being followed."""
     try:
         await server.authority.hub.catch_up()
     except StoreUnavailable:
         return JsonResponse({"status": "unavailable"}, 503)
+    if server.authority.hub.is_stuck():
+        return JsonResponse({"status": "stuck"}, 503)
     return JsonResponse({"status": "ready"})

@@ -23,6 +23,9 @@ async def stream(server: Server, request: Request) -> Response:
     cursor = position_from(given.decode("latin-1"))
     if request.method == "HEAD":
         return Response(media_type="text/event-stream", headers=_HEADERS)
+    hub = server.authority.hub
+    if hub.has_ended or hub.followers >= server.authority.settings.followers_most:
+        return Response(status_code=503, headers={"retry-after": "5", **_HEADERS})
     body = _events(server, cursor)
     return StreamingResponse(body, media_type="text/event-stream", headers=_HEADERS)
 
@@ -38,7 +41,8 @@ async def _events(server: Server, cursor: Position | None) -> AsyncIterator[byte
     if cursor is not None:
         async for told in server.authority.hub.follow(cursor):
             yield _spelled(told)
-    yield RESET
+    if not server.authority.hub.has_ended:
+        yield RESET
 
 
 def _spelled(told: Told) -> bytes:

@@ -85,6 +85,10 @@ class Keyring:
         for turn in ring.turns if ring else ():
             if turn.key.may_sign(now):
                 return turn.signer(typ)
+        first = min(ring.turns, key=_beginning, default=None) if ring else None
+        if first is not None and now < first.key.active_from:
+            # The clock was set back: the first key signs, for it was about to already.
+            return first.signer(typ)
         raise NoSigningKey(f"no key for {purpose.value} may sign now")
 
     def published(self, purpose: Purpose, now: int) -> KeySet:
@@ -106,6 +110,10 @@ class Keyring:
             ring = _ring(ring.keys, ring.turns, now)
             self._rings = {**self._rings, purpose: ring}
         return ring
+
+
+def _beginning(turn: _Turn) -> int:
+    return turn.key.active_from
 
 
 def _ring(keys: Iterable[SigningKey], turns: tuple[_Turn, ...], now: int) -> _Ring:

@@ -117,8 +117,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     )
     head_interval_ms: Annotated[
         int,
-        _number("How often the head of the notices feed is signed.", 50, 10_000, "milliseconds"),
+        _number("How often the head of the notices feed is signed.", 50, 2_000, "milliseconds"),
     ] = 1000
+    followers_most: Annotated[
+        int, _number("Guards that may follow the notices at one process at once.", 1)
+    ] = 10_000
     sign_in_tries: Annotated[
         int, _number("Wrong passwords after which an account is locked for a while.", 1, 100)
     ] = 5

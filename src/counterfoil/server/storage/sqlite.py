@@ -8,6 +8,7 @@ import apsw
 
 from counterfoil.server.records.store import Store, StoreUnavailable, Work
 from counterfoil.server.storage.group_commit import GroupCommit
+from counterfoil.server.storage.remembered import ReadingTransaction
 from counterfoil.server.storage.sqlite_connection import SqliteConnection, unavailable
 from counterfoil.server.storage.sqlite_file import open_reader, open_writer, prepare
 from counterfoil.server.storage.transaction import BoundTransaction
@@ -30,7 +31,7 @@ class SqliteStore(Store):
         self._path = path
         self._clock = clock
         self._reading = SqliteConnection()
-        self._view = BoundTransaction(self._reading, random)
+        self._view = ReadingTransaction(self._reading, random)
         self._versions_before = 0
         self._version = 0
         self._closed = False
@@ -89,6 +90,7 @@ class SqliteStore(Store):
             reading.now = int(self._clock())
             reading.at_work = True
             try:
+                self._view.see(self.version())
                 return finished(work, self._view)
             finally:
                 reading.at_work = False

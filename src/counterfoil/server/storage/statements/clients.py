@@ -23,7 +23,7 @@ _FIND: Final = f"{_SELECT} WHERE client_id = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, client_id"
 _SECRETS_OF: Final = """
 SELECT id, client_id, digest, created_at, expires_at, last_used_at FROM client_secrets
-WHERE client_id = ? ORDER BY created_at, expires_at IS NULL, id
+WHERE client_id = ?
 """
 _ADD_SECRET: Final = """
 INSERT INTO client_secrets (id, client_id, digest, created_at, expires_at, last_used_at)
@@ -80,7 +80,8 @@ class ClientStatements:
     async def secrets_of(self, client_id: str) -> list[ClientSecret]:
         """Every secret that has not been removed, oldest first."""
         rows = await self._connection.all(_SECRETS_OF, client_id)
-        return [ClientSecret(*row) for row in rows]
+        # They are few: SQLite's sorter would cost more than all the rest of the query.
+        return sorted((ClientSecret(*row) for row in rows), key=_age)
 
     async def add_secret(self, secret: ClientSecret) -> None:
         """Add."""
@@ -124,6 +125,10 @@ class ClientStatements:
         return await self._connection.run(
             _SWEEP, self._connection.now - EXPIRED_SECRET_KEPT_SECONDS, limit
         )
+
+
+def _age(secret: ClientSecret) -> tuple[int, bool, str]:
+    return secret.created_at, secret.expires_at is None, secret.id
 
 
 def _client(row: Row) -> Client:

@@ -1,0 +1,89 @@
+"""Clients and APIs, remembered on the connection that only reads until anyone commits anything.
+
+Nearly every request asks for them, and they seldom change. What is not there is not remembered:
+strangers could fill the memory with names.
+"""
+
+from collections.abc import Callable
+
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import Client, ClientSecret
+from counterfoil.server.storage.connection import Connection
+from counterfoil.server.storage.statements.apis import ApiStatements
+from counterfoil.server.storage.statements.clients import ClientStatements
+from counterfoil.server.storage.transaction import BoundTransaction
+
+
+class RememberedClients(ClientStatements):
+    """Clients that were found before, and their secrets."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._found: dict[str, Client] = {}
+        self._secrets: dict[str, list[ClientSecret]] = {}
+
+    async def find(self, client_id: str) -> Client | None:
+        """Look up by ``client_id``."""
+        found = self._found.get(client_id)
+        if found is None:
+            found = await super().find(client_id)
+            if found is not None:
+                self._found[client_id] = found
+        return found
+
+    async def secrets_of(self, client_id: str) -> list[ClientSecret]:
+        """Every secret that has not been removed, oldest first."""
+        secrets = self._secrets.get(client_id)
+        if secrets is None:
+            secrets = await super().secrets_of(client_id)
+            if secrets:
+                self._secrets[client_id] = secrets
+        return secrets
+
+    def forget(self) -> None:
+        """Something was committed: read anew."""
+        self._found.clear()
+        self._secrets.clear()
+
+
+class RememberedApis(ApiStatements):
+    """All APIs, once they were asked for."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._every: list[Api] = []
+        self._found: dict[str, Api] = {}
+
+    async def find(self, uri: str) -> Api | None:
+        """Look up by resource identifier."""
+        await self.every()
+        return self._found.get(uri)
+
+    async def every(self) -> list[Api]:
+        """All, oldest first."""
+        if not self._every:
+            self._every = await super().every()
+            self._found = {api.uri: api for api in self._every}
+        return self._every
+
+    def forget(self) -> None:
+        """Something was committed: read anew."""
+        self._every = []
+        self._found = {}
+
+
+class ReadingTransaction(BoundTransaction):
+    """A transaction that only reads, and remembers clients and APIs from one to the next."""
+
+    def __init__(self, connection: Connection, random: Callable[[int], bytes]) -> None:
+        super().__init__(connection, random)
+        self.clients: RememberedClients = RememberedClients(connection)
+        self.apis: RememberedApis = RememberedApis(connection)
+        self._version = -1
+
+    def see(self, version: int) -> None:
+        """Begin at this version of the store; what was remembered of another is forgotten."""
+        if version != self._version:
+            self._version = version
+            self.clients.forget()
+            self.apis.forget()

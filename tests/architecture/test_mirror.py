@@ -1,0 +1,81 @@
+"""Every module of the source has a test module of its own, or the suite that is named here."""
+
+from pathlib import Path
+from types import MappingProxyType
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "counterfoil"
+
+# The storage is shown by one suite for every engine, by promise and not by file; a noun's
+# documents and parts of the command line by the test module of the noun.
+ELSEWHERE = MappingProxyType(
+    {
+        "server/storage/connection.py": "storage/test_transactions.py",
+        "server/storage/group_commit.py": "storage/test_group_commit.py",
+        "server/storage/migration.py": "storage/test_sqlite_file.py",
+        "server/storage/remembered.py": "storage/test_remembered.py",
+        "server/storage/sqlite.py": "storage/test_transactions.py",
+        "server/storage/sqlite_connection.py": "storage/test_transactions.py",
+        "server/storage/sqlite_file.py": "storage/test_sqlite_file.py",
+        "server/storage/transaction.py": "storage/test_transactions.py",
+        "server/storage/work.py": "storage/test_work.py",
+        "server/storage/statements/apis.py": "storage/test_clients_and_apis.py",
+        "server/storage/statements/authorizations.py": "storage/test_grants_and_codes.py",
+        "server/storage/statements/clients.py": "storage/test_clients_and_apis.py",
+        "server/storage/statements/events.py": "storage/test_housekeeping.py",
+        "server/storage/statements/families.py": "storage/test_families.py",
+        "server/storage/statements/grants.py": "storage/test_grants_and_codes.py",
+        "server/storage/statements/json_text.py": "storage/test_grants_and_codes.py",
+        "server/storage/statements/leases.py": "storage/test_housekeeping.py",
+        "server/storage/statements/notices.py": "storage/test_notices.py",
+        "server/storage/statements/sealed.py": "storage/test_housekeeping.py",
+        "server/storage/statements/sessions.py": "storage/test_users_and_sessions.py",
+        "server/storage/statements/signing_keys.py": "storage/test_housekeeping.py",
+        "server/storage/statements/users.py": "storage/test_users_and_sessions.py",
+        "server/settings/table.py": "server/settings/test_reading.py",
+        "cli/api_documents.py": "cli/test_api.py",
+        "cli/client_documents.py": "cli/test_client.py",
+        "cli/diagnosis.py": "cli/test_doctor.py",
+        "cli/endings.py": "cli/test_grant.py",
+        "cli/grant_documents.py": "cli/test_grant.py",
+        "cli/invocation.py": "cli/test_program.py",
+        "cli/key_documents.py": "cli/test_key.py",
+        "cli/people.py": "cli/test_user.py",
+        "cli/serving.py": "cli/test_serve.py",
+        "cli/session.py": "cli/test_grant.py",
+        "cli/session_documents.py": "cli/test_grant.py",
+        "cli/token_ending.py": "cli/test_token.py",
+        "cli/token_inspection.py": "cli/test_token.py",
+        "cli/token_kinds.py": "cli/test_token.py",
+        "cli/worker.py": "cli/test_serve.py",
+        "cli/workers.py": "cli/test_serve.py",
+    }
+)
+
+
+def modules() -> list[str]:
+    found = (path for path in SOURCE.rglob("*.py") if not path.name.startswith("__"))
+    return sorted(path.relative_to(SOURCE).as_posix() for path in found)
+
+
+def test_every_module_has_a_test_module():
+    """A mirror of the tree, save for what is listed above."""
+    missing = [
+        module
+        for module in modules()
+        if not (ROOT / "tests" / own_test(module)).is_file()
+        and not (ROOT / "tests" / ELSEWHERE.get(module, "-")).is_file()
+    ]
+    assert not missing, f"without a test module: {missing}"
+
+
+def test_the_list_names_only_what_is_there_and_needs_it():
+    """An entry that has become superfluous, or wrong, is taken out."""
+    assert set(ELSEWHERE) <= set(modules())
+    superfluous = [m for m in ELSEWHERE if (ROOT / "tests" / own_test(m)).is_file()]
+    assert not superfluous
+
+
+def own_test(module: str) -> Path:
+    path = Path(module)
+    return path.with_name(f"test_{path.stem}.py")

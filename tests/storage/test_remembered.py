@@ -1,0 +1,61 @@
+"""What the reading connection remembers of clients and APIs never outlives a commit."""
+
+from pathlib import Path
+
+import pytest
+
+from counterfoil.server.storage.sqlite import SqliteStore
+from tests.storage.conftest import Clock, open_sqlite
+from tests.storage.samples import NOTES, NOW, api, client, client_secret
+
+pytestmark = pytest.mark.anyio
+
+
+async def add_notes(store: SqliteStore) -> None:
+    await store.transact(lambda tx: tx.apis.add(api()))
+    await store.transact(lambda tx: tx.clients.add(client()))
+    await store.transact(lambda tx: tx.clients.add_secret(client_secret()))
+
+
+async def test_what_was_read_once_is_the_same_object_until_something_is_committed(
+    sqlite: SqliteStore,
+) -> None:
+    await add_notes(sqlite)
+    found = await sqlite.read(lambda tx: tx.clients.find("notes-web"))
+    assert await sqlite.read(lambda tx: tx.clients.find("notes-web")) is found
+    await sqlite.transact(lambda tx: tx.apis.next_generation(NOTES))
+    again = await sqlite.read(lambda tx: tx.clients.find("notes-web"))
+    assert again == found
+    assert again is not found
+
+
+async def test_a_change_by_another_connection_is_seen_by_the_next_reading(
+    sqlite: SqliteStore, tmp_path: Path, clock: Clock
+) -> None:
+    """Blueprint §4.12: every process sees the others' endings."""
+    await add_notes(sqlite)
+    assert await sqlite.read(lambda tx: tx.clients.find("notes-web")) == client()
+    assert await sqlite.read(lambda tx: tx.clients.secrets_of("notes-web")) == [client_secret()]
+    assert await sqlite.read(lambda tx: tx.apis.find(NOTES)) == api()
+    other = open_sqlite(tmp_path, clock)
+    await other.transact(lambda tx: tx.clients.disable("notes-web", NOW + 1))
+    await other.transact(lambda tx: tx.clients.expire_secret("secret-1", NOW + 2))
+    await other.transact(lambda tx: tx.apis.next_generation(NOTES))
+    await other.close()
+    assert await sqlite.read(lambda tx: tx.clients.find("notes-web")) == client(disabled_at=NOW + 1)
+    [secret] = await sqlite.read(lambda tx: tx.clients.secrets_of("notes-web"))
+    assert secret.expires_at == NOW + 2
+    seen = await sqlite.read(lambda tx: tx.apis.find(NOTES))
+    assert seen is not None
+    assert seen.generation == api().generation + 1
+    assert await sqlite.read(lambda tx: tx.apis.every()) == [seen]
+
+
+async def test_names_that_are_not_there_are_not_remembered(sqlite: SqliteStore) -> None:
+    for number in range(50):
+        name = f"nobody-{number}"
+        assert await sqlite.read(lambda tx, name=name: tx.clients.find(name)) is None
+        assert await sqlite.read(lambda tx, name=name: tx.clients.secrets_of(name)) == []
+    remembered = sqlite._view.clients
+    assert not remembered._found
+    assert not remembered._secrets
