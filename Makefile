@@ -40,7 +40,7 @@ help:  ## list the targets
 run: .venv/.ready  ## start the server, the notes API and the notes app (PORT=8000)
 	@exec .venv/bin/python examples/run.py --port $(PORT)
 
-test: .venv/.ready browser npm  ## run every test (WITHOUT=browser,npm leaves those out)
+test: .venv/.ready browser npm wrk  ## run every test (WITHOUT=browser,npm,wrk leaves those out)
 	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
 
 check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
@@ -84,7 +84,9 @@ ifeq ($(filter browser,$(without)),)
 endif
 
 wrk:
+ifeq ($(filter wrk,$(without)),)
 	@command -v wrk >/dev/null || { $(call install_debian,wrk); }
+endif
 
 npm:
 ifeq ($(filter npm,$(without)),)

@@ -12,6 +12,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 NODE_MODULES = Path(__file__).parent / "interop" / "node_modules"
 TOOLS: dict[str, Callable[[], bool]] = {
     "browser": CHROMIUM.exists,
+    "wrk": lambda: shutil.which("wrk") is not None,
     "npm": lambda: bool(shutil.which("node")) and (NODE_MODULES / ".package-lock.json").exists(),
 }
 LEFT_OUT = "left out by hand"

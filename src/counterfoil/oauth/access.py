@@ -113,7 +113,7 @@ def _demand_resource(resource: str, catalogue: Catalogue) -> None:
     if not parts.scheme or "#" in resource:
         raise invalid_target("The parameter resource is not an absolute URI without a fragment.")
     if resource not in catalogue:
-        raise invalid_target("The parameter resource names no API that is known here.")
+        raise invalid_target("The parameter resource names no API that may be asked for here.")
 
 
 def _owner_of(scopes: frozenset[str], catalogue: Catalogue) -> str:

@@ -6,6 +6,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.audience import audience_of, catalogue, resource_in
 from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import Client
 from tests.installation import NOTES, Installation
 
 MAIL = "https://mail.example"
@@ -66,6 +67,16 @@ async def test_without_an_api_it_is_this_server(place: Installation):
 
 
 @pytest.mark.anyio
-async def test_the_catalogue_holds_every_api(place: Installation):
-    found = await place.authority.store.read(catalogue)
-    assert found[NOTES] == {"notes:read", "notes:write"}
+async def test_the_catalogue_holds_what_the_client_may_have_where(place: Installation):
+    """S10: at the APIs that it was registered for, and not more than their scopes."""
+    access = Access({NOTES: frozenset({"notes:read", "gone"}), "https://gone.example": READ})
+    client = Client(
+        client_id="x",
+        client_name="X",
+        created_at=1,
+        grant_types=("client_credentials",),
+        scopes=access.scopes,
+        access=access,
+    )
+    found = await place.authority.store.read(lambda tx: catalogue(tx, client))
+    assert found == {NOTES: {"notes:read"}}

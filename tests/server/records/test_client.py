@@ -96,6 +96,8 @@ def test_safe_redirect_uris_can_be_registered(uri: str):
         "https://app.example/*",
         "https://app.example\\@evil.example/",
         "https:///callback",
+        "https://a.example;sandbox/cb",
+        "https://a.example,default-src/cb",
         "https://[::1",
         "https://app.example:port/cb",
         "https://app.example/a b",

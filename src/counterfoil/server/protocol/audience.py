@@ -7,6 +7,7 @@ from msgspec import Struct
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_target
 from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -19,9 +20,10 @@ class Audience(Struct, frozen=True):
     lifetime: int
 
 
-async def catalogue(tx: Transaction) -> Mapping[str, frozenset[str]]:
-    """Every API's identifier with the scopes that it owns."""
-    return {api.uri: frozenset(api.scopes) for api in await tx.apis.every()}
+async def catalogue(tx: Transaction, client: Client) -> Mapping[str, frozenset[str]]:
+    """The APIs at which a client may ask for anything, each with the scopes it may have there."""
+    every = Access({api.uri: frozenset(api.scopes) for api in await tx.apis.every()})
+    return every.narrowed_to(client.access).apis
 
 
 def resource_in(access: Access, resources: Sequence[str]) -> str | None:

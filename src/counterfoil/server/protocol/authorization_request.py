@@ -141,7 +141,7 @@ async def _access(tx: Transaction, client: Client, parameters: Parameters) -> Ac
     beyond = scopes - client.scopes
     if beyond:
         raise invalid_scope(f"This app may not ask for the scope {min(beyond)}.")
-    access = asked(scopes, parameters.every("resource"), await catalogue(tx))
+    access = asked(scopes, parameters.every("resource"), await catalogue(tx, client))
     if access.is_empty:
         raise invalid_scope("The parameter scope is missing: ask for at least one scope.")
     return access

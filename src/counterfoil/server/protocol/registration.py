@@ -4,8 +4,9 @@ import re
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from counterfoil.oauth.access import OPENID_SCOPES, scopes_in
+from counterfoil.oauth.access import OPENID_SCOPES, Access, scopes_in
 from counterfoil.oauth.errors import invalid_request, invalid_scope
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.protocol import events
@@ -41,8 +42,7 @@ async def add_client(
     _demand_consistent(client)
     for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
         demand_redirect_uri(uri, development=development)
-    await _demand_known_scopes(tx, client.scopes)
-    await tx.clients.add(client)
+    await tx.clients.add(replace(client, access=await _access_of(tx, client.scopes)))
     await events.record(tx, EventKind.CLIENT_ADDED, by, client.client_id)
     return None if client.public else (await _add_secret(tx, client.client_id, by))
 
@@ -63,12 +63,14 @@ def _demand_consistent(client: Client) -> None:
         raise invalid_request("The grant type refresh_token goes with authorization_code.")
 
 
-async def _demand_known_scopes(tx: Transaction, scopes: frozenset[str]) -> None:
+async def _access_of(tx: Transaction, scopes: frozenset[str]) -> Access:
+    """Find the APIs that own these scopes today: those, and no later ones, are meant."""
     scopes_in(" ".join(scopes))
-    known = {scope for api in await tx.apis.every() for scope in api.scopes}
-    unknown = scopes - known - OPENID_SCOPES - {INTROSPECT}
+    owned = {api.uri: scopes & frozenset(api.scopes) for api in await tx.apis.every()}
+    unknown = scopes.difference(OPENID_SCOPES, {INTROSPECT}, *owned.values())
     if unknown:
         raise invalid_scope(f"No API has the scope {min(unknown)}; add the API first.")
+    return Access({uri: own for uri, own in owned.items() if own}, scopes & OPENID_SCOPES)
 
 
 async def rotate_secret(tx: Transaction, client_id: str, overlap: int, by: Actor) -> Secret | None:

@@ -1,13 +1,17 @@
 """A client: an app, service or automation that may ask for tokens (RFC 6749 §2, RFC 7591 §2)."""
 
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError, invalid_request
 
 GRANT_TYPES: Final = ("authorization_code", "client_credentials", "refresh_token")
+_AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
+"""It also stands in the pages' policy (CSP), where other characters would begin a new rule."""
 MOST_SECRETS: Final = 2
 INTROSPECT: Final = "introspect"
 """A client registered with this scope may introspect every token, not only its own."""
@@ -30,13 +34,18 @@ class ClientSecret(Struct, frozen=True):
 
 
 class Client(Struct, frozen=True, kw_only=True):
-    """A registered client. ``generation`` rises when all its tokens are ended at once."""
+    """A registered client. ``generation`` rises when all its tokens are ended at once.
+
+    ``access`` says at which API it may have which of its ``scopes``: an API that is added later,
+    with a scope of the same name, is not meant.
+    """
 
     client_id: str
     client_name: str
     created_at: int
     grant_types: tuple[str, ...]
     scopes: frozenset[str]
+    access: Access = Access()
     redirect_uris: tuple[str, ...] = ()
     post_logout_redirect_uris: tuple[str, ...] = ()
     public: bool = False
@@ -106,6 +115,8 @@ def demand_redirect_uri(uri: str, *, development: bool) -> None:
         raise invalid_request("A redirect URI must be an absolute ASCII URI without a fragment.")
     if "@" in parts.netloc or "*" in uri or "\\" in uri:
         raise invalid_request("A redirect URI must not hold a user, a wildcard or a backslash.")
+    if _AUTHORITY.fullmatch(parts.netloc) is None:
+        raise invalid_request("A redirect URI's host may hold letters, digits, dots and hyphens.")
     match parts.scheme:
         case "https":
             allowed = bool(host)

@@ -53,6 +53,7 @@ def protect_page(response: Response, form_target: str | None = None) -> None:
 def form_target_of(redirect_uri: str) -> str:
     """Give the source that ``form-action`` must allow, for browsers apply it to redirects too."""
     parts = urlsplit(redirect_uri)
-    if parts.scheme in {"http", "https"}:
+    # A policy cannot name an IPv6 address.
+    if parts.scheme in {"http", "https"} and not parts.netloc.startswith("["):
         return f"{parts.scheme}://{parts.netloc}"
     return f"{parts.scheme}:"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol.grant_types import GRANT_TYPES, client_credentials
@@ -25,6 +26,13 @@ async def decide(place: Installation, scopes: str, query: str) -> Issuance:
         created_at=1,
         grant_types=("client_credentials",),
         scopes=frozenset(scopes.split()),
+        access=Access(
+            {
+                uri: frozenset(own)
+                for uri in (NOTES, MAIL)
+                if (own := {s for s in scopes.split() if s.split(":")[0] in uri})
+            }
+        ),
     )
     request = TokenRequest(client, Parameters.parse(query), Origin())
     return await place.authority.store.read(
@@ -54,7 +62,7 @@ async def test_with_a_resource_it_is_all_that_the_client_may_have_there(place: I
         ("notes:read openid", "scope=openid", "invalid_scope"),
         ("", "", "invalid_scope"),
         ("introspect", "", "invalid_scope"),
-        ("notes:read", f"resource={MAIL}", "invalid_scope"),
+        ("notes:read", f"resource={MAIL}", "invalid_target"),
     ],
 )
 async def test_what_cannot_be_had_is_refused(

@@ -29,7 +29,7 @@ async def exchange(authority: Authority, tx: Transaction, request: TokenRequest)
 
 
 async def _access_asked(tx: Transaction, request: TokenRequest) -> Access:
-    apis = await catalogue(tx)
+    apis = await catalogue(tx, request.client)
     resources = request.parameters.every("resource")
     wanted = scopes_in(request.parameters.get("scope"))
     if not wanted:

@@ -37,7 +37,8 @@ CREATE TABLE clients (
     post_logout_redirect_uris TEXT NOT NULL,
     public INTEGER NOT NULL,
     generation INTEGER NOT NULL,
-    disabled_at INTEGER
+    disabled_at INTEGER,
+    access TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Kept by client and age: every authentication reads them in this order.

@@ -5,19 +5,19 @@ from typing import Final
 
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.storage.connection import Connection, Row
-from counterfoil.server.storage.statements.json_text import json_text, names_from
+from counterfoil.server.storage.statements.json_text import access_from, json_text, names_from
 
 EXPIRED_SECRET_KEPT_SECONDS: Final = 30 * 86400
 """So long an expired secret is still shown, with its last use."""
 
 _ADD: Final = """
 INSERT INTO clients (client_id, client_name, created_at, grant_types, scopes, redirect_uris,
-    post_logout_redirect_uris, public, generation, disabled_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    post_logout_redirect_uris, public, generation, disabled_at, access)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT client_id, client_name, created_at, grant_types, scopes, redirect_uris,
-    post_logout_redirect_uris, public, generation, disabled_at
+    post_logout_redirect_uris, public, generation, disabled_at, access
 FROM clients"""
 _FIND: Final = f"{_SELECT} WHERE client_id = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, client_id"
@@ -66,6 +66,7 @@ class ClientStatements:
             client.public,
             client.generation,
             client.disabled_at,
+            json_text(client.access),
         )
 
     async def find(self, client_id: str) -> Client | None:
@@ -143,4 +144,5 @@ def _client(row: Row) -> Client:
         public=bool(row[7]),
         generation=row[8],
         disabled_at=row[9],
+        access=access_from(row[10]),
     )
