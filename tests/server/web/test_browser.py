@@ -61,7 +61,8 @@ async def test_a_planted_or_altered_cookie_is_nobody(person: Person, visitor: Pe
     """S104."""
     await person.code()
     secret = person.browser.cookies[SESSION]
-    for value in ("x", secret[:-1] + "0", secret.replace("cfse", "cfbr")):
+    altered = secret[:-1] + ("1" if secret[-1] == "0" else "0")
+    for value in ("x", altered, secret.replace("cfse", "cfbr")):
         visitor.browser.cookies.set(SESSION, value, domain="127.0.0.1")
         assert not await is_signed_in(visitor)
 

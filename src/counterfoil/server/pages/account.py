@@ -83,7 +83,7 @@ async def _apps_of(user_id: str, tx: Transaction) -> list[_App]:
         families = await tx.families.live_of_grant(grant.id)
         name = client.client_name if client else grant.client_id
         found.append(_App(grant, name, _permissions(grant, described), families))
-    return found
+    return sorted(found, key=lambda app: app.client_name.casefold())
 
 
 def _permissions(grant: Grant, described: dict[str, str]) -> tuple[str, ...]:
