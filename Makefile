@@ -64,7 +64,7 @@ lock: .venv/.ready  ## bring every lock up to date
 	@scripts/lock
 
 clean:  ## remove all that the other targets made (not ./data)
-	@rm -rf .venv build dist bench/results tests/interop/node_modules .hypothesis .import_linter_cache
+	@rm -rf .venv build dist tests/interop/node_modules .hypothesis .import_linter_cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 

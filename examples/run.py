@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from demo.processes import Processes
 
 
-
 STARTED = time.monotonic()
 
 

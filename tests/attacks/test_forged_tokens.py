@@ -61,16 +61,34 @@ async def test_userinfo_opens_for_no_forged_access_token(
 async def test_logout_believes_no_forged_id_token(
     site: Installation, tokens: dict[str, Any], jwks: dict[str, Any], forgery: str
 ) -> None:
-    """S88, S89: a forged hint is refused on a page; nobody is signed out or sent anywhere."""
+    """S88, S89: a forged hint gets a page, and signs nobody out or sends them anywhere.
+
+    One under a key that is not known counts as none: then no app is named that has the address.
+    """
     forged = FORGERIES[forgery](Loot(tokens["id_token"], jwks))
     async with site.browser() as browser:
         asked = {"id_token_hint": forged, "post_logout_redirect_uri": "https://app.example/bye"}
         answer = await browser.get("/logout", params=asked)
         assert answer.status_code == 400
-        assert "id_token_hint" in answer.text or "longer than" in answer.text
+        assert "location" not in answer.headers
+        reasons = ("id_token_hint", "longer than", "post_logout_redirect_uri")
+        assert any(reason in answer.text for reason in reasons)
         genuine = {**asked, "id_token_hint": tokens["id_token"]}
         answer = await browser.get("/logout", params=genuine)
         assert answer.headers["location"] == "https://app.example/bye"
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+async def test_no_forged_id_token_signs_anybody_out(
+    site: Installation, jwks: dict[str, Any], forgery: str
+) -> None:
+    """S88: made from the very session's own ID token, it still does not end it unasked."""
+    async with site.browser() as browser:
+        loot = Loot((await Person(site, browser).tokens())["id_token"], jwks)
+        asked = {"id_token_hint": FORGERIES[forgery](loot), "client_id": "app"}
+        answer = await browser.get("/logout", params=asked)
+        assert answer.status_code in {200, 400}
+        assert (await browser.get("/account/apps")).status_code == 200
 
 
 async def test_no_changed_character_of_a_token_passes(

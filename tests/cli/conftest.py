@@ -142,7 +142,7 @@ async def allow(
     )
     await tx.sessions.add(session)
     access = Access({API: frozenset({"notes:read"})}, frozenset({"openid"}))
-    grant = await tx.grants.widen(
+    grant = await tx.grants.allow(
         Grant(
             id=new_handle(tx),
             user_id=user_id,

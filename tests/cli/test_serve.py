@@ -12,15 +12,17 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import API, Installation, LivedIn
+from tests.cli.conftest import API, EMAIL, PASSWORD, Installation, LivedIn
+from tests.installation import hidden_fields
 
 SCRIPT = Path(sys.executable).parent / "counterfoil"
 PATIENCE = 20.0
+SIGN_INS = 16
 
 
 class Serving:
@@ -188,6 +190,37 @@ def test_a_signal_ends_everything_though_streams_are_open(
     assert (code, said) == (0, "")
     assert took < 5
     assert not any(Path(f"/proc/{child}").exists() for child in children)
+
+
+def test_a_signal_leaves_nobody_without_an_answer(installation: Installation, tmp_path: Path):
+    """Sign-ins that were begun are answered; only the stream, which never ends, is cut."""
+    file = tmp_path / "slow.toml"
+    file.write_text("password_threads = 1\nsign_in_rate_per_minute = 1000\n")
+    installation.succeed("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
+    with serving(installation, "--config", str(file)) as server, server.following():
+        under_way = [sign_in(server) for _ in range(SIGN_INS)]
+        for _ in range(2):  # what was sent before these has been taken up
+            server.get("/health/live")
+        code, _, said = server.end(signal.SIGTERM)
+        assert [status_of(connection) for connection in under_way] == [303] * SIGN_INS
+    assert (code, said) == (0, "")
+
+
+def sign_in(server: Serving) -> http.client.HTTPConnection:
+    """Send the sign-in form, and leave the answer for later."""
+    connection = server.connect()
+    connection.request("GET", "/sign-in")
+    answer = connection.getresponse()
+    form = hidden_fields(answer.read().decode()) | {"email": EMAIL, "password": PASSWORD}
+    cookie = str(answer.getheader("set-cookie")).partition(";")[0]
+    headers = {"cookie": cookie, "content-type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/sign-in", urllib.parse.urlencode(form), headers)
+    return connection
+
+
+def status_of(connection: http.client.HTTPConnection) -> int:
+    with closing(connection), connection.getresponse() as answer:
+        return answer.status
 
 
 def test_a_worker_that_dies_is_replaced(installation: Installation):

@@ -10,7 +10,6 @@ from counterfoil.client.authorization import (
     authorization_url,
     code_in,
     new_attempt,
-    with_query,
 )
 from counterfoil.client.errors import NotTrusted, Refused
 from counterfoil.client.metadata import Metadata, metadata_in
@@ -72,10 +71,6 @@ def test_every_drawn_value_has_256_bits():
     sizes = []
     new_attempt(REGISTRATION, "openid", {}, lambda size: sizes.append(size) or random(size))
     assert sizes == [32, 32, 32]
-
-
-def test_a_query_is_added_to_one_that_is_there():
-    assert with_query("https://a.example/x?y=1", {"z": "2 3"}) == "https://a.example/x?y=1&z=2+3"
 
 
 def back(**said: str) -> str:

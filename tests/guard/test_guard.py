@@ -78,6 +78,14 @@ def test_the_clock_may_be_ten_seconds_behind(desk: Desk):
     assert desk.refusal(text).fingerprint == "t1"
 
 
+def test_a_token_is_not_used_before_its_time(desk: Desk):
+    """RFC 7519 §4.1.5: with the same leeway."""
+    text = desk.token(nbf=int(desk.clock.now) + 30)
+    assert desk.reason(text) is Reason.ISSUED_IN_FUTURE
+    desk.clock.now += 20
+    assert desk.reason(text) is None
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "generation", "reason"),
     [

@@ -37,6 +37,13 @@ def test_what_is_widened_covers_both(one: Access, other: Access):
 
 
 @given(accesses(), accesses())
+def test_what_is_taken_away_is_gone_and_the_rest_stays(one: Access, other: Access):
+    rest = one.without(other)
+    assert rest.narrowed_to(other).is_empty
+    assert rest.widened_by(one.narrowed_to(other)) == one
+
+
+@given(accesses(), accesses())
 def test_narrowing_widened_access_gives_it_back(one: Access, other: Access):
     assert one.widened_by(other).narrowed_to(one) == one
 

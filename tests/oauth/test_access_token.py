@@ -55,6 +55,7 @@ def test_every_required_claim_is_demanded(missing: str):
         {"cnf": "x"},
         {"jti": 7},
         {"iat": True},
+        {"nbf": "now"},
     ],
 )
 def test_a_claim_of_the_wrong_type_is_no_claim(changes: dict[str, object]):
@@ -99,6 +100,17 @@ def test_a_token_stops_on_the_second(after: float, reason: Reason | None):
 def test_a_clock_ahead_is_forgiven_ten_seconds(ahead: int, reason: Reason | None):
     """S28."""
     assert check(token(iat=NOW + ahead, exp=NOW + 90), EXPECTED, NOW) is reason
+
+
+@pytest.mark.parametrize(("ahead", "reason"), [(10, None), (11, Reason.ISSUED_IN_FUTURE)])
+def test_a_token_is_not_used_before_its_time(ahead: int, reason: Reason | None):
+    """RFC 7519 §4.1.5, with the leeway for a clock that is behind."""
+    assert check(token(nbf=NOW + ahead, exp=NOW + 90), EXPECTED, NOW) is reason
+
+
+def test_an_early_nbf_does_not_hide_a_late_iat():
+    late = token(nbf=NOW - 60, iat=NOW + 11, exp=NOW + 90)
+    assert check(late, EXPECTED, NOW) is Reason.ISSUED_IN_FUTURE
 
 
 def test_the_marks_by_which_it_can_be_ended():

@@ -1,13 +1,18 @@
 """Parameters: each name once, nothing malformed, everything bounded."""
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.oauth.parameters import MAX_PARAMETERS, MAX_VALUE_LENGTH, Parameters
+from counterfoil.oauth.parameters import (
+    MAX_PARAMETERS,
+    MAX_VALUE_LENGTH,
+    Parameters,
+    appended,
+)
 
 NAMES = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20)
 VALUES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=50)
@@ -101,3 +106,15 @@ def test_a_strange_name_is_shown_harmlessly():
     said = refusal(urlencode([('a"\\é', "1"), ('a"\\é', "2")]).encode())
     assert "a???" in said
     assert '"' not in said
+
+
+@pytest.mark.parametrize("query", ["", "?", "?&", "?x", "?x=1", "?x=1&", "?x=1&y=?"])
+def test_what_is_appended_stands_behind_what_there_is(query: str):
+    """RFC 6749 §3.1.2: the query of a redirect URI is kept as it is."""
+    uri = f"https://app.example/cb{query}"
+    whole = appended(uri, {"state": "a&b", "iss": "https://id.example"})
+    assert whole.startswith(uri)
+    assert "&&" not in whole.removeprefix(uri)
+    read = parse_qsl(urlsplit(whole).query, keep_blank_values=True)
+    before = parse_qsl(query.removeprefix("?"), keep_blank_values=True)
+    assert read == [*before, ("state", "a&b"), ("iss", "https://id.example")]

@@ -237,6 +237,32 @@ async def test_max_age_must_be_a_number_of_seconds(person: Person, max_age: str)
     assert "max_age" in said["error_description"]
 
 
+async def test_the_id_token_hint_is_for_one_person_only(place: Installation, person: Person):
+    """§3.1.2.1: nobody else is answered for; with prompt=none it is login_required."""
+    hint = (await person.tokens())["id_token"]
+    back = await person.open(id_token_hint=hint, prompt="none")
+    assert "code" in answer_of(back)
+    await place.add_user("another@example.com")
+    async with place.browser() as browser:
+        another = Person(place, browser, "another@example.com")
+        await another.tokens()
+        back = await another.open(id_token_hint=hint, prompt="none")
+        assert answer_of(back)["error"] == "login_required"
+        page = await another.open(id_token_hint=hint)
+        assert 'name="password"' in page.text
+        again = await another.sign_in(page)
+        assert 'name="password"' in again.text, "signing in as somebody else does not help"
+        assert "code" in answer_of(await another.sign_in(again, person.email))
+
+
+async def test_an_id_token_hint_of_another_app_is_an_error(place: Installation, person: Person):
+    """§3.1.2.1; it is sent back to the app."""
+    hint = (await person.tokens())["id_token"]
+    for client_id, sent in (("spa", hint), ("app", hint + "x"), ("app", "x")):
+        back = await person.open(client_id, id_token_hint=sent)
+        assert answer_of(back)["error"] == "invalid_request"
+
+
 async def test_the_login_hint_stands_in_the_form(person: Person):
     """§3.1.2.1: a hint about whom to sign in."""
     page = await person.open(login_hint="grace@example.com")

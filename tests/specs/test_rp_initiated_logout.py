@@ -1,9 +1,12 @@
 """OpenID Connect RP-Initiated Logout 1.0: an app asks to sign a person out."""
 
+from pathlib import Path
+
 import httpx2
 import pytest
 
-from tests.installation import Installation, Person, hidden_fields, token_request
+from counterfoil.jose.jwt import unverified_header
+from tests.installation import Installation, Person, hidden_fields, installed, token_request
 
 pytestmark = pytest.mark.anyio
 
@@ -171,3 +174,23 @@ async def test_a_post_from_an_app_ends_the_session_too(person: Person):
     back = await person.browser.get(sent_on.headers["location"])
     assert back.headers["location"] == BYE + "?state=x"
     assert not await is_signed_in(person)
+
+
+async def test_an_id_token_from_before_the_keys_turned_asks_first(tmp_path: Path):
+    """§2: it is not refused; whom it means can no longer be known."""
+    async with installed(tmp_path) as place, place.browser() as browser:
+        person = Person(place, browser)
+        old = (await person.tokens())["id_token"]
+        kid = str(unverified_header(old)["kid"])
+        rotation = place.authority.rotation
+        await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "cli"))
+        await place.authority.hub.catch_up()
+        page = await logout(
+            person, id_token_hint=old, client_id="app", post_logout_redirect_uri=BYE
+        )
+        assert page.status_code == 200
+        assert "Sign out?" in page.text
+        form = hidden_fields(page.text) | {"decision": "logout"}
+        back = await browser.post("/logout", data=form)
+        assert back.headers["location"] == BYE
+        assert not await is_signed_in(person)

@@ -155,7 +155,7 @@ async def add_people(tx: Transaction) -> None:
     """What everything else hangs under: a user, a client and a grant."""
     await tx.users.add(user())
     await tx.clients.add(client())
-    await tx.grants.widen(grant())
+    await tx.grants.allow(grant())
 
 
 async def feed_is_whole(tx: Transaction) -> int:

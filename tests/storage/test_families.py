@@ -107,8 +107,8 @@ async def test_live_families_are_found_by_grant_session_user_and_client(peopled:
     async def many(tx: Transaction) -> None:
         await tx.users.add(user(id="bob", email="bob@example.org"))
         await tx.clients.add(client(client_id="other"))
-        await tx.grants.widen(grant(id="grant-bob", user_id="bob"))
-        await tx.grants.widen(grant(id="grant-other", client_id="other"))
+        await tx.grants.allow(grant(id="grant-bob", user_id="bob"))
+        await tx.grants.allow(grant(id="grant-other", client_id="other"))
         await tx.families.add(family(id="a", session_id=None))
         await tx.families.add(family(id="b", created_at=NOW - 1))
         await tx.families.add(family(id="c", grant_id="grant-bob", user_id="bob"))

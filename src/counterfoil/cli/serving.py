@@ -11,13 +11,12 @@ from typing import Final
 import uvicorn
 
 from counterfoil.cli.connections import Connection
+from counterfoil.server.app import App
 from counterfoil.server.assembly import build
 from counterfoil.server.settings import Settings
 
 GRACE_SECONDS: Final = 5
 """How long requests that have begun may take when the server ends."""
-STREAM_GRACE_SECONDS: Final = 0.3
-"""After so long, what has not ended is a stream, which would go on for ever: it is cut."""
 
 
 def run(
@@ -28,8 +27,9 @@ def run(
 ) -> None:
     """Serve until a signal comes. ``parent`` is a pipe's end that closes when the parent dies."""
     _log_to_stderr(settings.log_level)
+    app = build(settings)
     config = uvicorn.Config(
-        build(settings),
+        app,
         loop="uvloop",
         http=Connection,
         ws="none",
@@ -40,7 +40,7 @@ def run(
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    _Process(config, ready, parent).run(sockets=[listener])
+    _Process(config, app, ready, parent).run(sockets=[listener])
 
 
 def _log_to_stderr(level: str) -> None:
@@ -53,9 +53,10 @@ def _log_to_stderr(level: str) -> None:
 
 class _Process(uvicorn.Server):
     def __init__(
-        self, config: uvicorn.Config, ready: Callable[[], None], parent: int | None
+        self, config: uvicorn.Config, app: App, ready: Callable[[], None], parent: int | None
     ) -> None:
         super().__init__(config)
+        self._app = app
         self._ready = ready
         self._parent = parent
 
@@ -70,16 +71,8 @@ class _Process(uvicorn.Server):
         self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        cutting = asyncio.create_task(self._cut_streams())
+        self._app.end_streams()
         await super().shutdown(sockets)
-        await cutting
-
-    async def _cut_streams(self) -> None:
-        await asyncio.sleep(STREAM_GRACE_SECONDS)
-        for connection in list(self.server_state.connections):
-            transport = connection.transport
-            if transport is not None:
-                transport.close()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End in order; a signal that asked for that is not raised again afterwards."""

@@ -7,7 +7,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ from counterfoil.client.metadata import Metadata
 from counterfoil.client.registration import Registration
 from counterfoil.oauth import pkce
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.oauth.parameters import Parameters
+from counterfoil.oauth.parameters import Parameters, appended
 
 _RANDOM_BYTES: Final = 32
 
@@ -80,12 +80,7 @@ def authorization_url(
     }
     if "openid" in attempt.scope.split():
         parameters["nonce"] = attempt.nonce
-    return with_query(metadata.address("authorization_endpoint"), parameters)
-
-
-def with_query(url: str, parameters: Mapping[str, str]) -> str:
-    """Add parameters to a URL, which may have some already."""
-    return f"{url}{'&' if urlsplit(url).query else '?'}{urlencode(parameters)}"
+    return appended(metadata.address("authorization_endpoint"), parameters)
 
 
 def code_in(callback: str, attempt: Attempt, metadata: Metadata) -> str:

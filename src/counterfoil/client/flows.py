@@ -11,7 +11,6 @@ from counterfoil.client.authorization import (
     authorization_url,
     code_in,
     new_attempt,
-    with_query,
 )
 from counterfoil.client.errors import NotTrusted, Refused
 from counterfoil.client.id_token import Expected, identity_in
@@ -20,6 +19,7 @@ from counterfoil.client.registration import Registration
 from counterfoil.client.tokens import Tokens, tokens_in
 from counterfoil.net.exchange import Answer, Exchange, Request
 from counterfoil.net.http import BadAnswer
+from counterfoil.oauth.parameters import appended
 
 
 class _Error(Struct, frozen=True):
@@ -102,7 +102,7 @@ class Flows:
             "state": state if registration.post_logout_redirect_uri else "",
         }
         said = {name: value for name, value in parameters.items() if value}
-        return with_query(metadata.address("end_session_endpoint"), said)
+        return appended(metadata.address("end_session_endpoint"), said)
 
     def _tokens(self, form: Mapping[str, str], asked: str) -> Exchange[Tokens]:
         metadata = yield from self._provider.metadata()

@@ -177,7 +177,7 @@ class Guard:
         return Verified(
             _token_of(access_token, claims),
             access_token.exp,
-            access_token.iat - LEEWAY,
+            access_token.begins_at - LEEWAY,
             access_token.binding,
             self._marks_of(access_token, genuine.kid),
             state,

@@ -59,6 +59,13 @@ class Access(Struct, frozen=True):
             apis[uri] = apis.get(uri, frozenset()) | scopes
         return Access(apis, self.openid | other.openid)
 
+    def without(self, other: "Access") -> "Access":
+        """Give what stands in this and not in ``other``."""
+        apis = {uri: scopes - other.apis.get(uri, frozenset()) for uri, scopes in self.apis.items()}
+        return Access(
+            {uri: scopes for uri, scopes in apis.items() if scopes}, self.openid - other.openid
+        )
+
     def limited_to_scopes(self, scopes: frozenset[str]) -> "Access":
         """Give what is left when only ``scopes`` are wanted."""
         apis = {uri: own & scopes for uri, own in self.apis.items()}

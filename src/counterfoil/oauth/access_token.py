@@ -12,7 +12,7 @@ from counterfoil.oauth.revocations import Marks
 
 TYPE: Final = "at+jwt"
 LEEWAY: Final = 10
-"""Seconds by which ``iat`` may lie ahead of our clock (S28). ``exp`` has no leeway (S16)."""
+"""Seconds by which ``iat`` or ``nbf`` may lie ahead of our clock (S28); ``exp``: none (S16)."""
 
 
 class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -34,6 +34,7 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     gen: tuple[int, int] = (0, 0)
     auth_time: int | None = None
     cnf: Mapping[str, object] | None = None
+    nbf: int | None = None
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -44,6 +45,11 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     def binding(self) -> Binding:
         """The key that must be proved together with the token."""
         return binding_of(self.cnf)
+
+    @property
+    def begins_at(self) -> int:
+        """The second before which it is not to be used: ``iat``, or a later ``nbf``."""
+        return self.iat if self.nbf is None else max(self.iat, self.nbf)
 
     def is_for(self, audience: str) -> bool:
         """Whether ``aud`` names this audience, compared exactly."""
@@ -83,9 +89,12 @@ def check(token: AccessToken, expected: Expected, now: float) -> Reason | None:
 
 
 def check_times(token: AccessToken, leeway: int, now: float) -> Reason | None:
-    """Check ``exp``, and ``iat`` with ``leeway`` seconds for a clock that is ahead (S16, S28)."""
+    """Check ``exp``; ``iat`` and ``nbf`` with ``leeway`` seconds for a clock ahead (S16, S28).
+
+    ``nbf`` is optional (RFC 7519 §4.1.5).
+    """
     if now >= token.exp:
         return Reason.EXPIRED
-    if token.iat > now + leeway:
+    if token.begins_at > now + leeway:
         return Reason.ISSUED_IN_FUTURE
     return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct
 
@@ -64,6 +64,13 @@ class Parameters(Struct, frozen=True):
     def every(self, name: str) -> tuple[str, ...]:
         """Give all values of a parameter that may be repeated, such as ``resource``."""
         return self.repeated.get(name, ())
+
+
+def appended(uri: str, parameters: Mapping[str, str]) -> str:
+    """Give a redirect URI with parameters added to the query that it has (RFC 6749 §3.1.2)."""
+    before, _, query = uri.partition("?")
+    joint = "&" if query and not query.endswith("&") else ""
+    return f"{before}?{query}{joint}{urlencode(parameters)}"
 
 
 def _pairs_of(encoded: bytes | str) -> list[tuple[str, str]]:

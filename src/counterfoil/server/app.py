@@ -21,6 +21,7 @@ from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.web.answers import error_answer
 from counterfoil.server.web.browser import show
 from counterfoil.server.web.headers import HSTS, open_to_scripts, preflight
+from counterfoil.server.web.refusal import log_refusal
 from counterfoil.server.web.server import Audience, Route, Server
 
 _LOG: Final = logging.getLogger(__name__)
@@ -110,6 +111,11 @@ class App:
                 yield server
             finally:
                 self._server = None
+
+    def end_streams(self) -> None:
+        """End every event stream, for it would go on for ever: the server is about to stop."""
+        if self._server is not None:
+            self._server.authority.hub.end()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -203,22 +209,20 @@ async def _handled(server: Server, request: Request, route: Route) -> Response:
     try:
         return await route.handler(server, request)
     except OAuthError as error:
-        return _refused(server, route, error, error.detail)
+        return _refused(server, route, error)
     except (StoreUnavailable, NoSigningKey) as error:
-        unavailable = OAuthError(
-            "temporarily_unavailable", "The server cannot answer at the moment; try again."
-        )
-        return _refused(server, route, unavailable, str(error))
+        sentence = "The server cannot answer at the moment; try again."
+        unavailable = OAuthError("temporarily_unavailable", sentence, detail=str(error))
+        return _refused(server, route, unavailable)
     except Exception as error:
         _LOG.exception("%s %s failed", request.method, route.path)
-        broken = OAuthError("server_error", "The server made a mistake; it has been noted.")
-        return _refused(server, route, broken, type(error).__name__)
+        sentence = "The server made a mistake; it has been noted."
+        broken = OAuthError("server_error", sentence, detail=type(error).__name__)
+        return _refused(server, route, broken)
 
 
-def _refused(server: Server, route: Route, error: OAuthError, detail: str) -> Response:
-    request_id = named(server.random(6))
-    level = logging.WARNING if error.status >= 500 else logging.INFO
-    _LOG.log(level, "%s %s: %s (%s)", request_id, route.path, error.error, detail)
+def _refused(server: Server, route: Route, error: OAuthError) -> Response:
+    reference = log_refusal(server, route.path, error)
     if route.audience is not Audience.PERSON:
         return error_answer(error)
     page = ErrorPage(
@@ -226,6 +230,6 @@ def _refused(server: Server, route: Route, error: OAuthError, detail: str) -> Re
         title="This cannot go on",
         sentence=error.description,
         code=error.error,
-        request_id=request_id,
+        request_id=reference,
     )
     return show(server, page, status=error.status)

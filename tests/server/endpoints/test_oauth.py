@@ -1,7 +1,9 @@
 """Token, introspection and revocation over HTTP: bounds on failures, and who is told what."""
 
+import logging
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.installation import Installation, installed
@@ -15,20 +17,42 @@ async def place(tmp_path: Path):
         yield place
 
 
-async def fail(place: Installation, path: str = "/token") -> int:
+async def answer_to(
+    place: Installation, path: str = "/token", client_id: str = "service"
+) -> httpx2.Response:
     async with place.browser() as anyone:
-        form = {"grant_type": "client_credentials", "token": "x"}
-        return (await anyone.post(path, data=form, auth=("service", "wrong"))).status_code
+        form = {"grant_type": "client_credentials", "token": "a-guess"}
+        return await anyone.post(path, data=form, auth=(client_id, "wrong"))
+
+
+async def fail(place: Installation, path: str = "/token") -> int:
+    return (await answer_to(place, path)).status_code
 
 
 @pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke"])
 async def test_guessing_secrets_is_slowed_down(place: Installation, path: str):
-    """S104: after some failures an address has to wait; then it may try again."""
-    assert [await fail(place, path) for _ in range(4)] == [401, 401, 401, 503]
-    answer = await place.post("/token", "service", grant_type="client_credentials")
+    """S104: after some failures an address is told to wait, for how long; then it may try again."""
+    assert [await fail(place, path) for _ in range(4)] == [401, 401, 401, 429]
+    answer = await answer_to(place, path)
+    assert answer.status_code == 429
     assert answer.json()["error"] == "temporarily_unavailable"
+    assert "www-authenticate" not in answer.headers
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["retry-after"] == "20"
+    place.clock.turn(5)
+    assert await fail(place, path) == 429
     place.clock.turn(60)
     assert await fail(place, path) == 401
+
+
+async def test_the_right_secret_is_let_in_beside_a_guesser(place: Installation):
+    """S104: whoever shares an address with a guesser is not punished for it."""
+    for _ in range(10):
+        await fail(place)
+    token = await place.service_token()
+    assert (await place.post("/introspect", "service", token=token)).json()["active"] is True
+    assert (await place.post("/revoke", "service", token=token)).status_code == 200
+    assert await fail(place) == 429
 
 
 async def test_other_errors_are_no_guesses(place: Installation):
@@ -48,3 +72,24 @@ async def test_a_revocation_is_answered_with_an_empty_object(place: Installation
     answer = await place.post("/revoke", "service", token=await place.service_token())
     assert answer.json() == {}
     assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke"])
+async def test_a_refusal_leaves_one_line_that_says_why(
+    place: Installation, caplog: pytest.LogCaptureFixture, path: str
+):
+    caplog.set_level(logging.INFO, "counterfoil")
+    await answer_to(place, path)
+    lines = [each.getMessage() for each in caplog.records if each.name.startswith("counterfoil")]
+    assert len(lines) == 1
+    assert lines[0].endswith(f" {path}: invalid_client (wrong secret for 'service')")
+    assert caplog.records[-1].levelno == logging.INFO
+
+
+async def test_no_parameter_is_logged(place: Installation, caplog: pytest.LogCaptureFixture):
+    """A secret that was sent as the name, by mistake, stays out of the log too."""
+    caplog.set_level(logging.DEBUG, "counterfoil")
+    await answer_to(place, client_id="a-secret-in-the-wrong-field")
+    assert "invalid_client (no such client)" in caplog.text
+    for sent in ("a-secret-in-the-wrong-field", "wrong", "a-guess"):
+        assert sent not in caplog.text.replace("no such client", "")

@@ -13,7 +13,9 @@ from counterfoil.oauth.opaque import Kind, Secret, is_spelled
 from counterfoil.server.protocol import approval
 from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.pending import Pending
+from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.session import Origin, Session
+from counterfoil.server.records.store import Transaction
 from tests.installation import CALLBACK, NOTES, Installation, Person
 
 READ = Access({NOTES: frozenset({"notes:read"})})
@@ -28,22 +30,50 @@ PENDING = Pending(
 )
 
 
-async def approve(place: Installation, person: Person, access: Access = READ) -> Secret:
-    session = Session(
-        id="session-of-" + person.user_id,
-        digest=b"",
-        user_id=person.user_id,
-        auth_time=123,
-        last_used_at=123,
-        expires_at=10**10,
-        origin=Origin(),
-    )
-    decision = Decision(session, access, Origin("192.0.2.1", "Firefox"), asked=True)
-    authority = place.authority
-    pending = replace(PENDING, access=access)
+BOTH = READ.widened_by(WRITE)
+
+
+async def session_of(place: Installation, person: Person) -> Session:
+    """Give the one session of a person; the first time, make it."""
+
+    async def work(tx: Transaction) -> Session:
+        session = await tx.sessions.find("session-of-" + person.user_id)
+        if session is None:
+            session = Session(
+                id="session-of-" + person.user_id,
+                digest=tx.random(32),
+                user_id=person.user_id,
+                auth_time=123,
+                last_used_at=tx.now,
+                expires_at=10**10,
+                origin=Origin(),
+            )
+            await tx.sessions.add(session)
+        return session
+
+    return await place.authority.store.transact(work)
+
+
+async def decide(
+    place: Installation, person: Person, chosen: Access, of: Access, *, asked: bool = True
+) -> Secret | None:
+    session = await session_of(place, person)
+    decision = Decision(session, chosen, Origin("192.0.2.1", "Firefox"), asked=asked)
+    pending, authority = replace(PENDING, access=of), place.authority
     return await authority.store.transact(
         lambda tx: approval.approve(authority, tx, pending, decision)
     )
+
+
+async def approve(place: Installation, person: Person, access: Access = READ) -> Secret:
+    code = await decide(place, person, access, access)
+    assert code is not None
+    return code
+
+
+async def grant_of(place: Installation, person: Person) -> Grant | None:
+    store = place.authority.store
+    return await store.read(lambda tx: tx.grants.between(person.user_id, "app"))
 
 
 @pytest.mark.anyio
@@ -70,6 +100,70 @@ async def test_there_is_one_grant_however_often_it_is_approved(place: Installati
     store = place.authority.store
     (grant,) = await store.read(lambda tx: tx.grants.of_user(person.user_id))
     assert grant.access == READ.widened_by(WRITE)
+
+
+@pytest.mark.anyio
+async def test_what_is_not_chosen_any_more_is_taken_back(place: Installation, person: Person):
+    """S10, S14: of what is asked again only what is chosen stands; what is not asked, stays."""
+    email = Access(openid=frozenset({"openid", "email"}))
+    await approve(place, person, BOTH)
+    await approve(place, person, email)
+    assert await decide(place, person, READ, BOTH)
+    grant = await grant_of(place, person)
+    assert grant is not None
+    assert grant.access == READ.widened_by(email)
+
+
+@pytest.mark.anyio
+async def test_who_is_not_asked_changes_nothing(place: Installation, person: Person):
+    await approve(place, person, BOTH)
+    before = await grant_of(place, person)
+    place.clock.turn(60)
+    assert await decide(place, person, READ, READ, asked=False)
+    assert await grant_of(place, person) == before
+
+
+@pytest.mark.anyio
+async def test_without_permission_and_without_a_question_there_is_no_code(
+    place: Installation, person: Person
+):
+    assert await decide(place, person, READ, READ, asked=False) is None
+    await approve(place, person, READ)
+    assert await decide(place, person, BOTH, BOTH, asked=False) is None
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_session_that_has_just_ended_allows_nothing(
+    place: Installation, person: Person, asked: bool
+):
+    """S44: ended between the form and the commit: no code, no event, no change of the grant."""
+    await approve(place, person, READ)
+    store = place.authority.store
+    session = await session_of(place, person)
+    await store.transact(lambda tx: tx.sessions.end(session.id, tx.now))
+    before = await grant_of(place, person)
+    (event,) = await store.read(lambda tx: tx.events.latest(1))
+    assert await decide(place, person, BOTH if asked else READ, BOTH, asked=asked) is None
+    assert await grant_of(place, person) == before
+    assert await store.read(lambda tx: tx.events.latest(1)) == [event]
+
+
+@pytest.mark.parametrize(
+    ("redirect_uri", "begins"),
+    [
+        ("https://app.example/cb", "https://app.example/cb?code="),
+        ("https://app.example/cb?a=b", "https://app.example/cb?a=b&code="),
+        ("https://app.example/cb?", "https://app.example/cb?code="),
+        ("https://app.example/cb?a=b&", "https://app.example/cb?a=b&code="),
+        ("com.example.app:/cb", "com.example.app:/cb?code="),
+    ],
+)
+def test_the_redirect_uri_stands_unchanged_before_the_answer(redirect_uri: str, begins: str):
+    """RFC 6749 §3.1.2: a query is kept, and added to."""
+    pending = replace(PENDING, redirect_uri=redirect_uri)
+    url = approval.answer("https://id.example", pending, Secret("the-code"))
+    assert url.startswith(begins + "the-code")
 
 
 def query_of(url: str) -> dict[str, list[str]]:

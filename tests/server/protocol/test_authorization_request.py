@@ -1,14 +1,19 @@
 """The authorization request: who may be answered, and what is then checked."""
 
 import pytest
+from msgspec.structs import replace
 
+from counterfoil.jose.jwt import Signer
+from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.id_token import TYPE, IdToken
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol import authorization_request, revocation
 from counterfoil.server.protocol.authorization_request import CHECKS, PROMPTS, Denied
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.pending import Pending
+from counterfoil.server.records.signing_key import Purpose
 from tests.installation import CALLBACK, NOTES, Installation
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +36,10 @@ WHOLE = {
 async def read(place: Installation, **changed: str | None) -> Pending | Denied:
     single = {name: value for name, value in (WHOLE | changed).items() if value is not None}
     parameters = Parameters(single, {})
-    return await place.authority.store.read(lambda tx: authorization_request.read(tx, parameters))
+    authority = place.authority
+    return await authority.store.read(
+        lambda tx: authorization_request.read(authority, tx, parameters)
+    )
 
 
 async def test_a_request_that_passes_every_check(place: Installation):
@@ -133,3 +141,26 @@ async def test_of_several_redirect_uris_one_must_be_named(place: Installation):
 async def test_checks_and_prompts_are_tables(place: Installation):
     assert len(set(CHECKS)) == len(CHECKS)
     assert {"none", "login", "consent", "select_account"} == PROMPTS
+
+
+def hint(place: Installation, signer: Signer | None = None, **members: object) -> str:
+    claims = IdToken(iss=place.issuer, sub="ada", aud="app", exp=1, iat=0, auth_time=0)
+    ours = place.authority.keyring.signer(Purpose.TOKENS, TYPE, int(place.clock()))
+    return (signer or ours).sign(replace(claims, **members))
+
+
+async def test_the_id_token_names_whom_the_app_means(place: Installation):
+    """OpenID Connect Core §3.1.2.1: id_token_hint, expired or not."""
+    pending = await read(place, id_token_hint=hint(place))
+    assert isinstance(pending, Pending)
+    assert pending.subject_hint == "ada"
+
+
+async def test_an_id_token_that_is_not_the_apps_own_goes_back(place: Installation):
+    """OpenID Connect Core §3.1.2.1: the server validates that it was the issuer."""
+    stranger = Signer(PrivateKey.generate("ES256"), TYPE)
+    for wrong in ("x", hint(place, aud="spa"), hint(place, iss="x"), hint(place, stranger)):
+        denied = await read(place, id_token_hint=wrong)
+        assert isinstance(denied, Denied)
+        assert denied.error.error == "invalid_request"
+        assert "id_token_hint" in denied.error.description

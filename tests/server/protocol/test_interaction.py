@@ -69,6 +69,11 @@ TABLE = [
     (asks(max_age=999), APP, BEFORE, ALLOWED, SignIn),
     (asks(max_age=0), APP, BEFORE, ALLOWED, SignIn),
     (asks(max_age=0), APP, AFTER, ALLOWED, Approve),
+    (replace(asks(), subject_hint="u"), APP, BEFORE, ALLOWED, Approve),
+    (replace(asks(), subject_hint="u"), APP, None, None, SignIn),
+    (replace(asks(), subject_hint="another"), APP, BEFORE, ALLOWED, SignIn),
+    (replace(asks(), subject_hint="another"), APP, AFTER, ALLOWED, SignIn),
+    (replace(asks("consent"), subject_hint="another"), APP, AFTER, ALLOWED, SignIn),
     (asks(redirect_uri=LOCAL), SPA, BEFORE, ALLOWED, Consent),
     (asks(redirect_uri=LOCAL), APP, BEFORE, ALLOWED, Approve),
 ]
@@ -78,7 +83,7 @@ TABLE = [
 def test_the_table(
     pending: Pending, client: Client, session: Session | None, grant: Grant | None, step: type
 ):
-    """OpenID Connect Core §3.1.2.3, RFC 8252 §8.6."""
+    """OpenID Connect Core §3.1.2.1, §3.1.2.3, RFC 8252 §8.6."""
     assert isinstance(next_step(pending, client, session, grant, NOW), step)
 
 

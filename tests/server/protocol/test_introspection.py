@@ -44,3 +44,16 @@ async def test_the_token_is_asked_for_after_the_client(place: Installation):
     with pytest.raises(OAuthError) as refused:
         await introspection.introspect(place.authority, form, None)
     assert refused.value.error == "invalid_request"
+
+
+async def test_a_refresh_token_is_active_while_its_session_stands(
+    place: Installation, person: Person
+):
+    """S33: it says no to what the token endpoint would refuse."""
+    tokens = await person.tokens()
+    settings = place.authority.settings
+    assert settings.session_idle_lifetime < settings.refresh_idle_lifetime
+    place.clock.turn(settings.session_idle_lifetime)
+    assert await ask(place, "app", tokens["refresh_token"]) == INACTIVE
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    assert (await place.post("/token", "app", **form)).json()["error"] == "invalid_grant"

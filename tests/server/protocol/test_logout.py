@@ -3,6 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.jose.jwt import Signer
+from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.id_token import TYPE, IdToken
 from counterfoil.oauth.parameters import Parameters
@@ -69,3 +71,31 @@ async def test_what_does_not_fit_is_refused(place: Installation):
     await refusal(place, client_id="nobody")
     await refusal(place, post_logout_redirect_uri=BYE)
     await refusal(place, client_id="app", post_logout_redirect_uri=BYE + "/")
+
+
+async def test_an_id_token_whose_key_has_gone_counts_as_none(place: Installation):
+    """§2: an app may keep it longer than the key is published; then the person is asked."""
+    claims = IdToken(iss=place.issuer, sub="u", aud="spa", exp=1, iat=0, auth_time=0, sid="s")
+    old = Signer(PrivateKey.generate("ES256"), TYPE).sign(claims)
+    asked = await read(place, id_token_hint=old)
+    assert asked == LogoutRequest(None, None, None)
+    asked = await read(place, id_token_hint=old, client_id="app", post_logout_redirect_uri=BYE)
+    assert asked.client is not None
+    assert asked.client.client_id == "app"
+    assert asked.return_to == BYE
+    assert not asked.means(SESSION)
+    await refusal(place, id_token_hint=old, post_logout_redirect_uri=BYE)
+
+
+@pytest.mark.parametrize(("uri", "joint"), [("a", "?"), ("b?", ""), ("c?x=1", "&"), ("d?x=1&", "")])
+async def test_state_joins_the_query_that_the_uri_has(place: Installation, uri: str, joint: str):
+    """§3."""
+    registered = f"https://app.example/{uri}"
+    await place.add_client(
+        f"bye-{uri[0]}",
+        grant_types=("authorization_code",),
+        redirect_uris=("https://app.example/callback",),
+        post_logout_redirect_uris=(registered,),
+    )
+    form = {"client_id": f"bye-{uri[0]}", "post_logout_redirect_uri": registered}
+    assert (await read(place, **form, state="s")).return_to == f"{registered}{joint}state=s"

@@ -39,7 +39,7 @@ async def begin(tx: Transaction, user_id: str) -> None:
         created_at=tx.now,
         updated_at=tx.now,
     )
-    await tx.grants.widen(grant)
+    await tx.grants.allow(grant)
     for name in ("here", "there"):
         await tx.sessions.add(
             Session(

@@ -1,10 +1,16 @@
 """A client gives a token back (RFC 7009 §2)."""
 
 import pytest
+from msgspec.structs import replace
 
+from counterfoil.jose.jwt import unverified_header
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.hub import Hub
+from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.protocol import revocation_endpoint
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.token_reading import TokenReader
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.session import Origin
 from tests.installation import Installation, Person
@@ -52,3 +58,28 @@ async def test_nothing_is_written_for_what_is_unknown(place: Installation):
     before = place.authority.hub.position
     await revoke(place, "service", "x")
     assert place.authority.hub.position == before
+
+
+async def of_another_process(place: Installation) -> Authority:
+    """The same issuer with a memory of its own, and nothing that keeps it up to date."""
+    authority = place.authority
+    keyring = Keyring(authority.rotation.sealing)
+    hub = Hub(authority.issuer, authority.store, keyring)
+    await hub.catch_up()
+    reader = TokenReader(authority.issuer, keyring, hub)
+    return replace(authority, keyring=keyring, hub=hub, reader=reader)
+
+
+async def test_a_token_signed_by_a_key_that_was_just_made_is_known(place: Installation):
+    """S37: what another process has signed is revoked here, and not taken for unknown."""
+    other = await of_another_process(place)
+    kid = str(unverified_header(await place.service_token())["kid"])
+    rotation = place.authority.rotation
+    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "cli"))
+    await place.authority.hub.catch_up()
+    token = await place.service_token()
+    assert unverified_header(token)["kid"] != kid
+    form = {"client_id": "service", "client_secret": place.secrets["service"], "token": token}
+    await revocation_endpoint.revoke(other, Parameters(form, {}), None, Origin())
+    said = (await place.post("/introspect", "service", token=token)).json()
+    assert said == {"active": False}

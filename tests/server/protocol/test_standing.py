@@ -7,19 +7,25 @@ from msgspec import Struct
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.server.protocol.standing import person_behind
+from counterfoil.server.protocol.standing import Standing, what_stands
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
-from tests.installation import Installation, installed
+from tests.installation import NOTES, Installation, installed
 
 pytestmark = pytest.mark.anyio
+
+
+OPENID = Access(openid=frozenset({"openid"}))
+OFFLINE = Access(openid=frozenset({"offline_access"}))
+READ = Access({NOTES: frozenset({"notes:read"})})
 
 
 class Resting(Struct, frozen=True):
     user_id: str
     grant_id: str = "g"
     session_id: str | None = "s"
+    access: Access = OPENID
 
 
 @pytest.fixture
@@ -32,12 +38,12 @@ async def place(tmp_path: Path):
 async def begin(tx: Transaction, user_id: str) -> None:
     times = {"auth_time": tx.now, "last_used_at": tx.now, "expires_at": tx.now + 1000}
     await tx.sessions.add(Session(id="s", digest=b"d", user_id=user_id, origin=Origin(), **times))
-    await tx.grants.widen(
+    await tx.grants.allow(
         Grant(
             id="g",
             user_id=user_id,
             client_id="app",
-            access=Access(openid=frozenset({"openid"})),
+            access=OPENID.widened_by(OFFLINE),
             created_at=tx.now,
             updated_at=tx.now,
         )
@@ -45,8 +51,11 @@ async def begin(tx: Transaction, user_id: str) -> None:
 
 
 async def ask(place: Installation, resting: Resting) -> str:
-    user = await place.authority.store.read(lambda tx: person_behind(place.authority, tx, resting))
-    return user.id
+    return (await standing_of(place, resting)).user.id
+
+
+async def standing_of(place: Installation, resting: Resting) -> Standing:
+    return await place.authority.store.read(lambda tx: what_stands(place.authority, tx, resting))
 
 
 async def test_the_person_is_given_while_all_stands(place: Installation):
@@ -83,7 +92,27 @@ async def test_an_expired_session_has_gone(place: Installation):
 
 async def test_who_is_offline_needs_no_session(place: Installation):
     place.clock.turn(1000)
-    assert await ask(place, Resting(place.user.id, session_id=None)) == place.user.id
+    offline = Resting(place.user.id, session_id=None, access=OFFLINE)
+    assert await ask(place, offline) == place.user.id
+
+
+async def test_no_more_is_given_than_the_grant_still_holds(place: Installation):
+    """S14: what the person has taken back since stands in no new token."""
+    wider = Resting(place.user.id, access=OPENID.widened_by(READ))
+    assert (await standing_of(place, wider)).access == OPENID
+
+
+async def test_where_nothing_is_left_nothing_stands(place: Installation):
+    with pytest.raises(OAuthError, match="all that was allowed") as refused:
+        await ask(place, Resting(place.user.id, access=READ))
+    assert refused.value.error == "invalid_grant"
+
+
+async def test_nobody_is_offline_without_the_permission(place: Installation):
+    """OpenID Connect Core §11: to go on while the person is away is a permission as any other."""
+    with pytest.raises(OAuthError, match="while they are away") as refused:
+        await ask(place, Resting(place.user.id, session_id=None))
+    assert refused.value.error == "invalid_grant"
 
 
 @pytest.mark.parametrize(

@@ -93,3 +93,18 @@ async def test_a_permission_taken_back_this_moment_is_asked_for_again(
     response = await conclude(place.server, flow, decision)
     assert response.headers["location"].startswith("/authorize/continue?flow=")
     assert await store.read(lambda tx: tx.grants.of_user(person.user_id)) == []
+
+
+async def test_a_session_ended_this_moment_allows_nothing(place: Installation, person: Person):
+    """S44: the flow goes on, and the person has to sign in again."""
+    page = await person.sign_in(await person.open())
+    store = place.authority.store
+    (session,) = await store.read(lambda tx: tx.sessions.of_user(person.user_id))
+    sealed = hidden_fields(page.text)["flow"]
+    browser = Secret(person.browser.cookies["counterfoil_browser"]).fingerprint().hex()
+    flow = Flow(unseal(place.authority.pending, sealed, browser, 0), sealed)
+    await store.transact(lambda tx: tx.sessions.end(session.id, tx.now))
+    decision = Decision(session, flow.pending.access, Origin(), asked=True)
+    response = await conclude(place.server, flow, decision)
+    assert 'name="password"' in (await person.follow(response)).text
+    assert await store.read(lambda tx: tx.grants.of_user(person.user_id)) == []

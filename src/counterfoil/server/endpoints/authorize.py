@@ -30,7 +30,7 @@ async def start(server: Server, request: Request) -> Response:
         pairs = [*form.single.items(), *(("resource", uri) for uri in form.every("resource"))]
         return go(f"{server.prefix}/authorize?{urlencode(pairs)}")
     parameters = query_of(request)
-    asked = await server.authority.store.read(partial(_read, parameters))
+    asked = await server.authority.store.read(partial(_read, server, parameters))
     if isinstance(asked, Denied):
         to = (asked.asking.redirect_uri, asked.asking.state)
         return go(approval.refusal(server.authority.issuer, *to, asked.error))
@@ -48,8 +48,8 @@ def _too_long() -> OAuthError:
     return invalid_request("The parameters state, nonce and login_hint are too long together.")
 
 
-async def _read(parameters: Parameters, tx: Transaction) -> Pending | Denied:
-    return await authorization_request.read(tx, parameters)
+async def _read(server: Server, parameters: Parameters, tx: Transaction) -> Pending | Denied:
+    return await authorization_request.read(server.authority, tx, parameters)
 
 
 async def proceed(server: Server, request: Request) -> Response:

@@ -1,5 +1,7 @@
 """Token, introspection and revocation endpoints (OAuth 2.1 §3.2, RFC 7662, RFC 7009)."""
 
+import math
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -9,6 +11,7 @@ from counterfoil.server.protocol import introspection, revocation_endpoint, toke
 from counterfoil.server.records.session import Origin
 from counterfoil.server.web.answers import JsonResponse, error_answer
 from counterfoil.server.web.reading import authorization_of, form_of, origin_of
+from counterfoil.server.web.refusal import log_refusal
 from counterfoil.server.web.server import Server
 
 
@@ -44,15 +47,34 @@ async def revoke(server: Server, request: Request) -> Response:
 
 async def _read(server: Server, request: Request) -> tuple[Parameters, str | None, Origin]:
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    if not server.client_throttle.allows(origin.address, server.clock()):
-        raise OAuthError(
-            "temporarily_unavailable", "Too many failed attempts came from this address; wait."
-        )
     return await form_of(request), authorization_of(request), origin
 
 
 def _refused(server: Server, request: Request, error: OAuthError) -> Response:
-    if error.error == "invalid_client":
-        origin = origin_of(request, server.authority.settings.trusted_proxies)
-        server.client_throttle.count(origin.address, server.clock())
+    log_refusal(server, request.scope["path"], error)
+    wait = _wait_after_failure(server, request) if error.error == "invalid_client" else 0
+    if wait:
+        return _too_many(wait)
     return error_answer(error, basic="authorization" in request.headers)
+
+
+def _wait_after_failure(server: Server, request: Request) -> float:
+    """Count a failed authentication; give the seconds for which its address had to wait.
+
+    It is asked only after a failure: whoever shares an address with a guesser, and has the right
+    secret, is let in.
+    """
+    address = origin_of(request, server.authority.settings.trusted_proxies).address
+    now = server.clock()
+    wait = server.client_throttle.wait(address, now)
+    server.client_throttle.count(address, now)
+    return wait
+
+
+def _too_many(wait: float) -> Response:
+    """Answer 429 with ``Retry-After`` in seconds (RFC 6585 §4)."""
+    sentence = "Too many failed attempts came from this address; wait."
+    response = error_answer(OAuthError("temporarily_unavailable", sentence))
+    response.status_code = 429
+    response.raw_headers.append((b"retry-after", str(math.ceil(wait)).encode("ascii")))
+    return response

@@ -1,12 +1,11 @@
 """A person said yes or no: the grant, the code, and the answer to the app (OAuth 2.1 §4.1.2)."""
 
-from urllib.parse import urlencode, urlsplit
-
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
+from counterfoil.oauth.parameters import appended
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
@@ -27,35 +26,23 @@ class Decision(Struct, frozen=True):
     asked: bool
 
 
-async def stands(tx: Transaction, pending: Pending, decision: Decision) -> bool:
-    """Whether what is decided rests on a permission that the person gave before."""
-    grant = await tx.grants.between(decision.session.user_id, pending.client_id)
-    return grant is not None and grant.access.covers(decision.access)
-
-
 async def approve(
     authority: Authority, tx: Transaction, pending: Pending, decision: Decision
-) -> Secret:
-    """Make or widen the grant and give a code; only its SHA-256 is stored.
+) -> Secret | None:
+    """Make or change the grant and give a code; only its SHA-256 is stored.
 
-    Raises:
-        OAuthError: ``consent_required`` where nobody was asked and the permission has just gone.
+    ``None`` where what the decision rests on has gone a moment ago: the session, or, where nobody
+    was asked, the permission that was given before. Nothing is stored then.
     """
-    session = decision.session
-    if not decision.asked:
-        await _demand_permission(tx, pending, session.user_id)
-    grant = await tx.grants.widen(
-        Grant(
-            id=new_handle(tx),
-            user_id=session.user_id,
-            client_id=pending.client_id,
-            access=decision.access,
-            created_at=tx.now,
-            updated_at=tx.now,
-        )
-    )
+    session = await tx.sessions.find(decision.session.id)
+    idle = authority.settings.session_idle_lifetime
+    if session is None or not session.is_live(tx.now, idle):
+        return None
+    grant = await _grant(tx, pending, decision)
+    if grant is None:
+        return None
     if decision.asked:
-        by = events.by_user(session.user_id, decision.origin)
+        by = events.by_user(decision.session.user_id, decision.origin)
         detail = {"client_id": pending.client_id, "scope": decision.access.scope}
         await events.record(tx, EventKind.CONSENT_GIVEN, by, grant.id, detail)
     code = spell(Kind.AUTHORIZATION_CODE, tx.random(SECRET_BYTES))
@@ -63,10 +50,27 @@ async def approve(
     return code
 
 
-async def _demand_permission(tx: Transaction, pending: Pending, user_id: str) -> None:
-    grant = await tx.grants.between(user_id, pending.client_id)
-    if grant is None or not grant.access.covers(pending.access):
-        raise OAuthError("consent_required", "The permission was taken back at this moment.")
+async def _grant(tx: Transaction, pending: Pending, decision: Decision) -> Grant | None:
+    """Give the grant that the decision rests on, or makes.
+
+    A person who was asked answered for all that was asked now, and for nothing else: what they
+    chose stands, what they did not choose goes, and what was granted beside it stays.
+    """
+    user_id = decision.session.user_id
+    before = await tx.grants.between(user_id, pending.client_id)
+    if not decision.asked:
+        return before if before is not None and before.access.covers(decision.access) else None
+    beside = before.access.without(pending.access) if before is not None else Access()
+    return await tx.grants.allow(
+        Grant(
+            id=new_handle(tx),
+            user_id=user_id,
+            client_id=pending.client_id,
+            access=beside.widened_by(decision.access),
+            created_at=tx.now,
+            updated_at=tx.now,
+        )
+    )
 
 
 def _authorization(
@@ -103,5 +107,4 @@ def refusal(issuer: str, redirect_uri: str, state: str | None, error: OAuthError
 
 def _answer(issuer: str, redirect_uri: str, state: str | None, outcome: dict[str, str]) -> str:
     said = outcome | ({"state": state} if state is not None else {}) | {"iss": issuer}
-    joint = "&" if urlsplit(redirect_uri).query else "?"
-    return f"{redirect_uri}{joint}{urlencode(said)}"
+    return appended(redirect_uri, said)

@@ -8,12 +8,15 @@ from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth import pkce
 from counterfoil.oauth.access import Access, asked, scopes_in
 from counterfoil.oauth.errors import OAuthError, invalid_request, invalid_scope
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.protocol import id_token_hint
 from counterfoil.server.protocol.audience import catalogue
+from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
@@ -40,7 +43,7 @@ class Denied(Struct, frozen=True):
 Check = Callable[[Client, Parameters], None]
 
 
-async def read(tx: Transaction, parameters: Parameters) -> Pending | Denied:
+async def read(authority: Authority, tx: Transaction, parameters: Parameters) -> Pending | Denied:
     """Read an authorization request.
 
     Raises:
@@ -51,7 +54,9 @@ async def read(tx: Transaction, parameters: Parameters) -> Pending | Denied:
     try:
         for check in CHECKS:
             check(client, parameters)
-        return _pending(asking, parameters, await _access(tx, client, parameters), tx.now)
+        subject_hint = _subject_hint(authority, client, parameters, tx.now)
+        pending = _pending(asking, parameters, await _access(tx, client, parameters), tx.now)
+        return replace(pending, subject_hint=subject_hint)
     except OAuthError as error:
         return Denied(asking, error)
 
@@ -145,6 +150,19 @@ async def _access(tx: Transaction, client: Client, parameters: Parameters) -> Ac
     if access.is_empty:
         raise invalid_scope("The parameter scope is missing: ask for at least one scope.")
     return access
+
+
+def _subject_hint(
+    authority: Authority, client: Client, parameters: Parameters, now: int
+) -> str | None:
+    """Give the person whom the app means (OpenID Connect Core §3.1.2.1)."""
+    unverified = parameters.get("id_token_hint")
+    if unverified is None:
+        return None
+    hint = id_token_hint.read(authority, unverified, now)
+    if hint is None or hint.aud != client.client_id:
+        raise invalid_request("The parameter id_token_hint is no ID token of this app, or too old.")
+    return hint.sub
 
 
 def _prompts(parameters: Parameters) -> frozenset[str]:

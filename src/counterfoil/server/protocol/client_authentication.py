@@ -86,7 +86,7 @@ async def authenticate(tx: Transaction, credentials: Credentials) -> Authenticat
     client = await tx.clients.find(credentials.client_id)
     secret_id = await _matching_secret(tx, client, credentials)
     if client is None:
-        raise invalid_client(_REFUSED, detail=f"no client {credentials.client_id!r}")
+        raise invalid_client(_REFUSED, detail="no such client")
     if client.public != (credentials.method == "none"):
         raise invalid_client(_REFUSED, detail="a method that this client does not use")
     if not client.public and secret_id is None:

@@ -36,18 +36,22 @@ Step: TypeAlias = SignIn | Consent | Approve | Refuse
 def next_step(
     pending: Pending, client: Client, session: Session | None, grant: Grant | None, now: int
 ) -> Step:
-    """Decide the next step (OpenID Connect Core §3.1.2.3, RFC 8252 §8.6).
+    """Decide the next step (OpenID Connect Core §3.1.2.1, §3.1.2.3, RFC 8252 §8.6).
 
     ``session`` is a live one or ``None``; ``grant`` is the live one of its user and this client.
     """
     silent = "none" in pending.prompt
-    if session is None or _too_old(pending, session, now):
+    if session is None or _of_another(pending, session) or _too_old(pending, session, now):
         error = OAuthError("login_required", "The person is not signed in, or too long ago.")
         return Refuse(error) if silent else SignIn()
     if _needs_consent(pending, client, grant):
         error = OAuthError("consent_required", "The person has to be asked first.")
         return Refuse(error) if silent else Consent()
     return Approve()
+
+
+def _of_another(pending: Pending, session: Session) -> bool:
+    return pending.subject_hint not in (None, session.user_id)
 
 
 def _too_old(pending: Pending, session: Session, now: int) -> bool:

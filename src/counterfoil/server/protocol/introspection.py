@@ -5,7 +5,9 @@ from functools import partial
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.reasons import Reason
@@ -13,6 +15,7 @@ from counterfoil.server.protocol import client_authentication
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import AuthenticatedClient
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
+from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.records.client import INTROSPECT, Client
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Transaction
@@ -38,7 +41,7 @@ INACTIVE: Final = Introspection(active=False)
 
 
 class _Found(Struct, frozen=True):
-    """Who asks, at which time, and the family where a refresh token was shown."""
+    """Who asks, at which time, and the family of a refresh token, if all behind it stands."""
 
     asker: AuthenticatedClient
     now: int
@@ -74,9 +77,20 @@ async def _find(
     asker = await client_authentication.authenticate(tx, credentials)
     family = None
     if is_spelled(Kind.REFRESH_TOKEN, unverified):
-        shown = read_refresh_token(authority.keys.refresh_mac, unverified)
-        family = await tx.families.find(shown.family_id) if shown else None
+        family = await _standing_family(authority, tx, unverified)
     return _Found(asker, tx.now, family)
+
+
+async def _standing_family(authority: Authority, tx: Transaction, unverified: str) -> Family | None:
+    shown = read_refresh_token(authority.keys.refresh_mac, unverified)
+    family = await tx.families.find(shown.family_id) if shown else None
+    if family is None:
+        return None
+    try:
+        standing = await what_stands(authority, tx, family)
+    except OAuthError:
+        return None
+    return replace(family, access=standing.access)
 
 
 def _may_know(client: Client, owner: str) -> bool:

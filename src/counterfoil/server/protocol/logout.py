@@ -1,19 +1,14 @@
 """Logout that an app asks for (OpenID Connect RP-Initiated Logout 1.0)."""
 
-from urllib.parse import urlencode, urlsplit
-
-import msgspec
 from msgspec import Struct
 
-from counterfoil.jose.errors import JoseError
-from counterfoil.jose.jwt import Verifier
 from counterfoil.oauth.errors import invalid_request
-from counterfoil.oauth.id_token import TYPE, IdToken
-from counterfoil.oauth.parameters import Parameters
+from counterfoil.oauth.id_token import IdToken
+from counterfoil.oauth.parameters import Parameters, appended
+from counterfoil.server.protocol import id_token_hint
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.session import Session
-from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
 
 
@@ -30,12 +25,13 @@ class LogoutRequest(Struct, frozen=True):
 
 
 async def read(authority: Authority, tx: Transaction, parameters: Parameters) -> LogoutRequest:
-    """Read a logout request (§2, §3).
+    """Read a logout request (§2, §3). An ID token whose key has gone counts as none.
 
     Raises:
         OAuthError: ``invalid_request``; it is shown on a page, never sent to the app.
     """
-    hint = _hint_in(authority, parameters.get("id_token_hint"), tx.now)
+    unverified = parameters.get("id_token_hint")
+    hint = id_token_hint.read(authority, unverified, tx.now) if unverified else None
     client_id = parameters.get("client_id")
     if hint is not None and client_id not in (None, hint.aud):
         raise invalid_request("The parameter client_id is not the app of the ID token.")
@@ -44,19 +40,6 @@ async def read(authority: Authority, tx: Transaction, parameters: Parameters) ->
     if named and client is None:
         raise invalid_request("The parameter client_id names no app that is known here.")
     return LogoutRequest(client, hint, _return_to(client, parameters))
-
-
-def _hint_in(authority: Authority, unverified: str | None, now: int) -> IdToken | None:
-    if unverified is None:
-        return None
-    verifier = Verifier(authority.keyring.published(Purpose.TOKENS, now), TYPE)
-    try:
-        hint = msgspec.convert(verifier.verify(unverified).claims, type=IdToken)
-    except (JoseError, msgspec.ValidationError):
-        raise invalid_request("The parameter id_token_hint is no ID token of ours.") from None
-    if hint.iss != authority.issuer:
-        raise invalid_request("The parameter id_token_hint is no ID token of ours.")
-    return hint
 
 
 def _return_to(client: Client | None, parameters: Parameters) -> str | None:
@@ -68,6 +51,4 @@ def _return_to(client: Client | None, parameters: Parameters) -> str | None:
             "The parameter post_logout_redirect_uri is not one that the app registered."
         )
     state = parameters.get("state")
-    if state is None:
-        return uri
-    return f"{uri}{'&' if urlsplit(uri).query else '?'}{urlencode({'state': state})}"
+    return uri if state is None else appended(uri, {"state": state})

@@ -15,7 +15,7 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An authorization request that passed every check. Times in seconds since the epoch.
 
     ``session`` is the fingerprint of the session cookie that came with it: where a new sign-in is
-    demanded, that session is not one.
+    demanded, that session is not one. ``subject_hint`` is the person that the app means.
     """
 
     client_id: str
@@ -29,6 +29,7 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
     prompt: frozenset[str] = frozenset()
     max_age: int | None = None
     login_hint: str | None = None
+    subject_hint: str | None = None
     session: str = ""
 
 

@@ -26,6 +26,8 @@ async def revoke(
     """
     credentials = client_authentication.credentials_in(parameters, authorization)
     unverified = parameters.require("token")
+    # A token may be signed by a key that another process has just made.
+    await authority.hub.catch_up()
     await authority.store.transact(partial(_end, authority, credentials, (unverified, origin)))
     await authority.hub.catch_up()
 

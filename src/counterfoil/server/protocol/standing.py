@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+from msgspec import Struct
+
+from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_grant
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.records.store import Transaction
@@ -23,9 +26,20 @@ class Authorized(Protocol):
     def session_id(self) -> str | None:
         """In which session; ``None`` where it outlives sessions."""
 
+    @property
+    def access(self) -> Access:
+        """What was allowed then; some of it may have been taken back since."""
 
-async def person_behind(authority: Authority, tx: Transaction, authorized: Authorized) -> User:
-    """Give the person, after asking anew whether everything it rests on still stands.
+
+class Standing(Struct, frozen=True):
+    """The person, and what of the access their grant still holds: never nothing."""
+
+    user: User
+    access: Access
+
+
+async def what_stands(authority: Authority, tx: Transaction, authorized: Authorized) -> Standing:
+    """Give what is left, after asking anew whether everything it rests on still stands.
 
     Raises:
         OAuthError: ``invalid_grant``, saying what has gone.
@@ -36,9 +50,18 @@ async def person_behind(authority: Authority, tx: Transaction, authorized: Autho
     grant = await tx.grants.find(authorized.grant_id)
     if grant is None or grant.ended_at is not None:
         raise invalid_grant("The person has taken the permission back.")
+    access = authorized.access.narrowed_to(grant.access)
+    if access.is_empty:
+        raise invalid_grant("The person has taken back all that was allowed here.")
     if authorized.session_id is not None:
-        session = await tx.sessions.find(authorized.session_id)
-        idle = authority.settings.session_idle_lifetime
-        if session is None or not session.is_live(tx.now, idle):
-            raise invalid_grant("The session in which this was allowed has ended.")
-    return user
+        await _demand_session(authority, tx, authorized.session_id)
+    elif "offline_access" not in access.openid:
+        raise invalid_grant("The person no longer lets the app go on while they are away.")
+    return Standing(user, access)
+
+
+async def _demand_session(authority: Authority, tx: Transaction, session_id: str) -> None:
+    session = await tx.sessions.find(session_id)
+    idle = authority.settings.session_idle_lifetime
+    if session is None or not session.is_live(tx.now, idle):
+        raise invalid_grant("The session in which this was allowed has ended.")

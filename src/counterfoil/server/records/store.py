@@ -109,8 +109,11 @@ class Apis(Protocol):
 class Grants(Protocol):
     """What users allowed clients: at most one live grant per user and client."""
 
-    async def widen(self, grant: Grant) -> Grant:
-        """Make this grant, or add its access to the live one of the same user and client."""
+    async def allow(self, grant: Grant) -> Grant:
+        """Make this grant, or give its access to the live one of the same user and client.
+
+        The access that stood before is replaced. Gives the grant that stands now.
+        """
 
     async def find(self, grant_id: str) -> Grant | None: ...
     async def between(self, user_id: str, client_id: str) -> Grant | None:
@@ -198,7 +201,7 @@ class Notices(Protocol):
         """Notices with a greater number, in order, as stored."""
 
     async def oldest(self) -> int:
-        """The number after which nothing has been swept away: a cursor below it is too old."""
+        """The greatest number that was swept away: a cursor below it is too old."""
 
     async def live(self) -> list[bytes]:
         """All that have not been swept away, in order, as stored."""

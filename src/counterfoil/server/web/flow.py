@@ -52,15 +52,13 @@ async def next_of(server: Server, flow: Flow, person: Person | None) -> Step:
 async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:
     """Approve, and take the code back to the app.
 
-    Where nobody was asked just now, the permission must still stand: it may have been taken back
-    a moment ago. If it was, the flow goes on, and the person is asked.
+    What the decision rests on, the session or the permission, may have gone a moment ago. If it
+    has, the flow goes on, and the person is asked.
     """
 
     async def work(tx: Transaction) -> str | None:
-        if not decision.asked and not await approval.stands(tx, flow.pending, decision):
-            return None
         code = await approval.approve(server.authority, tx, flow.pending, decision)
-        return approval.answer(server.authority.issuer, flow.pending, code)
+        return approval.answer(server.authority.issuer, flow.pending, code) if code else None
 
     url = await server.authority.store.transact(work)
     return go(url or f"{server.prefix}/authorize/continue?flow={quote(flow.sealed)}")

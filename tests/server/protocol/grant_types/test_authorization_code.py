@@ -7,7 +7,7 @@ import pytest
 from counterfoil.server.records.authorization import MOST_WRONG_VERIFIERS
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import Family
-from tests.installation import Installation, Person
+from tests.installation import CALLBACK, NOTES, Installation, Person
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +73,10 @@ async def test_guesses_burn_the_code(place: Installation, person: Person):
     for _ in range(MOST_WRONG_VERIFIERS):
         await person.exchange(code, code_verifier="w" * 43)
     assert (await kinds(place))[0] is EventKind.CODE_BURNED
-    assert (await person.exchange(code)).json()["error"] == "invalid_grant"
+    told = (await person.exchange(code)).json()
+    assert told["error"] == "invalid_grant"
+    assert "not valid" in told["error_description"], "nothing ever came of it"
+    assert (await kinds(place))[0] is EventKind.CODE_BURNED, "that was no replay"
     assert await families_of(person) == []
 
 
@@ -83,3 +86,30 @@ async def test_a_stranger_neither_takes_nor_burns_it(place: Installation, person
         await person.exchange(code, "spa")
         await person.exchange(code, "spa", code_verifier="w" * 43)
     assert (await person.exchange(code)).status_code == 200
+
+
+async def test_a_code_gives_no_more_than_the_grant_still_holds(person: Person):
+    """S14: the person may have taken some of it back before the exchange."""
+    both = "openid notes:read notes:write"
+    code, verifier = await person.code(scope=both), person.verifier
+    page = await person.open(scope=both, prompt="consent")
+    await person.allow(page, permissions=["openid", f"{NOTES} notes:read"])
+    answer = await person.exchange(code, code_verifier=verifier)
+    assert set(answer.json()["scope"].split()) == {"openid", "notes:read"}
+    (family,) = await families_of(person)
+    assert family.access.scopes == {"openid", "notes:read"}
+
+
+async def test_who_cannot_refresh_is_not_offline(place: Installation, person: Person):
+    """OpenID Connect Core §11: offline is whoever may use a refresh token; others end with S39."""
+    await place.add_client(
+        "brief",
+        grant_types=("authorization_code",),
+        redirect_uris=(CALLBACK,),
+        scopes=frozenset({"openid", "offline_access", "notes:read"}),
+    )
+    tokens = await person.tokens("brief", scope="openid offline_access notes:read")
+    assert "refresh_token" not in tokens
+    (family,) = await families_of(person)
+    assert not family.is_offline
+    assert family.session_id is not None

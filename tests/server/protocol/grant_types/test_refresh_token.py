@@ -4,7 +4,7 @@ import pytest
 
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import Family
-from tests.installation import Installation, Person, token_request
+from tests.installation import NOTES, Installation, Person, token_request
 
 pytestmark = pytest.mark.anyio
 
@@ -80,3 +80,38 @@ async def test_what_names_nothing_is_refused(place: Installation, token: str):
     answer = await refresh(place, {"refresh_token": token})
     expected = "invalid_grant" if token else "invalid_request"
     assert answer.json()["error"] == expected
+
+
+async def consent_anew(person: Person, permissions: list[str], **parameters: str) -> None:
+    """Let the app ask again, and allow only this."""
+    page = await person.open(prompt="consent", **parameters)
+    assert (await person.allow(page, permissions=permissions)).status_code == 303
+
+
+async def test_what_was_taken_back_is_in_no_new_token(place: Installation, person: Person):
+    """S14: a permission that is not ticked any more is gone from all that was granted before."""
+    scope = "openid notes:read notes:write"
+    tokens = await person.tokens(scope=scope)
+    await consent_anew(person, ["openid", f"{NOTES} notes:read"], scope=scope)
+    refused = await refresh(place, tokens, scope="notes:write")
+    assert refused.json()["error"] == "invalid_scope"
+    renewed = (await refresh(place, tokens)).json()
+    assert set(renewed["scope"].split()) == {"openid", "notes:read"}
+
+
+async def test_where_all_was_taken_back_nothing_is_refreshed(place: Installation, person: Person):
+    tokens = await person.tokens(scope="notes:write")
+    await consent_anew(person, [f"{NOTES} notes:read"], scope="notes:read notes:write")
+    refused = await refresh(place, tokens)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+
+
+async def test_who_may_not_go_on_while_the_person_is_away_does_not(
+    place: Installation, person: Person
+):
+    """OpenID Connect Core §11: taken back from what was granted before, too."""
+    scope = "openid offline_access notes:read"
+    tokens = await person.tokens(scope=scope)
+    await consent_anew(person, ["openid", f"{NOTES} notes:read"], scope=scope)
+    refused = await refresh(place, tokens)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")

@@ -10,7 +10,7 @@ from counterfoil.server.protocol import events, families, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
-from counterfoil.server.protocol.standing import person_behind
+from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.records.authorization import MOST_WRONG_VERIFIERS, Authorization
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import Family
@@ -79,9 +79,8 @@ def _demand_same_request(authorization: Authorization, request: TokenRequest) ->
 async def _refuse_wrong_verifier(
     tx: Transaction, request: TokenRequest, authorization: Authorization
 ) -> Refusal:
-    if authorization.wrong_verifiers + 1 < MOST_WRONG_VERIFIERS:
-        await tx.authorizations.put_back(authorization.digest)
-    else:
+    await tx.authorizations.put_back(authorization.digest)
+    if authorization.wrong_verifiers + 1 == MOST_WRONG_VERIFIERS:
         by = events.by_client(request)
         await events.record(tx, EventKind.CODE_BURNED, by, authorization.grant_id)
     return Refusal(invalid_grant("The code_verifier does not match the code_challenge."))
@@ -90,7 +89,8 @@ async def _refuse_wrong_verifier(
 async def _start_family(
     authority: Authority, tx: Transaction, request: TokenRequest, authorization: Authorization
 ) -> Issuance:
-    user = await person_behind(authority, tx, authorization)
+    standing = await what_stands(authority, tx, authorization)
+    authorization = replace(authorization, access=standing.access)
     share = await families.share_of(authority, tx, authorization.access, request)
     family, refresh_token = families.renewed(
         authority, tx, _new_family(authority, tx, request, authorization), share
@@ -99,7 +99,7 @@ async def _start_family(
     by = events.by_client(request)
     await events.record(tx, EventKind.FAMILY_STARTED, by, family.id)
     signed_in = SignedIn(
-        user, authorization.auth_time, authorization.session_id, authorization.nonce
+        standing.user, authorization.auth_time, authorization.session_id, authorization.nonce
     )
     issuance = families.issuance_under(tx, family, request, share, signed_in)
     return replace(issuance, refresh_token=refresh_token)
@@ -111,7 +111,7 @@ def _new_family(
     if authorization.family_id is None:
         raise OAuthError("server_error", "The code was taken without naming its family.")
     refreshes = "refresh_token" in request.client.grant_types
-    offline = "offline_access" in authorization.access.openid
+    offline = refreshes and "offline_access" in authorization.access.openid
     absolute = authorization.auth_time + authority.settings.refresh_absolute_lifetime
     return Family(
         id=authorization.family_id,

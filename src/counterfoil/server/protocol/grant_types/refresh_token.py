@@ -8,7 +8,7 @@ from counterfoil.server.protocol import events, families, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
 from counterfoil.server.protocol.refresh_tokens import Presentation, read_refresh_token
-from counterfoil.server.protocol.standing import person_behind
+from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import Family, Presented, judge
 from counterfoil.server.records.store import Transaction
@@ -54,17 +54,17 @@ async def _family_shown(
 async def _rotate(
     authority: Authority, tx: Transaction, request: TokenRequest, family: Family
 ) -> Issuance | Refusal:
-    user = await person_behind(authority, tx, family)
-    wanted = scopes_in(request.parameters.get("scope")) or family.access.scopes
-    if not wanted <= family.access.scopes:
+    standing = await what_stands(authority, tx, family)
+    wanted = scopes_in(request.parameters.get("scope")) or standing.access.scopes
+    if not wanted <= standing.access.scopes:
         raise invalid_scope("A refresh may narrow the scope, never widen it.")
-    access = family.access.limited_to_scopes(wanted)
+    access = standing.access.limited_to_scopes(wanted)
     share = await families.share_of(authority, tx, access, request)
     rotated, refresh_token = families.renewed(authority, tx, family, share)
     rotated = replace(rotated, origin=request.origin)
     if not await tx.families.rotate(rotated, family.refresh_generation):
         return await _refuse_repeated(tx, request, family)
-    signed_in = SignedIn(user, family.auth_time, family.session_id)
+    signed_in = SignedIn(standing.user, family.auth_time, family.session_id)
     issuance = families.issuance_under(tx, rotated, request, share, signed_in)
     return replace(issuance, refresh_token=refresh_token)
 

@@ -6,17 +6,18 @@ from counterfoil.server.records.grant import Grant
 from counterfoil.server.storage.connection import Connection, Row
 from counterfoil.server.storage.statements.json_text import access_from, json_text
 
-# The unique index over live grants decides; whoever comes second widens what stands.
-_MAKE: Final = """
+# The unique index over live grants decides who makes it; whoever comes second changes what stands.
+_ALLOW: Final = """
 INSERT INTO grants (id, user_id, client_id, access, created_at, updated_at, ended_at)
-VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (user_id, client_id) WHERE ended_at IS NULL DO NOTHING
+VALUES (?, ?, ?, ?, ?, ?, NULL)
+ON CONFLICT (user_id, client_id) WHERE ended_at IS NULL DO UPDATE
+SET access = excluded.access, updated_at = max(updated_at, excluded.updated_at)
+RETURNING id, user_id, client_id, access, created_at, updated_at, ended_at
 """
 _SELECT: Final = """
 SELECT id, user_id, client_id, access, created_at, updated_at, ended_at
 FROM grants"""
 _BETWEEN: Final = f"{_SELECT} WHERE user_id = ? AND client_id = ? AND ended_at IS NULL"
-_WIDEN: Final = "UPDATE grants SET access = ?, updated_at = ? WHERE id = ?"
 _FIND: Final = f"{_SELECT} WHERE id = ?"
 _OF_USER: Final = f"{_SELECT} WHERE user_id = ? AND ended_at IS NULL ORDER BY created_at, id"
 _EVERY: Final = f"{_SELECT} WHERE ended_at IS NULL ORDER BY created_at, id"
@@ -38,40 +39,20 @@ class GrantStatements:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def widen(self, grant: Grant) -> Grant:
-        """Make this grant, or add its access to the live one of the same user and client."""
-        if await self._make(grant):
-            return grant
-        row = await self._connection.one(_BETWEEN, grant.user_id, grant.client_id)
-        if row is None:
-            raise LookupError(f"the grant {grant.id!r} stands neither new nor old")
-        return await self._widened(_grant(row), grant)
-
-    async def _make(self, grant: Grant) -> bool:
-        made = await self._connection.run(
-            _MAKE,
+    async def allow(self, grant: Grant) -> Grant:
+        """Make this grant, or give its access to the live one of the same user and client."""
+        row = await self._connection.one(
+            _ALLOW,
             grant.id,
             grant.user_id,
             grant.client_id,
             json_text(grant.access),
             grant.created_at,
             grant.updated_at,
-            grant.ended_at,
         )
-        return made == 1
-
-    async def _widened(self, old: Grant, new: Grant) -> Grant:
-        access = old.access.widened_by(new.access)
-        updated_at = max(old.updated_at, new.updated_at)
-        await self._connection.run(_WIDEN, json_text(access), updated_at, old.id)
-        return Grant(
-            id=old.id,
-            user_id=old.user_id,
-            client_id=old.client_id,
-            access=access,
-            created_at=old.created_at,
-            updated_at=updated_at,
-        )
+        if row is None:
+            raise LookupError(f"the grant {grant.id!r} stands neither new nor old")
+        return _grant(row)
 
     async def find(self, grant_id: str) -> Grant | None:
         """Look up, ended or not."""

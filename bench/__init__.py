@@ -1,0 +1,1 @@
+"""Measures Counterfoil on this machine: ``python -m bench`` or ``make bench``."""

@@ -1,0 +1,68 @@
+"""What a check of the guard costs, while it follows the feed in the background, as in use."""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from bench.handwritten import HandWritten
+from bench.http_session import HttpSession
+from bench.seeding import AUDIENCE
+from counterfoil.guard import Guard
+
+_BATCH: Final = 500
+
+
+def guard_costs(port: int, tokens: list[str], repeats: int) -> dict[str, float]:
+    """Microseconds of a check: of a token seen before, and of a new one beside bare code."""
+    issuer = f"http://127.0.0.1:{port}"
+    hand_written = HandWritten(_key_of(port), issuer, AUDIENCE)
+    with Guard(issuer, audience=AUDIENCE) as guard:
+        if not guard.wait_until_fresh(10):
+            sys.exit("!! bench: the guard heard nothing from the server")
+        for token in tokens[:20]:
+            hand_written.verify(token)
+            guard.check(token)
+        cold = [_pair(guard, hand_written, turn) for turn in enumerate(tokens[20:])]
+        warm = [_warm(guard.check, tokens[-1]) for _ in range(repeats)]
+    guard_us, hand_us = (statistics.median(each) for each in zip(*cold, strict=True))
+    return {
+        "guard_warm_us": statistics.median(warm),
+        "guard_cold_us": guard_us,
+        "handwritten_verify_us": hand_us,
+        "guard_cold_ratio": guard_us / hand_us,
+    }
+
+
+def _pair(guard: Guard, hand_written: HandWritten, turn: tuple[int, str]) -> tuple[float, float]:
+    """Time both on one new token, in turns first."""
+    number, token = turn
+    if number % 2:
+        hand = _timed(hand_written.verify, token)
+        return _timed(guard.check, token), hand
+    cold = _timed(guard.check, token)
+    return cold, _timed(hand_written.verify, token)
+
+
+def _timed(check: Callable[[str], object], token: str) -> float:
+    begun = time.perf_counter_ns()
+    check(token)
+    return (time.perf_counter_ns() - begun) / 1000
+
+
+def _warm(check: Callable[[str], object], token: str) -> float:
+    begun = time.perf_counter_ns()
+    for _ in range(_BATCH):
+        check(token)
+    return (time.perf_counter_ns() - begun) / 1000 / _BATCH
+
+
+def _key_of(port: int) -> dict[str, str]:
+    session = HttpSession(port)
+    document = msgspec.json.decode(session.get("/jwks.json").body)
+    session.close()
+    keys: list[dict[str, str]] = document["keys"]
+    return keys[0]

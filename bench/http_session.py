@@ -1,0 +1,61 @@
+"""One kept-alive connection with a cookie jar: enough of a browser, and of an app, to set up."""
+
+import http.client
+from http.cookies import SimpleCookie
+from typing import Final
+from urllib.parse import urlencode
+
+from msgspec import Struct
+
+_FORM: Final = "application/x-www-form-urlencoded"
+
+
+class Answer(Struct, frozen=True):
+    """An HTTP answer, read to its end."""
+
+    status: int
+    location: str
+    body: str
+
+
+class HttpSession:
+    """Speaks to one server."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        self._cookies: dict[str, str] = {}
+
+    @property
+    def cookie(self) -> str:
+        """The ``Cookie`` header."""
+        return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+
+    def get(self, path: str) -> Answer:
+        """Ask for a page."""
+        return self._exchange("GET", path, None, {})
+
+    def post(
+        self, path: str, form: list[tuple[str, str]], authorization: str | None = None
+    ) -> Answer:
+        """Send a form."""
+        headers = {"Content-Type": _FORM}
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        return self._exchange("POST", path, urlencode(form), headers)
+
+    def _exchange(
+        self, method: str, path: str, body: str | None, headers: dict[str, str]
+    ) -> Answer:
+        if self._cookies and "Authorization" not in headers:
+            headers["Cookie"] = self.cookie
+        self._connection.request(method, path, body, headers)
+        response = self._connection.getresponse()
+        text = response.read().decode()
+        for value in response.headers.get_all("set-cookie") or ():
+            for name, morsel in SimpleCookie(value).items():
+                self._cookies[name] = morsel.value
+        return Answer(response.status, response.headers.get("location", ""), text)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()

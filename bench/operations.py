@@ -1,0 +1,100 @@
+"""The four operations of the server and their floor, measured in turns, so that a busy minute of
+the machine falls on all of them alike.
+"""
+
+import statistics
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from bench import machine
+from bench.generator import Load, Measured
+from bench.plan import Plan
+from bench.seeding import SCOPE, Seeded, access_tokens, pkce_pair, refresh_tokens
+from bench.server import Running
+
+_WARM_UP_SECONDS: Final = 1.0
+
+
+class Run(Struct, frozen=True):
+    """One run: what came of it a second, and what each cost the measured process."""
+
+    rate: float
+    cpu_us: float
+    measured: Measured
+
+
+class Operation(Struct, frozen=True):
+    """A load on a process, and the key of its numbers; it counts whole flows if ``flows``."""
+
+    key: str
+    load: Load
+    pid: int
+    flows: bool = False
+
+    def run(self, connections: int, seconds: float) -> Run:
+        """Load the process."""
+        before = machine.cpu_seconds(self.pid)
+        measured = self.load.run(connections, seconds)
+        used = machine.cpu_seconds(self.pid) - before
+        counted = measured.counted
+        done = counted.flows if self.flows else counted.right
+        return Run(done / counted.microseconds * 1e6, used / done * 1e6, measured)
+
+
+def operations(seeded: Seeded, server: Running, floor: Running, files: Path) -> list[Operation]:
+    """Prepare each operation; its script reads from files what it sends."""
+    service = _written(files / "service", [seeded.service.authorization])
+    app = _written(files / "app", [seeded.app.authorization])
+    tokens, families = files / "tokens", files / "families"
+    cookies = _written(files / "cookies", [seeded.browser.cookie])
+    pairs = _written(files / "pkce", [" ".join(pkce_pair()) for _ in range(256)])
+    query = _written(files / "query", [seeded.query])
+    loads = {
+        "client_credentials": Load("client_credentials", f"{server.url}/token", (service, SCOPE)),
+        "introspection": Load("introspection", f"{server.url}/introspect", (service, str(tokens))),
+        "refresh": Load("refresh", f"{server.url}/token", (app, str(families))),
+        "code_flow": Load("code_flow", f"{server.url}/authorize", (app, cookies, pairs, query)),
+    }
+    raw = Operation("raw_asgi", Load("echo", f"{floor.url}/"), floor.pid)
+    ours = [Operation(key, load, server.pid, key == "code_flow") for key, load in loads.items()]
+    return [raw, *ours]
+
+
+def _written(path: Path, lines: list[str]) -> str:
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return str(path)
+
+
+def measure(
+    each: list[Operation], seeded: Seeded, server: Running, plan: Plan, files: Path
+) -> dict[str, float]:
+    """Measure in turns; gives the median rate of each, and latencies of the median run."""
+    _written(files / "tokens", access_tokens(seeded, server.port, plan.tokens))
+    runs: dict[str, list[Run]] = {operation.key: [] for operation in each}
+    for number in range(-plan.warm_ups, plan.rounds):
+        for operation in each:
+            if operation.key == "refresh":
+                _written(files / "families", refresh_tokens(seeded, plan.families))
+            seconds = plan.seconds if number >= 0 else _WARM_UP_SECONDS
+            run = operation.run(plan.connections, seconds)
+            if number >= 0:
+                runs[operation.key].append(run)
+    results: dict[str, float] = {}
+    for operation in each:
+        results |= _summary(operation.key, runs[operation.key])
+    ours = [run for key, some in runs.items() if key != "raw_asgi" for run in some]
+    results["generator_cpu_most"] = max(run.measured.cpu for run in ours)
+    return results
+
+
+def _summary(key: str, runs: list[Run]) -> dict[str, float]:
+    middle = sorted(runs, key=lambda run: run.rate)[len(runs) // 2]
+    return {
+        f"{key}_per_s": statistics.median(run.rate for run in runs),
+        f"{key}_best_per_s": max(run.rate for run in runs),
+        f"{key}_p50_ms": middle.measured.counted.p50_us / 1000,
+        f"{key}_p99_ms": middle.measured.counted.p99_us / 1000,
+        f"{key}_cpu_us": statistics.median(run.cpu_us for run in runs),
+    }

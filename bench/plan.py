@@ -1,0 +1,57 @@
+"""How long and how often is measured, and what is to be reached."""
+
+from typing import Final
+
+from msgspec import Struct
+
+
+class Plan(Struct, frozen=True):
+    """The sizes of one run. Each operation is measured ``rounds`` times for ``seconds``."""
+
+    seconds: float = 3.0
+    rounds: int = 3
+    warm_ups: int = 1
+    connections: int = 64
+    families: int = 256
+    tokens: int = 1000
+    revocations: int = 200
+    repeats: int = 300
+
+
+FULL: Final = Plan()
+QUICK: Final = Plan(
+    seconds=1.0,
+    rounds=1,
+    warm_ups=0,
+    connections=4,
+    families=8,
+    tokens=40,
+    revocations=5,
+    repeats=10,
+)
+"""It shows that everything works; its numbers mean nothing."""
+
+FLOOR: Final = 23_000.0
+"""Raw ASGI answers a second on the machine that the goals were set for."""
+
+
+class Goal(Struct, frozen=True):
+    """A number to reach. Rates are in proportion to the floor on slower machines."""
+
+    key: str
+    value: float
+    unit: str
+    at_least: bool = False
+
+
+GOALS: Final = (
+    Goal("client_credentials_per_s", 5000, "/s", at_least=True),
+    Goal("introspection_per_s", 7000, "/s", at_least=True),
+    Goal("refresh_per_s", 2500, "/s", at_least=True),
+    Goal("code_flow_per_s", 800, "/s", at_least=True),
+    Goal("guard_warm_us", 6, "µs"),
+    Goal("guard_cold_ratio", 1.3, "×"),
+    Goal("revoke_to_refusal_p99_ms", 100, "ms"),
+    Goal("rss_mb", 100, "MB"),
+    Goal("ready_s", 2, "s"),
+)

@@ -1,0 +1,62 @@
+-- Whole code flows of a person who is signed in and has allowed the app: a request at /authorize,
+-- and the code taken to /token with its code_verifier. `state` carries the number of the verifier.
+-- Arguments: files with the Basic credentials, the cookies, the pairs "verifier challenge", and
+-- the query of /authorize without state and code_challenge.
+dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "checked.lua")
+
+local token_headers = { ["Content-Type"] = "application/x-www-form-urlencoded" }
+local page_headers = {}
+local verifiers, authorize = {}, {}
+local codes, first, last, turn = {}, 1, 0, 0
+local callback
+
+function init(args)
+  token_headers["Authorization"] = lines(args[1])[1]
+  page_headers["Cookie"] = lines(args[2])[1]
+  local query = lines(args[4])[1]
+  callback = query:match("redirect_uri=([^&]+)")
+  for number, pair in ipairs(lines(args[3])) do
+    local verifier, challenge = pair:match("(%S+) (%S+)")
+    local path = "/authorize?" .. query .. "&state=" .. number .. "&code_challenge=" .. challenge
+    verifiers[number] = verifier
+    authorize[number] = wrk.format("GET", path, page_headers)
+  end
+end
+
+function request()
+  local code = codes[first]
+  if not code then
+    turn = turn % #authorize + 1
+    return authorize[turn]
+  end
+  codes[first] = nil
+  first = first + 1
+  local body = "grant_type=authorization_code&redirect_uri=" .. callback .. "&code=" .. code.code
+  body = body .. "&code_verifier=" .. verifiers[code.number]
+  return wrk.format("POST", "/token", token_headers, body)
+end
+
+local function check_authorize(headers)
+  local location = headers["location"] or headers["Location"] or ""
+  local code, number = location:match("code=(cfac_[%w_-]+)&state=(%d+)&iss=")
+  if not code then
+    return false, location
+  end
+  last = last + 1
+  codes[last] = { code = code, number = tonumber(number) }
+  return true
+end
+
+function check(status, headers, body)
+  if status == 303 then
+    return check_authorize(headers)
+  end
+  local whole = status == 200
+    and body:find('"access_token":"ey', 1, true) ~= nil
+    and body:find('"refresh_token":"cfrt_', 1, true) ~= nil
+    and body:find('"id_token":"ey', 1, true) ~= nil
+  if whole then
+    flows = flows + 1
+  end
+  return whole
+end

@@ -1,0 +1,117 @@
+"""Starting the measured server as its owner does, and a raw ASGI app beside it."""
+
+import http.client
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from bench import machine
+
+COUNTERFOIL: Final = str(Path(sys.executable).with_name("counterfoil"))
+_START_WITHIN: Final = 30.0
+
+
+class Running(Struct, frozen=True):
+    """A server that answers on loopback. ``ready_s`` is how long it took."""
+
+    pid: int
+    port: int
+    ready_s: float
+    log: Path
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Installation(Struct, frozen=True):
+    """A data directory and the port of its server, and the command line on it."""
+
+    data: Path
+    port: int
+
+    def run(self, *command: str, stdin: str = "") -> dict[str, object]:
+        """Run a command, and give what it prints."""
+        words = [COUNTERFOIL, *command, "--data", str(self.data), "--json"]
+        surroundings = {**environment(), "COUNTERFOIL_PORT": str(self.port)}
+        done = subprocess.run(
+            words, input=stdin, capture_output=True, text=True, env=surroundings, check=False
+        )
+        if done.returncode:
+            sys.exit(f"!! bench: {' '.join(command)}: {done.stderr}")
+        document: dict[str, object] = msgspec.json.decode(done.stdout)
+        return document
+
+
+def environment() -> Mapping[str, str]:
+    """Give our environment without settings of Counterfoil: defaults are measured."""
+    ours = {name: value for name, value in os.environ.items() if "COUNTERFOIL_" not in name}
+    ours.pop("PYTHONDONTWRITEBYTECODE", None)
+    return ours
+
+
+@contextmanager
+def counterfoil(installation: Installation) -> Iterator[Running]:
+    """Run ``counterfoil serve`` on an installation, pinned, until the context is left."""
+    data, port = installation.data, installation.port
+    command = [COUNTERFOIL, "serve", "--data", str(data), "--port", str(port)]
+    with _running(command, port, "/health/ready", data.parent / "server.log") as running:
+        yield running
+
+
+@contextmanager
+def raw_asgi(directory: Path) -> Iterator[Running]:
+    """Run the raw ASGI app in the same way."""
+    port = machine.free_port()
+    command = [sys.executable, "-m", "bench.echo", str(port)]
+    with _running(command, port, "/", directory / "raw_asgi.log") as running:
+        yield running
+
+
+@contextmanager
+def _running(command: Sequence[str], port: int, ready: str, log: Path) -> Iterator[Running]:
+    begun = time.monotonic()
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env=environment(), start_new_session=True
+        )
+    machine.pin(process.pid, machine.MEASURED)
+    try:
+        _wait(process, port, ready, log)
+        yield Running(process.pid, port, time.monotonic() - begun, log)
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, ready: str, log: Path) -> None:
+    give_up = time.monotonic() + _START_WITHIN
+    while process.poll() is None and time.monotonic() < give_up:
+        if _answers(port, ready):
+            return
+        time.sleep(0.005)
+    sys.exit(f"!! bench: the server did not start:\n{log.read_text()}")
+
+
+def _answers(port: int, path: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,52 @@
+"""``python -m bench`` runs to its end and writes numbers under its stable keys."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.plan import GOALS
+
+ROOT = Path(__file__).parents[2]
+KEYS = {
+    "client_credentials_per_s",
+    "introspection_per_s",
+    "refresh_per_s",
+    "code_flow_per_s",
+    "raw_asgi_per_s",
+    "guard_warm_us",
+    "guard_cold_us",
+    "guard_cold_ratio",
+    "revoke_to_refusal_p50_ms",
+    "revoke_to_refusal_p99_ms",
+    "ready_s",
+    "rss_mb",
+    "rss_after_mb",
+    "es256_sign_us",
+    "es256_verify_us",
+    "sqlite_commit_us",
+}
+
+pytestmark = pytest.mark.wrk
+
+
+def test_a_quick_run_checks_every_answer_and_writes_every_number(tmp_path: Path) -> None:
+    """Every answer of every operation is right, or the run ends without numbers."""
+    output = tmp_path / "latest.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--quick", "--output", str(output)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = json.loads(output.read_text())
+    assert results.keys() >= KEYS
+    assert {goal.key for goal in GOALS} <= results.keys()
+    assert all(isinstance(value, float | int) and value > 0 for value in results.values())
+    assert "access_token_lifetime" in done.stdout
+    assert results["guard_cold_us"] < results["introspection_p50_ms"] * 1000, "S91: local is faster"

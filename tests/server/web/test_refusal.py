@@ -1,0 +1,31 @@
+"""The line that a refusal leaves in the log: a reference, where, what and why."""
+
+import logging
+
+import pytest
+
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.server.web.refusal import log_refusal
+from tests.installation import Installation
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [("invalid_grant", logging.INFO), ("server_error", logging.WARNING)]
+)
+async def test_the_line_is_found_by_its_reference(
+    place: Installation, caplog: pytest.LogCaptureFixture, error: str, level: int
+):
+    """What the caller is told is no part of it: it may name what was sent."""
+    caplog.set_level(logging.INFO, "counterfoil")
+    reference = log_refusal(place.server, "/token", OAuthError(error, "Told.", detail="why"))
+    (line,) = [each for each in caplog.records if each.name.startswith("counterfoil")]
+    assert len(reference) == 8
+    assert line.getMessage() == f"{reference} /token: {error} (why)"
+    assert line.levelno == level
+
+
+async def test_no_two_have_the_same_reference(place: Installation):
+    error = OAuthError("invalid_grant", "Told.")
+    assert len({log_refusal(place.server, "/token", error) for _ in range(20)}) == 20
