@@ -65,6 +65,10 @@ def left_out(config: pytest.Config) -> set[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.stats.get("passed", []):
+        for name, value in report.user_properties:
+            if name == "told":
+                terminalreporter.write_line(str(value))
     skipped = terminalreporter.stats.get("skipped", [])
     for tool in TOOLS:
         number = sum(f"{tool} {MISSING}" in str(report.longrepr) for report in skipped)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from counterfoil.oauth.errors import ERRORS
 from counterfoil.server.app import ROUTES
-from counterfoil.server.web.server import Audience
+from counterfoil.server.web.server import Caller
 from tests.attacks.nonsense import FORM, NAMES, PAIRS, VALUES, requests
 from tests.attacks.wire import Answer, Header, Sent, send
 from tests.installation import CALLBACK, Installation
@@ -33,7 +33,7 @@ def demand_a_fair_answer(route: Any, sent: Sent, answer: Answer) -> None:
     assert b"counterfoil_session" not in cookie or b"Max-Age=0" in cookie
     if answer.status == 405:
         assert answer.header(b"allow")
-    elif answer.status >= 400 and route.audience is Audience.PERSON:
+    elif answer.status >= 400 and route.caller is Caller.PERSON:
         if not route.path.startswith("/static/"):
             demand_a_page(answer)
     elif answer.status >= 400 and sent.method != "HEAD":

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from counterfoil.server.app import ROUTES
-from counterfoil.server.web.server import Audience
+from counterfoil.server.web.server import Caller
 from tests.installation import CALLBACK, Installation, Person, hidden_fields
 
 pytestmark = pytest.mark.anyio
@@ -151,7 +151,7 @@ async def test_consent_shows_who_asks_and_where_it_leads(site: Installation) -> 
 
 @pytest.mark.parametrize(
     "route",
-    [each for each in ROUTES if each.audience is Audience.SCRIPT],
+    [each for each in ROUTES if each.caller is Caller.SCRIPT],
     ids=lambda each: each.path,
 )
 async def test_scripts_of_any_origin_may_call_but_bring_no_cookie(
@@ -175,7 +175,7 @@ async def test_scripts_of_any_origin_may_call_but_bring_no_cookie(
 
 @pytest.mark.parametrize(
     "route",
-    [each for each in ROUTES if each.audience is not Audience.SCRIPT and "static" not in each.path],
+    [each for each in ROUTES if each.caller is not Caller.SCRIPT and "static" not in each.path],
     ids=lambda each: f"{each.methods[0]} {each.path}",
 )
 async def test_pages_are_not_open_to_scripts_of_other_origins(

@@ -14,7 +14,7 @@ from counterfoil.server.keys.keyring import NoSigningKey
 from counterfoil.server.keys.master_key import MasterKeyError
 from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.settings import load
-from counterfoil.server.web.server import Audience
+from counterfoil.server.web.server import Caller
 from tests.installation import Installation, Person, installed
 
 pytestmark = pytest.mark.anyio
@@ -39,7 +39,7 @@ async def test_each_path_and_method_has_one_handler():
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_path_is_for_one_audience(path: str):
     """CORS and errors follow from it, so that it cannot depend on the method."""
-    assert len({route.audience for route in ROUTES if route.path == path}) == 1
+    assert len({route.caller for route in ROUTES if route.path == path}) == 1
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -64,7 +64,7 @@ async def test_head_is_answered_like_get(place: Installation, path: str):
 @pytest.mark.parametrize("path", PATHS)
 async def test_other_methods_are_told_which_there_are(place: Installation, path: str):
     """RFC 9110 §15.5.6: 405 with Allow, and Allow tells the truth."""
-    scripts = any(r.audience is Audience.SCRIPT for r in ROUTES if r.path == path)
+    scripts = any(r.caller is Caller.SCRIPT for r in ROUTES if r.path == path)
     allowed = of(path) | ({"OPTIONS"} if scripts else set())
     async with place.browser() as anyone:
         for method in sorted(METHODS - allowed):

@@ -3,13 +3,13 @@
 import pytest
 
 from counterfoil.server.app import ROUTES
-from counterfoil.server.web.server import Audience
+from counterfoil.server.web.server import Caller
 from tests.installation import Installation, Person
 
 pytestmark = pytest.mark.anyio
 
 ORIGIN = {"origin": "https://spa.example"}
-SCRIPT = sorted({route.path for route in ROUTES if route.audience is Audience.SCRIPT})
+SCRIPT = sorted({route.path for route in ROUTES if route.caller is Caller.SCRIPT})
 CLOSED = sorted({route.path for route in ROUTES} - set(SCRIPT))
 
 

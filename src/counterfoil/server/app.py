@@ -22,7 +22,7 @@ from counterfoil.server.web.answers import error_answer
 from counterfoil.server.web.browser import show
 from counterfoil.server.web.headers import HSTS, open_to_scripts, preflight
 from counterfoil.server.web.refusal import log_refusal
-from counterfoil.server.web.server import Audience, Route, Server
+from counterfoil.server.web.server import Caller, Route, Server
 
 _LOG: Final = logging.getLogger(__name__)
 _GET: Final = ("GET", "HEAD")
@@ -31,39 +31,39 @@ _BOTH: Final = ("GET", "HEAD", "POST")
 _OAUTH_METADATA: Final = "/.well-known/oauth-authorization-server"
 
 ROUTES: Final = (
-    Route("/token", _POST, oauth.token, Audience.SCRIPT),
-    Route("/introspect", _POST, oauth.introspect, Audience.MACHINE),
-    Route("/revoke", _POST, oauth.revoke, Audience.SCRIPT),
-    Route("/userinfo", _BOTH, openid.userinfo, Audience.SCRIPT),
-    Route("/jwks.json", _GET, metadata.jwks, Audience.SCRIPT),
-    Route("/notices", _GET, notices.stream, Audience.SCRIPT),
-    Route("/notices/snapshot", _GET, notices.snapshot, Audience.SCRIPT),
-    Route("/notices/jwks.json", _GET, metadata.notices_jwks, Audience.SCRIPT),
-    Route(_OAUTH_METADATA, _GET, metadata.discovery, Audience.SCRIPT),
-    Route("/.well-known/openid-configuration", _GET, metadata.discovery, Audience.SCRIPT),
-    Route("/health/live", _GET, metadata.live, Audience.MACHINE),
-    Route("/health/ready", _GET, metadata.ready, Audience.MACHINE),
-    Route("/authorize", _BOTH, authorize.start, Audience.PERSON),
-    Route("/authorize/continue", _GET, authorize.proceed, Audience.PERSON),
-    Route("/sign-in", _GET, sign_in.ask, Audience.PERSON),
-    Route("/sign-in", _POST, sign_in.answer, Audience.PERSON),
-    Route("/consent", _GET, consent.ask, Audience.PERSON),
-    Route("/consent", _POST, consent.answer, Audience.PERSON),
-    Route("/logout", _GET, logout.ask, Audience.PERSON),
-    Route("/logout", _POST, logout.answer, Audience.PERSON),
-    Route("/signed-out", _GET, sign_in.signed_out, Audience.PERSON),
-    Route("/", _GET, account.home, Audience.PERSON),
-    Route("/account/apps", _GET, account.apps, Audience.PERSON),
-    Route("/account/sign-out", _POST, sign_in.sign_out, Audience.PERSON),
-    Route("/account/apps/{grant_id}/remove", _POST, account.remove_app, Audience.PERSON),
-    Route("/account/apps/{grant_id}/sign-out", _POST, account.sign_out_of_app, Audience.PERSON),
+    Route("/token", _POST, oauth.token, Caller.SCRIPT),
+    Route("/introspect", _POST, oauth.introspect, Caller.MACHINE),
+    Route("/revoke", _POST, oauth.revoke, Caller.SCRIPT),
+    Route("/userinfo", _BOTH, openid.userinfo, Caller.SCRIPT),
+    Route("/jwks.json", _GET, metadata.jwks, Caller.SCRIPT),
+    Route("/notices", _GET, notices.stream, Caller.SCRIPT),
+    Route("/notices/snapshot", _GET, notices.snapshot, Caller.SCRIPT),
+    Route("/notices/jwks.json", _GET, metadata.notices_jwks, Caller.SCRIPT),
+    Route(_OAUTH_METADATA, _GET, metadata.discovery, Caller.SCRIPT),
+    Route("/.well-known/openid-configuration", _GET, metadata.discovery, Caller.SCRIPT),
+    Route("/health/live", _GET, metadata.live, Caller.MACHINE),
+    Route("/health/ready", _GET, metadata.ready, Caller.MACHINE),
+    Route("/authorize", _BOTH, authorize.start, Caller.PERSON),
+    Route("/authorize/continue", _GET, authorize.proceed, Caller.PERSON),
+    Route("/sign-in", _GET, sign_in.ask, Caller.PERSON),
+    Route("/sign-in", _POST, sign_in.answer, Caller.PERSON),
+    Route("/consent", _GET, consent.ask, Caller.PERSON),
+    Route("/consent", _POST, consent.answer, Caller.PERSON),
+    Route("/logout", _GET, logout.ask, Caller.PERSON),
+    Route("/logout", _POST, logout.answer, Caller.PERSON),
+    Route("/signed-out", _GET, sign_in.signed_out, Caller.PERSON),
+    Route("/", _GET, account.home, Caller.PERSON),
+    Route("/account/apps", _GET, account.apps, Caller.PERSON),
+    Route("/account/sign-out", _POST, sign_in.sign_out, Caller.PERSON),
+    Route("/account/apps/{grant_id}/remove", _POST, account.remove_app, Caller.PERSON),
+    Route("/account/apps/{grant_id}/sign-out", _POST, account.sign_out_of_app, Caller.PERSON),
     Route(
         "/account/apps/{grant_id}/sessions/{family_id}/end",
         _POST,
         account.end_session,
-        Audience.PERSON,
+        Caller.PERSON,
     ),
-    Route("/static/{name}", _GET, asset, Audience.PERSON),
+    Route("/static/{name}", _GET, asset, Caller.PERSON),
 )
 
 Scope = dict[str, Any]
@@ -177,7 +177,7 @@ def _path_of(scope: Scope, prefix: str) -> str:
 
 async def _respond(server: Server, request: Request, routes: dict[str, Route]) -> Response:
     route = routes.get(request.method)
-    scripts = any(known.audience is Audience.SCRIPT for known in routes.values())
+    scripts = any(known.caller is Caller.SCRIPT for known in routes.values())
     if route is None:
         response = _without_route(server, request, routes, scripts=scripts)
     else:
@@ -223,7 +223,7 @@ async def _handled(server: Server, request: Request, route: Route) -> Response:
 
 def _refused(server: Server, route: Route, error: OAuthError) -> Response:
     reference = log_refusal(server, route.path, error)
-    if route.audience is not Audience.PERSON:
+    if route.caller is not Caller.PERSON:
         return error_answer(error)
     page = ErrorPage(
         prefix=server.prefix,

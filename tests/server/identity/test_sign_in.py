@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
-from counterfoil.server.identity.sign_in import Attempt, SignedIn, sign_in
+from counterfoil.server.identity.sign_in import Attempt, NewSession, sign_in
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import Event, EventKind
@@ -15,14 +15,14 @@ from tests.installation import PASSWORD, Installation, Person
 pytestmark = pytest.mark.anyio
 
 ORIGIN = Origin("192.0.2.7", "Firefox")
-Try = Callable[..., Awaitable[SignedIn | None]]
+Try = Callable[..., Awaitable[NewSession | None]]
 
 
 @pytest.fixture
 def attempt(place: Installation, person: Person) -> Try:
     async def attempt(
         password: str = PASSWORD, email: str = "", current: Session | None = None
-    ) -> SignedIn | None:
+    ) -> NewSession | None:
         given = Attempt(email or person.email, Secret(password), ORIGIN, current)
         return await sign_in(place.authority, place.server.passwords, given)
 

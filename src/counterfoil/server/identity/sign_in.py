@@ -32,14 +32,16 @@ class Attempt(Struct, frozen=True):
     current: Session | None = None
 
 
-class SignedIn(Struct, frozen=True):
+class NewSession(Struct, frozen=True):
     """The new session, with the secret for its cookie."""
 
     session: Session
     secret: Secret
 
 
-async def sign_in(authority: Authority, passwords: Passwords, attempt: Attempt) -> SignedIn | None:
+async def sign_in(
+    authority: Authority, passwords: Passwords, attempt: Attempt
+) -> NewSession | None:
     """Sign somebody in, or give ``None``: nothing more is said about why.
 
     Raises:
@@ -60,7 +62,7 @@ async def _find(email: str, tx: Transaction) -> User | None:
 
 async def _conclude(
     authority: Authority, attempt: Attempt, proved: str | None, tx: Transaction
-) -> SignedIn | None:
+) -> NewSession | None:
     user = await tx.users.find_by_email(attempt.email)
     if user is None or not user.is_enabled or user.locked_until > tx.now:
         await _count_refusal(tx)
@@ -81,7 +83,7 @@ async def _count_refusal(tx: Transaction) -> None:
     await tx.sealed.raise_to(_REFUSALS, refused + 1)
 
 
-async def _start(authority: Authority, tx: Transaction, user: User, attempt: Attempt) -> SignedIn:
+async def _start(authority: Authority, tx: Transaction, user: User, attempt: Attempt) -> NewSession:
     """Begin a session; whoever signs in anew keeps theirs, and what goes on in it, renewed."""
     secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
     current = attempt.current
@@ -102,4 +104,4 @@ async def _start(authority: Authority, tx: Transaction, user: User, attempt: Att
     if current is not None and not renews:
         await revocation.end_session(tx, current.id, by)
     await events.record(tx, EventKind.SIGNED_IN, by, session.id)
-    return SignedIn(session, secret)
+    return NewSession(session, secret)

@@ -39,7 +39,7 @@ class Server(Struct, frozen=True):
 Handler = Callable[[Server, Request], Awaitable[Response]]
 
 
-class Audience(Enum):
+class Caller(Enum):
     """For whom a route is: errors, headers and CORS follow from it."""
 
     MACHINE = auto()
@@ -54,4 +54,4 @@ class Route(Struct, frozen=True):
     path: str
     methods: tuple[str, ...]
     handler: Handler
-    audience: Audience
+    caller: Caller
