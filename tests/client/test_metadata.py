@@ -2,17 +2,9 @@
 
 import pytest
 
-from counterfoil.client.metadata import metadata_in, places
+from counterfoil.client.metadata import metadata_in
 from counterfoil.net.http import BadAnswer
 from tests.client.conversation import ISSUER, METADATA
-
-
-def test_the_places_of_the_document():
-    """OpenID Connect Discovery §4, RFC 8414 §3.1: with a path they differ."""
-    assert places("https://id.example/a") == (
-        "https://id.example/a/.well-known/openid-configuration",
-        "https://id.example/.well-known/oauth-authorization-server/a",
-    )
 
 
 def test_unknown_members_are_passed_over():

@@ -2,36 +2,11 @@
 
 import pytest
 
-from counterfoil.guard.discovery import Metadata, addresses, discover
+from counterfoil.guard.discovery import Metadata, discover
 from counterfoil.net.http import BadAnswer, HttpClient
 from tests.guard.issuer import TinyIssuer
 
 URL = "https://a.example"
-
-
-@pytest.mark.parametrize(
-    ("issuer", "first", "second"),
-    [
-        (
-            URL,
-            f"{URL}/.well-known/oauth-authorization-server",
-            f"{URL}/.well-known/openid-configuration",
-        ),
-        (
-            f"{URL}/t/1",
-            f"{URL}/.well-known/oauth-authorization-server/t/1",
-            f"{URL}/t/1/.well-known/openid-configuration",
-        ),
-        (
-            f"{URL}/t/",
-            f"{URL}/.well-known/oauth-authorization-server/t",
-            f"{URL}/t/.well-known/openid-configuration",
-        ),
-    ],
-)
-def test_the_well_known_part_is_inserted_or_appended(issuer: str, first: str, second: str):
-    """RFC 8414 §3.1; OpenID Connect Discovery §4."""
-    assert addresses(issuer) == (first, second)
 
 
 def test_the_members_that_are_used_are_read():

@@ -1,12 +1,11 @@
 """What the issuer says of itself (OpenID Connect Discovery 1.0 §3 and §4, RFC 8414)."""
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
 
-import msgspec
 from msgspec import Struct
 
 from counterfoil.net.http import BadAnswer, demand_safe
+from counterfoil.oauth.metadata import WrongMetadata, read_metadata
 
 
 class Metadata(Struct, frozen=True, kw_only=True):
@@ -35,15 +34,6 @@ class Metadata(Struct, frozen=True, kw_only=True):
             raise BadAnswer(f"the metadata of {self.issuer}: {name}: {error}") from None
 
 
-def places(issuer: str) -> tuple[str, str]:
-    """Say where the metadata may stand: OpenID's place, then that of RFC 8414 §3.1."""
-    parts = urlsplit(issuer)
-    path = parts.path.rstrip("/")
-    appended = parts._replace(path=f"{path}/.well-known/openid-configuration")
-    inserted = parts._replace(path=f"/.well-known/oauth-authorization-server{path}")
-    return urlunsplit(appended), urlunsplit(inserted)
-
-
 def metadata_in(document: Mapping[str, object], issuer: str) -> Metadata:
     """Read the document; it must name exactly the issuer that was asked (§4.3).
 
@@ -51,9 +41,6 @@ def metadata_in(document: Mapping[str, object], issuer: str) -> Metadata:
         BadAnswer: it does not, or a member is missing or of the wrong type.
     """
     try:
-        metadata = msgspec.convert(document, Metadata)
-    except msgspec.ValidationError as error:
-        raise BadAnswer(f"the metadata of {issuer}: {error}") from None
-    if metadata.issuer != issuer:
-        raise BadAnswer(f"the metadata of {issuer} names another issuer")
-    return metadata
+        return read_metadata(Metadata, document, issuer)
+    except WrongMetadata as error:
+        raise BadAnswer(str(error)) from None

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
-from counterfoil.client.metadata import Metadata, metadata_in, places
+from counterfoil.client.metadata import Metadata, metadata_in
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.keys import KeySet
 from counterfoil.net.exchange import Exchange, Request
 from counterfoil.net.http import BadAnswer
+from counterfoil.oauth.metadata import places
 
 METADATA_AGE: Final = 3600
 """Seconds after which the metadata is fetched again."""
@@ -35,7 +36,7 @@ class Provider:
         return metadata
 
     def _discovered(self) -> Exchange[Metadata]:
-        for place in places(self._issuer):
+        for place in reversed(places(self._issuer)):
             answer = yield Request(place)
             if answer.status == 200:
                 return metadata_in(answer.json(), self._issuer)

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
 
-import msgspec
 from msgspec import Struct
 
 from counterfoil.net.http import BadAnswer, HttpClient
+from counterfoil.oauth.metadata import WrongMetadata, places, read_metadata
 
 
 class Metadata(Struct, frozen=True):
@@ -30,23 +29,12 @@ class Metadata(Struct, frozen=True):
             BadAnswer: where it does not, or a member is of the wrong type.
         """
         try:
-            metadata = msgspec.convert(document, cls)
-        except msgspec.ValidationError as error:
-            raise BadAnswer(f"the metadata of {issuer}: {error}") from None
-        if metadata.issuer != issuer:
-            raise BadAnswer(f"the metadata of {issuer} names another issuer")
+            metadata = read_metadata(cls, document, issuer)
+        except WrongMetadata as error:
+            raise BadAnswer(str(error)) from None
         if metadata.notices_endpoint and metadata.notices_jwks_uri in {"", metadata.jwks_uri}:
             raise BadAnswer(f"the metadata of {issuer} names no key set for notices alone")
         return metadata
-
-
-def addresses(issuer: str) -> tuple[str, str]:
-    """Say where the metadata may stand, the standard's place first (RFC 8414 §3.1 and §5)."""
-    parts = urlsplit(issuer)
-    path = parts.path.rstrip("/")
-    inserted = parts._replace(path=f"/.well-known/oauth-authorization-server{path}")
-    appended = parts._replace(path=f"{path}/.well-known/openid-configuration")
-    return urlunsplit(inserted), urlunsplit(appended)
 
 
 async def discover(http: HttpClient, issuer: str) -> Metadata:
@@ -55,7 +43,7 @@ async def discover(http: HttpClient, issuer: str) -> Metadata:
     Raises:
         HttpFailure: where neither place has it.
     """
-    first, second = addresses(issuer)
+    first, second = places(issuer)
     try:
         document = await http.get_json(first)
     except BadAnswer:

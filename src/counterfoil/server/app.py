@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.metadata import OAUTH_PATH, OPENID_PATH
 from counterfoil.server.endpoints import authorize, metadata, notices, oauth, openid
 from counterfoil.server.keys.keyring import NoSigningKey
 from counterfoil.server.pages import account, consent, logout, sign_in
@@ -28,7 +29,6 @@ _LOG: Final = logging.getLogger(__name__)
 _GET: Final = ("GET", "HEAD")
 _POST: Final = ("POST",)
 _BOTH: Final = ("GET", "HEAD", "POST")
-_OAUTH_METADATA: Final = "/.well-known/oauth-authorization-server"
 
 ROUTES: Final = (
     Route("/token", _POST, oauth.token, Caller.SCRIPT),
@@ -39,8 +39,8 @@ ROUTES: Final = (
     Route("/notices", _GET, notices.stream, Caller.SCRIPT),
     Route("/notices/snapshot", _GET, notices.snapshot, Caller.SCRIPT),
     Route("/notices/jwks.json", _GET, metadata.notices_jwks, Caller.SCRIPT),
-    Route(_OAUTH_METADATA, _GET, metadata.discovery, Caller.SCRIPT),
-    Route("/.well-known/openid-configuration", _GET, metadata.discovery, Caller.SCRIPT),
+    Route(OAUTH_PATH, _GET, metadata.discovery, Caller.SCRIPT),
+    Route(OPENID_PATH, _GET, metadata.discovery, Caller.SCRIPT),
     Route("/health/live", _GET, metadata.live, Caller.MACHINE),
     Route("/health/ready", _GET, metadata.ready, Caller.MACHINE),
     Route("/authorize", _BOTH, authorize.start, Caller.PERSON),
@@ -169,7 +169,7 @@ def _path_of(scope: Scope, prefix: str) -> str:
     root: str = scope.get("root_path", "") or prefix
     if not root:
         return path
-    for well_known in (_OAUTH_METADATA, "/.well-known/openid-configuration"):
+    for well_known in (OAUTH_PATH, OPENID_PATH):
         if path == well_known + prefix:
             return well_known
     return path.removeprefix(root) or "/" if path.startswith(root) else path
