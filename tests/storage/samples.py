@@ -88,7 +88,6 @@ def authorization(**fields: Any) -> Authorization:
         grant_id="grant-1",
         session_id="sid-1",
         redirect_uri="https://notes.example/callback",
-        redirect_uri_given=True,
         code_challenge="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
         access=READ,
         auth_time=NOW,

@@ -40,7 +40,7 @@ async def test_keys_come_oldest_first_by_purpose_and_their_times_can_change(stor
 
 async def test_events_keep_their_order_and_come_newest_first(store: Store) -> None:
     """S111: who, what, when, from where."""
-    kinds = [EventKind.SIGNED_IN, EventKind.GRANT_ENDED, EventKind.SIGNED_OUT]
+    kinds = [EventKind.SIGNED_IN, EventKind.GRANT_ENDED, EventKind.SESSION_ENDED]
     for kind in kinds:
         await store.transact(lambda tx, kind=kind: tx.events.append(event(kind=kind)))
     latest = await store.read(lambda tx: tx.events.latest(2))

@@ -108,13 +108,6 @@ async def test_an_unknown_account_costs_as_much_time_as_a_known_one(passwords: P
     assert known / 2 < too_long < known * 2
 
 
-async def test_a_hash_of_weaker_parameters_is_due_for_another(passwords: Passwords):
-    weak = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(RIGHT)
-    assert await passwords.verify(RIGHT, weak)
-    assert passwords.is_rehash_due(weak)
-    assert not passwords.is_rehash_due(await passwords.hash(RIGHT))
-
-
 async def test_where_too_many_wait_more_are_refused_at_once_and_later_let_in():
     passwords = Passwords(1)
     places = 1 + WAITING_PER_THREAD

@@ -17,11 +17,11 @@ async def test_an_event_says_who_what_when_and_from_where(place: Installation):
     by = Actor("user:u", Origin("192.0.2.1", "Firefox"))
 
     async def work(tx: Transaction) -> None:
-        await events.record(tx, EventKind.SIGNED_OUT, by, "s", {"why": "asked"})
+        await events.record(tx, EventKind.SESSION_ENDED, by, "s", {"why": "asked"})
 
     await place.authority.store.transact(work)
     (event,) = await place.authority.store.read(lambda tx: tx.events.latest(1))
-    assert (event.kind, event.actor, event.subject) == (EventKind.SIGNED_OUT, "user:u", "s")
+    assert (event.kind, event.actor, event.subject) == (EventKind.SESSION_ENDED, "user:u", "s")
     assert (event.address, event.user_agent) == ("192.0.2.1", "Firefox")
     assert event.at == int(place.clock())
     assert event.detail == {"why": "asked"}
@@ -32,7 +32,7 @@ async def test_what_is_rolled_back_leaves_no_event(place: Installation):
     before = await place.authority.store.read(lambda tx: tx.events.latest(1))
 
     async def work(tx: Transaction) -> None:
-        await events.record(tx, EventKind.SIGNED_OUT, events.CLI, "x")
+        await events.record(tx, EventKind.SESSION_ENDED, events.CLI, "x")
         raise RuntimeError("no")
 
     with pytest.raises(RuntimeError):

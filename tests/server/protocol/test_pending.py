@@ -49,7 +49,6 @@ def test_what_was_sealed_is_opened():
         prompt=st.frozensets(st.sampled_from(["login", "none"])),
         max_age=st.none() | st.integers(0, 10**9),
         login_hint=st.none() | st.text(),
-        redirect_uri_given=st.booleans(),
     )
 )
 def test_any_request_survives_the_journey(pending: Pending):

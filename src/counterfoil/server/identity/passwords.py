@@ -62,10 +62,6 @@ class Passwords:
         """
         return await self._run(lambda: self._is_right(password, stored))
 
-    def is_rehash_due(self, stored: str) -> bool:
-        """Whether a hash that was just verified was made with other parameters than ours."""
-        return self._hasher.check_needs_rehash(stored)
-
     def close(self) -> None:
         """Begin nothing more, and let the threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -84,7 +84,6 @@ def _authorization(
         grant_id=grant.id,
         session_id=decision.session.id,
         redirect_uri=pending.redirect_uri,
-        redirect_uri_given=pending.redirect_uri_given,
         code_challenge=pending.code_challenge,
         access=decision.access,
         auth_time=decision.session.auth_time,

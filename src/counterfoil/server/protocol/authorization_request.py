@@ -174,7 +174,6 @@ def _pending(asking: Asking, parameters: Parameters, access: Access, now: int) -
     return Pending(
         client_id=asking.client.client_id,
         redirect_uri=asking.redirect_uri,
-        redirect_uri_given=parameters.get("redirect_uri") is not None,
         code_challenge=parameters.require("code_challenge"),
         access=access,
         requested_at=now,

@@ -23,7 +23,6 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
     code_challenge: str
     access: Access
     requested_at: int
-    redirect_uri_given: bool = True
     state: str | None = None
     nonce: str | None = None
     prompt: frozenset[str] = frozenset()

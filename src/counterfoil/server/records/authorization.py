@@ -22,7 +22,6 @@ class Authorization(Struct, frozen=True, kw_only=True):
     grant_id: str
     session_id: str | None
     redirect_uri: str
-    redirect_uri_given: bool
     code_challenge: str
     access: Access
     auth_time: int

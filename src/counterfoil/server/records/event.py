@@ -11,7 +11,6 @@ class EventKind(StrEnum):
 
     SIGNED_IN = "signed_in"
     SIGN_IN_FAILED = "sign_in_failed"
-    SIGNED_OUT = "signed_out"
     CONSENT_GIVEN = "consent_given"
     CONSENT_REFUSED = "consent_refused"
     CODE_REPLAYED = "code_replayed"

@@ -84,7 +84,6 @@ CREATE TABLE authorizations (
     grant_id TEXT NOT NULL REFERENCES grants (id),
     session_id TEXT,
     redirect_uri TEXT NOT NULL,
-    redirect_uri_given INTEGER NOT NULL,
     code_challenge TEXT NOT NULL,
     access TEXT NOT NULL,
     auth_time INTEGER NOT NULL,

@@ -8,19 +8,19 @@ from counterfoil.server.storage.statements.json_text import access_from, json_te
 
 _ADD: Final = """
 INSERT INTO authorizations (digest, client_id, user_id, grant_id, session_id, redirect_uri,
-    redirect_uri_given, code_challenge, access, auth_time, expires_at, origin, nonce, taken_at,
+    code_challenge, access, auth_time, expires_at, origin, nonce, taken_at,
     family_id, wrong_verifiers)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _TAKE: Final = """
 UPDATE authorizations SET taken_at = ?, family_id = ?
 WHERE digest = ? AND taken_at IS NULL AND expires_at > ? AND wrong_verifiers < ?
-RETURNING digest, client_id, user_id, grant_id, session_id, redirect_uri, redirect_uri_given,
+RETURNING digest, client_id, user_id, grant_id, session_id, redirect_uri,
     code_challenge, access, auth_time, expires_at, origin, nonce, taken_at, family_id,
     wrong_verifiers
 """
 _FIND: Final = """
-SELECT digest, client_id, user_id, grant_id, session_id, redirect_uri, redirect_uri_given,
+SELECT digest, client_id, user_id, grant_id, session_id, redirect_uri,
     code_challenge, access, auth_time, expires_at, origin, nonce, taken_at, family_id,
     wrong_verifiers
 FROM authorizations WHERE digest = ?
@@ -58,7 +58,6 @@ class AuthorizationStatements:
             authorization.grant_id,
             authorization.session_id,
             authorization.redirect_uri,
-            authorization.redirect_uri_given,
             authorization.code_challenge,
             json_text(authorization.access),
             authorization.auth_time,
@@ -105,14 +104,13 @@ def _authorization(row: Row) -> Authorization:
         grant_id=row[3],
         session_id=row[4],
         redirect_uri=row[5],
-        redirect_uri_given=bool(row[6]),
-        code_challenge=row[7],
-        access=access_from(row[8]),
-        auth_time=row[9],
-        expires_at=row[10],
-        origin=origin_from(row[11]),
-        nonce=row[12],
-        taken_at=row[13],
-        family_id=row[14],
-        wrong_verifiers=row[15],
+        code_challenge=row[6],
+        access=access_from(row[7]),
+        auth_time=row[8],
+        expires_at=row[9],
+        origin=origin_from(row[10]),
+        nonce=row[11],
+        taken_at=row[12],
+        family_id=row[13],
+        wrong_verifiers=row[14],
     )
