@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from counterfoil.cli.connections import Gathering
+from counterfoil.cli.connections import MOST_GATHERED, Gathering
 
 pytestmark = pytest.mark.anyio
 
@@ -39,6 +39,15 @@ async def test_what_is_written_in_one_turn_is_sent_in_one_piece() -> None:
     gathering.write(b"next")
     await asyncio.sleep(0)
     assert wire.pieces == [b"head body", b"next"]
+
+
+async def test_a_writer_that_does_not_wait_does_not_fill_the_memory() -> None:
+    wire = Wire()
+    gathering = Gathering(wire, asyncio.get_running_loop())
+    gathering.write(b"x" * MOST_GATHERED)
+    assert wire.pieces == []
+    gathering.write(b"y")
+    assert len(wire.pieces[0]) == MOST_GATHERED + 1
 
 
 async def test_closing_sends_what_was_written_first() -> None:

@@ -5,9 +5,12 @@ twice the waking of whoever waits for them. Gathered, an introspection costs a t
 """
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MOST_GATHERED: Final = 65_536
+"""Bytes that wait for the loop's next turn at the most."""
 
 
 class Connection(HttpToolsProtocol):
@@ -26,15 +29,21 @@ class Gathering(asyncio.Transport):
         self._transport = transport
         self._loop = loop
         self._written: list[bytes | bytearray | memoryview] = []
+        self._gathered = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take what is to be sent."""
         if not self._written:
             self._loop.call_soon(self._pass_on)
         self._written.append(data)
+        self._gathered += len(data)
+        if self._gathered > MOST_GATHERED:
+            # The transport below tells its writer when the reader cannot keep up.
+            self._pass_on()
 
     def _pass_on(self) -> None:
         written, self._written = self._written, []
+        self._gathered = 0
         if written and not self._transport.is_closing():
             self._transport.write(b"".join(written))
 

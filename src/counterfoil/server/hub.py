@@ -130,6 +130,7 @@ class Hub:
         may be set back.
         """
         loop = asyncio.get_running_loop()
+        self._looked_at = loop.time()
         next_head = 0.0
         while True:
             try:

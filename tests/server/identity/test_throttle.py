@@ -114,3 +114,10 @@ def test_locks_double_up_to_the_longest():
 @given(st.integers(0, 10**9))
 def test_no_lock_is_longer_than_the_longest(failures: int):
     assert 1000 <= locked_until(failures, 1000, RULES) <= 1300
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out():
+    throttle = Throttle(30)
+    throttle.count("192.0.2.1", 10_000.0)
+    assert throttle.allows("192.0.2.1", 10_000.0 - 3600 + 60)
+    assert throttle.wait("192.0.2.1", 10_000.0 - 3600) <= 60

@@ -158,9 +158,19 @@ async def test_the_id_token_names_whom_the_app_means(place: Installation):
 
 async def test_an_id_token_that_is_not_the_apps_own_goes_back(place: Installation):
     """OpenID Connect Core §3.1.2.1: the server validates that it was the issuer."""
-    stranger = Signer(PrivateKey.generate("ES256"), TYPE)
-    for wrong in ("x", hint(place, aud="spa"), hint(place, iss="x"), hint(place, stranger)):
+    for wrong in ("x", hint(place, aud="spa"), hint(place, iss="x")):
         denied = await read(place, id_token_hint=wrong)
         assert isinstance(denied, Denied)
         assert denied.error.error == "invalid_request"
         assert "id_token_hint" in denied.error.description
+
+
+async def test_an_id_token_whose_key_has_gone_answers_for_nobody(place: Installation):
+    """An app that keeps its last ID token is not shut out when the keys turn."""
+    stranger = Signer(PrivateKey.generate("ES256"), TYPE)
+    pending = await read(place, id_token_hint=hint(place, stranger))
+    assert isinstance(pending, Pending)
+    assert pending.subject_hint is None
+    denied = await read(place, id_token_hint=hint(place, stranger), prompt="none")
+    assert isinstance(denied, Denied)
+    assert denied.error.error == "login_required"

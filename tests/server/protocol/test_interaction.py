@@ -72,8 +72,8 @@ TABLE = [
     (replace(asks(), subject_hint="u"), APP, BEFORE, ALLOWED, Approve),
     (replace(asks(), subject_hint="u"), APP, None, None, SignIn),
     (replace(asks(), subject_hint="another"), APP, BEFORE, ALLOWED, SignIn),
-    (replace(asks(), subject_hint="another"), APP, AFTER, ALLOWED, SignIn),
-    (replace(asks("consent"), subject_hint="another"), APP, AFTER, ALLOWED, SignIn),
+    (replace(asks(), subject_hint="another"), APP, AFTER, ALLOWED, Refuse),
+    (replace(asks("consent"), subject_hint="another"), APP, AFTER, ALLOWED, Refuse),
     (asks(redirect_uri=LOCAL), SPA, BEFORE, ALLOWED, Consent),
     (asks(redirect_uri=LOCAL), APP, BEFORE, ALLOWED, Approve),
 ]
@@ -96,7 +96,11 @@ def test_where_nobody_may_be_asked_asking_becomes_an_error(
     found = next_step(silent, client, session, grant, NOW)
     match found:
         case Refuse(error):
-            named = {SignIn: "login_required", Consent: "consent_required"}
+            named = {
+                SignIn: "login_required",
+                Consent: "consent_required",
+                Refuse: "login_required",
+            }
             assert error.error == named[step]
         case _:
             assert step is Approve

@@ -34,14 +34,18 @@ class Throttle:
 
     def wait(self, address: str, now: float) -> float:
         """Give the seconds until the address is let through; 0 where it is now."""
-        clean_at = self._clean_at.get(source_of(address), now)
-        over = clean_at - now - (_MINUTE - self._each)
+        over = self._kept(source_of(address), now) - now - (_MINUTE - self._each)
         return over if over > self._each / 2 else 0.0  # the half is for rounding
+
+    def _kept(self, source: str, now: float) -> float:
+        """Nothing lies further ahead than a minute, unless the clock was set back: begin anew."""
+        clean_at = self._clean_at.get(source, now)
+        return clean_at if clean_at <= now + _MINUTE else now
 
     def count(self, address: str, now: float) -> None:
         """Count one coming, or one failure. Nobody falls behind by more than one turn."""
         source = source_of(address)
-        clean_at = max(now, self._clean_at.get(source, now)) + self._each
+        clean_at = max(now, self._kept(source, now)) + self._each
         self._clean_at[source] = min(clean_at, now + _MINUTE)
         if len(self._clean_at) > self._most:
             self._make_room(now)

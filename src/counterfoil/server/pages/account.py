@@ -73,7 +73,7 @@ async def apps(server: Server, request: Request) -> Response:
 
 async def _apps_of(user_id: str, tx: Transaction) -> list[_App]:
     described = {
-        scope: description or scope
+        (api.uri, scope): description or scope
         for api in await tx.apis.every()
         for scope, description in api.scopes.items()
     }
@@ -86,12 +86,12 @@ async def _apps_of(user_id: str, tx: Transaction) -> list[_App]:
     return sorted(found, key=lambda app: app.client_name.casefold())
 
 
-def _permissions(grant: Grant, described: dict[str, str]) -> tuple[str, ...]:
+def _permissions(grant: Grant, described: dict[tuple[str, str], str]) -> tuple[str, ...]:
     own = (
         title for scope, (title, _) in OPENID_PERMISSIONS.items() if scope in grant.access.openid
     )
-    rest = sorted(grant.access.scopes - grant.access.openid)
-    return (*own, *(described.get(scope, scope) for scope in rest))
+    rest = [(uri, scope) for uri, scopes in grant.access.apis.items() for scope in sorted(scopes)]
+    return (*own, *(described.get(each, each[1]) for each in rest))
 
 
 def _app_row(app: _App, person: Person, now: int) -> AppRow:

@@ -6,7 +6,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.oauth.parameters import appended
-from counterfoil.server.protocol import events
+from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.pending import Pending
@@ -45,6 +45,7 @@ async def approve(
         by = events.by_user(decision.session.user_id, decision.origin)
         detail = {"client_id": pending.client_id, "scope": decision.access.scope}
         await events.record(tx, EventKind.CONSENT_GIVEN, by, grant.id, detail)
+        await _end_beyond(tx, grant, by)
     code = spell(Kind.AUTHORIZATION_CODE, tx.random(SECRET_BYTES))
     await tx.authorizations.add(_authorization(authority, tx.now, pending, (decision, grant, code)))
     return code
@@ -71,6 +72,13 @@ async def _grant(tx: Transaction, pending: Pending, decision: Decision) -> Grant
             updated_at=tx.now,
         )
     )
+
+
+async def _end_beyond(tx: Transaction, grant: Grant, by: events.Actor) -> None:
+    """End the families that may do what the person has just taken back."""
+    for family in await tx.families.live_of_grant(grant.id):
+        if not grant.access.covers(family.access):
+            await revocation.end_family(tx, family.id, "permission_taken_back", by)
 
 
 def _authorization(

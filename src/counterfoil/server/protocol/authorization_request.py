@@ -160,9 +160,13 @@ def _subject_hint(
     if unverified is None:
         return None
     hint = id_token_hint.read(authority, unverified, now)
-    if hint is None or hint.aud != client.client_id:
-        raise invalid_request("The parameter id_token_hint is no ID token of this app, or too old.")
-    return hint.sub
+    if hint.token.aud != client.client_id:
+        raise invalid_request("The parameter id_token_hint is no ID token of this app.")
+    if hint.is_genuine:
+        return hint.token.sub
+    if "none" in _prompts(parameters):
+        raise OAuthError("login_required", "The parameter id_token_hint is too old to be believed.")
+    return None
 
 
 def _prompts(parameters: Parameters) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """The ID token by which an app says whom it means (OpenID Connect Core §3.1.2.1, Logout §2)."""
 
 import msgspec
+from msgspec import Struct
 
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jwt import Verifier, unverified_claims, unverified_header
@@ -12,23 +13,30 @@ from counterfoil.server.records.signing_key import Purpose
 _NOT_OURS = "The parameter id_token_hint is no ID token of ours."
 
 
-def read(authority: Authority, unverified: str, now: int) -> IdToken | None:
-    """Read an ID token of ours; one that has expired still says who was meant.
+class Hint(Struct, frozen=True):
+    """An ID token that was shown; where not genuine, its key is not published (any more).
 
-    Gives ``None`` for what says to be one, under a key that is not published: it may be ours, from
-    before a key turned, and nothing can be believed of it.
+    It may be ours, from before a key turn: it still names an app, but proves nothing.
+    """
+
+    token: IdToken
+    is_genuine: bool
+
+
+def read(authority: Authority, unverified: str, now: int) -> Hint:
+    """Read an ID token of ours; one that has expired still says who was meant.
 
     Raises:
         OAuthError: ``invalid_request`` where it is malformed, forged or of another kind.
     """
     try:
         claims, is_genuine = _claims_in(authority, unverified, now)
-        hint = msgspec.convert(claims, type=IdToken)
+        token = msgspec.convert(claims, type=IdToken)
     except (JoseError, msgspec.ValidationError):
         raise invalid_request(_NOT_OURS) from None
-    if hint.iss != authority.issuer:
+    if token.iss != authority.issuer:
         raise invalid_request(_NOT_OURS)
-    return hint if is_genuine else None
+    return Hint(token, is_genuine)
 
 
 def _claims_in(authority: Authority, unverified: str, now: int) -> tuple[dict[str, object], bool]:

@@ -41,6 +41,9 @@ def next_step(
     ``session`` is a live one or ``None``; ``grant`` is the live one of its user and this client.
     """
     silent = "none" in pending.prompt
+    if session is not None and _of_another(pending, session) and _made_for(pending, session):
+        error = OAuthError("login_required", "Another person signed in than the app means.")
+        return Refuse(error)
     if session is None or _of_another(pending, session) or _too_old(pending, session, now):
         error = OAuthError("login_required", "The person is not signed in, or too long ago.")
         return Refuse(error) if silent else SignIn()
@@ -56,11 +59,15 @@ def _of_another(pending: Pending, session: Session) -> bool:
 
 def _too_old(pending: Pending, session: Session, now: int) -> bool:
     """Whether a sign-in from before the request has to be made anew; one made for it is enough."""
-    if session.auth_time >= pending.requested_at and session.digest.hex() != pending.session:
+    if _made_for(pending, session):
         return False
     if {"login", "select_account"} & pending.prompt:
         return True
     return pending.max_age is not None and now - session.auth_time > pending.max_age
+
+
+def _made_for(pending: Pending, session: Session) -> bool:
+    return session.auth_time >= pending.requested_at and session.digest.hex() != pending.session
 
 
 def _needs_consent(pending: Pending, client: Client, grant: Grant | None) -> bool:

@@ -31,7 +31,8 @@ async def read(authority: Authority, tx: Transaction, parameters: Parameters) ->
         OAuthError: ``invalid_request``; it is shown on a page, never sent to the app.
     """
     unverified = parameters.get("id_token_hint")
-    hint = id_token_hint.read(authority, unverified, tx.now) if unverified else None
+    shown = id_token_hint.read(authority, unverified, tx.now) if unverified else None
+    hint = shown.token if shown and shown.is_genuine else None
     client_id = parameters.get("client_id")
     if hint is not None and client_id not in (None, hint.aud):
         raise invalid_request("The parameter client_id is not the app of the ID token.")
