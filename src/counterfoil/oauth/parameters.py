@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from msgspec import Struct
 
-from counterfoil.oauth.errors import invalid_request
+from counterfoil.oauth.errors import OAuthError, invalid_request
 
 REPEATABLE: Final = frozenset({"resource"})
 MAX_PARAMETERS: Final = 64
@@ -20,18 +20,23 @@ class Parameters(Struct, frozen=True):
     repeated: Mapping[str, tuple[str, ...]]
 
     @classmethod
-    def parse(cls, encoded: bytes | str, repeatable: frozenset[str] = REPEATABLE) -> "Parameters":
+    def parse(
+        cls,
+        encoded: bytes | str,
+        repeatable: frozenset[str] = REPEATABLE,
+        most: int = MAX_PARAMETERS,
+    ) -> "Parameters":
         """Read a query string or an ``application/x-www-form-urlencoded`` body.
 
         A parameter sent without a value is treated as if it was omitted (RFC 6749 §3.1). Only
-        those named in ``repeatable`` may come more than once.
+        those named in ``repeatable`` may come more than once; with them there may be ``most``.
 
         Raises:
             OAuthError: ``invalid_request``, naming the parameter and what is wrong with it.
         """
         single: dict[str, str] = {}
         repeated: dict[str, tuple[str, ...]] = {}
-        for name, value in _pairs_of(encoded):
+        for name, value in _pairs_of(encoded, most):
             _demand_well_formed(name, value)
             if name in repeatable:
                 if value:
@@ -40,6 +45,8 @@ class Parameters(Struct, frozen=True):
                 raise invalid_request(f"The parameter {_shown(name)} is given more than once.")
             else:
                 single[name] = value
+        if len(single) > MAX_PARAMETERS:
+            raise _too_many(MAX_PARAMETERS)
         return cls({name: value for name, value in single.items() if value}, repeated)
 
     def __repr__(self) -> str:
@@ -73,16 +80,18 @@ def appended(uri: str, parameters: Mapping[str, str]) -> str:
     return f"{before}?{query}{joint}{urlencode(parameters)}"
 
 
-def _pairs_of(encoded: bytes | str) -> list[tuple[str, str]]:
+def _pairs_of(encoded: bytes | str, most: int) -> list[tuple[str, str]]:
     try:
         text = encoded.decode("ascii") if isinstance(encoded, bytes) else encoded
-        return parse_qsl(
-            text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
-        )
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=most)
     except UnicodeDecodeError:
         raise invalid_request("The parameters are not percent-encoded UTF-8.") from None
     except ValueError:
-        raise invalid_request(f"There are more than {MAX_PARAMETERS} parameters.") from None
+        raise _too_many(most) from None
+
+
+def _too_many(most: int) -> OAuthError:
+    return invalid_request(f"There are more than {most} parameters.")
 
 
 def _demand_well_formed(name: str, value: str) -> None:

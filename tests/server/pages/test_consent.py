@@ -155,3 +155,22 @@ async def test_allowing_nothing_asks_again(person: Person):
     again = await person.allow(page, permissions=[])
     assert again.status_code == 400
     assert "code" in answer_of(await person.allow(again))
+
+
+@pages
+async def test_a_page_with_very_many_permissions_can_be_answered(
+    place: Installation, person: Person
+):
+    """S10: what the page shows, it takes back."""
+    scopes = {f"s{number}": f"Do thing {number}" for number in range(100)}
+    await place.add_api("https://many.example", "Many", scopes)
+    await place.add_client(
+        "many",
+        grant_types=("authorization_code",),
+        redirect_uris=(CALLBACK,),
+        scopes=frozenset(scopes),
+    )
+    back = await person.allow(
+        await person.sign_in(await person.open("many", scope=" ".join(scopes)), person.email)
+    )
+    assert "code" in answer_of(back)

@@ -29,6 +29,7 @@ from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
 
 _REPEATABLE = frozenset({"permission"})
+_MOST_FIELDS = 1024  # every permission that the page shows comes back
 
 
 class _Asked(Struct, frozen=True):
@@ -50,7 +51,7 @@ async def ask(server: Server, request: Request) -> Response:
 
 async def answer(server: Server, request: Request) -> Response:
     """``POST /consent``: allow, deny, or switch to another account."""
-    form = await form_of(request, _REPEATABLE)
+    form = await form_of(request, _REPEATABLE, _MOST_FIELDS)
     flow = flow_in(server, request, form.get("flow"))
     person = await person_of(server, request)
     if person is None:

@@ -7,7 +7,7 @@ from typing import Final
 from starlette.requests import Request
 
 from counterfoil.oauth.errors import invalid_request
-from counterfoil.oauth.parameters import REPEATABLE, Parameters
+from counterfoil.oauth.parameters import MAX_PARAMETERS, REPEATABLE, Parameters
 from counterfoil.server.records.session import Origin
 
 MAX_BODY: Final = 65_536
@@ -16,7 +16,9 @@ _FORM: Final = b"application/x-www-form-urlencoded"
 _LONGEST_USER_AGENT: Final = 256
 
 
-async def form_of(request: Request, repeatable: frozenset[str] = REPEATABLE) -> Parameters:
+async def form_of(
+    request: Request, repeatable: frozenset[str] = REPEATABLE, most: int = MAX_PARAMETERS
+) -> Parameters:
     """Read a form body of at most ``MAX_BODY`` bytes.
 
     Raises:
@@ -25,7 +27,7 @@ async def form_of(request: Request, repeatable: frozenset[str] = REPEATABLE) -> 
     content_type = header(request, b"content-type") or b""
     if content_type != _FORM:
         _demand_form(content_type)
-    return Parameters.parse(await _body_of(request), repeatable)
+    return Parameters.parse(await _body_of(request), repeatable, most)
 
 
 def _demand_form(content_type: bytes) -> None:
