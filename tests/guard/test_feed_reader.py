@@ -48,7 +48,7 @@ def head(book: Book, at: float, **changes: object) -> Event:
 
 
 def is_dead(state: IssuerState, family: str) -> bool:
-    return state.notices.rejects(Marks("t", family, "c", 0, "a", 0, "k")) is not None
+    return state.notices.rejects(Marks("t", family, "c", 0, "a", 0, "k"), 0) is not None
 
 
 def test_lines_and_heads_make_it_fresh(reader: FeedReader, state: IssuerState, book: Book):

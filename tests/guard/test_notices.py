@@ -29,7 +29,7 @@ def hear(notices: Notices, book: Book, number: int, now: float = NOW) -> Verdict
 
 
 def is_dead(notices: Notices, family: str) -> bool:
-    return notices.rejects(Marks("t", family, "c", 0, "a", 0, "k")) is Reason.REVOKED
+    return notices.rejects(Marks("t", family, "c", 0, "a", 0, "k"), 0) is Reason.REVOKED
 
 
 @pytest.fixture

@@ -115,4 +115,6 @@ def test_an_early_nbf_does_not_hide_a_late_iat():
 
 def test_the_marks_by_which_it_can_be_ended():
     full = token(fam="f1", gen=[1, 2])
-    assert full.marks("k1") == Marks("t1", "f1", "c1", 1, "https://notes.example", 2, "k1")
+    assert full.marks("k1") == Marks(
+        "t1", "f1", "c1", 1, "https://notes.example", 2, "k1", full.iat
+    )

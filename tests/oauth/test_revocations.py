@@ -9,9 +9,13 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Marks, Notice, RevocationSet, notice_from
 
 NAMES = st.sampled_from(["a", "b", "c"])
-NOTICES = st.builds(Notice, st.sampled_from(Ended), NAMES, st.integers(1, 20), st.integers(0, 4))
+AGES = st.sampled_from([0, 3, 6])
+NOTICES = st.builds(
+    Notice, st.sampled_from(Ended), NAMES, st.integers(1, 20), st.integers(0, 4), AGES
+)
 MARKS = st.builds(Marks, NAMES, NAMES | st.just(""), NAMES, st.integers(0, 4), NAMES,
-                  st.integers(0, 4), NAMES)  # fmt: skip
+                  st.integers(0, 4), NAMES, st.integers(0, 9))  # fmt: skip
+TIMES = st.integers(0, 20)
 BOOKS = st.lists(NOTICES, max_size=12)
 
 
@@ -22,8 +26,11 @@ def holding(notices: list[Notice]) -> RevocationSet:
     return held
 
 
-def ends(notice: Notice, marks: Marks) -> bool:
+def ends(notice: Notice, marks: Marks, now: int) -> bool:
     """The rule, said once more and slowly."""
+    if notice.kind in (Ended.CLIENT, Ended.API):
+        outlived = notice.max_age == 0 or now - marks.issued_at >= notice.max_age
+        return outlived and older(notice, marks)
     match notice.kind:
         case Ended.TOKEN:
             return marks.jti == notice.name
@@ -31,36 +38,44 @@ def ends(notice: Notice, marks: Marks) -> bool:
             return marks.family == notice.name
         case Ended.KEY:
             return marks.kid == notice.name
-        case Ended.CLIENT:
-            return marks.client_id == notice.name and marks.client_generation < notice.generation
-        case Ended.API:
-            return marks.audience == notice.name and marks.api_generation < notice.generation
     return False
 
 
-@given(BOOKS, MARKS)
-def test_a_token_is_refused_exactly_where_a_notice_ends_it(notices: list[Notice], marks: Marks):
+def older(notice: Notice, marks: Marks) -> bool:
+    if notice.kind is Ended.CLIENT:
+        return marks.client_id == notice.name and marks.client_generation < notice.generation
+    return marks.audience == notice.name and marks.api_generation < notice.generation
+
+
+@given(BOOKS, MARKS, TIMES)
+def test_a_token_is_refused_exactly_where_a_notice_ends_it(
+    notices: list[Notice], marks: Marks, now: int
+):
     """S37, S45: what nothing has ended is never refused; siblings survive."""
-    refused = holding(notices).rejects(marks) is not None
-    assert refused == any(ends(notice, marks) for notice in notices)
+    refused = holding(notices).rejects(marks, now) is not None
+    assert refused == any(ends(notice, marks, now) for notice in notices)
 
 
-@given(BOOKS, st.randoms(use_true_random=False), MARKS)
-def test_order_and_repetition_do_not_matter(notices: list[Notice], chance: object, marks: Marks):
+@given(BOOKS, st.randoms(use_true_random=False), MARKS, TIMES)
+def test_order_and_repetition_do_not_matter(
+    notices: list[Notice], chance: object, marks: Marks, now: int
+):
     shuffled = notices * 2
     chance.shuffle(shuffled)
-    assert holding(notices).rejects(marks) == holding(shuffled).rejects(marks)
+    assert holding(notices).rejects(marks, now) == holding(shuffled).rejects(marks, now)
     assert len(holding(notices)) == len(holding(shuffled))
 
 
-@given(BOOKS, BOOKS, MARKS)
-def test_what_is_dead_stays_dead(notices: list[Notice], more: list[Notice], marks: Marks):
-    """Generations only rise; no later notice brings anything back."""
+@given(BOOKS, BOOKS, MARKS, TIMES, TIMES)
+def test_what_is_dead_stays_dead(
+    notices: list[Notice], more: list[Notice], marks: Marks, now: int, further: int
+):
+    """S26: no later notice and no later hour brings anything back."""
     held = holding(notices)
-    before = held.rejects(marks)
+    before = held.rejects(marks, now)
     for notice in more:
         held.apply(notice)
-    assert before is None or held.rejects(marks) is not None
+    assert before is None or held.rejects(marks, now + further) is not None
 
 
 @given(BOOKS, MARKS, st.integers(0, 25))
@@ -68,8 +83,8 @@ def test_nothing_is_forgotten_before_its_time(notices: list[Notice], marks: Mark
     """S41: a notice that a living token can still need is kept."""
     held = holding(notices)
     held.forget(now)
-    if any(notice.until > now and ends(notice, marks) for notice in notices):
-        assert held.rejects(marks) is not None
+    if any(notice.until > now and ends(notice, marks, now) for notice in notices):
+        assert held.rejects(marks, now) is not None
 
 
 @given(BOOKS)
@@ -95,5 +110,14 @@ def test_what_is_no_notice_is_refused(text: str):
 def test_a_withdrawn_key_has_a_reason_of_its_own():
     """S84."""
     held = holding([Notice(Ended.KEY, "k", 9)])
-    assert held.rejects(Marks("t", "f", "c", 0, "a", 0, "k")) is Reason.KEY_RETIRED
-    assert held.rejects(Marks("t", "f", "c", 0, "a", 0, "other")) is None
+    assert held.rejects(Marks("t", "f", "c", 0, "a", 0, "k"), 0) is Reason.KEY_RETIRED
+    assert held.rejects(Marks("t", "f", "c", 0, "a", 0, "other"), 0) is None
+
+
+def test_a_shortened_lifetime_counts_from_the_issue_and_spares_later_generations():
+    """S26: shortening takes effect at once; what is issued afterwards goes by its own ``exp``."""
+    held = holding([Notice(Ended.API, "a", 999, generation=2, max_age=60)])
+    old, new = (Marks("t", "f", "c", 0, "a", generation, "k", 100) for generation in (1, 2))
+    assert held.rejects(old, 159) is None
+    assert held.rejects(old, 160) is Reason.EXPIRED
+    assert held.rejects(new, 500) is None

@@ -54,10 +54,10 @@ async def told(hub: Hub, cursor: Position, count: int) -> list[Told]:
 async def test_an_ending_is_known_after_catching_up(place: Installation):
     """§4.12: what any process committed."""
     hub = place.authority.hub
-    assert hub.revocations.rejects(MARKS) is None
+    assert hub.revocations.rejects(MARKS, 0) is None
     await append(place, "jti")
     await hub.catch_up()
-    assert hub.revocations.rejects(MARKS) is Reason.REVOKED
+    assert hub.revocations.rejects(MARKS, 0) is Reason.REVOKED
 
 
 async def test_a_new_process_learns_all_that_is_alive(place: Installation):
@@ -65,7 +65,7 @@ async def test_a_new_process_learns_all_that_is_alive(place: Installation):
     await append(place, "jti", "other")
     hub = another_hub(place)
     await hub.catch_up()
-    assert hub.revocations.rejects(MARKS) is Reason.REVOKED
+    assert hub.revocations.rejects(MARKS, 0) is Reason.REVOKED
     await place.authority.hub.catch_up()
     assert hub.position == place.authority.hub.position
     assert hub.digest == place.authority.hub.digest
@@ -153,8 +153,8 @@ async def test_a_new_epoch_is_taken_whole_and_nothing_comes_back(place: Installa
     await append(place, "other")
     await hub.catch_up()
     assert hub.position.epoch != "the-epoch-before"
-    assert hub.revocations.rejects(MARKS) is Reason.REVOKED
-    assert hub.revocations.rejects(replace(MARKS, jti="other")) is Reason.REVOKED
+    assert hub.revocations.rejects(MARKS, 0) is Reason.REVOKED
+    assert hub.revocations.rejects(replace(MARKS, jti="other"), 0) is Reason.REVOKED
 
 
 async def test_what_may_be_forgotten_is_forgotten(place: Installation):
@@ -167,7 +167,7 @@ async def test_what_may_be_forgotten_is_forgotten(place: Installation):
     place.clock.turn(100)
     await append(place, "other")
     await hub.catch_up()
-    assert hub.revocations.rejects(MARKS) is None
+    assert hub.revocations.rejects(MARKS, 0) is None
 
 
 async def test_nothing_new_is_not_read(place: Installation):

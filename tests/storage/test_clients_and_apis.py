@@ -3,9 +3,11 @@
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
+from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.store import Conflict, Store
-from tests.storage.samples import NOW, api, client, client_secret
+from tests.storage.samples import NOTES, NOW, api, client, client_secret
 
 pytestmark = pytest.mark.anyio
 
@@ -26,6 +28,25 @@ async def test_a_client_id_is_given_once(store: Store) -> None:
     with pytest.raises(Conflict):
         await store.transact(lambda tx: tx.clients.add(client(client_name="Other")))
     assert await store.read(lambda tx: tx.clients.every()) == [client()]
+
+
+async def test_a_client_is_changed_and_keeps_its_generation_and_its_kind(store: Store) -> None:
+    await store.transact(lambda tx: tx.clients.add(client(generation=3)))
+    policy = ClientPolicy(access_token_lifetime=60, refresh_rotation=False)
+    wanted = client(client_name="New", scopes=frozenset({"notes:read"}), policy=policy)
+    assert await store.transact(lambda tx: tx.clients.update(wanted))
+    assert not await store.transact(lambda tx: tx.clients.update(client(client_id="nobody")))
+    found = await store.read(lambda tx: tx.clients.find("notes-web"))
+    assert found == replace(wanted, generation=3)
+
+
+async def test_an_api_is_changed_and_keeps_its_generation(store: Store) -> None:
+    await store.transact(lambda tx: tx.apis.add(api(generation=2)))
+    policy = ApiPolicy(token_format="reference", registry=True)
+    wanted = api(name="New", scopes={"notes:list": "List"}, token_lifetime=60, policy=policy)
+    assert await store.transact(lambda tx: tx.apis.update(wanted))
+    assert not await store.transact(lambda tx: tx.apis.update(api(uri="https://none.example")))
+    assert await store.read(lambda tx: tx.apis.find(NOTES)) == replace(wanted, generation=2)
 
 
 async def test_secrets_come_oldest_first_and_never_expire_later_than_before(store: Store) -> None:

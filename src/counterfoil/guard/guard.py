@@ -207,7 +207,7 @@ class Guard:
     def _is_withdrawn(self, unverified: str, state: IssuerState) -> bool:
         kid = jwt.unverified_header(unverified).get("kid")
         marks = Marks("", "", "", 0, "", 0, str(kid))
-        return state.notices.rejects(marks) is Reason.KEY_RETIRED
+        return state.notices.rejects(marks, self._clock()) is Reason.KEY_RETIRED
 
     def _marks_of(self, access_token: AccessToken, kid: str) -> Marks:
         return Marks(
@@ -218,6 +218,7 @@ class Guard:
             self.audience,
             access_token.gen[1],
             kid,
+            access_token.iat,
         )
 
     def _judge(self, verified: Verified, proved: Binding) -> None:
@@ -230,7 +231,7 @@ class Guard:
         if verified.binding is not UNBOUND and verified.binding != proved:
             raise _refused(Reason.WRONG_BINDING, verified)
         state = verified.state
-        reason = state.notices.rejects(verified.marks)
+        reason = state.notices.rejects(verified.marks, now)
         if reason is not None:
             raise _refused(reason, verified)
         if now > state.notices.fresh_at + state.tolerance:

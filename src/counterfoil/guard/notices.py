@@ -66,11 +66,11 @@ class Notices:
     def __len__(self) -> int:
         return len(self._proven) + len(self._unproven)
 
-    def rejects(self, marks: Marks) -> Reason | None:
+    def rejects(self, marks: Marks, now: float) -> Reason | None:
         """Say why a token with these marks is dead, or ``None`` where nothing has ended it."""
-        reason = self._proven.rejects(marks)
+        reason = self._proven.rejects(marks, now)
         if reason is None and self._heard is not None:
-            return self._heard.rejects(marks)
+            return self._heard.rejects(marks, now)
         return reason
 
     def hear(self, position: Position | None, text: str, now: float) -> Verdict:

@@ -58,7 +58,8 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     def marks(self, kid: str) -> Marks:
         """Give the marks by which the token can be ended."""
         audience = self.aud if isinstance(self.aud, str) else " ".join(self.aud)
-        return Marks(self.jti, self.fam, self.client_id, self.gen[0], audience, self.gen[1], kid)
+        client, api = self.gen
+        return Marks(self.jti, self.fam, self.client_id, client, audience, api, kid, self.iat)
 
 
 def access_token_from(payload: bytes | Mapping[str, object]) -> AccessToken | None:

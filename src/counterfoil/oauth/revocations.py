@@ -26,7 +26,8 @@ class Notice(Struct, frozen=True, omit_defaults=True):
     """One thing that guards must know.
 
     ``name`` is a ``jti``, a family's handle, a ``client_id``, an API's resource identifier or a
-    ``kid``. Generations of a client or API below ``generation`` are dead. The notice may be
+    ``kid``. Generations of a client or API below ``generation`` are dead or, where ``max_age`` is
+    given, live no longer than so many seconds from their ``iat`` (S26). The notice may be
     forgotten at ``until`` (seconds since the epoch), when the last token it concerns has expired.
     """
 
@@ -34,6 +35,7 @@ class Notice(Struct, frozen=True, omit_defaults=True):
     name: str
     until: int
     generation: int = 0
+    max_age: int = 0
 
     def text(self) -> bytes:
         """Spell the notice. These exact bytes are stored, sent and chained."""
@@ -59,6 +61,29 @@ class Marks(Struct, frozen=True):
     audience: str
     api_generation: int
     kid: str
+    issued_at: int = 0
+
+
+class _Limit(Struct, frozen=True):
+    """Generations below this one are dead, or live ``max_age`` seconds where that is not 0."""
+
+    generation: int
+    max_age: int
+    until: int
+
+    def says_all_of(self, other: "_Limit") -> bool:
+        return (
+            self.generation >= other.generation
+            and self.max_age <= other.max_age
+            and self.until >= other.until
+        )
+
+    def rejects(self, generation: int, issued_at: int, now: float) -> Reason | None:
+        if generation >= self.generation:
+            return None
+        if not self.max_age:
+            return Reason.REVOKED
+        return Reason.EXPIRED if now >= issued_at + self.max_age else None
 
 
 class RevocationSet:
@@ -72,12 +97,13 @@ class RevocationSet:
         self._tokens: dict[str, int] = {}
         self._families: dict[str, int] = {}
         self._keys: dict[str, int] = {}
-        self._clients: dict[str, tuple[int, int]] = {}
-        self._apis: dict[str, tuple[int, int]] = {}
+        self._clients: dict[str, tuple[_Limit, ...]] = {}
+        self._apis: dict[str, tuple[_Limit, ...]] = {}
 
     def __len__(self) -> int:
         handles = len(self._tokens) + len(self._families) + len(self._keys)
-        return handles + len(self._clients) + len(self._apis)
+        limits = [*self._clients.values(), *self._apis.values()]
+        return handles + sum(len(each) for each in limits)
 
     def apply(self, notice: Notice) -> None:
         """Take in a notice."""
@@ -89,24 +115,29 @@ class RevocationSet:
             case Ended.KEY:
                 _keep(self._keys, notice)
             case Ended.CLIENT:
-                _raise_generation(self._clients, notice)
+                _limit(self._clients, notice)
             case Ended.API:
-                _raise_generation(self._apis, notice)
+                _limit(self._apis, notice)
             case Ended.KEYS_CHANGED:
                 pass
 
-    def rejects(self, marks: Marks) -> Reason | None:
-        """Say why a token with these marks is dead, or ``None`` where nothing has ended it."""
+    def rejects(self, marks: Marks, now: float) -> Reason | None:
+        """Say why a token with these marks is dead, or ``None`` where nothing has ended it.
+
+        ``now`` (seconds since the epoch) is asked only where a lifetime was shortened.
+        """
         if marks.jti in self._tokens or marks.family in self._families:
             return Reason.REVOKED
         if marks.kid in self._keys:
             return Reason.KEY_RETIRED
-        client = self._clients.get(marks.client_id)
-        if client is not None and marks.client_generation < client[0]:
-            return Reason.REVOKED
-        api = self._apis.get(marks.audience)
-        if api is not None and marks.api_generation < api[0]:
-            return Reason.REVOKED
+        for limit in self._clients.get(marks.client_id, ()):
+            reason = limit.rejects(marks.client_generation, marks.issued_at, now)
+            if reason is not None:
+                return reason
+        for limit in self._apis.get(marks.audience, ()):
+            reason = limit.rejects(marks.api_generation, marks.issued_at, now)
+            if reason is not None:
+                return reason
         return None
 
     def forget(self, now: int) -> None:
@@ -114,15 +145,28 @@ class RevocationSet:
         for handles in (self._tokens, self._families, self._keys):
             for name in [name for name, until in handles.items() if until <= now]:
                 del handles[name]
-        for generations in (self._clients, self._apis):
-            for name in [name for name, (_, until) in generations.items() if until <= now]:
-                del generations[name]
+        for limits in (self._clients, self._apis):
+            for name, every in list(limits.items()):
+                left = tuple(limit for limit in every if limit.until > now)
+                if left:
+                    limits[name] = left
+                else:
+                    del limits[name]
 
 
 def _keep(handles: dict[str, int], notice: Notice) -> None:
     handles[notice.name] = max(notice.until, handles.get(notice.name, 0))
 
 
-def _raise_generation(generations: dict[str, tuple[int, int]], notice: Notice) -> None:
-    generation, until = generations.get(notice.name, (0, 0))
-    generations[notice.name] = (max(generation, notice.generation), max(until, notice.until))
+def _limit(limits: dict[str, tuple[_Limit, ...]], notice: Notice) -> None:
+    new = _Limit(notice.generation, notice.max_age, notice.until)
+    held = limits.get(notice.name, ())
+    if any(limit.says_all_of(new) for limit in held):
+        return
+    kept = [limit for limit in held if not new.says_all_of(limit)]
+    # In order, so that the answer does not depend on how the notices came: the hardest first.
+    limits[notice.name] = tuple(sorted((*kept, new), key=_hardness))
+
+
+def _hardness(limit: _Limit) -> tuple[int, int]:
+    return limit.max_age, limit.generation

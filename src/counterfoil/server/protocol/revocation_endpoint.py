@@ -67,7 +67,7 @@ async def _end_access_token(
         return
     _demand_owner(client, read.token.client_id)
     # A notice for each repetition would let one token fill the feed of every guard.
-    if authority.hub.revocations.rejects(read.marks) is None:
+    if authority.hub.revocations.rejects(read.marks, tx.now) is None:
         await revocation.end_token(tx, read.token.jti, read.token.exp, by)
 
 

@@ -48,8 +48,8 @@ class TokenReader:
         read = self.genuine(unverified, now)
         if isinstance(read, Reason):
             return read
-        reason = check(read.token, self._expected, now) or self._hub.revocations.rejects(read.marks)
-        return reason or read
+        reason = check(read.token, self._expected, now)
+        return reason or self._hub.revocations.rejects(read.marks, now) or read
 
     def genuine(self, unverified: str, now: float) -> ReadToken | Reason:
         """Check the signature alone: whether we signed it, expired and ended ones included."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
+from counterfoil.server.records.policy import ApiPolicy
+
 
 class Api(Struct, frozen=True, kw_only=True):
     """A protected API. ``token_lifetime`` in seconds; ``generation`` as at a client."""
@@ -15,3 +17,4 @@ class Api(Struct, frozen=True, kw_only=True):
     """Each scope with its description in plain words, shown on the consent page."""
     token_lifetime: int | None = None
     generation: int = 1
+    policy: ApiPolicy = ApiPolicy()

@@ -31,3 +31,5 @@ class Authorization(Struct, frozen=True, kw_only=True):
     taken_at: int | None = None
     family_id: str | None = None
     wrong_verifiers: int = 0
+    dpop_jkt: str | None = None
+    """The key that the client must prove when it exchanges the code (RFC 9449 §10)."""

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError, invalid_request
+from counterfoil.server.records.policy import ClientPolicy
 
 GRANT_TYPES: Final = ("authorization_code", "client_credentials", "refresh_token")
 _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
@@ -51,6 +52,7 @@ class Client(Struct, frozen=True, kw_only=True):
     public: bool = False
     generation: int = 1
     disabled_at: int | None = None
+    policy: ClientPolicy = ClientPolicy()
 
     @property
     def is_enabled(self) -> bool:

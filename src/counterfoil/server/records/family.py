@@ -23,6 +23,7 @@ class Family(Struct, frozen=True, kw_only=True):
     ``refresh_digest`` is the SHA-256 of the current refresh token, ``refresh_generation`` its
     number; ``rotated_at`` is when it replaced its predecessor. ``access_expires_at`` is when the
     last access token issued under the family expires: so long its notice must live.
+    ``sealed_successor`` is the current refresh token, sealed under its predecessor.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Family(Struct, frozen=True, kw_only=True):
     rotated_at: int = 0
     ended_at: int | None = None
     ended_why: str = ""
+    sealed_successor: bytes | None = None
 
     @property
     def is_offline(self) -> bool:

@@ -15,3 +15,5 @@ class Grant(Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     ended_at: int | None = None
+    ends_at: int | None = None
+    """The end date that the person chose (S13)."""

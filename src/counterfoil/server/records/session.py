@@ -1,6 +1,19 @@
 """A session: one browser of a person, signed in at the server."""
 
+from enum import StrEnum
+
 from msgspec import Struct
+
+
+class SessionStyle(StrEnum):
+    """How long the sign-in stays in the browser (S34)."""
+
+    SESSION = "session"
+    """Until the browser is closed."""
+    SLIDING = "sliding"
+    """Until it was not used for a while."""
+    PERSISTENT = "persistent"
+    """Until a fixed hour."""
 
 
 class Origin(Struct, frozen=True):
@@ -24,6 +37,7 @@ class Session(Struct, frozen=True, kw_only=True):
     expires_at: int
     origin: Origin
     ended_at: int | None = None
+    style: SessionStyle = SessionStyle.SLIDING
 
     def is_live(self, now: int, idle_limit: int) -> bool:
         """Whether it stands, at ``now``, with ``idle_limit`` seconds without use allowed."""

@@ -77,6 +77,12 @@ class Clients(Protocol):
 
     async def find(self, client_id: str) -> Client | None: ...
     async def every(self) -> list[Client]: ...
+    async def update(self, client: Client) -> bool:
+        """Change what was registered, policy included; ``False`` where there is no such client.
+
+        Generation, kind and state stay: they have verbs of their own.
+        """
+
     async def secrets_of(self, client_id: str) -> list[ClientSecret]:
         """Every secret that has not been removed, oldest first."""
 
@@ -102,6 +108,9 @@ class Apis(Protocol):
 
     async def find(self, uri: str) -> Api | None: ...
     async def every(self) -> list[Api]: ...
+    async def update(self, api: Api) -> bool:
+        """Change name, scopes, lifetime and policy; ``False`` where there is no such API."""
+
     async def next_generation(self, uri: str) -> int:
         """Draw the next generation: all tokens of an earlier one are dead."""
 

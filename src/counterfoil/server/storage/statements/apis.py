@@ -4,15 +4,19 @@ from typing import Final
 
 from counterfoil.server.records.api import Api
 from counterfoil.server.storage.connection import Connection, Row
-from counterfoil.server.storage.statements.json_text import json_text, texts_from
+from counterfoil.server.storage.statements.json_text import api_policy_from, json_text, texts_from
 
 _ADD: Final = """
-INSERT INTO apis (uri, name, created_at, scopes, token_lifetime, generation)
-VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO apis (uri, name, created_at, scopes, token_lifetime, generation, policy)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-_SELECT: Final = "SELECT uri, name, created_at, scopes, token_lifetime, generation FROM apis"
+_SELECT: Final = """
+SELECT uri, name, created_at, scopes, token_lifetime, generation, policy FROM apis"""
 _FIND: Final = f"{_SELECT} WHERE uri = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, uri"
+_UPDATE: Final = """
+UPDATE apis SET name = ?, scopes = ?, token_lifetime = ?, policy = ? WHERE uri = ?
+"""
 _NEXT_GENERATION: Final = """
 UPDATE apis SET generation = generation + 1 WHERE uri = ? RETURNING generation
 """
@@ -34,6 +38,7 @@ class ApiStatements:
             json_text(api.scopes),
             api.token_lifetime,
             api.generation,
+            json_text(api.policy),
         )
 
     async def find(self, uri: str) -> Api | None:
@@ -44,6 +49,18 @@ class ApiStatements:
     async def every(self) -> list[Api]:
         """All, oldest first."""
         return [_api(row) for row in await self._connection.all(_EVERY)]
+
+    async def update(self, api: Api) -> bool:
+        """Change name, scopes, lifetime and policy; ``False`` where there is no such API."""
+        changed = await self._connection.run(
+            _UPDATE,
+            api.name,
+            json_text(api.scopes),
+            api.token_lifetime,
+            json_text(api.policy),
+            api.uri,
+        )
+        return changed == 1
 
     async def next_generation(self, uri: str) -> int:
         """Draw the next generation.
@@ -66,4 +83,5 @@ def _api(row: Row) -> Api:
         scopes=texts_from(row[3]),
         token_lifetime=row[4],
         generation=row[5],
+        policy=api_policy_from(row[6]),
     )

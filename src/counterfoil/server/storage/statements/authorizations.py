@@ -9,20 +9,20 @@ from counterfoil.server.storage.statements.json_text import access_from, json_te
 _ADD: Final = """
 INSERT INTO authorizations (digest, client_id, user_id, grant_id, session_id, redirect_uri,
     code_challenge, access, auth_time, expires_at, origin, nonce, taken_at,
-    family_id, wrong_verifiers)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    family_id, wrong_verifiers, dpop_jkt)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _TAKE: Final = """
 UPDATE authorizations SET taken_at = ?, family_id = ?
 WHERE digest = ? AND taken_at IS NULL AND expires_at > ? AND wrong_verifiers < ?
 RETURNING digest, client_id, user_id, grant_id, session_id, redirect_uri,
     code_challenge, access, auth_time, expires_at, origin, nonce, taken_at, family_id,
-    wrong_verifiers
+    wrong_verifiers, dpop_jkt
 """
 _FIND: Final = """
 SELECT digest, client_id, user_id, grant_id, session_id, redirect_uri,
     code_challenge, access, auth_time, expires_at, origin, nonce, taken_at, family_id,
-    wrong_verifiers
+    wrong_verifiers, dpop_jkt
 FROM authorizations WHERE digest = ?
 """
 _PUT_BACK: Final = """
@@ -67,6 +67,7 @@ class AuthorizationStatements:
             authorization.taken_at,
             authorization.family_id,
             authorization.wrong_verifiers,
+            authorization.dpop_jkt,
         )
 
     async def take(self, digest: bytes, family_id: str, now: int) -> Authorization | None:
@@ -113,4 +114,5 @@ def _authorization(row: Row) -> Authorization:
         taken_at=row[12],
         family_id=row[13],
         wrong_verifiers=row[14],
+        dpop_jkt=row[15],
     )

@@ -5,22 +5,32 @@ from typing import Final
 
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.storage.connection import Connection, Row
-from counterfoil.server.storage.statements.json_text import access_from, json_text, names_from
+from counterfoil.server.storage.statements.json_text import (
+    access_from,
+    client_policy_from,
+    json_text,
+    names_from,
+)
 
 EXPIRED_SECRET_KEPT_SECONDS: Final = 30 * 86400
 """So long an expired secret is still shown, with its last use."""
 
 _ADD: Final = """
 INSERT INTO clients (client_id, client_name, created_at, grant_types, scopes, redirect_uris,
-    post_logout_redirect_uris, public, generation, disabled_at, access)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    post_logout_redirect_uris, public, generation, disabled_at, access, policy)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT client_id, client_name, created_at, grant_types, scopes, redirect_uris,
-    post_logout_redirect_uris, public, generation, disabled_at, access
+    post_logout_redirect_uris, public, generation, disabled_at, access, policy
 FROM clients"""
 _FIND: Final = f"{_SELECT} WHERE client_id = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, client_id"
+_UPDATE: Final = """
+UPDATE clients SET client_name = ?, grant_types = ?, scopes = ?, redirect_uris = ?,
+    post_logout_redirect_uris = ?, access = ?, policy = ?
+WHERE client_id = ?
+"""
 _SECRETS_OF: Final = """
 SELECT id, client_id, digest, created_at, expires_at, last_used_at FROM client_secrets
 WHERE client_id = ?
@@ -67,6 +77,7 @@ class ClientStatements:
             client.generation,
             client.disabled_at,
             json_text(client.access),
+            json_text(client.policy),
         )
 
     async def find(self, client_id: str) -> Client | None:
@@ -77,6 +88,24 @@ class ClientStatements:
     async def every(self) -> list[Client]:
         """All, oldest first."""
         return [_client(row) for row in await self._connection.all(_EVERY)]
+
+    async def update(self, client: Client) -> bool:
+        """Change what was registered; ``False`` where there is no such client.
+
+        Generation, kind and state stay: they have verbs of their own.
+        """
+        changed = await self._connection.run(
+            _UPDATE,
+            client.client_name,
+            json_text(client.grant_types),
+            json_text(client.scopes),
+            json_text(client.redirect_uris),
+            json_text(client.post_logout_redirect_uris),
+            json_text(client.access),
+            json_text(client.policy),
+            client.client_id,
+        )
+        return changed == 1
 
     async def secrets_of(self, client_id: str) -> list[ClientSecret]:
         """Every secret that has not been removed, oldest first."""
@@ -145,4 +174,5 @@ def _client(row: Row) -> Client:
         generation=row[8],
         disabled_at=row[9],
         access=access_from(row[10]),
+        policy=client_policy_from(row[11]),
     )

@@ -11,21 +11,22 @@ _ADD: Final = """
 INSERT INTO families (id, grant_id, client_id, user_id, session_id, access, auth_time, created_at,
     last_used_at, access_expires_at, origin, binding_method, binding_thumbprint,
     refresh_generation, refresh_digest, refresh_expires_at, absolute_expires_at, rotated_at,
-    ended_at, ended_why)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ended_at, ended_why, sealed_successor)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _KEEP_CODE: Final = "UPDATE authorizations SET kept = 1 WHERE family_id = ?"
 _SELECT: Final = """
 SELECT families.id, grant_id, families.client_id, families.user_id, session_id, families.access,
     auth_time, families.created_at, last_used_at, access_expires_at, origin, binding_method,
     binding_thumbprint, refresh_generation, refresh_digest, refresh_expires_at,
-    absolute_expires_at, rotated_at, families.ended_at, ended_why
+    absolute_expires_at, rotated_at, families.ended_at, ended_why,
+    sealed_successor
 FROM families"""
 _FIND: Final = f"{_SELECT} WHERE id = ?"
 # A token's life may only be recorded as longer: its notices live by it.
 _ROTATE: Final = """
 UPDATE families SET refresh_generation = ?, refresh_digest = ?, refresh_expires_at = ?,
-    rotated_at = ?, last_used_at = ?, origin = ?,
+    rotated_at = ?, last_used_at = ?, origin = ?, sealed_successor = ?,
     access_expires_at = CASE WHEN access_expires_at > ? THEN access_expires_at ELSE ? END
 WHERE id = ? AND ended_at IS NULL AND refresh_generation = ?
 """
@@ -80,6 +81,7 @@ class FamilyStatements:
             family.rotated_at,
             family.ended_at,
             family.ended_why,
+            family.sealed_successor,
         )
         await self._connection.run(_KEEP_CODE, family.id)
 
@@ -101,6 +103,7 @@ class FamilyStatements:
             rotated.rotated_at,
             rotated.last_used_at,
             json_text(rotated.origin),
+            rotated.sealed_successor,
             rotated.access_expires_at,
             rotated.access_expires_at,
             rotated.id,
@@ -165,4 +168,5 @@ def _family(row: Row) -> Family:
         rotated_at=row[17],
         ended_at=row[18],
         ended_why=row[19],
+        sealed_successor=row[20],
     )

@@ -8,14 +8,15 @@ from counterfoil.server.storage.statements.json_text import access_from, json_te
 
 # The unique index over live grants decides who makes it; whoever comes second changes what stands.
 _ALLOW: Final = """
-INSERT INTO grants (id, user_id, client_id, access, created_at, updated_at, ended_at)
-VALUES (?, ?, ?, ?, ?, ?, NULL)
+INSERT INTO grants (id, user_id, client_id, access, created_at, updated_at, ends_at, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, NULL)
 ON CONFLICT (user_id, client_id) WHERE ended_at IS NULL DO UPDATE
-SET access = excluded.access, updated_at = max(updated_at, excluded.updated_at)
-RETURNING id, user_id, client_id, access, created_at, updated_at, ended_at
+SET access = excluded.access, updated_at = max(updated_at, excluded.updated_at),
+    ends_at = excluded.ends_at
+RETURNING id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at
 """
 _SELECT: Final = """
-SELECT id, user_id, client_id, access, created_at, updated_at, ended_at
+SELECT id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at
 FROM grants"""
 _BETWEEN: Final = f"{_SELECT} WHERE user_id = ? AND client_id = ? AND ended_at IS NULL"
 _FIND: Final = f"{_SELECT} WHERE id = ?"
@@ -49,6 +50,7 @@ class GrantStatements:
             json_text(grant.access),
             grant.created_at,
             grant.updated_at,
+            grant.ends_at,
         )
         if row is None:
             raise LookupError(f"the grant {grant.id!r} stands neither new nor old")
@@ -93,4 +95,5 @@ def _grant(row: Row) -> Grant:
         created_at=row[4],
         updated_at=row[5],
         ended_at=row[6],
+        ends_at=row[7],
     )

@@ -6,12 +6,15 @@ from typing import Final
 import msgspec
 
 from counterfoil.oauth.access import Access
+from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.session import Origin
 
 _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 _ACCESS: Final = msgspec.json.Decoder(Access)
 _NAMES: Final = msgspec.json.Decoder(tuple[str, ...])
 _ORIGIN: Final = msgspec.json.Decoder(Origin)
+_API_POLICY: Final = msgspec.json.Decoder(ApiPolicy)
+_CLIENT_POLICY: Final = msgspec.json.Decoder(ClientPolicy)
 _TEXTS: Final = msgspec.json.Decoder(dict[str, str])
 
 
@@ -33,6 +36,16 @@ def names_from(text: str) -> tuple[str, ...]:
 def origin_from(text: str) -> Origin:
     """Read an origin back."""
     return _ORIGIN.decode(text)
+
+
+def api_policy_from(text: str) -> ApiPolicy:
+    """Read the policy of an API back."""
+    return _API_POLICY.decode(text)
+
+
+def client_policy_from(text: str) -> ClientPolicy:
+    """Read the policy of a client back."""
+    return _CLIENT_POLICY.decode(text)
 
 
 def texts_from(text: str) -> Mapping[str, str]:

@@ -3,16 +3,17 @@
 from collections.abc import Mapping
 from typing import Final
 
-from counterfoil.server.records.session import Session
+from counterfoil.server.records.session import Session, SessionStyle
 from counterfoil.server.storage.connection import Connection, Row
 from counterfoil.server.storage.statements.json_text import json_text, origin_from
 
 _ADD: Final = """
-INSERT INTO sessions (id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO sessions (id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at,
+    style)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
-SELECT id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at
+SELECT id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at, style
 FROM sessions"""
 _FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_DIGEST: Final = f"{_SELECT} WHERE digest = ?"
@@ -21,7 +22,8 @@ _EVERY: Final = f"{_SELECT} WHERE ended_at IS NULL ORDER BY auth_time DESC, id"
 _END: Final = "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
 _TOUCH: Final = "UPDATE sessions SET last_used_at = ? WHERE id = ? AND last_used_at < ?"
 _RENEW: Final = """
-UPDATE sessions SET digest = ?, auth_time = ?, last_used_at = ?, expires_at = ?, origin = ?
+UPDATE sessions SET digest = ?, auth_time = ?, last_used_at = ?, expires_at = ?, origin = ?,
+    style = ?
 WHERE id = ? AND ended_at IS NULL
 """
 _SWEEP_ENDED: Final = """
@@ -52,6 +54,7 @@ class SessionStatements:
             session.expires_at,
             json_text(session.origin),
             session.ended_at,
+            session.style.value,
         )
 
     async def find(self, session_id: str) -> Session | None:
@@ -85,6 +88,7 @@ class SessionStatements:
             session.last_used_at,
             session.expires_at,
             json_text(session.origin),
+            session.style.value,
             session.id,
         )
         return renewed == 1
@@ -111,4 +115,5 @@ def _session(row: Row) -> Session:
         expires_at=row[5],
         origin=origin_from(row[6]),
         ended_at=row[7],
+        style=SessionStyle(row[8]),
     )

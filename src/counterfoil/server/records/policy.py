@@ -1,0 +1,43 @@
+"""What is decided per client and per API; what is left open is decided by the settings (S22)."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """How the tokens of one client live. Times in seconds; ``None``: as the settings say.
+
+    ``refresh_…`` is for families that end with their session, ``offline_…`` for those that do not
+    (``offline_access``; S08). ``reproof_interval``: the person signs in anew after so long (S30).
+    ``dpop_bound_access_tokens`` is that of RFC 9449 §5.2; ``in_session``: every refresh proves the
+    very key that the family began with, though the client be confidential (S21).
+    """
+
+    access_token_lifetime: int | None = None
+    refresh_rotation: bool = True
+    refresh_idle_lifetime: int | None = None
+    refresh_absolute_lifetime: int | None = None
+    offline_idle_lifetime: int | None = None
+    offline_absolute_lifetime: int | None = None
+    reproof_interval: int | None = None
+    dpop_bound_access_tokens: bool = False
+    in_session: bool = False
+
+
+class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What the tokens of one API are like.
+
+    ``token_format`` ``reference``: opaque, looked up at every use (S49, S64). ``registry``: a
+    token counts only if the server remembers having issued it (S43). ``status_list``: tokens
+    point into a published Token Status List.
+    """
+
+    token_format: Literal["jwt", "reference"] = "jwt"
+    registry: bool = False
+    status_list: bool = False
+
+    @property
+    def costs_a_row(self) -> bool:
+        """Whether each token is written down until it expires."""
+        return self.registry or self.status_list or self.token_format == "reference"
