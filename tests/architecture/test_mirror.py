@@ -40,6 +40,7 @@ ELSEWHERE = MappingProxyType(
         "cli/grant_documents.py": "cli/test_grant.py",
         "cli/invocation.py": "cli/test_program.py",
         "cli/key_documents.py": "cli/test_key.py",
+        "cli/key_rehearsal.py": "cli/test_key.py",
         "cli/people.py": "cli/test_user.py",
         "cli/serving.py": "cli/test_serve.py",
         "cli/session.py": "cli/test_grant.py",

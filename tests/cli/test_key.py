@@ -96,3 +96,21 @@ def test_without_a_yes_nothing_is_withdrawn(lived_in: LivedIn):
 def test_a_key_must_be_known(lived_in: LivedIn):
     for arguments in (["x"], ["x", "--now", "--yes"]):
         assert "no key x" in lived_in.installation.refused("key", "retire", *arguments)
+
+
+def test_the_rehearsal_shows_what_will_happen_and_changes_nothing(lived_in: LivedIn):
+    """S80: when the next key is published, signs, and when the present one is gone."""
+    before = keys_of(lived_in.installation)
+    (kid,) = before
+    told = lived_in.installation.json("key", "rehearse", "--days", "40")["occurrences"]
+    mine = [each for each in told if each["purpose"] == "tokens"]
+    assert [(each["kid"], each["turn"]) for each in mine] == [
+        ("new-1", "published"),
+        (kid, "retires"),
+        ("new-1", "signs"),
+        (kid, "gone"),
+    ]
+    assert mine[1]["at"] - mine[0]["at"] == DAY
+    assert keys_of(lived_in.installation) == before
+    printed = lived_in.installation.succeed("key", "rehearse", "--days", "2")
+    assert "Nothing happens to the keys in 2 days." in printed

@@ -23,11 +23,15 @@ def commands() -> Iterator[tuple[str, click.Command]]:
     for name in COMMANDS:
         command = program.get_command(context, name)
         assert command is not None
-        if isinstance(command, click.Group):
-            for verb, inner in command.commands.items():
-                yield f"{name} {verb}", inner
-        else:
-            yield name, command
+        yield from under(name, command)
+
+
+def under(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    for verb, inner in command.commands.items():
+        yield from under(f"{name} {verb}", inner)
 
 
 def test_every_command_has_help_and_takes_the_data_directory():

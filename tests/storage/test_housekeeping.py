@@ -30,7 +30,8 @@ async def test_keys_come_oldest_first_by_purpose_and_their_times_can_change(stor
     newer = signing_key(kid="a-newer", created_at=NOW + 1, active_from=NOW + 60)
     for key in (newer, feed, signing_key()):
         await store.transact(lambda tx, key=key: tx.signing_keys.add(key))
-    retired = signing_key(retired_at=NOW + 60, gone_at=NOW + 400, withdrawn_at=NOW + 70)
+    times = {"retired_at": NOW + 60, "gone_at": NOW + 400, "withdrawn_at": NOW + 70}
+    retired = signing_key(sealed=b"sealed anew", **times)
     await store.transact(lambda tx: tx.signing_keys.replace(retired))
     assert await store.read(lambda tx: tx.signing_keys.every(Purpose.TOKENS)) == [retired, newer]
     assert await store.read(lambda tx: tx.signing_keys.every(Purpose.FEED)) == [feed]
@@ -57,6 +58,8 @@ async def test_the_first_sealed_value_stands(store: Store) -> None:
     assert len(set(stands)) == 1
     assert await store.read(lambda tx: tx.sealed.get("mac")) == stands[0]
     assert await store.read(lambda tx: tx.sealed.get("other")) is None
+    await store.transact(lambda tx: tx.sealed.replace("mac", b"anew"))
+    assert await store.read(lambda tx: tx.sealed.get("mac")) == b"anew"
 
 
 async def test_a_high_water_mark_never_sinks(store: Store) -> None:

@@ -100,7 +100,7 @@ def _issuer(settings: Settings) -> Finding:
 def _files(settings: Settings) -> Iterator[Finding]:
     paths = [settings.data, settings.data / DATABASE]
     paths += [settings.data / f"{DATABASE}{end}" for end in ("-wal", "-shm")]
-    if settings.master_key is None:
+    if settings.master_key_in_file:
         paths.append(settings.master_key_file)
     wrong = [finding for path in paths if path.exists() for finding in _permissions(path)]
     yield from wrong
@@ -136,7 +136,7 @@ def _disk(settings: Settings) -> Finding:
 
 def _inside(call: Invocation, settings: Settings) -> Iterator[Finding]:
     """Open the installation, as a server would: engine, migrations, master key, keys."""
-    if settings.master_key is None and not settings.master_key_file.exists():
+    if settings.master_key_in_file and not settings.master_key_file.exists():
         yield _problem(
             "master key",
             f"{settings.master_key_file} is missing, and the keys in the database are sealed by it",

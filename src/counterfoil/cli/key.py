@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import click
 
 from counterfoil.cli.invocation import Invocation, installation, takes_id
+from counterfoil.cli.key_master import master
+from counterfoil.cli.key_rehearsal import rehearse
 from counterfoil.cli.output import at, print_table
 
 if TYPE_CHECKING:
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 @click.group()
 def key() -> None:
     """Signing keys. The server turns them by itself; this is for when you must."""
+
+
+key.add_command(master)
+key.add_command(rehearse)
 
 
 @key.command("list")

@@ -14,7 +14,7 @@ from counterfoil.server.hub import Hub
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.keys.master_key import load_master_key
 from counterfoil.server.keys.rotation import Rotation
-from counterfoil.server.keys.sealing import Sealing
+from counterfoil.server.keys.sealing import Sealing, Seals
 from counterfoil.server.keys.server_secret import load_server_keys
 from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.protocol.authority import Authority
@@ -56,7 +56,7 @@ async def open_authority(settings: Settings, outside: Outside = REAL) -> Authori
 
 
 async def _authority(
-    settings: Settings, store: Store, sealing: Sealing, outside: Outside
+    settings: Settings, store: Store, sealing: Seals, outside: Outside
 ) -> Authority:
     rotation = Rotation(settings, sealing)
     keys = await store.transact(lambda tx: load_server_keys(tx, sealing))
@@ -77,7 +77,7 @@ async def _authority(
     )
 
 
-def _master_key(settings: Settings, outside: Outside) -> Sealing:
+def _master_key(settings: Settings, outside: Outside) -> Seals:
     """A database without its master key is not a first start: a new key would open nothing."""
     first = not (settings.data / DATABASE).exists()
     return load_master_key(settings, outside.random, may_make=first)

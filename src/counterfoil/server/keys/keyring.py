@@ -10,7 +10,7 @@ from msgspec import Struct
 from counterfoil.jose.jwt import Signer
 from counterfoil.jose.keys import KeySet, PrivateKey, PublicKey
 from counterfoil.server.keys.master_key import open_kept
-from counterfoil.server.keys.sealing import Sealing
+from counterfoil.server.keys.sealing import Seals
 from counterfoil.server.records.signing_key import Purpose, SigningKey
 from counterfoil.server.records.store import Transaction
 
@@ -51,7 +51,7 @@ class Keyring:
     The hours at which keys take turns are known ahead, so that nothing need be loaded for that.
     """
 
-    def __init__(self, sealing: Sealing) -> None:
+    def __init__(self, sealing: Seals) -> None:
         self._sealing = sealing
         self._rings: Mapping[Purpose, _Ring] = {}
 
@@ -129,7 +129,7 @@ def _public(key: SigningKey) -> PublicKey:
 
 
 def sealed_key(
-    private: PrivateKey, purpose: Purpose, sealing: Sealing, turn: tuple[int, int]
+    private: PrivateKey, purpose: Purpose, sealing: Seals, turn: tuple[int, int]
 ) -> SigningKey:
     """Give the record of a new key; ``turn`` is when it was made and when it begins to sign."""
     public = private.public
@@ -139,21 +139,22 @@ def sealed_key(
         purpose=purpose,
         algorithm=public.algorithm.name,
         public_jwk=msgspec.json.encode(public.as_jwk()).decode("ascii"),
-        sealed=sealing.seal(private.to_der(), _context(purpose, public.kid)),
+        sealed=sealing.seal(private.to_der(), context_of(purpose, public.kid)),
         created_at=created_at,
         active_from=active_from,
     )
 
 
-def unsealed(key: SigningKey, sealing: Sealing) -> PrivateKey:
+def unsealed(key: SigningKey, sealing: Seals) -> PrivateKey:
     """Open and parse the private half of a key.
 
     Raises:
         MasterKeyError: it does not open.
     """
-    der = open_kept(sealing, key.sealed, _context(key.purpose, key.kid))
+    der = open_kept(sealing, key.sealed, context_of(key.purpose, key.kid))
     return PrivateKey.from_der(der, key.algorithm, key.kid)
 
 
-def _context(purpose: Purpose, kid: str) -> str:
+def context_of(purpose: Purpose, kid: str) -> str:
+    """Say what a sealed private half is, so that it opens nowhere else."""
     return f"signing key for {purpose.value} {kid}"

@@ -1,98 +1,109 @@
-"""The master key: from the environment, or from a file that only its owner may read (S83)."""
+"""The master keys of an installation: the first seals, all of them open (S83).
 
-import os
-import stat
-from base64 import b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
-from collections.abc import Callable
-from pathlib import Path
+They are read anew where nothing opens, and before a key is made: so the master key can be changed
+while servers run.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from counterfoil.server.keys.sealing import KEY_BYTES, NotSealed, Sealing
+from counterfoil.server.keys import master_key_file
+from counterfoil.server.keys.master_key_source import MasterKeyError, read_master_keys
+from counterfoil.server.keys.sealing import NotSealed, Sealing, Seals
 from counterfoil.server.settings import Settings
 
-_SPELLED: Final = "32 bytes in base64url"
-_MOST_BYTES: Final = 1024
+__all__ = ["MasterKey", "MasterKeyError", "load_master_key", "open_kept"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 
-class MasterKeyError(Exception):
-    """The master key cannot be used. The text says where it was looked for and what is wrong."""
+class MasterKey:
+    """Seals under the first master key, opens under any. ``read`` gives them anew."""
+
+    def __init__(self, read: Callable[[], Sequence[bytes]], random: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._random = random
+        self._keys: tuple[bytes, ...] = ()
+        self._sealings: tuple[Sealing, ...] = ()
+        self._take(read())
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def _take(self, keys: Sequence[bytes]) -> bool:
+        if self._keys == tuple(keys):
+            return False
+        self._keys = tuple(keys)
+        self._sealings = tuple(Sealing(key, self._random) for key in keys)
+        return True
+
+    def refresh(self) -> bool:
+        """Read the keys anew, and say whether they changed; those known stay if that fails."""
+        try:
+            return self._take(self._read())
+        except MasterKeyError as error:
+            _LOG.warning("the master key cannot be read anew, the one known is used: %s", error)
+            return False
+
+    def seal(self, plaintext: bytes, context: str) -> bytes:
+        """Seal under the first key."""
+        return self._sealings[0].seal(plaintext, context)
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        """Open under whichever key it was sealed.
+
+        Raises:
+            NotSealed: none of the keys opens it.
+        """
+        opened = self._opened(sealed, context)
+        if opened is None and self.refresh():
+            opened = self._opened(sealed, context)
+        if opened is None:
+            raise NotSealed
+        return opened
+
+    def is_current(self, sealed: bytes, context: str) -> bool:
+        """Whether this was sealed under the first key."""
+        try:
+            self._sealings[0].open(sealed, context)
+        except NotSealed:
+            return False
+        return True
+
+    def _opened(self, sealed: bytes, context: str) -> bytes | None:
+        for sealing in self._sealings:
+            try:
+                return sealing.open(sealed, context)
+            except NotSealed:
+                continue
+        return None
+
+    def __repr__(self) -> str:
+        return f"MasterKey({len(self)} keys)"
 
 
 def load_master_key(
     settings: Settings, random: Callable[[int], bytes], *, may_make: bool = True
-) -> Sealing:
-    """Give the sealing under the master key; its file is made where there is none.
+) -> MasterKey:
+    """Give the master keys; their file is made where there is none and it is the source.
 
     With ``may_make`` false a missing file is an error: the key of an old installation is lost.
 
-    Processes that start at once end up with the same key: a file is never overwritten.
-
     Raises:
-        MasterKeyError: the key is malformed, others may read its file, or it cannot be made.
+        MasterKeyError: a key is malformed, others may read its file, its command failed, or it
+            cannot be made.
     """
-    if settings.master_key is not None:
-        key = _read(settings.master_key.reveal(), "COUNTERFOIL_MASTER_KEY")
-        return Sealing(key, random)
     path = settings.master_key_file
-    try:
-        if not path.exists() and may_make:
-            _make(path, random)
-        return Sealing(_read(_content(path), str(path)), random)
-    except OSError as error:
-        raise MasterKeyError(f"The master key {path}: {error.strerror}.") from None
+    if settings.master_key_in_file and may_make:
+        try:
+            master_key_file.make(path, random)
+        except OSError as error:
+            raise MasterKeyError(f"The master key {path}: {error.strerror}.") from None
+    return MasterKey(lambda: read_master_keys(settings), random)
 
 
-def _content(path: Path) -> str:
-    with path.open("rb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        if mode & 0o077:
-            raise MasterKeyError(
-                f"The master key {path} may be read or changed by others (mode {mode:04o}). "
-                f"If nobody has: chmod 600 {path}"
-            )
-        return file.read(_MOST_BYTES).decode("ascii", "replace")
-
-
-def _read(text: str, source: str) -> bytes:
-    spelled = text.strip().rstrip("=").replace("+", "-").replace("/", "_")
-    try:
-        key = b64decode(f"{spelled}=", altchars=b"-_", validate=True)
-    except (NotBase64, ValueError):
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise MasterKeyError(f"The master key in {source} is not {_SPELLED}.")
-    return key
-
-
-def _make(path: Path, random: Callable[[int], bytes]) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{random(8).hex()}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(urlsafe_b64encode(random(KEY_BYTES)).rstrip(b"=") + b"\n")
-            file.flush()
-            os.fsync(descriptor)
-        _publish(unfinished, path)
-    finally:
-        unfinished.unlink()
-
-
-def _publish(unfinished: Path, path: Path) -> None:
-    """Give a whole file its name, unless another process was first."""
-    try:
-        path.hardlink_to(unfinished)
-    except FileExistsError:
-        return
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def open_kept(sealing: Sealing, sealed: bytes, context: str) -> bytes:
+def open_kept(sealing: Seals, sealed: bytes, context: str) -> bytes:
     """Open what the store keeps under the master key.
 
     Raises:

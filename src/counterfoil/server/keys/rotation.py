@@ -8,9 +8,10 @@ from msgspec import Struct
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.keys.keyring import sealed_key
-from counterfoil.server.keys.sealing import Sealing
+from counterfoil.server.keys.sealing import Seals
 from counterfoil.server.records.event import Event, EventKind
 from counterfoil.server.records.family import SKEW
+from counterfoil.server.records.rehearsal import Occurrence, rehearse
 from counterfoil.server.records.signing_key import (
     LONGEST_LIFETIME,
     MakeNext,
@@ -39,10 +40,14 @@ class Rotation(Struct, frozen=True):
     """Turns the keys of one installation. Each of its coroutines is a work of the store."""
 
     settings: Settings
-    sealing: Sealing
+    sealing: Seals
 
     def new_key(self) -> PrivateKey:
-        """Make a key pair. For RSA this takes a good part of a second: not in an event loop."""
+        """Make a key pair, to be sealed under the master key that stands now.
+
+        For RSA this takes a good part of a second: not in an event loop.
+        """
+        self.sealing.refresh()
         return PrivateKey.generate(self.settings.signing_algorithm)
 
     async def wanted(self, tx: Transaction) -> frozenset[Purpose] | None:
@@ -64,6 +69,14 @@ class Rotation(Struct, frozen=True):
             if plan:
                 await self._carry_out(tx, purpose, plan, JANITOR, (made or {}).get(purpose))
         return any(plans.values())
+
+    async def rehearse(self, tx: Transaction, until: int) -> tuple[Occurrence, ...]:
+        """Tell what ``rotate`` will bring until then (seconds since the epoch), in order."""
+        told: list[Occurrence] = []
+        for purpose in Purpose:
+            keys = await tx.signing_keys.every(purpose)
+            told += rehearse(keys, purpose, await self._rules(tx), (tx.now, until))
+        return tuple(sorted(told, key=lambda each: each.at))
 
     async def retire(self, tx: Transaction, kid: str, actor: str) -> int:
         """Let the signing key retire before its time; what it signed stands (S81).

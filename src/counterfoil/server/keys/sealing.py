@@ -1,7 +1,7 @@
 """Sealing at rest: AES-256-GCM (NIST SP 800-38D) under a key that never stands in the database."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -13,6 +13,19 @@ _VERSION: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _LEAST: Final = len(_VERSION) + _NONCE_BYTES + _TAG_BYTES
+
+
+class Seals(Protocol):
+    """Whatever seals at rest: one key, or the master keys of an installation."""
+
+    def seal(self, plaintext: bytes, context: str) -> bytes:
+        """Seal; it opens only with the same ``context``, which is not kept secret."""
+
+    def open(self, sealed: bytes, context: str) -> bytes:
+        """Open what ``seal`` gave; raises ``NotSealed`` where it was not sealed here."""
+
+    def refresh(self) -> bool:
+        """Look whether the keys have changed, and say so. It may wait for a disk or a command."""
 
 
 class NotSealed(Exception):
@@ -54,6 +67,10 @@ class Sealing:
             return self._aead.decrypt(nonce, ciphertext, context.encode())
         except InvalidTag:
             raise NotSealed from None
+
+    def refresh(self) -> bool:
+        """Say that the key has not changed: one key never does."""
+        return False
 
 
 def derive(secret: bytes, label: str) -> bytes:

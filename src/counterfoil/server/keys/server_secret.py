@@ -5,10 +5,10 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.server.keys.master_key import open_kept
-from counterfoil.server.keys.sealing import KEY_BYTES, Sealing, derive
+from counterfoil.server.keys.sealing import KEY_BYTES, Seals, derive
 from counterfoil.server.records.store import Transaction
 
-_NAME: Final = "server secret"
+NAME: Final = "server secret"
 
 
 class ServerKeys(Struct, frozen=True, eq=False):
@@ -22,16 +22,16 @@ class ServerKeys(Struct, frozen=True, eq=False):
         return "ServerKeys(…)"
 
 
-async def load_server_keys(tx: Transaction, sealing: Sealing) -> ServerKeys:
+async def load_server_keys(tx: Transaction, sealing: Seals) -> ServerKeys:
     """Give the keys; the secret is drawn on the first start, once for all processes.
 
     Raises:
         MasterKeyError: the store was made under another master key.
     """
-    sealed = await tx.sealed.get(_NAME)
+    sealed = await tx.sealed.get(NAME)
     if sealed is None:
-        drawn = sealing.seal(tx.random(KEY_BYTES), _NAME)
-        sealed = await tx.sealed.put_if_absent(_NAME, drawn)
-    secret = open_kept(sealing, sealed, _NAME)
+        drawn = sealing.seal(tx.random(KEY_BYTES), NAME)
+        sealed = await tx.sealed.put_if_absent(NAME, drawn)
+    secret = open_kept(sealing, sealed, NAME)
     keys = {purpose: derive(secret, purpose) for purpose in ServerKeys.__struct_fields__}
     return ServerKeys(**keys)

@@ -32,6 +32,7 @@ class EventKind(StrEnum):
     KEY_MADE = "key_made"
     KEY_RETIRED = "key_retired"
     KEY_WITHDRAWN = "key_withdrawn"
+    MASTER_KEY_CHANGED = "master_key_changed"
 
 
 class Event(Struct, frozen=True, kw_only=True):

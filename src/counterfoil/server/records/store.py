@@ -183,7 +183,7 @@ class SigningKeys(Protocol):
 
     async def add(self, key: SigningKey) -> None: ...
     async def replace(self, key: SigningKey) -> None:
-        """Store changed times of a key."""
+        """Store changed times of a key, and its private half as it is sealed now."""
 
     async def every(self, purpose: Purpose) -> list[SigningKey]:
         """Oldest first, gone ones included until they are swept."""
@@ -229,6 +229,9 @@ class Sealed(Protocol):
     async def get(self, name: str) -> bytes | None: ...
     async def put_if_absent(self, name: str, value: bytes) -> bytes:
         """Store unless there is a value; gives the one that stands."""
+
+    async def replace(self, name: str, value: bytes) -> None:
+        """Store in place of the value that stands."""
 
     async def raise_to(self, name: str, number: int) -> int:
         """Raise a high-water mark; it never sinks. Gives the one that stands."""

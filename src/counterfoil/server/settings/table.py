@@ -69,9 +69,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         Secret | None,
         _words(
             "The master key itself, 32 bytes in base64url, instead of its file. It is read from "
-            "the environment only."
+            "the environment only. Of several, apart by spaces, the first seals and all open."
         ),
     ] = None
+    master_key_command: Annotated[
+        str,
+        _words(
+            "A command that prints the master key, instead of its file: a store of secrets, or a "
+            "key service. It is run without a shell, at the start and whenever a key is sealed."
+        ),
+    ] = ""
     signing_algorithm: Annotated[
         Literal["ES256", "EdDSA", "PS256", "RS256"], _words("Algorithm of new signing keys.")
     ] = "ES256"
@@ -153,6 +160,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             force_setattr(self, "issuer", f"http://{host}:{self.port}")
         if self.master_key_file == Path("{data}/master.key"):
             force_setattr(self, "master_key_file", self.data / "master.key")
+        if self.master_key is not None and self.master_key_command:
+            raise SettingsError("master_key and master_key_command are both set; use one.")
         _check_issuer(self.issuer)
         for proxy in self.trusted_proxies:
             _check_network(proxy)
@@ -162,6 +171,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     def development(self) -> bool:
         """Whether the issuer is plain http, and so on a loopback host."""
         return self.issuer.startswith("http://")
+
+    @property
+    def master_key_in_file(self) -> bool:
+        """Whether the master key comes from its file."""
+        return self.master_key is None and not self.master_key_command
 
     @property
     def longest_lifetime(self) -> int:

@@ -6,6 +6,7 @@ from counterfoil.server.storage.connection import Connection
 
 _GET: Final = "SELECT value FROM sealed WHERE name = ?"
 _PUT: Final = "INSERT INTO sealed (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"
+_REPLACE: Final = "UPDATE sealed SET value = ? WHERE name = ?"
 _MARK: Final = "SELECT number FROM marks WHERE name = ?"
 _RAISE: Final = """
 INSERT INTO marks (name, number) VALUES (?, ?)
@@ -31,6 +32,10 @@ class SealedStatements:
         await self._connection.run(_PUT, name, value)
         stands = await self.get(name)
         return value if stands is None else stands
+
+    async def replace(self, name: str, value: bytes) -> None:
+        """Store in place of the value that stands."""
+        await self._connection.run(_REPLACE, value, name)
 
     async def raise_to(self, name: str, number: int) -> int:
         """Raise a high-water mark; it never sinks. Gives the one that stands.

@@ -11,7 +11,7 @@ INSERT INTO signing_keys (kid, purpose, algorithm, public_jwk, sealed, created_a
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _REPLACE: Final = """
-UPDATE signing_keys SET active_from = ?, retired_at = ?, gone_at = ?, withdrawn_at = ?
+UPDATE signing_keys SET active_from = ?, retired_at = ?, gone_at = ?, withdrawn_at = ?, sealed = ?
 WHERE kid = ?
 """
 _EVERY: Final = """
@@ -48,9 +48,15 @@ class SigningKeyStatements:
         )
 
     async def replace(self, key: SigningKey) -> None:
-        """Store changed times of a key."""
+        """Store changed times of a key, and its private half as it is sealed now."""
         await self._connection.run(
-            _REPLACE, key.active_from, key.retired_at, key.gone_at, key.withdrawn_at, key.kid
+            _REPLACE,
+            key.active_from,
+            key.retired_at,
+            key.gone_at,
+            key.withdrawn_at,
+            key.sealed,
+            key.kid,
         )
 
     async def every(self, purpose: Purpose) -> list[SigningKey]:
