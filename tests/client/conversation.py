@@ -8,6 +8,7 @@ from counterfoil.client.registration import Registration
 from counterfoil.jose import jwt
 from counterfoil.jose.keys import KeySet, PrivateKey
 from counterfoil.net.exchange import Answer, Exchange, Request
+from counterfoil.net.http import Unreachable
 
 T = TypeVar("T")
 ISSUER = "https://id.example"
@@ -51,7 +52,7 @@ def id_token(key: PrivateKey = KEY, typ: str = "JWT", **claims: Any) -> str:
 
 
 class Issuer:
-    """Answers by path; remembers what it was asked."""
+    """Answers by path; remembers what it was asked. ``lost``: so many tokens never arrive."""
 
     def __init__(self, **answers: Answer) -> None:
         self.answers: dict[str, Answer] = {
@@ -60,6 +61,7 @@ class Issuer:
         }
         self.answers |= {f"/{name}": value for name, value in answers.items()}
         self.asked: list[Request] = []
+        self.lost = 0
 
     def run(self, exchange: Exchange[T]) -> T:
         try:
@@ -67,6 +69,10 @@ class Issuer:
             while True:
                 self.asked.append(request)
                 path = request.url.removeprefix(ISSUER)
+                if path == "/token" and self.lost:
+                    self.lost -= 1
+                    request = exchange.throw(Unreachable(f"{request.url}: gone"))
+                    continue
                 given = self.answers.get(path, answer({}, 404))
                 said = Answer(request.url, given.status, given.media_type, given.body)
                 request = exchange.send(said)

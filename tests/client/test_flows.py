@@ -10,7 +10,7 @@ from counterfoil.client.errors import NotTrusted, Refused
 from counterfoil.client.flows import Flows
 from counterfoil.client.registration import Registration
 from counterfoil.client.tokens import Tokens
-from counterfoil.net.http import BadAnswer
+from counterfoil.net.http import BadAnswer, Unreachable
 from tests.client.conversation import ISSUER, NOW, REGISTRATION, Issuer, answer, id_token, random
 
 
@@ -100,6 +100,29 @@ def test_a_refresh_takes_the_new_refresh_token_and_names_its_api():
     fresh = issuer.run(flows().refresh(held(), "https://notes.example"))
     assert fresh.refresh_token == "r1"
     assert issuer.form["resource"] == "https://notes.example"
+
+
+def test_a_refresh_whose_answer_is_lost_is_asked_for_once_more():
+    """S19: safe, for the server gives the same successor; a third time nobody is asked."""
+    issuer = Issuer(token=response(refresh_token="r1"))
+    issuer.lost = 1
+    assert issuer.run(flows().refresh(held(), None)).refresh_token == "r1"
+    forms = [each.form for each in issuer.asked if each.form]
+    assert forms == [{"grant_type": "refresh_token", "refresh_token": "r0"}] * 2
+    issuer.lost = 2
+    with pytest.raises(Unreachable):
+        issuer.run(flows().refresh(held(), None))
+    assert issuer.lost == 0
+
+
+def test_a_code_whose_answer_is_lost_is_not_shown_again():
+    """RFC 6749 §4.1.2: that would end what came of it."""
+    issuer, client = Issuer(token=response()), flows()
+    sign_in = begun(issuer, client)
+    issuer.lost = 1
+    with pytest.raises(Unreachable):
+        issuer.run(client.complete(sign_in.attempt, callback(sign_in)))
+    assert len([each for each in issuer.asked if each.form]) == 1
 
 
 def test_a_refresh_never_turns_one_person_into_another():

@@ -127,6 +127,23 @@ async def test_a_flow_is_driven_to_its_result(echo: str, how: str):
         blocking.close()
 
 
+async def test_a_flow_may_go_on_where_no_answer_came(echo: str, how: str):
+    def flow() -> Exchange[int]:
+        try:
+            yield Request("http://127.0.0.1:9/x")
+        except Unreachable:
+            return (yield Request(f"{echo}/teapot")).status
+        return 0
+
+    if how == "async":
+        async with AsyncSender() as sender:
+            assert await sender.run(flow()) == 418
+    else:
+        blocking = BlockingSender()
+        assert blocking.run(flow()) == 418
+        blocking.close()
+
+
 async def test_what_goes_wrong_ends_the_flow(echo: str, how: str):
     ended = []
 

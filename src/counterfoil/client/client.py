@@ -57,7 +57,11 @@ class Client:
         return self._sender.run(self._flows.complete(attempt, callback))
 
     def refresh(self, tokens: Tokens, resource: str | None = None) -> Tokens:
-        """Get fresh tokens. The refresh token that was used is spent: keep what is returned."""
+        """Get fresh tokens. The refresh token that was used is spent: keep what is returned.
+
+        A lost answer is asked for once more. Whoever is interrupted may call again within the
+        server's `refresh_window`, and gets the same refresh token.
+        """
         return self._sender.run(self._flows.refresh(tokens, resource))
 
     def client_credentials(self, scope: str = "", resource: str | None = None) -> Tokens:

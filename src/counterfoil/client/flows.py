@@ -18,7 +18,7 @@ from counterfoil.client.provider import Provider
 from counterfoil.client.registration import Registration
 from counterfoil.client.tokens import Tokens, tokens_in
 from counterfoil.net.exchange import Answer, Exchange, Request
-from counterfoil.net.http import BadAnswer
+from counterfoil.net.http import BadAnswer, Unreachable
 from counterfoil.oauth.parameters import appended
 
 
@@ -64,11 +64,18 @@ class Flows:
         return (yield from self._identified(tokens, attempt.nonce, attempt.max_age))
 
     def refresh(self, held: Tokens, resource: str | None) -> Exchange[Tokens]:
-        """Get fresh tokens; what the answer leaves out stays as it was (RFC 6749 §6)."""
+        """Get fresh tokens; what the answer leaves out stays as it was (RFC 6749 §6).
+
+        Where the answer is lost it asks once more: the server gives the same refresh token again.
+        """
         if held.refresh_token is None:
             raise Refused("invalid_grant", "There is no refresh token.")
         form = {"grant_type": "refresh_token", "refresh_token": held.refresh_token}
-        fresh = yield from self._tokens(form | _target(resource), " ".join(held.scopes))
+        asked = " ".join(held.scopes)
+        try:
+            fresh = yield from self._tokens(form | _target(resource), asked)
+        except Unreachable:
+            fresh = yield from self._tokens(form | _target(resource), asked)
         kept = msgspec.structs.replace(
             fresh,
             refresh_token=fresh.refresh_token or held.refresh_token,

@@ -71,7 +71,10 @@ class Answer(Struct, frozen=True):
 
 
 Exchange: TypeAlias = Generator[Request, Answer, T]
-"""A flow: it yields requests, is sent their answers, and returns its result."""
+"""A flow: it yields requests, is sent their answers, and returns its result.
+
+Where no answer comes, `Unreachable` is raised at the ``yield``; most flows let it pass.
+"""
 
 
 class BlockingSender:
@@ -99,7 +102,12 @@ class BlockingSender:
         try:
             request = next(exchange)
             while True:
-                request = exchange.send(self.send(request))
+                try:
+                    answer = self.send(request)
+                except Unreachable as error:
+                    request = exchange.throw(error)
+                else:
+                    request = exchange.send(answer)
         except StopIteration as end:
             result: T = end.value
             return result
@@ -147,7 +155,12 @@ class AsyncSender:
         try:
             request = next(exchange)
             while True:
-                request = exchange.send(await self.send(request))
+                try:
+                    answer = await self.send(request)
+                except Unreachable as error:
+                    request = exchange.throw(error)
+                else:
+                    request = exchange.send(answer)
         except StopIteration as end:
             result: T = end.value
             return result
