@@ -37,6 +37,8 @@ class Books:
 
     def __init__(self) -> None:
         self.spent: dict[str, int] = {}
+        self.successors: dict[str, str] = {}
+        self.recovered = 0
         self.families: list[Family] = []
         self.codes: list[tuple[str, str]] = []
         self.grants_ended = 0
@@ -44,7 +46,11 @@ class Books:
 
     def spend(self, secret: str) -> None:
         self.spent[secret] = self.spent.get(secret, 0) + 1
-        assert self.spent[secret] == 1, "a code or refresh token was spent twice"
+        assert self.spent[secret] == 1, "a code was spent twice"
+
+    def succeed(self, refresh_token: str, successor: str) -> None:
+        known = self.successors.setdefault(refresh_token, successor)
+        assert known == successor, "a refresh token has two successors"
 
 
 class Customer:
@@ -130,19 +136,24 @@ class Customer:
                 answer = await self.ask("POST", "/consent", data=form)
         return None
 
-    async def spend(self, secret: str, form: dict[str, str]) -> tuple[list[Any], bool]:
-        """Spend a code or refresh token: at one process, or at both at one moment.
+    async def show(self, form: dict[str, str]) -> tuple[list[Any], bool]:
+        """Show a code or refresh token: at one process, or at both at one moment.
 
-        Gives the answers, and whether one was lost. At most one of them may be a success.
+        Gives the answers, and whether one was lost.
         """
         both = self.dice.random() < 0.3
         bases = self.bases if both else (self.dice.choice(self.bases),)
         asked = (self.ask("POST", "/token", base, data=form, auth=self.app) for base in bases)
         answers = await asyncio.gather(*asked)
-        for answer in answers:
-            if answer is not None and answer.status_code == 200:
-                self.books.spend(secret)
         return [answer for answer in answers if answer is not None], None in answers
+
+    async def spend(self, code: str, form: dict[str, str]) -> tuple[list[Any], bool]:
+        """Show a code. At most one of the answers may be a success, ever."""
+        answers, lost = await self.show(form)
+        for answer in answers:
+            if answer.status_code == 200:
+                self.books.spend(code)
+        return answers, lost
 
     async def exchange(self, code: str, verifier: str) -> None:
         form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
@@ -160,16 +171,17 @@ class Customer:
             assert lost or not answers, "a good code was refused, and nobody had used it"
 
     async def refresh(self, family: Family) -> None:
+        """Refresh, and try again where the answer was lost: there is one successor, always."""
         token = family.refresh_token
         form = {"grant_type": "refresh_token", "refresh_token": token}
-        answers, lost = await self.spend(token, form)
-        won = [answer.json() for answer in answers if answer.status_code == 200]
-        if won:
-            family.take(won[0])
-        elif lost:
-            family.doubtful = True
-        else:
-            raise AssertionError(f"a good refresh token was refused: {answers[0].text}")
+        answers, lost = await self.show(form)
+        while not answers:
+            answers, _ = await self.show(form)
+        for answer in answers:
+            assert answer.status_code == 200, f"a good refresh token was refused: {answer.text}"
+            self.books.succeed(token, answer.json()["refresh_token"])
+        self.books.recovered += lost
+        family.take(answers[0].json())
 
     async def revoke(self, family: Family) -> None:
         family.doubtful = True

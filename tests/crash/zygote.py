@@ -16,7 +16,9 @@ from counterfoil.server.settings import Settings, load
 
 def main(data: str, issuer: str, *listeners: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    settings = load({}, {"data": data, "issuer": issuer, "code_lifetime": 600})
+    settings = load(
+        {}, {"data": data, "issuer": issuer, "code_lifetime": 600, "refresh_window": 300}
+    )
     sockets = [socket.socket(fileno=int(number)) for number in listeners]
     dies_with_us, held = os.pipe()
     for line in sys.stdin:

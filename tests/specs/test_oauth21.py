@@ -56,11 +56,12 @@ async def test_the_redirect_uri_is_no_part_of_the_token_request(
 
 
 async def test_a_refresh_token_of_a_public_client_is_rotated(place: Installation, person: Person):
-    """§4.3.1: sender-constrained or rotated; S19: the old one is good once."""
+    """§4.3.1: sender-constrained or rotated; S19: afterwards the old one ends the family."""
     first = await person.tokens("spa")
     shown = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
     second = await token_request(place, "spa", **shown)
     assert second.json()["refresh_token"] != first["refresh_token"]
+    place.clock.turn(place.authority.settings.refresh_window)
     assert (await token_request(place, "spa", **shown)).json()["error"] == "invalid_grant"
 
 

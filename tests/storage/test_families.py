@@ -36,6 +36,7 @@ FAMILIES = st.builds(
     refresh_digest=st.none() | st.binary(max_size=32),
     ended_at=st.none() | SECONDS,
     ended_why=TEXTS,
+    sealed_successor=st.none() | st.binary(max_size=32),
 )
 
 
@@ -62,6 +63,7 @@ async def test_a_rotation_stores_the_token_the_times_and_the_origin(peopled: Sto
         last_used_at=NOW + 30,
         access_expires_at=NOW + 330,
         origin=Origin("198.51.100.9", "phone"),
+        sealed_successor=b"\x01sealed",
     )
     assert await peopled.transact(lambda tx: tx.families.rotate(rotated, 0))
     assert await peopled.read(lambda tx: tx.families.find("family-1")) == rotated
@@ -90,6 +92,27 @@ async def test_the_life_of_an_access_token_is_never_recorded_as_shorter(peopled:
     found = await peopled.read(lambda tx: tx.families.find("family-1"))
     assert found is not None
     assert found.access_expires_at == NOW + 900
+
+
+async def test_a_family_is_prolonged_while_it_lives_and_is_not_rotated(peopled: Store) -> None:
+    """S41: an access token that is issued without a rotation; its notice must live as long."""
+
+    async def prolong(generation: int, ends: int) -> tuple[bool, int]:
+        async def work(tx: Transaction) -> tuple[bool, int]:
+            prolonged = await tx.families.prolong("family-1", generation, ends)
+            found = await tx.families.find("family-1")
+            assert found == family(refresh_generation=3, access_expires_at=found.access_expires_at)
+            return prolonged, found.access_expires_at
+
+        return await peopled.transact(work)
+
+    await peopled.transact(lambda tx: tx.families.add(family(refresh_generation=3)))
+    assert await prolong(3, NOW + 900) == (True, NOW + 900)
+    assert await prolong(3, NOW + 300) == (True, NOW + 900)
+    assert await prolong(2, NOW + 999) == (False, NOW + 900)
+    assert not await peopled.transact(lambda tx: tx.families.prolong("never", 3, NOW))
+    await peopled.transact(lambda tx: tx.families.end("family-1", NOW + 1, "reuse"))
+    assert not await peopled.transact(lambda tx: tx.families.prolong("family-1", 3, NOW + 999))
 
 
 async def test_an_ended_family_never_comes_back(peopled: Store) -> None:

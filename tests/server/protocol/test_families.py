@@ -1,21 +1,46 @@
 """Starting and renewing a family."""
 
 import pytest
+from msgspec.structs import replace
 
 from counterfoil.oauth.access import Access
+from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Kind, is_spelled
-from counterfoil.server.protocol import families
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.protocol import families, registration
 from counterfoil.server.protocol.audience import Audience
-from counterfoil.server.protocol.families import Share
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.families import Life, Share
+from counterfoil.server.protocol.issuance import TokenRequest
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
+from counterfoil.server.records.client import Client
 from counterfoil.server.records.family import Family
+from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation
 
 pytestmark = pytest.mark.anyio
 
+UNDECIDED = ClientPolicy()
+DECIDED = ClientPolicy(
+    refresh_idle_lifetime=1,
+    refresh_absolute_lifetime=2,
+    offline_idle_lifetime=3,
+    offline_absolute_lifetime=4,
+)
 SHARE = Share(Audience(NOTES, 1, 100), Access())
+
+
+def client(policy: ClientPolicy = UNDECIDED) -> Client:
+    return Client(
+        client_id="app",
+        client_name="App",
+        created_at=0,
+        grant_types=("authorization_code", "refresh_token"),
+        scopes=frozenset(),
+        policy=policy,
+    )
 
 
 def family(place: Installation, absolute: int) -> Family:
@@ -36,9 +61,12 @@ def family(place: Installation, absolute: int) -> Family:
     )
 
 
-async def renewed(place: Installation, before: Family, share: Share = SHARE):
+async def renewed(
+    place: Installation, before: Family, share: Share = SHARE, policy: ClientPolicy = UNDECIDED
+):
     async def work(tx: Transaction):
-        return families.renewed(place.authority, tx, before, share)
+        request = TokenRequest(client(policy), Parameters({}, {}), Origin())
+        return families.renewed(place.authority, tx, request, before, share)
 
     return await place.authority.store.read(work)
 
@@ -58,7 +86,7 @@ async def test_each_renewal_gives_the_next_generation(place: Installation):
 
 async def test_idleness_never_reaches_beyond_the_absolute_end(place: Installation):
     """S32."""
-    now, idle = int(place.clock()), place.authority.settings.refresh_idle_lifetime
+    now, idle = int(place.clock()), place.authority.settings.offline_idle_lifetime
     after, _ = await renewed(place, family(place, 10**8))
     assert after.refresh_expires_at == now + idle
     after, _ = await renewed(place, family(place, 50))
@@ -79,3 +107,78 @@ async def test_the_last_access_token_is_remembered_by_its_end(place: Installatio
     shorter = Share(Audience(NOTES, 1, 10), Access())
     again, _ = await renewed(place, after, shorter)
     assert again.access_expires_at == now + 100
+
+
+def test_offline_access_has_lifetimes_of_its_own(place: Installation):
+    """S08: the settings say a year and 90 days; S22: a client's policy says otherwise."""
+    settings = place.authority.settings
+    online = families.life_of(client(), settings, offline=False)
+    offline = families.life_of(client(), settings, offline=True)
+    assert online == Life(settings.refresh_idle_lifetime, settings.refresh_absolute_lifetime)
+    assert offline == Life(settings.offline_idle_lifetime, settings.offline_absolute_lifetime)
+    assert offline == Life(90 * 86400, 365 * 86400)
+    assert families.life_of(client(DECIDED), settings, offline=False) == Life(1, 2)
+    assert families.life_of(client(DECIDED), settings, offline=True) == Life(3, 4)
+
+
+async def test_a_policy_of_the_client_counts_at_each_renewal(place: Installation):
+    """S22, S32: however long the family might have lived, the policy of today is asked."""
+    now = int(place.clock())
+    before = replace(family(place, 10**8), session_id="s")
+    for policy, ends in (
+        (ClientPolicy(refresh_idle_lifetime=7), now + 7),
+        (ClientPolicy(refresh_absolute_lifetime=9), now + 9),
+        (ClientPolicy(offline_idle_lifetime=7), now + 30 * 86400),
+    ):
+        after, _ = await renewed(place, before, policy=policy)
+        assert after.refresh_expires_at == ends
+
+
+def test_a_shortened_lifetime_counts_at_once_and_a_lengthened_one_revives_nothing(
+    place: Installation,
+):
+    """S26: for families that are out already."""
+    settings = place.authority.settings
+    before = replace(family(place, 10**8), refresh_expires_at=int(place.clock()) + 3)
+    assert families.limited(before, client(), settings) == before
+    longer = client(ClientPolicy(offline_idle_lifetime=10**7, offline_absolute_lifetime=10**8))
+    assert families.limited(before, longer, settings) == before
+    for policy in (
+        ClientPolicy(offline_idle_lifetime=2),
+        ClientPolicy(offline_absolute_lifetime=2),
+    ):
+        shorter = families.limited(before, client(policy), settings)
+        assert shorter.refresh_expires_at == int(place.clock()) + 2
+
+
+async def test_without_rotation_the_token_stays_and_its_idle_time_slides(place: Installation):
+    """OAuth 2.1 §4.3.1: for clients with a secret."""
+    fixed = ClientPolicy(refresh_rotation=False)
+    first, token = await renewed(place, family(place, 10**8), policy=fixed)
+    assert token is not None
+    place.clock.turn(50)
+    again = await renewed(place, replace(first, sealed_successor=b"of before"), policy=fixed)
+    after, none = again
+    assert none is None
+    assert (after.refresh_digest, after.refresh_generation) == (token.fingerprint(), 1)
+    assert after.refresh_expires_at == first.refresh_expires_at + 50
+    assert after.sealed_successor is None, "it is used now"
+
+
+async def test_a_scope_that_the_api_no_longer_has_is_in_no_new_token(place: Installation):
+    uri = "https://changing.example"
+    await place.add_api(uri, "Changing", {"a": "A", "b": "B"})
+    access = Access({uri: frozenset({"a", "b"})}, frozenset({"openid"}))
+    request = TokenRequest(client(), Parameters({}, {}), Origin())
+
+    async def change(tx: Transaction, *scopes: str) -> Share:
+        api = await tx.apis.find(uri)
+        assert api is not None
+        scopes_now = {scope: scope for scope in scopes}
+        await registration.update_api(tx, replace(api, scopes=scopes_now), CLI)
+        return await families.share_of(place.authority, tx, access, request)
+
+    share = await place.authority.store.transact(lambda tx: change(tx, "b", "c"))
+    assert share.access == Access({uri: frozenset({"b"})}, frozenset({"openid"}))
+    with pytest.raises(OAuthError, match="none of the scopes"):
+        await place.authority.store.transact(lambda tx: change(tx, "c"))

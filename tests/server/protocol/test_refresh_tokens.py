@@ -1,11 +1,15 @@
 """How refresh tokens are spelled and read back."""
 
+import os
 from base64 import urlsafe_b64decode
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.oauth.opaque import Kind, spell
+from counterfoil.oauth.opaque import Kind, Secret, spell
+from counterfoil.server.keys.sealing import NotSealed, Sealing, derive
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
 from counterfoil.server.protocol.refresh_tokens import (
     RANDOM_BYTES,
@@ -77,3 +81,62 @@ def test_two_tokens_of_one_generation_differ():
         for n in (1, 2)
     )
     assert one != other
+
+
+def presented(generation: int = 4, random: bytes = b"r" * RANDOM_BYTES, family: bytes = b"f"):
+    family_id = named(family * HANDLE_BYTES)
+    shown = read_refresh_token(
+        KEY, spell_refresh_token(KEY, family_id, generation, random).reveal()
+    )
+    assert shown is not None
+    return shown
+
+
+SUCCESSOR = Secret("cfrt_successor")
+
+
+def test_a_predecessor_opens_its_successor_byte_for_byte():
+    sealed = presented().seal_successor(SUCCESSOR, os.urandom)
+    assert presented().open_successor(sealed, os.urandom) == SUCCESSOR
+    assert SUCCESSOR.reveal().encode() not in sealed
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"generation": 3},
+        {"generation": 5},
+        {"random": b"s" * RANDOM_BYTES},
+        {"family": b"g"},
+    ],
+)
+def test_no_other_token_opens_it(other: dict[str, Any]):
+    """Right MAC or not: who opens it has shown the very token that it replaced."""
+    sealed = presented().seal_successor(SUCCESSOR, os.urandom)
+    assert presented(**other).open_successor(sealed, os.urandom) is None
+
+
+@given(st.data())
+def test_a_changed_seal_opens_nothing(data: st.DataObject):
+    sealed = bytearray(presented().seal_successor(SUCCESSOR, os.urandom))
+    sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= data.draw(st.integers(1, 255))
+    assert presented().open_successor(bytes(sealed), os.urandom) is None
+
+
+@given(st.binary(max_size=80))
+def test_what_was_never_sealed_opens_nothing(sealed: bytes):
+    assert presented().open_successor(sealed, os.urandom) is None
+
+
+def test_the_stored_hash_is_no_key():
+    """The SHA-256 of the predecessor stood in the database a moment ago: it must open nothing."""
+    shown = presented()
+    sealed = shown.seal_successor(SUCCESSOR, os.urandom)
+    context = f"{shown.family_id} {shown.generation}"
+    for key in (shown.digest, derive(shown.digest, "refresh successor")):
+        with pytest.raises(NotSealed):
+            Sealing(key, os.urandom).open(sealed, context)
+
+
+def test_a_presentation_does_not_show_its_token():
+    assert presented().token.reveal() not in repr(presented())

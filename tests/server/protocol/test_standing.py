@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.server.protocol import registration
+from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.standing import Standing, what_stands
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.session import Origin, Session
@@ -55,7 +58,12 @@ async def ask(place: Installation, resting: Resting) -> str:
 
 
 async def standing_of(place: Installation, resting: Resting) -> Standing:
-    return await place.authority.store.read(lambda tx: what_stands(place.authority, tx, resting))
+    async def work(tx: Transaction) -> Standing:
+        client = await tx.clients.find("app")
+        assert client is not None
+        return await what_stands(place.authority, tx, client, resting)
+
+    return await place.authority.store.read(work)
 
 
 async def test_the_person_is_given_while_all_stands(place: Installation):
@@ -108,9 +116,33 @@ async def test_where_nothing_is_left_nothing_stands(place: Installation):
     assert refused.value.error == "invalid_grant"
 
 
+async def change(place: Installation, *scopes: str) -> None:
+    async def work(tx: Transaction) -> None:
+        client = await tx.clients.find("app")
+        assert client is not None
+        changed = replace(client, scopes=frozenset(scopes))
+        await registration.update_client(tx, changed, CLI, development=True)
+
+    await place.authority.store.transact(work)
+
+
+async def test_no_more_is_given_than_the_client_may_still_ask_for(place: Installation):
+    """S33: a scope that an administrator took from the client stands in no new token."""
+    await change(place, "openid")
+    wider = Resting(place.user.id, access=OPENID.widened_by(OFFLINE))
+    assert (await standing_of(place, wider)).access == OPENID
+    offline = Resting(place.user.id, session_id=None, access=OPENID.widened_by(OFFLINE))
+    with pytest.raises(OAuthError, match="while the person is away"):
+        await ask(place, offline)
+    await change(place, "notes:read")
+    with pytest.raises(OAuthError, match="client may no longer") as refused:
+        await ask(place, wider)
+    assert refused.value.error == "invalid_grant"
+
+
 async def test_nobody_is_offline_without_the_permission(place: Installation):
     """OpenID Connect Core §11: to go on while the person is away is a permission as any other."""
-    with pytest.raises(OAuthError, match="while they are away") as refused:
+    with pytest.raises(OAuthError, match="while the person is away") as refused:
         await ask(place, Resting(place.user.id, session_id=None))
     assert refused.value.error == "invalid_grant"
 

@@ -27,6 +27,7 @@ FAMILY = Family(
     refresh_expires_at=9000,
     absolute_expires_at=20_000,
     rotated_at=2000,
+    sealed_successor=b"sealed",
 )
 WINDOW = 10
 
@@ -49,6 +50,35 @@ WINDOW = 10
 def test_what_is_shown_is_judged(generation: int, digest: bytes, now: int, presented: Presented):
     """S19: used once; a repeat right away is a lost answer, all else is reuse (RFC 9700 §4.14)."""
     assert judge(FAMILY, generation, digest, WINDOW, now) is presented
+
+
+@pytest.mark.parametrize("now", [2000, 2009])
+def test_without_a_successor_to_give_a_repeat_is_reuse(now: int):
+    """It was used, or never was: the first refresh token has no predecessor."""
+    bare = replace(FAMILY, sealed_successor=None)
+    assert judge(bare, 6, PREVIOUS, WINDOW, now) is Presented.REUSED
+
+
+@given(
+    st.integers(0, 9),
+    st.sampled_from([CURRENT, PREVIOUS, OTHER]),
+    st.integers(0, 12),
+    st.integers(1990, 9010),
+    st.sampled_from([None, b"sealed"]),
+)
+def test_every_refresh_token_of_ours_is_exactly_one_of_four(
+    generation: int, digest: bytes, window: int, now: int, sealed: bytes | None
+):
+    """S19: expired by time alone; else fresh, repeated or reused, and nothing between."""
+    family = replace(FAMILY, sealed_successor=sealed)
+    presented = judge(family, generation, digest, window, now)
+    expired = now >= 9000
+    fresh = not expired and (generation, digest) == (7, CURRENT)
+    repeated = not expired and generation == 6 and now - 2000 < window and sealed is not None
+    assert (presented is Presented.EXPIRED) == expired
+    assert (presented is Presented.FRESH) == fresh
+    assert (presented is Presented.REPEATED) == repeated
+    assert (presented is Presented.REUSED) == (not (expired or fresh or repeated))
 
 
 @given(st.integers(0, 20), st.sampled_from([CURRENT, PREVIOUS, OTHER]), st.integers(0, 30_000))

@@ -157,6 +157,7 @@ def test_a_value_of_the_wrong_kind_is_refused_with_its_source(variable: str, val
         ({"key_publish_ahead": 300}, "key_publish_ahead"),
         ({"key_rotation_interval": 86400}, "key_rotation_interval"),
         ({"refresh_idle_lifetime": 181 * 86400}, "refresh_absolute_lifetime"),
+        ({"offline_idle_lifetime": 366 * 86400}, "offline_absolute_lifetime"),
         ({"session_lifetime": 60}, "session_lifetime"),
         ({"sign_in_lock": 301}, "sign_in_lock_most"),
     ],

@@ -13,11 +13,15 @@ from counterfoil.server.settings import Settings
 
 
 class Audience(Struct, frozen=True):
-    """An API as a token sees it: ``aud``, its generation, the token's lifetime in seconds."""
+    """An API as a token sees it: ``aud``, its generation, the token's lifetime in seconds.
+
+    ``scopes`` are those that the API has today.
+    """
 
     uri: str
     generation: int
     lifetime: int
+    scopes: frozenset[str] = frozenset()
 
 
 async def catalogue(tx: Transaction, client: Client) -> Mapping[str, frozenset[str]]:
@@ -55,4 +59,5 @@ async def audience_of(tx: Transaction, resource: str | None, settings: Settings)
     api: Api | None = await tx.apis.find(resource)
     if api is None:
         raise invalid_target("The parameter resource names no API that is known here.")
-    return Audience(api.uri, api.generation, api.token_lifetime or settings.access_token_lifetime)
+    lifetime = api.token_lifetime or settings.access_token_lifetime
+    return Audience(api.uri, api.generation, lifetime, frozenset(api.scopes))

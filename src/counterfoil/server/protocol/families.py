@@ -3,15 +3,46 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.oauth.access import Access
+from counterfoil.oauth.access import OPENID_SCOPES, Access
+from counterfoil.oauth.errors import invalid_target
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.protocol.audience import Audience, audience_of, resource_in
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.issuance import Issuance, SignedIn, TokenRequest
 from counterfoil.server.protocol.refresh_tokens import RANDOM_BYTES, spell_refresh_token
+from counterfoil.server.records.client import Client
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Transaction
+from counterfoil.server.settings import Settings
+
+
+class Life(Struct, frozen=True):
+    """How long refreshing goes on: since the last use, and since the sign-in. In seconds."""
+
+    idle: int
+    absolute: int
+
+
+def life_of(client: Client, settings: Settings, *, offline: bool) -> Life:
+    """Give what the client's policy says, else the settings; offline access has its own (S08)."""
+    policy = client.policy
+    if offline:
+        return Life(
+            policy.offline_idle_lifetime or settings.offline_idle_lifetime,
+            policy.offline_absolute_lifetime or settings.offline_absolute_lifetime,
+        )
+    return Life(
+        policy.refresh_idle_lifetime or settings.refresh_idle_lifetime,
+        policy.refresh_absolute_lifetime or settings.refresh_absolute_lifetime,
+    )
+
+
+def limited(family: Family, client: Client, settings: Settings) -> Family:
+    """Hold a family to lifetimes that were shortened since; a lengthened one revives nothing."""
+    life = life_of(client, settings, offline=family.is_offline)
+    ends = min(family.last_used_at + life.idle, family.auth_time + life.absolute)
+    return replace(family, refresh_expires_at=min(family.refresh_expires_at, ends))
 
 
 class Share(Struct, frozen=True):
@@ -31,13 +62,21 @@ async def share_of(
     """
     resource = resource_in(access, request.parameters.every("resource"))
     audience = await audience_of(tx, resource, authority.settings)
-    return Share(audience, access.at(resource) if resource else Access(openid=access.openid))
+    if resource is None:
+        return Share(audience, Access(openid=access.openid))
+    share = Share(audience, access.at(resource).limited_to_scopes(audience.scopes | OPENID_SCOPES))
+    if not share.access.apis:
+        raise invalid_target("The API has none of the scopes any more that were granted there.")
+    return share
 
 
 def renewed(
-    authority: Authority, tx: Transaction, family: Family, share: Share
+    authority: Authority, tx: Transaction, request: TokenRequest, family: Family, share: Share
 ) -> tuple[Family, Secret | None]:
-    """Give the family after one more token, with its next refresh token if the client gets one."""
+    """Give the family after one more token, with its next refresh token if the client gets one.
+
+    Where the client's refresh tokens do not rotate, it gets one with its code and keeps that.
+    """
     family = replace(
         family,
         last_used_at=tx.now,
@@ -45,15 +84,22 @@ def renewed(
     )
     if not family.absolute_expires_at:
         return family, None
+    life = life_of(request.client, authority.settings, offline=family.is_offline)
+    ends = min(family.absolute_expires_at, family.auth_time + life.absolute, tx.now + life.idle)
+    family = replace(family, refresh_expires_at=ends, sealed_successor=None)
+    if family.refresh_digest is not None and not request.client.policy.refresh_rotation:
+        return family, None
+    return _rotated(authority, tx, family)
+
+
+def _rotated(authority: Authority, tx: Transaction, family: Family) -> tuple[Family, Secret]:
     generation = family.refresh_generation + 1
     random = tx.random(RANDOM_BYTES)
     token = spell_refresh_token(authority.keys.refresh_mac, family.id, generation, random)
-    idle = tx.now + authority.settings.refresh_idle_lifetime
     family = replace(
         family,
         refresh_generation=generation,
         refresh_digest=token.fingerprint(),
-        refresh_expires_at=min(idle, family.absolute_expires_at),
         rotated_at=tx.now,
     )
     return family, token

@@ -4,6 +4,7 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.pending import Pending
@@ -51,6 +52,11 @@ def next_step(
         error = OAuthError("consent_required", "The person has to be asked first.")
         return Refuse(error) if silent else Consent()
     return Approve()
+
+
+def no_older_than(pending: Pending, age: int) -> Pending:
+    """Ask for a sign-in that is no older than ``age`` seconds, beside what the app asks."""
+    return replace(pending, max_age=age if pending.max_age is None else min(pending.max_age, age))
 
 
 def _of_another(pending: Pending, session: Session) -> bool:

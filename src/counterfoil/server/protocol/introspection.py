@@ -11,7 +11,7 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.reasons import Reason
-from counterfoil.server.protocol import client_authentication
+from counterfoil.server.protocol import client_authentication, families
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import AuthenticatedClient
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
@@ -84,13 +84,14 @@ async def _find(
 async def _standing_family(authority: Authority, tx: Transaction, unverified: str) -> Family | None:
     shown = read_refresh_token(authority.keys.refresh_mac, unverified)
     family = await tx.families.find(shown.family_id) if shown else None
-    if family is None:
+    owner = await tx.clients.find(family.client_id) if family else None
+    if family is None or owner is None:
         return None
     try:
-        standing = await what_stands(authority, tx, family)
+        standing = await what_stands(authority, tx, owner, family)
     except OAuthError:
         return None
-    return replace(family, access=standing.access)
+    return replace(families.limited(family, owner, authority.settings), access=standing.access)
 
 
 def _may_know(client: Client, owner: str) -> bool:

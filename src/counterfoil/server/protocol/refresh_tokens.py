@@ -1,16 +1,18 @@
 """How a refresh token is spelled: ``family . generation . random . MAC`` (OAuth 2.1 §4.3.1).
 
-A guessed one names nothing; an old one is recognised as ours without a row of its own.
+A guessed one names nothing; an old one is recognised as ours without a row of its own. Its
+successor is kept so that the database alone cannot open it.
 """
 
-import hashlib
 import hmac
 from base64 import urlsafe_b64decode
+from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
 
 from counterfoil.oauth.opaque import Kind, Secret, content_of, spell
+from counterfoil.server.keys.sealing import NotSealed, Sealing, derive
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
 
 RANDOM_BYTES: Final = 24
@@ -20,11 +22,31 @@ _LENGTH: Final = HANDLE_BYTES + _GENERATION_BYTES + RANDOM_BYTES + _MAC_BYTES
 
 
 class Presentation(Struct, frozen=True):
-    """What a refresh token with a right MAC says of itself, and its SHA-256."""
+    """A refresh token with a right MAC, what it says of itself, and its SHA-256."""
 
+    token: Secret
     family_id: str
     generation: int
     digest: bytes
+
+    def seal_successor(self, successor: Secret, random: Callable[[int], bytes]) -> bytes:
+        """Seal the token that takes this one's place, so that only this one opens it again."""
+        return self._sealing(random).seal(successor.reveal().encode(), self._context)
+
+    def open_successor(self, sealed: bytes, random: Callable[[int], bytes]) -> Secret | None:
+        """Open what was sealed under this very token; ``None`` where it was another."""
+        try:
+            return Secret(self._sealing(random).open(sealed, self._context).decode())
+        except NotSealed:
+            return None
+
+    def _sealing(self, random: Callable[[int], bytes]) -> Sealing:
+        # The label keeps the key apart from the SHA-256 of the same text, which is stored.
+        return Sealing(derive(self.token.reveal().encode(), "refresh successor"), random)
+
+    @property
+    def _context(self) -> str:
+        return f"{self.family_id} {self.generation}"
 
 
 def spell_refresh_token(key: bytes, family_id: str, generation: int, random: bytes) -> Secret:
@@ -45,8 +67,8 @@ def read_refresh_token(key: bytes, unverified: str) -> Presentation | None:
     if not hmac.compare_digest(mac, _mac(key, body)):
         return None
     generation = int.from_bytes(body[HANDLE_BYTES : HANDLE_BYTES + _GENERATION_BYTES], "big")
-    digest = hashlib.sha256(unverified.encode("ascii")).digest()
-    return Presentation(named(body[:HANDLE_BYTES]), generation, digest)
+    token = Secret(unverified)
+    return Presentation(token, named(body[:HANDLE_BYTES]), generation, token.fingerprint())
 
 
 def _mac(key: bytes, body: bytes) -> bytes:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_grant
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
@@ -38,8 +39,12 @@ class Standing(Struct, frozen=True):
     access: Access
 
 
-async def what_stands(authority: Authority, tx: Transaction, authorized: Authorized) -> Standing:
+async def what_stands(
+    authority: Authority, tx: Transaction, client: Client, authorized: Authorized
+) -> Standing:
     """Give what is left, after asking anew whether everything it rests on still stands.
+
+    ``client`` is the one that it was authorized for, as it is registered today.
 
     Raises:
         OAuthError: ``invalid_grant``, saying what has gone.
@@ -53,10 +58,13 @@ async def what_stands(authority: Authority, tx: Transaction, authorized: Authori
     access = authorized.access.narrowed_to(grant.access)
     if access.is_empty:
         raise invalid_grant("The person has taken back all that was allowed here.")
+    access = access.narrowed_to(client.access)
+    if access.is_empty:
+        raise invalid_grant("The client may no longer ask for anything that was allowed here.")
     if authorized.session_id is not None:
         await _demand_session(authority, tx, authorized.session_id)
     elif "offline_access" not in access.openid:
-        raise invalid_grant("The person no longer lets the app go on while they are away.")
+        raise invalid_grant("The app may no longer go on while the person is away.")
     return Standing(user, access)
 
 

@@ -23,7 +23,8 @@ class Family(Struct, frozen=True, kw_only=True):
     ``refresh_digest`` is the SHA-256 of the current refresh token, ``refresh_generation`` its
     number; ``rotated_at`` is when it replaced its predecessor. ``access_expires_at`` is when the
     last access token issued under the family expires: so long its notice must live.
-    ``sealed_successor`` is the current refresh token, sealed under its predecessor.
+    ``sealed_successor`` is the current refresh token while it is unused, sealed under its
+    predecessor.
     """
 
     id: str
@@ -70,13 +71,15 @@ def judge(family: Family, generation: int, digest: bytes, window: int, now: int)
     """Judge a refresh token with a right MAC. ``window`` is in seconds.
 
     The predecessor may be repeated inside the window while its successor is unused: a lost
-    answer is not an attack. Anything older, or a forged current one, is reuse.
+    answer is not an attack. Anything older, or a forged current one, is reuse. So is a forged
+    predecessor: the true one is known by its opening ``sealed_successor``.
     """
     if family.ended_at is not None or now >= family.refresh_expires_at:
         return Presented.EXPIRED
     is_current = hmac.compare_digest(digest, family.refresh_digest or b"")
     if generation == family.refresh_generation and is_current:
         return Presented.FRESH
-    if generation == family.refresh_generation - 1 and now < family.rotated_at + window:
+    is_last = generation == family.refresh_generation - 1 and family.sealed_successor is not None
+    if is_last and now < family.rotated_at + window:
         return Presented.REPEATED
     return Presented.REUSED

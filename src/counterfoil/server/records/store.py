@@ -170,6 +170,12 @@ class Families(Protocol):
         someone was faster.
         """
 
+    async def prolong(self, family_id: str, generation: int, access_expires_at: int) -> bool:
+        """Record until when an access token lives that is issued under a family; never shorter.
+
+        ``False`` where the family is ended or its generation is no longer ``generation``.
+        """
+
     async def live_of_grant(self, grant_id: str) -> list[Family]: ...
     async def live_of_session(self, session_id: str) -> list[Family]: ...
     async def live_of_user(self, user_id: str) -> list[Family]: ...

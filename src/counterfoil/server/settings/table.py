@@ -95,11 +95,32 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, _seconds("How long a person may take from the app's request to their answer.", MINUTE)
     ] = 60 * MINUTE
     refresh_idle_lifetime: Annotated[
-        int, _seconds("A refresh token that is not used for so long expires.")
+        int,
+        _seconds(
+            "A refresh token that is not used for so long expires, where access ends with the "
+            "person's session."
+        ),
     ] = 30 * DAY
     refresh_absolute_lifetime: Annotated[
-        int, _seconds("A person signs in anew after so long, however often an app refreshed.")
+        int,
+        _seconds(
+            "A person signs in anew after so long, however often an app refreshed, where access "
+            "ends with their session."
+        ),
     ] = 180 * DAY
+    offline_idle_lifetime: Annotated[
+        int,
+        _seconds(
+            "A refresh token that is not used for so long expires, where access goes on while the "
+            "person is away (`offline_access`)."
+        ),
+    ] = 90 * DAY
+    offline_absolute_lifetime: Annotated[
+        int,
+        _seconds(
+            "Access that goes on while the person is away ends so long after they signed in for it."
+        ),
+    ] = 365 * DAY
     refresh_window: Annotated[
         int,
         _seconds(
@@ -221,6 +242,7 @@ def _check_order(settings: Settings) -> None:
         ("jwks_max_age", "key_publish_ahead", False),
         ("key_publish_ahead", "key_rotation_interval", False),
         ("refresh_idle_lifetime", "refresh_absolute_lifetime", True),
+        ("offline_idle_lifetime", "offline_absolute_lifetime", True),
         ("session_idle_lifetime", "session_lifetime", True),
         ("sign_in_lock", "sign_in_lock_most", True),
     ):

@@ -42,7 +42,7 @@ async def test_the_family_knows_where_it_came_from(place: Installation, person: 
 
 
 async def test_offline_access_makes_a_family_without_a_session(place: Installation, person: Person):
-    """OpenID Connect Core §11."""
+    """OpenID Connect Core §11, S08."""
     await person.tokens(scope="openid offline_access")
     (family,) = await families_of(person)
     assert family.is_offline

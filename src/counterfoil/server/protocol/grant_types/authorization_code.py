@@ -89,11 +89,11 @@ async def _refuse_wrong_verifier(
 async def _start_family(
     authority: Authority, tx: Transaction, request: TokenRequest, authorization: Authorization
 ) -> Issuance:
-    standing = await what_stands(authority, tx, authorization)
+    standing = await what_stands(authority, tx, request.client, authorization)
     authorization = replace(authorization, access=standing.access)
     share = await families.share_of(authority, tx, authorization.access, request)
     family, refresh_token = families.renewed(
-        authority, tx, _new_family(authority, tx, request, authorization), share
+        authority, tx, request, _new_family(authority, tx, request, authorization), share
     )
     await tx.families.add(family)
     by = events.by_client(request)
@@ -112,7 +112,7 @@ def _new_family(
         raise OAuthError("server_error", "The code was taken without naming its family.")
     refreshes = "refresh_token" in request.client.grant_types
     offline = refreshes and "offline_access" in authorization.access.openid
-    absolute = authorization.auth_time + authority.settings.refresh_absolute_lifetime
+    life = families.life_of(request.client, authority.settings, offline=offline)
     return Family(
         id=authorization.family_id,
         grant_id=authorization.grant_id,
@@ -126,5 +126,5 @@ def _new_family(
         access_expires_at=0,
         origin=authorization.origin,
         binding=request.proved,
-        absolute_expires_at=absolute if refreshes else 0,
+        absolute_expires_at=authorization.auth_time + life.absolute if refreshes else 0,
     )

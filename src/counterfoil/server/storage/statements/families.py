@@ -30,6 +30,11 @@ UPDATE families SET refresh_generation = ?, refresh_digest = ?, refresh_expires_
     access_expires_at = CASE WHEN access_expires_at > ? THEN access_expires_at ELSE ? END
 WHERE id = ? AND ended_at IS NULL AND refresh_generation = ?
 """
+_PROLONG: Final = """
+UPDATE families SET
+    access_expires_at = CASE WHEN access_expires_at > ? THEN access_expires_at ELSE ? END
+WHERE id = ? AND ended_at IS NULL AND refresh_generation = ?
+"""
 _LIVE: Final = """
 families.ended_at IS NULL AND (access_expires_at > ? OR refresh_expires_at > ?)
 ORDER BY families.created_at, families.id
@@ -108,6 +113,16 @@ class FamilyStatements:
             rotated.access_expires_at,
             rotated.id,
             from_generation,
+        )
+        return changed == 1
+
+    async def prolong(self, family_id: str, generation: int, access_expires_at: int) -> bool:
+        """Record until when an access token lives that is issued under a family; never shorter.
+
+        ``False`` where the family is ended or its generation is no longer ``generation``.
+        """
+        changed = await self._connection.run(
+            _PROLONG, access_expires_at, access_expires_at, family_id, generation
         )
         return changed == 1
 
