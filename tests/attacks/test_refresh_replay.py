@@ -151,12 +151,11 @@ async def test_the_database_alone_does_not_open_the_successor(own: Installation)
     assert successor.encode() not in b"".join(values)
     assert predecessor.encode() not in b"".join(values)
     known = [*values, own.authority.keys.refresh_mac, own.authority.keys.pending]
-    context = f"{shown.family_id} {shown.generation}"
     for value in known:
         for key in (value, derive(value, "refresh successor"), derive(value, "")):
             if len(key) == KEY_BYTES:
                 with pytest.raises(NotSealed):
-                    Sealing(key, os.urandom).open(sealed, context)
+                    Sealing(key, os.urandom).open(sealed, "refresh successor")
     opened = shown.open_successor(sealed, os.urandom)
     assert opened is not None
     assert opened.reveal() == successor, "so the search above looked in the right place"

@@ -18,6 +18,7 @@ from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
 RANDOM_BYTES: Final = 24
 _GENERATION_BYTES: Final = 4
 _MAC_BYTES: Final = 16
+_SUCCESSOR: Final = "refresh successor"
 _LENGTH: Final = HANDLE_BYTES + _GENERATION_BYTES + RANDOM_BYTES + _MAC_BYTES
 
 
@@ -31,22 +32,18 @@ class Presentation(Struct, frozen=True):
 
     def seal_successor(self, successor: Secret, random: Callable[[int], bytes]) -> bytes:
         """Seal the token that takes this one's place, so that only this one opens it again."""
-        return self._sealing(random).seal(successor.reveal().encode(), self._context)
+        return self._sealing(random).seal(successor.reveal().encode(), _SUCCESSOR)
 
     def open_successor(self, sealed: bytes, random: Callable[[int], bytes]) -> Secret | None:
         """Open what was sealed under this very token; ``None`` where it was another."""
         try:
-            return Secret(self._sealing(random).open(sealed, self._context).decode())
+            return Secret(self._sealing(random).open(sealed, _SUCCESSOR).decode())
         except NotSealed:
             return None
 
     def _sealing(self, random: Callable[[int], bytes]) -> Sealing:
         # The label keeps the key apart from the SHA-256 of the same text, which is stored.
-        return Sealing(derive(self.token.reveal().encode(), "refresh successor"), random)
-
-    @property
-    def _context(self) -> str:
-        return f"{self.family_id} {self.generation}"
+        return Sealing(derive(self.token.reveal().encode(), _SUCCESSOR), random)
 
 
 def spell_refresh_token(key: bytes, family_id: str, generation: int, random: bytes) -> Secret:
