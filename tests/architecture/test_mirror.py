@@ -41,6 +41,7 @@ ELSEWHERE = MappingProxyType(
         "cli/invocation.py": "cli/test_program.py",
         "cli/key_documents.py": "cli/test_key.py",
         "cli/key_rehearsal.py": "cli/test_key.py",
+        "cli/policies.py": "cli/test_client.py",
         "cli/people.py": "cli/test_user.py",
         "cli/serving.py": "cli/test_serve.py",
         "cli/session.py": "cli/test_grant.py",

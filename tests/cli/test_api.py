@@ -19,6 +19,7 @@ def test_an_api_is_registered_with_its_scopes(installation: Installation):
         "scopes": {"notes:read": "Read = see your notes", "notes:write": "Change your notes"},
         "token_lifetime": 300,
         "created_at": added["created_at"],
+        "policy": {"token_format": "jwt", "registry": False, "status_list": False},
     }
     assert installation.json("api", "list") == {"apis": [added]}
     assert API in installation.succeed("api", "list")
@@ -46,3 +47,41 @@ def test_a_scope_comes_with_its_description(installation: Installation, scope: s
     result = installation.run("api", "add", API, "--scope", scope)
     assert result.exit_code == 2
     assert "NAME=DESCRIPTION" in result.stderr
+
+
+def test_an_api_is_changed(installation: Installation):
+    """What is not given stays."""
+    scopes = ("--scope", "a=A", "--scope", "b=B")
+    before = installation.json("api", "add", API, "--policy", "registry=true", *scopes)
+    changed = installation.json(
+        "api", "update", API, "--name", "Notes", "--scope", "c=C", "--scope", "b=Better",
+        "--remove-scope", "a", "--token-lifetime", "300", "--policy", "status_list=true",
+    )  # fmt: skip
+    assert changed == before | {
+        "name": "Notes",
+        "scopes": {"b": "Better", "c": "C"},
+        "token_lifetime": 300,
+        "policy": {"token_format": "jwt", "registry": True, "status_list": True},
+    }
+    event = installation.newest_event()
+    assert (event.kind, event.actor, event.subject) == ("api_changed", "cli", API)
+    again = installation.json("api", "update", API, "--token-lifetime", "0")
+    assert again == changed | {"token_lifetime": None}
+    assert "registry=true status_list=true" in installation.succeed("api", "list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["https://no.example"], "there is no API https://no.example"),
+        ([API, "--name", ""], "name must be"),
+        ([API, "--remove-scope", "other"], "the API has no scope other"),
+        ([API, "--remove-scope", "a"], "An API needs scopes"),
+        ([API, "--policy", "token_format=paper"], "The policy token_format: Invalid enum value"),
+    ],
+)
+def test_what_cannot_be_changed_is_said_in_a_line(
+    installation: Installation, arguments: list[str], sentence: str
+):
+    installation.succeed("api", "add", API, "--scope", "a=A")
+    assert sentence in installation.refused("api", "update", *arguments)

@@ -4,10 +4,12 @@ import hashlib
 import time
 
 import pytest
+from msgspec.structs import asdict
 
 from counterfoil.server.records.client import GRANT_TYPES, ClientSecret
+from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.store import Transaction
-from tests.cli.conftest import Installation, LivedIn
+from tests.cli.conftest import API, Installation, LivedIn
 
 CALLBACK = "https://app.example/callback"
 
@@ -28,6 +30,7 @@ def test_a_confidential_client_gets_its_secret_once(installation: Installation):
         "scope": "email openid profile",
         "token_endpoint_auth_method": "client_secret_basic",
         "disabled_at": None,
+        "policy": asdict(ClientPolicy()),
         "client_secret_expires_at": 0,
     }
     shown = installation.succeed("client", "show", client_id, "--json")
@@ -63,6 +66,7 @@ def test_clients_are_listed(installation: Installation):
     assert set(listed[0]) == {
         "client_id", "client_name", "client_id_issued_at", "grant_types", "redirect_uris",
         "post_logout_redirect_uris", "scope", "token_endpoint_auth_method", "disabled_at",
+        "policy",
     }  # fmt: skip
     assert installation.succeed("client", "list").splitlines()[1].split() == [
         "one", "One", "client_credentials", "–", "confidential",
@@ -110,6 +114,11 @@ def test_disabling_a_client_ends_its_families(lived_in: LivedIn):
         (["add", "App", "--grant-type", "password"], "grant_types must be some of"),
         (["add", "App", "--redirect-uri", "http://app.example/"], "must use https"),
         (["add", "App", "--public"], "no client_credentials"),
+        (["add", "App", "--policy", "rotation=1"], "There is no policy rotation"),
+        (["update", "nobody"], "there is no client nobody"),
+        (["update", "taken", "--name", ""], "client_name must be"),
+        (["update", "taken", "--scope", "unheard:of"], "No API has the scope unheard:of"),
+        (["update", "taken", "--policy", "reproof_interval=0"], "reproof_interval: Expected"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(
@@ -118,6 +127,50 @@ def test_what_cannot_be_done_is_said_in_a_line(
     installation.succeed("client", "add", "Taken", "--client-id", "taken")
     assert sentence in installation.refused("client", *arguments)
     assert len(installation.json("client", "list")["clients"]) == 1
+
+
+def test_a_client_is_changed(installation: Installation):
+    """What is not given stays; what is given takes the place of what stood."""
+    installation.succeed("api", "add", API, "--scope", "notes:read=Read", "--scope", "notes:x=X")
+    before = installation.json(
+        "client", "add", "App", "--client-id", "app", "--redirect-uri", CALLBACK,
+        "--scope", "notes:read openid", "--policy", "refresh_rotation=false",
+        "--policy", "offline_idle_lifetime=600",
+    )  # fmt: skip
+    changed = installation.json(
+        "client", "update", "app", "--name", "Renamed", "--scope", "notes:x",
+        "--redirect-uri", "https://new.example/", "--policy", "refresh_idle_lifetime=900",
+        "--policy", "refresh_rotation=",
+    )  # fmt: skip
+    policy = ClientPolicy(offline_idle_lifetime=600, refresh_idle_lifetime=900)
+    assert changed == {
+        **{name: before[name] for name in changed},
+        "client_name": "Renamed",
+        "scope": "notes:x",
+        "redirect_uris": ["https://new.example/"],
+        "policy": asdict(policy),
+    }
+    event = installation.newest_event()
+    assert (event.kind, event.actor, event.subject) == ("client_changed", "cli", "app")
+    shown = installation.succeed("client", "show", "app").splitlines()
+    assert shown[9].split()[1:] == ["refresh_idle_lifetime=900", "offline_idle_lifetime=600"]
+
+
+@pytest.mark.parametrize(
+    ("policies", "sentence"),
+    [
+        (["refresh_rotation"], "write NAME=VALUE"),
+        (["=1"], "write NAME=VALUE"),
+        (["in_session=true", "in_session=false"], "is given twice"),
+    ],
+)
+def test_a_policy_is_written_once_as_name_and_value(
+    installation: Installation, policies: list[str], sentence: str
+):
+    options = [part for policy in policies for part in ("--policy", policy)]
+    result = installation.run("client", "add", "App", *options)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
 
 
 def test_the_help_names_every_grant_type(installation: Installation):

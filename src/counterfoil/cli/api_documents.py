@@ -1,10 +1,17 @@
 """APIs as JSON. A stable interface."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from counterfoil.server.records.api import Api
+from counterfoil.server.records.policy import ApiPolicy
+
+UNDECIDED: Final[Mapping[str, object]] = MappingProxyType(asdict(ApiPolicy()))
+"""The policy of an API for which nothing was decided."""
 
 
 class ApiDocument(Struct, frozen=True, kw_only=True):
@@ -15,6 +22,7 @@ class ApiDocument(Struct, frozen=True, kw_only=True):
     scopes: Mapping[str, str]
     token_lifetime: int | None
     created_at: int
+    policy: Mapping[str, object]
 
 
 class ApiList(Struct, frozen=True, kw_only=True):
@@ -31,4 +39,5 @@ def document_of(api: Api) -> ApiDocument:
         scopes=api.scopes,
         token_lifetime=api.token_lifetime,
         created_at=api.created_at,
+        policy=asdict(api.policy),
     )

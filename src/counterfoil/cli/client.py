@@ -1,12 +1,13 @@
 """``counterfoil client``: register clients and look after their secrets (RFC 7591 §2)."""
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, at, print_fields, print_table
+from counterfoil.cli.policies import changes_in, in_words, policy_option
 
 if TYPE_CHECKING:
     from counterfoil.cli.client_documents import ClientDocument, NewClientDocument
@@ -41,40 +42,42 @@ def client() -> None:
 @click.option("--scope", "scopes", multiple=True, help="Scopes it may ask for; may be repeated.")
 @click.option("--public", is_flag=True, help="It cannot keep a secret: a browser or native app.")
 @click.option("--client-id", help="Its client_id. Default: a random one.")
+@policy_option
 @installation
 def add(
     call: Invocation,
-    client_name: str,
+    /,
     *,
-    grant_types: tuple[str, ...],
-    redirect_uris: tuple[str, ...],
-    post_logout_redirect_uris: tuple[str, ...],
-    scopes: tuple[str, ...],
     client_id: str | None,
-    public: bool,
+    grant_types: tuple[str, ...],
+    scopes: tuple[str, ...],
+    policies: tuple[str, ...],
+    **members: Any,
 ) -> None:
     """Register a client and print its secret, this once."""
     from counterfoil.cli.client_documents import new_document
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.identifiers import new_handle
+    from counterfoil.server.protocol.policies import with_changes
     from counterfoil.server.protocol.registration import add_client
     from counterfoil.server.records.client import Client
+    from counterfoil.server.records.policy import ClientPolicy
 
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
         raise click.UsageError("--client-id must be 1 to 128 letters, digits or . _ ~ -")
+    changes = changes_in(policies)
     development = call.settings().development
-    usual = ("authorization_code", "refresh_token") if redirect_uris else ("client_credentials",)
+    with_code = bool(members["redirect_uris"])
+    usual = ("authorization_code", "refresh_token") if with_code else ("client_credentials",)
 
     async def work(tx: "Transaction") -> "tuple[Client, Secret | None]":
         new = Client(
             client_id=client_id or new_handle(tx),
-            client_name=client_name,
             created_at=tx.now,
             grant_types=grant_types or usual,
             scopes=frozenset(" ".join(scopes).split()),
-            redirect_uris=redirect_uris,
-            post_logout_redirect_uris=post_logout_redirect_uris,
-            public=public,
+            policy=with_changes(ClientPolicy(), changes),
+            **members,
         )
         if await tx.clients.find(new.client_id) is not None:
             raise Failure(f"the client_id {new.client_id} is taken")
@@ -82,6 +85,48 @@ def add(
 
     document = new_document(*call.change(work, makes=True))
     call.show(document, lambda: _tell_new(document))
+
+
+@client.command("update", context_settings=takes_id())
+@click.argument("client_id")
+@click.option("--name", "client_name", help="What people are told it is.")
+@click.option("--grant-type", "grant_types", multiple=True, metavar="TYPE")
+@click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI")
+@click.option(
+    "--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True, metavar="URI"
+)
+@click.option("--scope", "scopes", multiple=True, help="Scopes it may ask for.")
+@policy_option
+@installation
+def update(
+    call: Invocation,
+    /,
+    client_id: str,
+    *,
+    scopes: tuple[str, ...],
+    policies: tuple[str, ...],
+    **members: Any,
+) -> None:
+    """Change a client. A list that is given takes the place of the one that stands."""
+    from msgspec.structs import replace
+
+    from counterfoil.cli.client_documents import document_of
+    from counterfoil.server.protocol.events import CLI
+    from counterfoil.server.protocol.policies import with_changes
+    from counterfoil.server.protocol.registration import update_client
+
+    changes, development = changes_in(policies), call.settings().development
+    given = {name: value for name, value in members.items() if value not in (None, ())}
+    if scopes:
+        given["scopes"] = frozenset(" ".join(scopes).split())
+
+    async def work(tx: "Transaction") -> "Client":
+        found = await _find(tx, client_id)
+        wanted = replace(found, **given, policy=with_changes(found.policy, changes))
+        return await update_client(tx, wanted, CLI, development=development) or found
+
+    document = document_of(call.change(work))
+    call.show(document, lambda: _tell(document))
 
 
 def _tell_new(document: "NewClientDocument") -> None:
@@ -92,6 +137,8 @@ def _tell_new(document: "NewClientDocument") -> None:
 
 
 def _tell(document: "ClientDocument") -> None:
+    from counterfoil.cli.client_documents import UNDECIDED
+
     print_fields(
         (
             ("client_id", document.client_id),
@@ -103,6 +150,7 @@ def _tell(document: "ClientDocument") -> None:
             ("token_endpoint_auth_method", document.token_endpoint_auth_method),
             ("registered", at(document.client_id_issued_at)),
             ("disabled", at(document.disabled_at)),
+            ("policy", in_words(document.policy, UNDECIDED)),
         )
     )
 

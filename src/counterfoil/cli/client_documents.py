@@ -1,10 +1,18 @@
 """Clients as JSON, under the names of RFC 7591 §2 and §3.2.1. A stable interface."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.records.client import Client, ClientSecret
+from counterfoil.server.records.policy import ClientPolicy
+
+UNDECIDED: Final[Mapping[str, object]] = MappingProxyType(asdict(ClientPolicy()))
+"""The policy of a client for which nothing was decided."""
 
 
 class ClientDocument(Struct, frozen=True, kw_only=True):
@@ -19,6 +27,7 @@ class ClientDocument(Struct, frozen=True, kw_only=True):
     scope: str
     token_endpoint_auth_method: str
     disabled_at: int | None
+    policy: Mapping[str, object]
 
     @property
     def is_public(self) -> bool:
@@ -66,6 +75,7 @@ def document_of(client: Client) -> ClientDocument:
         scope=" ".join(sorted(client.scopes)),
         token_endpoint_auth_method=client.token_endpoint_auth_method,
         disabled_at=client.disabled_at,
+        policy=asdict(client.policy),
     )
 
 

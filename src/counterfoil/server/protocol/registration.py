@@ -1,6 +1,7 @@
-"""Adding clients, APIs and people: what administrators do, each with its event (RFC 7591 §2)."""
+"""Registering and changing clients, APIs and people, each with its event (RFC 7591 §2)."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.policies import demand_api_policy, demand_client_policy
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import (
     GRANT_TYPES,
@@ -22,11 +24,21 @@ from counterfoil.server.records.client import (
     demand_redirect_uri,
 )
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
 _LONGEST_NAME: Final = 200
+_CHANGEABLE_OF_CLIENT: Final = (
+    "client_name",
+    "grant_types",
+    "scopes",
+    "redirect_uris",
+    "post_logout_redirect_uris",
+    "policy",
+)
+_CHANGEABLE_OF_API: Final = ("name", "scopes", "token_lifetime", "policy")
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 
@@ -39,15 +51,52 @@ async def add_client(
         OAuthError: ``invalid_request`` or ``invalid_scope``, saying what cannot be registered.
         Conflict: the ``client_id`` is taken.
     """
-    _demand_consistent(client)
-    for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
-        demand_redirect_uri(uri, development=development)
+    _demand_consistent(client, development=development)
     await tx.clients.add(replace(client, access=await _access_of(tx, client.scopes)))
     await events.record(tx, EventKind.CLIENT_ADDED, by, client.client_id)
     return None if client.public else (await _add_secret(tx, client.client_id, by))
 
 
-def _demand_consistent(client: Client) -> None:
+async def update_client(
+    tx: Transaction, client: Client, by: Actor, *, development: bool
+) -> Client | None:
+    """Change what a client was registered with; gives it as it stands then.
+
+    Its kind, state and generation stay. A scope that it had stays at the APIs it was for.
+    ``None`` where there is no such client.
+
+    Raises:
+        OAuthError: ``invalid_request`` or ``invalid_scope``, saying what cannot be registered.
+    """
+    before = await tx.clients.find(client.client_id)
+    if before is None:
+        return None
+    changed = _changed(before, client, _CHANGEABLE_OF_CLIENT)
+    client = replace(before, **{name: getattr(client, name) for name in _CHANGEABLE_OF_CLIENT})
+    _demand_consistent(client, development=development)
+    added = await _access_of(tx, client.scopes - before.scopes)
+    kept = before.access.limited_to_scopes(client.scopes)
+    client = replace(client, access=kept.widened_by(added))
+    if changed:
+        await tx.clients.update(client)
+        detail = {"changed": " ".join(changed)}
+        await events.record(tx, EventKind.CLIENT_CHANGED, by, client.client_id, detail)
+    return client
+
+
+def _changed(before: Struct, after: Struct, names: Iterable[str]) -> list[str]:
+    """Name the fields that differ; of a policy those within it."""
+    changed = list[str]()
+    for name in names:
+        was, becomes = getattr(before, name), getattr(after, name)
+        if isinstance(was, ClientPolicy | ApiPolicy):
+            changed += _changed(was, becomes, was.__struct_fields__)
+        elif was != becomes:
+            changed.append(name)
+    return changed
+
+
+def _demand_consistent(client: Client, *, development: bool) -> None:
     _demand_name("client_name", client.client_name)
     if _CLIENT_ID.fullmatch(client.client_id) is None:
         raise invalid_request("client_id must be 1 to 128 letters, digits, or any of . _ ~ -")
@@ -61,6 +110,9 @@ def _demand_consistent(client: Client) -> None:
         raise invalid_request("A public client has no secret, so no client_credentials.")
     if "refresh_token" in client.grant_types and not with_code:
         raise invalid_request("The grant type refresh_token goes with authorization_code.")
+    for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
+        demand_redirect_uri(uri, development=development)
+    demand_client_policy(client)
 
 
 async def _access_of(tx: Transaction, scopes: frozenset[str]) -> Access:
@@ -106,6 +158,35 @@ async def add_api(tx: Transaction, api: Api, by: Actor) -> None:
         OAuthError: ``invalid_target`` or ``invalid_scope``, saying what cannot be registered.
         Conflict: the identifier is taken.
     """
+    _demand_api(api)
+    await tx.apis.add(api)
+    await _raise_longest(tx, api)
+    await events.record(tx, EventKind.API_ADDED, by, api.uri)
+
+
+async def update_api(tx: Transaction, api: Api, by: Actor) -> Api | None:
+    """Change an API's name, scopes, lifetime of tokens and policy; gives it as it stands then.
+
+    ``None`` where there is no such API.
+
+    Raises:
+        OAuthError: ``invalid_request`` or ``invalid_scope``, saying what cannot be registered.
+    """
+    before = await tx.apis.find(api.uri)
+    if before is None:
+        return None
+    changed = _changed(before, api, _CHANGEABLE_OF_API)
+    api = replace(before, **{name: getattr(api, name) for name in _CHANGEABLE_OF_API})
+    _demand_api(api)
+    if changed:
+        await tx.apis.update(api)
+        await _raise_longest(tx, api)
+        detail = {"changed": " ".join(changed)}
+        await events.record(tx, EventKind.API_CHANGED, by, api.uri, detail)
+    return api
+
+
+def _demand_api(api: Api) -> None:
     _demand_name("name", api.name)
     if ":" not in api.uri or "#" in api.uri or " " in api.uri or not api.uri.isascii():
         raise invalid_request("An API's identifier is an absolute URI without a fragment.")
@@ -113,10 +194,13 @@ async def add_api(tx: Transaction, api: Api, by: Actor) -> None:
     reserved = (OPENID_SCOPES | {INTROSPECT}) & set(api.scopes)
     if reserved or not api.scopes or any(" " in scope for scope in api.scopes):
         raise invalid_scope("An API needs scopes of its own, none of OpenID's, without spaces.")
-    await tx.apis.add(api)
+    demand_api_policy(api)
+
+
+async def _raise_longest(tx: Transaction, api: Api) -> None:
+    """Notices and keys must outlive every token that may be issued from now on."""
     if api.token_lifetime is not None:
         await tx.sealed.raise_to(LONGEST_LIFETIME, api.token_lifetime)
-    await events.record(tx, EventKind.API_ADDED, by, api.uri)
 
 
 class NewUser(Struct, frozen=True):

@@ -1,26 +1,33 @@
 """What is decided per client and per API; what is left open is decided by the settings (S22)."""
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+_DAY: Final = 24 * 60 * 60
+AccessSeconds = Annotated[int, Meta(ge=1, le=30 * _DAY)]
+"""As long as an access token may live, whoever decides it."""
+Seconds = Annotated[int, Meta(ge=1, le=3650 * _DAY)]
 
 
 class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How the tokens of one client live. Times in seconds; ``None``: as the settings say.
 
     ``refresh_…`` is for families that end with their session, ``offline_…`` for those that do not
-    (``offline_access``; S08). ``reproof_interval``: the person signs in anew after so long (S30).
-    ``dpop_bound_access_tokens`` is that of RFC 9449 §5.2; ``in_session``: every refresh proves the
-    very key that the family began with, though the client be confidential (S21).
+    (``offline_access``; S08). Without ``refresh_rotation`` a refresh token stays good and its idle
+    time slides: for clients with a secret only (OAuth 2.1 §4.3.1). ``reproof_interval``: the
+    person signs in anew after so long (S30). ``dpop_bound_access_tokens`` is that of RFC 9449
+    §5.2; ``in_session``: every refresh proves the very key that the family began with, though the
+    client be confidential (S21).
     """
 
-    access_token_lifetime: int | None = None
+    access_token_lifetime: AccessSeconds | None = None
     refresh_rotation: bool = True
-    refresh_idle_lifetime: int | None = None
-    refresh_absolute_lifetime: int | None = None
-    offline_idle_lifetime: int | None = None
-    offline_absolute_lifetime: int | None = None
-    reproof_interval: int | None = None
+    refresh_idle_lifetime: Seconds | None = None
+    refresh_absolute_lifetime: Seconds | None = None
+    offline_idle_lifetime: Seconds | None = None
+    offline_absolute_lifetime: Seconds | None = None
+    reproof_interval: Seconds | None = None
     dpop_bound_access_tokens: bool = False
     in_session: bool = False
 

@@ -1,0 +1,105 @@
+"""Policies of clients and APIs: changed by name, and what may not stand in one (S22)."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec.structs import FieldInfo, fields, replace
+
+from counterfoil.oauth.errors import invalid_request
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
+
+P = TypeVar("P", ClientPolicy, ApiPolicy)
+
+
+def _in_order(less: int | None, more: int | None) -> bool:
+    return less is None or more is None or less <= more
+
+
+CLIENT_RULES: Final[tuple[tuple[Callable[[Client], bool], str], ...]] = (
+    (
+        lambda client: client.policy.refresh_rotation or not client.public,
+        "refresh_rotation=false is for clients with a secret: a public one must rotate.",
+    ),
+    (
+        lambda client: _in_order(
+            client.policy.refresh_idle_lifetime, client.policy.refresh_absolute_lifetime
+        ),
+        "refresh_absolute_lifetime must be at least refresh_idle_lifetime.",
+    ),
+    (
+        lambda client: _in_order(
+            client.policy.offline_idle_lifetime, client.policy.offline_absolute_lifetime
+        ),
+        "offline_absolute_lifetime must be at least offline_idle_lifetime.",
+    ),
+)
+"""What must hold of a client with its policy, each with what is said where it does not."""
+
+API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
+    (
+        lambda api: not (api.policy.status_list and api.policy.token_format == "reference"),
+        "status_list=true is for signed tokens: a reference token cannot point into a list.",
+    ),
+)
+"""What must hold of an API with its policy."""
+
+
+def with_changes(policy: P, changes: Mapping[str, object]) -> P:
+    """Change a policy by the names of its fields.
+
+    A value may be written as text: ``"600"``, ``"false"``. An empty text, or ``None``, takes the
+    decision back.
+
+    Raises:
+        OAuthError: ``invalid_request``, naming the field and what it may be.
+    """
+    known = {field.name: field for field in fields(policy)}
+    unknown = changes.keys() - known.keys()
+    if unknown:
+        there = ", ".join(known)
+        raise invalid_request(f"There is no policy {min(unknown)}; there are {there}.")
+    return replace(policy, **{name: _value(known[name], changes[name]) for name in changes})
+
+
+def _value(field: FieldInfo, given: object) -> object:
+    if given is None or given == "":
+        return field.default
+    try:
+        return msgspec.convert(given, field.type, strict=False)
+    except msgspec.ValidationError as error:
+        raise invalid_request(f"The policy {field.name}: {error}.") from None
+
+
+def demand_client_policy(client: Client) -> None:
+    """Demand that a client's policy keeps its bounds and fits together, and the client.
+
+    Raises:
+        OAuthError: ``invalid_request``, saying what does not fit.
+    """
+    _demand_bounds(client.policy)
+    for holds, sentence in CLIENT_RULES:
+        if not holds(client):
+            raise invalid_request(sentence)
+
+
+def demand_api_policy(api: Api) -> None:
+    """Demand that an API's policy keeps its bounds and fits together.
+
+    Raises:
+        OAuthError: ``invalid_request``, saying what does not fit.
+    """
+    _demand_bounds(api.policy)
+    for holds, sentence in API_RULES:
+        if not holds(api):
+            raise invalid_request(sentence)
+
+
+def _demand_bounds(policy: ClientPolicy | ApiPolicy) -> None:
+    """Ask for the bounds of the fields: making a value in code does not."""
+    try:
+        msgspec.convert(msgspec.to_builtins(policy), type(policy))
+    except msgspec.ValidationError as error:
+        raise invalid_request(f"The policy: {error}.") from None

@@ -1,0 +1,109 @@
+"""Policies: changed by name, with a sentence for what cannot be."""
+
+from typing import Any
+
+import pytest
+
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.server.protocol.policies import (
+    demand_api_policy,
+    demand_client_policy,
+    with_changes,
+)
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
+
+
+def test_a_field_is_changed_by_its_name_and_the_others_stay():
+    before = ClientPolicy(in_session=True, offline_idle_lifetime=9)
+    after = with_changes(before, {"refresh_idle_lifetime": "600", "refresh_rotation": "false"})
+    assert after == ClientPolicy(
+        in_session=True,
+        offline_idle_lifetime=9,
+        refresh_idle_lifetime=600,
+        refresh_rotation=False,
+    )
+
+
+@pytest.mark.parametrize("nothing", ["", None])
+def test_a_decision_is_taken_back(nothing: object):
+    """Then the settings decide again, those of a later version too."""
+    policy = ClientPolicy(refresh_idle_lifetime=600, refresh_rotation=False)
+    changes = {"refresh_idle_lifetime": nothing, "refresh_rotation": nothing}
+    assert with_changes(policy, changes) == ClientPolicy()
+
+
+def test_what_comes_as_json_is_taken_as_it_is():
+    assert with_changes(ApiPolicy(), {"registry": True}) == ApiPolicy(registry=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"refresh_idle": "1"}, "There is no policy refresh_idle; there are access_token_lifetime"),
+        ({"refresh_idle_lifetime": "0"}, "The policy refresh_idle_lifetime: Expected `int` >= 1."),
+        ({"access_token_lifetime": 2592001}, "access_token_lifetime: Expected `int` <= 2592000."),
+        ({"refresh_idle_lifetime": "soon"}, "The policy refresh_idle_lifetime: Expected `int"),
+        ({"refresh_rotation": "perhaps"}, "The policy refresh_rotation: Expected `bool`"),
+    ],
+)
+def test_a_name_or_value_that_cannot_be_is_named(changes: dict[str, Any], sentence: str):
+    with pytest.raises(OAuthError) as refused:
+        with_changes(ClientPolicy(), changes)
+    assert sentence in refused.value.description
+
+
+def client(*, public: bool = False, **policy: Any) -> Client:
+    return Client(
+        client_id="c",
+        client_name="C",
+        created_at=0,
+        grant_types=("authorization_code",),
+        scopes=frozenset(),
+        public=public,
+        policy=ClientPolicy(**policy),
+    )
+
+
+@pytest.mark.parametrize(
+    ("unfit", "sentence"),
+    [
+        (client(public=True, refresh_rotation=False), "a public one must rotate"),
+        (
+            client(refresh_idle_lifetime=2, refresh_absolute_lifetime=1),
+            "refresh_absolute_lifetime must be at least",
+        ),
+        (
+            client(offline_idle_lifetime=2, offline_absolute_lifetime=1),
+            "offline_absolute_lifetime must be at least",
+        ),
+        (client(reproof_interval=0), "Expected `int` >= 1"),
+    ],
+)
+def test_what_does_not_fit_a_client_is_refused(unfit: Client, sentence: str):
+    """OAuth 2.1 §4.3.1: refresh tokens of public clients rotate or are bound."""
+    with pytest.raises(OAuthError) as refused:
+        demand_client_policy(unfit)
+    assert sentence in refused.value.description
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        client(public=True),
+        client(refresh_rotation=False),
+        client(refresh_idle_lifetime=1, refresh_absolute_lifetime=1),
+        client(offline_idle_lifetime=2),
+    ],
+)
+def test_what_fits_passes(fit: Client):
+    demand_client_policy(fit)
+
+
+def test_a_reference_token_cannot_point_into_a_status_list():
+    policy = ApiPolicy(token_format="reference", status_list=True)
+    api = Api(uri="https://x.example", name="X", created_at=0, scopes={"a": "A"}, policy=policy)
+    with pytest.raises(OAuthError) as refused:
+        demand_api_policy(api)
+    assert "status_list" in refused.value.description
