@@ -1,6 +1,6 @@
-"""Token Status Lists: one bit for each token, compressed and published (draft-ietf-oauth-status-list).
+"""Token Status Lists: a bit for each token, compressed (draft-ietf-oauth-status-list). Pure.
 
-Pure. A set bit says that the token is not valid, however it was ended.
+A set bit says that the token is not valid, however it was ended.
 """
 
 import zlib

@@ -16,14 +16,17 @@ from counterfoil.server.records.issued_token import (
 from counterfoil.server.storage.connection import Connection, Row
 from counterfoil.server.storage.statements.json_text import json_text
 
-_COLUMNS: Final = """
-digest, jti, family_id, client_id, client_generation, audience, api_generation, kid, issued_at,
-expires_at, kept_until, claims, list_id, idx"""
-_ADD: Final = f"""
-INSERT INTO issued_tokens ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+_ADD: Final = """
+INSERT INTO issued_tokens (digest, jti, family_id, client_id, client_generation, audience,
+    api_generation, kid, issued_at, expires_at, kept_until, claims, list_id, idx)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_FIND: Final = f"SELECT {_COLUMNS} FROM issued_tokens WHERE digest = ?"
-_IN_LIST: Final = f"SELECT {_COLUMNS} FROM issued_tokens WHERE list_id = ?"
+_SELECT: Final = """
+SELECT digest, jti, family_id, client_id, client_generation, audience,
+    api_generation, kid, issued_at, expires_at, kept_until, claims, list_id, idx
+FROM issued_tokens"""
+_FIND: Final = f"{_SELECT} WHERE digest = ?"
+_IN_LIST: Final = f"{_SELECT} WHERE list_id = ?"
 _AFTER: Final = """
 SELECT number, digest, expires_at FROM issued_tokens
 WHERE audience = ? AND number > ? AND expires_at > ? ORDER BY number LIMIT ?
