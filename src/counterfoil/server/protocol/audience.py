@@ -8,6 +8,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_target
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -18,6 +19,7 @@ class Audience(Struct, frozen=True):
     uri: str
     generation: int
     lifetime: int
+    policy: ApiPolicy = ApiPolicy()
 
 
 async def catalogue(tx: Transaction, client: Client) -> Mapping[str, frozenset[str]]:
@@ -55,4 +57,5 @@ async def audience_of(tx: Transaction, resource: str | None, settings: Settings)
     api: Api | None = await tx.apis.find(resource)
     if api is None:
         raise invalid_target("The parameter resource names no API that is known here.")
-    return Audience(api.uri, api.generation, api.token_lifetime or settings.access_token_lifetime)
+    lifetime = api.token_lifetime or settings.access_token_lifetime
+    return Audience(api.uri, api.generation, lifetime, api.policy)
