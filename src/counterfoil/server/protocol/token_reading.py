@@ -106,8 +106,11 @@ class TokenReader:
 
 
 async def _must_be_recorded(tx: Transaction, token: AccessToken) -> bool:
-    api = await tx.apis.find(token.aud) if isinstance(token.aud, str) else None
-    return api is not None and api.policy.is_looked_up
+    for audience in (token.aud,) if isinstance(token.aud, str) else token.aud:
+        api = await tx.apis.find(audience)
+        if api is not None and api.policy.is_looked_up:
+            return True
+    return False
 
 
 _REASONS: Final = {
