@@ -39,9 +39,11 @@ class Stream:
         return self._events.pop(0) if self._events else None
 
     async def next_named(self, name: str) -> Event | None:
-        while (event := await self.next()) is not None:
-            if event.name == name:
-                return event
+        """The next event of a name, within some seconds."""
+        async with asyncio.timeout(10):
+            while (event := await self.next()) is not None:
+                if event.name == name:
+                    return event
         return None
 
 

@@ -17,6 +17,7 @@ from counterfoil.server.protocol import revocation, status_lists
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.records.family import SKEW
+from counterfoil.server.records.issued_token import IssuedToken, Place
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation, Person, installed
@@ -96,6 +97,29 @@ async def test_everyone_gets_the_same_bytes_until_something_changed_or_the_time_
     assert renewed != first
     await revoke(place, token)
     assert await published(place, list_id) != renewed, "an ending is published at once"
+
+
+async def test_a_token_from_a_stale_read_is_dead_from_its_first_moment(place: Installation):
+    """It was decided before its client's tokens ended, and written down after."""
+    list_id, _ = reference_in(await place.service_token())
+    await place.authority.store.transact(lambda tx: revocation.end_tokens_of_client(tx, "service"))
+    before = await published(place, list_id)
+    late = IssuedToken(
+        digest=b"late",
+        marks=Marks("late", "", "service", 1, NOTES, 1, "kid", int(place.clock())),
+        expires_at=int(place.clock()) + 60,
+        kept_until=int(place.clock()) + 60,
+        place=Place(list_id, 7),
+    )
+
+    async def write(tx: Transaction) -> None:
+        assert await tx.issued_tokens.open_list(NOTES, late.kept_until, "new") == list_id
+        await tx.issued_tokens.add(late)
+
+    await place.authority.store.transact(write)
+    after = await published(place, list_id)
+    lists = [unverified_claims(each)["status_list"]["lst"] for each in (before, after)]
+    assert [is_set(decompressed(lst), 7) for lst in lists] == [False, True]
 
 
 async def test_many_at_once_are_one_computation(
