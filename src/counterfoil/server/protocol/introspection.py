@@ -26,8 +26,8 @@ from counterfoil.server.records.store import Transaction
 class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The answer of RFC 7662 §2.2. Only ``active`` where the token does not stand.
 
-    ``fam`` and ``gen`` are those of the access token: whoever follows the notices knows by them
-    when this answer no longer holds.
+    ``fam`` and ``gen`` are said of a reference token alone, for it says nothing itself: whoever
+    follows the notices knows by them when this answer no longer holds.
     """
 
     active: bool
@@ -136,7 +136,7 @@ def _of_access_token(authority: Authority, found: _Found) -> Introspection:
     read = authority.reader.judge(found.read, found.now)
     if isinstance(read, Reason) or not _may_know(found.asker.client, read.token.client_id):
         return INACTIVE
-    token = read.token
+    token, is_opaque = read.token, not read.marks.kid
     return Introspection(
         active=True,
         scope=token.scope,
@@ -150,6 +150,6 @@ def _of_access_token(authority: Authority, found: _Found) -> Introspection:
         jti=token.jti,
         auth_time=token.auth_time,
         cnf=token.cnf,
-        fam=token.fam or None,
-        gen=token.gen,
+        fam=(token.fam or None) if is_opaque else None,
+        gen=token.gen if is_opaque else None,
     )
