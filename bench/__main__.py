@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from bench import floors, machine, report
-from bench.guarding import guard_costs
+from bench.guarding import guard_costs, registry_cost
 from bench.operations import measure, operations
 from bench.plan import FULL, QUICK, Plan
 from bench.revoking import revocation_times
@@ -62,6 +62,7 @@ def _guard(seeded: Seeded, server: Running, plan: Plan) -> dict[str, float]:
     tokens = access_tokens(seeded, server.port, plan.revocations)
     times = revocation_times(seeded, server.port, tokens)
     return costs | {
+        "guard_registry_warm_us": registry_cost(seeded, server.port, plan.repeats),
         "revoke_to_refusal_p50_ms": machine.percentile(times, 50),
         "revoke_to_refusal_p99_ms": machine.percentile(times, 99),
     }

@@ -10,8 +10,8 @@ import msgspec
 
 from bench.handwritten import HandWritten
 from bench.http_session import HttpSession
-from bench.seeding import AUDIENCE
-from counterfoil.guard import Guard
+from bench.seeding import AUDIENCE, REGISTRY_AUDIENCE, REGISTRY_SCOPE, Seeded, access_tokens
+from counterfoil.guard import Credentials, Guard, Issuer, Undecided
 
 _BATCH: Final = 500
 
@@ -35,6 +35,29 @@ def guard_costs(port: int, tokens: list[str], repeats: int) -> dict[str, float]:
         "handwritten_verify_us": hand_us,
         "guard_cold_ratio": guard_us / hand_us,
     }
+
+
+def registry_cost(seeded: Seeded, port: int, repeats: int) -> float:
+    """Microseconds of a check where the API keeps a registry, of a token that it told of."""
+    service = seeded.service
+    credentials = Credentials(service.client_id, service.secret)
+    issuer = Issuer(f"http://127.0.0.1:{port}", credentials=credentials, registry=True)
+    with Guard(issuers=[issuer], audience=REGISTRY_AUDIENCE) as guard:
+        (token,) = access_tokens(seeded, port, 1, REGISTRY_SCOPE)
+        _wait_until_known(guard, token)
+        return statistics.median(_warm(guard.check, token) for _ in range(repeats))
+
+
+def _wait_until_known(guard: Guard, token: str) -> None:
+    until = time.monotonic() + 20
+    while guard.wait_until_fresh(10) and time.monotonic() < until:
+        try:
+            guard.check(token)
+        except Undecided:
+            time.sleep(0.01)
+        else:
+            return
+    sys.exit("!! bench: the guard was not told of the token")
 
 
 def _pair(guard: Guard, hand_written: HandWritten, turn: tuple[int, str]) -> tuple[float, float]:

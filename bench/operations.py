@@ -1,4 +1,4 @@
-"""The four operations of the server and their floor, measured in turns, so that a busy minute of
+"""The operations of the server and their floor, measured in turns, so that a busy minute of
 the machine falls on all of them alike.
 """
 
@@ -11,7 +11,7 @@ from msgspec import Struct
 from bench import machine
 from bench.generator import Load, Measured
 from bench.plan import Plan
-from bench.seeding import SCOPE, Seeded, access_tokens, pkce_pair, refresh_tokens
+from bench.seeding import REGISTRY_SCOPE, SCOPE, Seeded, access_tokens, pkce_pair, refresh_tokens
 from bench.server import Running
 
 _WARM_UP_SECONDS: Final = 1.0
@@ -53,6 +53,9 @@ def operations(seeded: Seeded, server: Running, floor: Running, files: Path) -> 
     query = _written(files / "query", [seeded.query])
     loads = {
         "client_credentials": Load("client_credentials", f"{server.url}/token", (service, SCOPE)),
+        "client_credentials_registry": Load(
+            "client_credentials", f"{server.url}/token", (service, REGISTRY_SCOPE)
+        ),
         "introspection": Load("introspection", f"{server.url}/introspect", (service, str(tokens))),
         "refresh": Load("refresh", f"{server.url}/token", (app, str(families))),
         "code_flow": Load("code_flow", f"{server.url}/authorize", (app, cookies, pairs, query)),

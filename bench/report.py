@@ -9,7 +9,14 @@ import msgspec
 from bench.plan import FLOOR, GOALS, Goal
 
 RESULTS: Final = Path(__file__).parent / "results" / "latest.json"
-_RATES: Final = ("client_credentials", "introspection", "refresh", "code_flow", "raw_asgi")
+_RATES: Final = (
+    "client_credentials",
+    "client_credentials_registry",
+    "introspection",
+    "refresh",
+    "code_flow",
+    "raw_asgi",
+)
 _ENDS: Final = ("per_s", "best_per_s", "cpu_us", "p50_ms", "p99_ms")
 
 
@@ -23,10 +30,10 @@ def write(results: Mapping[str, float], path: Path) -> None:
 def tell(results: Mapping[str, float]) -> None:
     """Print tables of the rates, of the rest, and of what was to be reached."""
     heads = ("a second", "best", "CPU µs", "p50 ms", "p99 ms")
-    print(f"\n{'one worker on one core':<24}" + "".join(f"{head:>10}" for head in heads))
+    print(f"\n{'one worker on one core':<28}" + "".join(f"{head:>10}" for head in heads))
     for name in _RATES:
         numbers = [results[f"{name}_{end}"] for end in _ENDS]
-        print(f"{name:<24}" + "".join(f"{_short(number):>10}" for number in numbers))
+        print(f"{name:<28}" + "".join(f"{_short(number):>10}" for number in numbers))
     print()
     for name, value in results.items():
         if not name.startswith(_RATES):

@@ -20,6 +20,9 @@ from bench.server import Installation
 
 AUDIENCE: Final = "https://notes.example"
 SCOPE: Final = "notes:read"
+REGISTRY_AUDIENCE: Final = "https://ledger.example"
+REGISTRY_SCOPE: Final = "ledger:read"
+"""An API that keeps a registry of its tokens, to be measured beside one that does not."""
 CALLBACK: Final = "https://app.example/callback"
 _EMAIL: Final = "ada@example.com"
 
@@ -28,7 +31,12 @@ class Registered(Struct, frozen=True):
     """A client as its own requests name it."""
 
     client_id: str
-    authorization: str
+    secret: str
+
+    @property
+    def authorization(self) -> str:
+        """The ``Authorization`` header."""
+        return "Basic " + b64encode(f"{self.client_id}:{self.secret}".encode()).decode()
 
 
 class Seeded(Struct, frozen=True):
@@ -53,9 +61,12 @@ class Seeded(Struct, frozen=True):
 
 
 def seed(installation: Installation, port: int) -> Seeded:
-    """Make an API, a service, an app and a person who has allowed the app."""
+    """Make two APIs, a service, an app and a person who has allowed the app."""
     installation.run("api", "add", AUDIENCE, "--name", "Notes", "--scope", f"{SCOPE}=Read notes")
-    service = _client(installation, "service", "--scope", f"{SCOPE} introspect")
+    registry = ("--scope", f"{REGISTRY_SCOPE}=Read the ledger", "--policy", "registry=true")
+    installation.run("api", "add", REGISTRY_AUDIENCE, "--name", "Ledger", *registry)
+    scopes = f"{SCOPE} {REGISTRY_SCOPE} introspect"
+    service = _client(installation, "service", "--scope", scopes)
     app = _client(installation, "app", "--redirect-uri", CALLBACK, "--scope", f"openid {SCOPE}")
     password = secrets.token_urlsafe(12)
     installation.run("user", "add", _EMAIL, "--password-stdin", stdin=password)
@@ -66,9 +77,7 @@ def seed(installation: Installation, port: int) -> Seeded:
 
 def _client(installation: Installation, name: str, *options: str) -> Registered:
     document = installation.run("client", "add", name, *options)
-    client_id, secret = str(document["client_id"]), str(document["client_secret"])
-    basic = b64encode(f"{client_id}:{secret}".encode()).decode()
-    return Registered(client_id, f"Basic {basic}")
+    return Registered(str(document["client_id"]), str(document["client_secret"]))
 
 
 def _allow(seeded: Seeded, password: str) -> None:
@@ -101,10 +110,10 @@ def pkce_pair() -> tuple[str, str]:
     return verifier, urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def access_tokens(seeded: Seeded, port: int, number: int) -> list[str]:
+def access_tokens(seeded: Seeded, port: int, number: int, scope: str = SCOPE) -> list[str]:
     """Get so many access tokens with client credentials."""
     session = HttpSession(port)
-    form = [("grant_type", "client_credentials"), ("scope", SCOPE)]
+    form = [("grant_type", "client_credentials"), ("scope", scope)]
     answers = [session.post("/token", form, seeded.service.authorization) for _ in range(number)]
     session.close()
     return [_member(answer, "access_token") for answer in answers]

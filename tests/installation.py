@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import msgspec
 
 from counterfoil.oauth import pkce
 from counterfoil.server.app import App
@@ -20,6 +21,7 @@ from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.user import User
 from counterfoil.server.settings import load
 from counterfoil.server.web.server import Server
@@ -71,6 +73,15 @@ class Installation:
         async def work(tx: Any) -> None:
             api = Api(uri=uri, name=name, created_at=tx.now, scopes=scopes)
             await registration.add_api(tx, api, CLI)
+
+        await self.authority.store.transact(work)
+
+    async def set_policy(self, uri: str, **policy: Any) -> None:
+        """Say what the tokens of an API are like from now on."""
+
+        async def work(tx: Any) -> None:
+            api = await tx.apis.find(uri)
+            await tx.apis.update(msgspec.structs.replace(api, policy=ApiPolicy(**policy)))
 
         await self.authority.store.transact(work)
 

@@ -25,6 +25,7 @@ ELSEWHERE = MappingProxyType(
         "server/storage/statements/events.py": "storage/test_housekeeping.py",
         "server/storage/statements/families.py": "storage/test_families.py",
         "server/storage/statements/grants.py": "storage/test_grants_and_codes.py",
+        "server/storage/statements/issued_tokens.py": "storage/test_issued_tokens.py",
         "server/storage/statements/json_text.py": "storage/test_grants_and_codes.py",
         "server/storage/statements/leases.py": "storage/test_housekeeping.py",
         "server/storage/statements/notices.py": "storage/test_notices.py",

@@ -13,6 +13,7 @@ SECRET_NAMES = {
     "code_challenge", "challenge_of", "csrf_token", "_mac", "reveal",
 }  # fmt: skip
 NOT_FOR_STRANGERS = {
+    "guard/registry.py": "digests of tokens name them, and their signature was checked before",
     "guard/notices.py": "the digests of the feed's chain are published",
     "cli/token_inspection.py": "the operator looks into their own database",
     "server/protocol/registration.py": "records that were just read, compared with each other",

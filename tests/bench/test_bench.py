@@ -12,11 +12,13 @@ from bench.plan import GOALS
 ROOT = Path(__file__).parents[2]
 KEYS = {
     "client_credentials_per_s",
+    "client_credentials_registry_per_s",
     "introspection_per_s",
     "refresh_per_s",
     "code_flow_per_s",
     "raw_asgi_per_s",
     "guard_warm_us",
+    "guard_registry_warm_us",
     "guard_cold_us",
     "guard_cold_ratio",
     "revoke_to_refusal_p50_ms",

@@ -4,8 +4,10 @@ import time
 
 import pytest
 
+from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.opaque import Kind, spell
 from counterfoil.oauth.revocations import Ended, Notice, notice_from
+from counterfoil.server.records.issued_token import IssuedToken
 from counterfoil.server.records.store import Transaction
 from tests.cli.conftest import API, Installation, LivedIn, access_token
 
@@ -158,3 +160,56 @@ def newest_number(installation: Installation) -> str:
         return str((await tx.notices.head())[0].number)
 
     return installation.transact(work)
+
+
+def reference_token(lived_in: LivedIn) -> str:
+    """A token that says nothing, as the server would have issued it."""
+    secret = spell(Kind.ACCESS_TOKEN, bytes(range(32)))
+    now = int(time.time())
+
+    async def work(tx: Transaction) -> None:
+        claims = AccessToken(
+            iss="http://127.0.0.1:8000",
+            sub=lived_in.user_id,
+            aud=API,
+            exp=now + 600,
+            iat=now,
+            client_id="app",
+            jti=JTI,
+        )
+        row = IssuedToken(
+            digest=secret.fingerprint(),
+            marks=claims.marks(""),
+            expires_at=claims.exp,
+            kept_until=claims.exp,
+            claims=claims,
+        )
+        await tx.issued_tokens.add(row)
+
+    lived_in.installation.transact(work)
+    return secret.reveal()
+
+
+def test_a_reference_token_is_looked_into_by_its_record(lived_in: LivedIn):
+    """S64: it says nothing itself."""
+    token = reference_token(lived_in)
+    seen = lived_in.installation.json("token", "inspect", token)
+    assert (seen["kind"], seen["ours"], seen["active"]) == ("access_token", True, True)
+    assert seen["header"] == {}
+    assert (seen["claims"]["jti"], seen["claims"]["sub"]) == (JTI, lived_in.user_id)
+    assert token[5:-9] not in lived_in.installation.succeed("token", "inspect", token)
+
+
+def test_a_reference_token_is_ended_by_value(lived_in: LivedIn):
+    token = reference_token(lived_in)
+    ended = lived_in.installation.json("token", "revoke", token)
+    assert (ended["kind"], ended["jti"]) == ("access_token", JTI)
+    seen = lived_in.installation.json("token", "inspect", token)
+    assert (seen["ours"], seen["active"], seen["reason"]) == (True, False, "revoked")
+
+
+def test_a_reference_token_that_nobody_issued_is_none_of_ours(lived_in: LivedIn):
+    token = spell(Kind.ACCESS_TOKEN, bytes(32)).reveal()
+    seen = lived_in.installation.json("token", "inspect", token)
+    assert (seen["ours"], seen["reason"], seen["claims"]) == (False, "not_registered", {})
+    assert "no access token of ours" in lived_in.installation.refused("token", "revoke", token)

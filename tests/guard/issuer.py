@@ -185,7 +185,8 @@ class TinyIssuer:
         answer = self.active(form)
         if isinstance(answer, int) and not isinstance(answer, bool):
             return Response(status_code=answer)
-        return JSONResponse({"active": answer})
+        whole = answer if isinstance(answer, dict) and answer else {"active": answer}
+        return JSONResponse(whole)
 
     async def _notices(self, request: Request) -> Response:
         self._count("stream")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
 from msgspec import Struct, to_builtins
@@ -14,8 +15,11 @@ from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.refresh_tokens import Presentation, read_refresh_token
+from counterfoil.server.protocol.token_reading import ReadToken
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Transaction
+
+_Members = Mapping[str, object]
 
 
 class Inspection(Struct, frozen=True, kw_only=True):
@@ -57,23 +61,30 @@ async def inspected(authority: Authority, unverified: str) -> Inspection:
     kind = other_secret(unverified)
     if kind is not None:
         raise Failure(f"this is {kind}, not a token")
-    try:
-        header, claims = jwt.unverified_header(unverified), jwt.unverified_claims(unverified)
-    except JoseError as error:
-        raise Failure(f"this is no token: {error}") from None
-    now = time.time()
-    genuine = authority.reader.genuine(unverified, now)
-    judged = await authority.reader.read(unverified, now)
+    await authority.hub.catch_up()
+    found = await authority.store.read(partial(authority.reader.find, unverified))
+    header, claims = _written_in(unverified, found)
+    judged = authority.reader.judge(found, time.time())
     reason = judged if isinstance(judged, Reason) else None
     return Inspection(
         kind="access_token",
-        ours=not isinstance(genuine, Reason),
+        ours=not isinstance(found, Reason),
         active=reason is None,
         reason=reason,
         sentence=meaning_of(reason).sentence if reason else None,
         header=header,
         claims=claims,
     )
+
+
+def _written_in(unverified: str, found: ReadToken | Reason) -> tuple[_Members, _Members]:
+    """Give header and claims; a reference token says nothing itself, but its record does."""
+    if is_spelled(Kind.ACCESS_TOKEN, unverified):
+        return {}, {} if isinstance(found, Reason) else to_builtins(found.token)
+    try:
+        return jwt.unverified_header(unverified), jwt.unverified_claims(unverified)
+    except JoseError as error:
+        raise Failure(f"this is no token: {error}") from None
 
 
 async def _refresh_token(authority: Authority, unverified: str) -> Inspection:

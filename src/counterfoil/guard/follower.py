@@ -12,6 +12,7 @@ from typing import Final
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.kept import KeptFile
 from counterfoil.guard.line import Line, Surroundings
+from counterfoil.guard.registry_line import RegistryLine
 from counterfoil.net.http import HttpClient
 
 STOP_WITHIN: Final = 5.0
@@ -40,6 +41,11 @@ class Follower:
         self._lines = [
             Line(state, surroundings, KeptFile(state_dir, state.issuer.url) if state_dir else None)
             for state in states
+        ]
+        self._registry_lines = [
+            RegistryLine(state.registry, state.issuer, surroundings)
+            for state in states
+            if state.registry is not None
         ]
         _restart_after_fork(self)
 
@@ -99,7 +105,8 @@ class Follower:
         self._loop, self._stop = asyncio.get_running_loop(), stop
         begun.set()
         async with HttpClient() as http:
-            lines = [asyncio.create_task(line.hold(http)) for line in self._lines]
+            every: list[Line | RegistryLine] = [*self._lines, *self._registry_lines]
+            lines = [asyncio.create_task(line.hold(http)) for line in every]
             await stop.wait()
             for line in lines:
                 line.cancel()

@@ -14,17 +14,21 @@ from typing import Final, NoReturn, Self
 from msgspec import Struct
 
 from counterfoil.guard.bearer import bearer_token
+from counterfoil.guard.claims import access_token_in, claims_of, token_of
 from counterfoil.guard.follower import Follower
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.policy import Issuer, Staleness
+from counterfoil.guard.registry import Registry
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_cache import TokenCache, Verified
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError, JoseReason
-from counterfoil.oauth.access_token import LEEWAY, AccessToken, access_token_from
+from counterfoil.oauth.access_token import LEEWAY, AccessToken
 from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.registry import digest_of
 from counterfoil.oauth.revocations import Marks
 
 _REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
@@ -35,7 +39,7 @@ _REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
         "wrong_algorithm": Reason.BAD_SIGNATURE,
     }
 )
-_OURS: Final = frozenset({"fam", "gen"})
+_REFERENCE: Final = f"{Kind.ACCESS_TOKEN}_"
 
 
 class Options(Struct, frozen=True):
@@ -48,6 +52,14 @@ class Options(Struct, frozen=True):
     state_dir: Path | None = None
     cached_tokens: int = 10_000
     clock: Callable[[], float] = time.time
+
+
+class _Origin(Struct, frozen=True):
+    """Where a token came from: its issuer, by which keys, under which digest of the registry."""
+
+    state: IssuerState
+    verifier: jwt.Verifier | None
+    registered: bytes
 
 
 _REJECT: Final = Staleness.reject()
@@ -81,6 +93,8 @@ class Guard:
         _demand_sound(trusted, audience, staleness)
         self.audience = audience
         self._states = {each.url: IssuerState(each, staleness) for each in trusted}
+        for state in self._states.values():
+            state.registry = Registry(audience) if state.issuer.registry else None
         self._clock = options.clock
         self._cache = TokenCache(options.cached_tokens)
         self._introspection = Introspection(self._states, options.clock)
@@ -123,6 +137,8 @@ class Guard:
         """
         if len(unverified) > jwt.MAX_BYTES or not unverified.isascii():
             raise Rejected(Reason.MALFORMED)
+        if unverified.startswith(_REFERENCE):
+            self._refer(unverified)
         digest = sha256(unverified.encode()).digest()
         verified = self._cache.get(digest)
         if verified is None or verified.verifier is not verified.state.keys.verifier:
@@ -149,7 +165,10 @@ class Guard:
         try:
             return self.check(unverified, proved)
         except Undecided as undecided:
-            return await self._introspection.decide(unverified, undecided)
+            answer = await self._introspection.ask(unverified, undecided)
+            if undecided.token is not None:
+                return undecided.token
+            return self._told(self._states[undecided.issuer], answer, proved)
 
     async def aclose(self) -> None:
         """Stop, without holding up the event loop, and close the connections of `decide`."""
@@ -166,23 +185,38 @@ class Guard:
             genuine = verifier.verify(unverified)
         except JoseError as error:
             self._refuse(unverified, state, error)
-        claims = genuine.claims
-        if claims.get("iss") != state.issuer.url:
-            raise Rejected(Reason.WRONG_ISSUER)
-        access_token = _access_token_in(claims, state.issuer)
-        if access_token is None:
-            raise Rejected(Reason.MALFORMED, detail="a claim of RFC 9068 §2.2 is missing or wrong")
+        registered = digest_of(unverified) if state.registry is not None else b""
+        return self._vouched_for(genuine.claims, genuine.kid, _Origin(state, verifier, registered))
+
+    def _vouched_for(self, claims: dict[str, object], kid: str, origin: _Origin) -> Verified:
+        access_token = access_token_in(claims, origin.state.issuer)
         if not access_token.is_for(self.audience):
             raise Rejected(Reason.WRONG_AUDIENCE, fingerprint=access_token.jti)
         return Verified(
-            _token_of(access_token, claims),
+            token_of(access_token, claims),
             access_token.exp,
             access_token.begins_at - LEEWAY,
             access_token.binding,
-            self._marks_of(access_token, genuine.kid),
-            state,
-            verifier,
+            self._marks_of(access_token, kid),
+            origin.state,
+            origin.verifier,
+            origin.registered,
         )
+
+    def _refer(self, unverified: str) -> None:
+        """Leave a reference token to the one issuer of such: nothing of it can be known here."""
+        if not is_spelled(Kind.ACCESS_TOKEN, unverified):
+            raise Rejected(Reason.MALFORMED)
+        for url, state in self._states.items():
+            if state.issuer.reference:
+                raise Undecided(url, None, Reason.REVOKED)
+        raise Rejected(Reason.WRONG_ISSUER, detail="no issuer has reference=True")
+
+    def _told(self, state: IssuerState, answer: Mapping[str, object], proved: Binding) -> Token:
+        """Decide about a reference token by what its issuer has just said of it."""
+        verified = self._vouched_for(claims_of(answer), "", _Origin(state, None, b""))
+        self._refuse_dead(verified, proved, self._clock())
+        return verified.token
 
     def _pick(self, unverified: str) -> IssuerState:
         states = self._states
@@ -224,20 +258,25 @@ class Guard:
     def _judge(self, verified: Verified, proved: Binding) -> None:
         """Check all that changes: times, the proof of this request, revocations, staleness."""
         now = self._clock()
+        self._refuse_dead(verified, proved, now)
+        state = verified.state
+        if now > state.notices.fresh_at + state.tolerance:
+            if state.staleness.then == "introspect":
+                raise Undecided(state.issuer.url, verified.token)
+            raise _refused(Reason.STALE, verified)
+        if state.registry is not None and not state.registry.knows(verified.registered):
+            raise Undecided(state.issuer.url, verified.token, Reason.NOT_REGISTERED)
+
+    def _refuse_dead(self, verified: Verified, proved: Binding, now: float) -> None:
         if now >= verified.expires_at:
             raise _refused(Reason.EXPIRED, verified)
         if now < verified.not_before:
             raise _refused(Reason.ISSUED_IN_FUTURE, verified)
         if verified.binding is not UNBOUND and verified.binding != proved:
             raise _refused(Reason.WRONG_BINDING, verified)
-        state = verified.state
-        reason = state.notices.rejects(verified.marks, now)
+        reason = verified.state.notices.rejects(verified.marks, now)
         if reason is not None:
             raise _refused(reason, verified)
-        if now > state.notices.fresh_at + state.tolerance:
-            if state.staleness.then == "introspect":
-                raise Undecided(verified.token)
-            raise _refused(Reason.STALE, verified)
 
 
 def _demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness) -> None:
@@ -247,6 +286,8 @@ def _demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness
         raise ValueError("a guard needs the audience: the resource identifier of its API")
     if len({each.url for each in trusted}) < len(trusted):
         raise ValueError("an issuer is named twice")
+    if sum(issuer.reference for issuer in trusted) > 1:
+        raise ValueError("a reference token does not name its issuer: only one may have such")
     for issuer in trusted:
         if staleness.then == "introspect" and issuer.credentials is None:
             raise ValueError(f"{issuer.url}: introspection needs credentials")
@@ -257,28 +298,6 @@ def _issuer_named_in(unverified: str) -> str:
         return str(jwt.unverified_claims(unverified).get("iss"))
     except JoseError:
         raise Rejected(Reason.MALFORMED) from None
-
-
-def _access_token_in(claims: Mapping[str, object], issuer: Issuer) -> AccessToken | None:
-    if issuer.revocation != "feed" and not _OURS.isdisjoint(claims):
-        claims = {name: value for name, value in claims.items() if name not in _OURS}
-    return access_token_from(claims)
-
-
-def _token_of(access_token: AccessToken, claims: Mapping[str, object]) -> Token:
-    audience = access_token.aud
-    return Token(
-        subject=access_token.sub,
-        client_id=access_token.client_id,
-        scopes=access_token.scopes,
-        audience=(audience,) if isinstance(audience, str) else audience,
-        issuer=access_token.iss,
-        expires_at=access_token.exp,
-        issued_at=access_token.iat,
-        fingerprint=access_token.jti,
-        family=access_token.fam,
-        claims=MappingProxyType(dict(claims)),
-    )
 
 
 def _refused(reason: Reason, verified: Verified) -> Rejected:

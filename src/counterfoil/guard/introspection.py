@@ -6,10 +6,10 @@ Single flight per token, remembered for seconds, and not asked at all while the 
 import asyncio
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Final, TypeAlias
 
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.token import Rejected, Token, Undecided
+from counterfoil.guard.token import Rejected, Undecided
 from counterfoil.net.http import HttpClient, HttpFailure
 from counterfoil.oauth.reasons import Reason
 
@@ -21,13 +21,17 @@ REST: Final = 5.0
 """Seconds without a question after `FAILURES` failures in a row."""
 
 
+Answer: TypeAlias = Mapping[str, object]
+"""What an issuer said of a token (RFC 7662 §2.2)."""
+
+
 class _Asking:
     """What belongs to one event loop: the connections, and the questions under way."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.http = HttpClient()
-        self.flights: dict[bytes, asyncio.Task[bool | None]] = {}
+        self.flights: dict[bytes, asyncio.Task[Answer | None]] = {}
 
 
 class Introspection:
@@ -37,26 +41,26 @@ class Introspection:
         self._states = states
         self._clock = clock
         self._asking: _Asking | None = None
-        self._answers: dict[bytes, tuple[bool, float]] = {}
+        self._answers: dict[bytes, tuple[Answer, float]] = {}
         self._failures: dict[str, int] = {}
         self._resting_until: dict[str, float] = {}
 
-    async def decide(self, unverified: str, undecided: Undecided) -> Token:
-        """Ask about a token that `Guard.check` could not decide.
+    async def ask(self, unverified: str, undecided: Undecided) -> Answer:
+        """Ask about a token that `Guard.check` could not decide; gives what the issuer says of it.
 
         Raises:
-            Rejected: ``revoked`` where the issuer says no, ``stale`` where it does not answer.
+            Rejected: for the reason that `undecided` names where the issuer says no, ``stale``
+                where it does not answer.
         """
-        token = undecided.token
         digest = sha256(unverified.encode()).digest()
-        active = self._remembered(digest)
-        if active is None:
-            active = await self._ask_once(digest, unverified, token.issuer)
-        if active is None:
-            raise Rejected(Reason.STALE, fingerprint=token.fingerprint)
-        if not active:
-            raise Rejected(Reason.REVOKED, fingerprint=token.fingerprint)
-        return token
+        answer = self._remembered(digest)
+        if answer is None:
+            answer = await self._ask_once(digest, unverified, undecided.issuer)
+        if answer is None:
+            raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint)
+        if answer.get("active") is not True:
+            raise Rejected(undecided.otherwise, fingerprint=undecided.fingerprint)
+        return answer
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -64,11 +68,11 @@ class Introspection:
         if asking is not None and asking.loop is asyncio.get_running_loop():
             await asking.http.aclose()
 
-    def _remembered(self, digest: bytes) -> bool | None:
-        active, until = self._answers.get(digest, (False, 0.0))
-        return active if self._clock() < until else None
+    def _remembered(self, digest: bytes) -> Answer | None:
+        answer, until = self._answers.get(digest, ({}, 0.0))
+        return answer if self._clock() < until else None
 
-    async def _ask_once(self, digest: bytes, unverified: str, issuer: str) -> bool | None:
+    async def _ask_once(self, digest: bytes, unverified: str, issuer: str) -> Answer | None:
         if self._clock() < self._resting_until.get(issuer, 0.0):
             return None
         asking = self._asking
@@ -84,7 +88,7 @@ class Introspection:
 
     async def _ask(
         self, http: HttpClient, digest: bytes, unverified: str, issuer: str
-    ) -> bool | None:
+    ) -> Answer | None:
         state = self._states[issuer]
         credentials = state.issuer.credentials
         if credentials is None or not state.introspection_endpoint:
@@ -99,11 +103,10 @@ class Introspection:
             self._failed(issuer)
             return None
         self._failures.pop(issuer, None)
-        active = answer.get("active") is True
         if len(self._answers) >= ANSWERS_KEPT:
             self._answers.clear()
-        self._answers[digest] = active, self._clock() + REMEMBERED
-        return active
+        self._answers[digest] = answer, self._clock() + REMEMBERED
+        return answer
 
     def _failed(self, issuer: str) -> None:
         failures = self._failures[issuer] = self._failures.get(issuer, 0) + 1

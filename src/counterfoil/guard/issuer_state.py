@@ -3,6 +3,7 @@
 from counterfoil.guard.keys import IssuerKeys
 from counterfoil.guard.notices import Notices
 from counterfoil.guard.policy import Issuer, Staleness
+from counterfoil.guard.registry import Registry
 from counterfoil.jose.jwt import MAX_BYTES
 from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.feed import HEAD_TYPE, SNAPSHOT_TYPE
@@ -26,6 +27,7 @@ class IssuerState:
         self.notices = Notices(issuer.url)
         self.staleness = staleness
         self.introspection_endpoint = ""
+        self.registry: Registry | None = None
         if issuer.revocation == "none":
             self.notices.fresh_at = float("inf")
         elif issuer.revocation == "introspect":

@@ -61,6 +61,9 @@ class Issuer(Struct, frozen=True):
 
     ``revocation`` says how it makes known what it has ended: the notices' ``feed`` of Counterfoil,
     ``introspect`` (every token is asked for), or ``none`` (tokens live until they expire).
+    ``registry``: a signature is not enough, for the issuer must have written the token down (S43);
+    what is not known here is asked about. ``reference``: its opaque tokens are accepted too, and
+    each is asked about (S49); they do not name their issuer, so a guard has one such at most.
 
     Raises:
         ValueError: where this cannot work.
@@ -70,6 +73,8 @@ class Issuer(Struct, frozen=True):
     algorithms: tuple[str, ...] = ("ES256", "EdDSA", "PS256", "RS256")
     revocation: Literal["feed", "introspect", "none"] = "feed"
     credentials: Credentials | None = None
+    registry: bool = False
+    reference: bool = False
 
     def __post_init__(self) -> None:
         if "?" in demand_safe(self.url):
@@ -79,5 +84,6 @@ class Issuer(Struct, frozen=True):
             raise ValueError(f"{self.url}: the algorithms must be among {', '.join(ALGORITHMS)}")
         if self.revocation not in {"feed", "introspect", "none"}:
             raise ValueError(f"{self.url}: revocation must be feed, introspect or none")
-        if self.revocation == "introspect" and self.credentials is None:
+        asks = self.revocation == "introspect" or self.registry or self.reference
+        if asks and self.credentials is None:
             raise ValueError(f"{self.url}: introspection needs credentials")

@@ -59,11 +59,17 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 class Undecided(Rejected):
-    """All that can be checked here is well, but only the issuer can say whether ``token`` stands.
+    """All that can be checked here is well, but only the issuer can say whether the token stands.
 
-    The adapters ask it. Who does not ask has a refusal: ``stale``.
+    The adapters ask it. Who does not ask has a refusal: ``stale``. ``token`` is ``None`` where
+    nothing at all is known here: it is a reference token. ``issuer`` is whom to ask, ``otherwise``
+    why the token is refused if the issuer says no.
     """
 
-    def __init__(self, token: Token) -> None:
-        super().__init__(Reason.STALE, fingerprint=token.fingerprint)
+    def __init__(
+        self, issuer: str, token: Token | None, otherwise: Reason = Reason.REVOKED
+    ) -> None:
+        super().__init__(Reason.STALE, fingerprint=token.fingerprint if token else "")
+        self.issuer = issuer
         self.token = token
+        self.otherwise = otherwise

@@ -10,7 +10,10 @@ from counterfoil.oauth.revocations import Marks
 
 
 class Verified(Struct, frozen=True, gc=False):
-    """What a signature vouches for, and by which keys it was verified. It says nothing of now."""
+    """What a signature vouches for, and by which keys it was verified. It says nothing of now.
+
+    ``registered`` is the digest by which a registry knows the token; empty where none is kept.
+    """
 
     token: Token
     expires_at: int
@@ -18,7 +21,8 @@ class Verified(Struct, frozen=True, gc=False):
     binding: Binding
     marks: Marks
     state: IssuerState
-    verifier: Verifier
+    verifier: Verifier | None
+    registered: bytes = b""
 
 
 class TokenCache:

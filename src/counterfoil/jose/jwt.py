@@ -51,12 +51,13 @@ class Signer:
     The header is `alg`, `kid`, `typ` and nothing else.
     """
 
-    __slots__ = ("_prefix", "_sign")
+    __slots__ = ("_prefix", "_sign", "kid")
 
     def __init__(self, key: PrivateKey, typ: str) -> None:
         header = {"alg": key.public.algorithm.name, "kid": key.public.kid, "typ": typ}
         self._prefix = jws.encode_part(_ENCODER.encode(header)) + b"."
         self._sign = key.native_sign
+        self.kid = key.public.kid
 
     def sign(self, claims: Claims) -> str:
         """The token in compact form."""

@@ -118,15 +118,19 @@ class HttpClient:
             return _json_in(await _body(answer, MAX_BODY_BYTES), url)
 
     @asynccontextmanager
-    async def events(self, url: str, last_event_id: str) -> AsyncIterator[AsyncIterator[Event]]:
+    async def events(
+        self, url: str, last_event_id: str, basic: tuple[str, str] | None = None
+    ) -> AsyncIterator[AsyncIterator[Event]]:
         """Follow an event stream from after ``last_event_id`` (empty: from wherever it begins).
+
+        ``basic``: the credentials to send, if any.
 
         The iterator ends where the server ends the stream. Raises as :meth:`get_json`.
         """
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
         if last_event_id:
             headers["Last-Event-ID"] = last_event_id
-        async with self._answer("GET", url, headers) as answer:
+        async with self._answer("GET", url, headers, basic=basic) as answer:
             _demand(answer, frozenset({"text/event-stream"}))
             yield _events_in(answer)
 

@@ -19,7 +19,8 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The claims of an access token.
 
     ``fam`` and ``gen`` are ours: the handle of the family, and the generations of the client and
-    of the API at the time of issue. RFC 9068 §2.2 requires all others up to ``jti``.
+    of the API at the time of issue. RFC 9068 §2.2 requires all others up to ``jti``. ``status``
+    says where the token's bit stands in a Token Status List; other issuers put other things there.
     """
 
     iss: str
@@ -35,6 +36,7 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     auth_time: int | None = None
     cnf: Mapping[str, object] | None = None
     nbf: int | None = None
+    status: object = None
 
     @property
     def scopes(self) -> frozenset[str]:

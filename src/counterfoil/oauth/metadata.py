@@ -18,7 +18,7 @@ class WrongMetadata(Exception):
 
 
 class Metadata(Struct, frozen=True, kw_only=True):
-    """The document that we publish. ``notices_endpoint`` and ``notices_jwks_uri`` are ours."""
+    """The document that we publish. ``notices_…`` and ``registry_endpoint`` are ours."""
 
     issuer: str
     authorization_endpoint: str
@@ -44,8 +44,10 @@ class Metadata(Struct, frozen=True, kw_only=True):
     request_parameter_supported: bool = False
     request_uri_parameter_supported: bool = False
     claims_parameter_supported: bool = False
+    status_list_aggregation_endpoint: str
     notices_endpoint: str
     notices_jwks_uri: str
+    registry_endpoint: str
 
 
 def places(issuer: str) -> tuple[str, str]:

@@ -21,6 +21,7 @@ class Kind(StrEnum):
     CLIENT_SECRET = "cfcs"
     AUTHORIZATION_CODE = "cfac"
     REFRESH_TOKEN = "cfrt"
+    ACCESS_TOKEN = "cfat"
     SESSION = "cfse"
     BROWSER = "cfbr"
 

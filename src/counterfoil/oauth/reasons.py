@@ -20,6 +20,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     ISSUED_IN_FUTURE = "issued_in_future"
     REVOKED = "revoked"
+    NOT_REGISTERED = "not_registered"
     KEY_RETIRED = "key_retired"
     WRONG_BINDING = "wrong_binding"
     INSUFFICIENT_SCOPE = "insufficient_scope"
@@ -60,6 +61,9 @@ MEANINGS: Final = MappingProxyType(
             401, "invalid_token", "The access token says that it was issued in the future."
         ),
         Reason.REVOKED: Meaning(401, "invalid_token", "The access token has been revoked."),
+        Reason.NOT_REGISTERED: Meaning(
+            401, "invalid_token", "The issuer has no record of this access token."
+        ),
         Reason.KEY_RETIRED: Meaning(
             401, "invalid_token", "The key that signed the access token has been withdrawn."
         ),

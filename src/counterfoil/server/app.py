@@ -12,7 +12,15 @@ from starlette.responses import Response
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.metadata import OAUTH_PATH, OPENID_PATH
-from counterfoil.server.endpoints import authorize, metadata, notices, oauth, openid
+from counterfoil.server.endpoints import (
+    authorize,
+    metadata,
+    notices,
+    oauth,
+    openid,
+    registry,
+    status_lists,
+)
 from counterfoil.server.keys.keyring import NoSigningKey
 from counterfoil.server.pages import account, consent, logout, sign_in
 from counterfoil.server.pages.assets import asset
@@ -39,6 +47,9 @@ ROUTES: Final = (
     Route("/notices", _GET, notices.stream, Caller.SCRIPT),
     Route("/notices/snapshot", _GET, notices.snapshot, Caller.SCRIPT),
     Route("/notices/jwks.json", _GET, metadata.notices_jwks, Caller.SCRIPT),
+    Route("/registry", _GET, registry.stream, Caller.MACHINE),
+    Route("/status-lists", _GET, status_lists.aggregation, Caller.SCRIPT),
+    Route("/status-lists/{list_id}", _GET, status_lists.status_list, Caller.SCRIPT),
     Route(OAUTH_PATH, _GET, metadata.discovery, Caller.SCRIPT),
     Route(OPENID_PATH, _GET, metadata.discovery, Caller.SCRIPT),
     Route("/health/live", _GET, metadata.live, Caller.MACHINE),

@@ -14,6 +14,8 @@ from counterfoil.server.opening import REAL, Outside, open_authority
 from counterfoil.server.pages.rendering import Pages
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
+from counterfoil.server.protocol.registry_feed import RegistryFeed
+from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.settings import Settings
 from counterfoil.server.web.cookies import Cookies
@@ -88,6 +90,8 @@ def _server(authority: Authority, passwords: Passwords, outside: Outside) -> Ser
         passwords=passwords,
         sign_in_throttle=Throttle(settings.sign_in_rate_per_minute),
         client_throttle=Throttle(settings.token_failures_per_minute),
+        status_lists=StatusLists(),
+        registry_feed=RegistryFeed(),
         clock=outside.clock,
         random=outside.random,
     )

@@ -73,7 +73,7 @@ async def _authority(
         rotation=rotation,
         hub=hub,
         activity=Activity(),
-        reader=TokenReader(settings.issuer, keyring, hub),
+        reader=TokenReader(settings.issuer, store, keyring, hub),
     )
 
 

@@ -66,7 +66,7 @@ async def of_another_process(place: Installation) -> Authority:
     keyring = Keyring(authority.rotation.sealing)
     hub = Hub(authority.issuer, authority.store, keyring)
     await hub.catch_up()
-    reader = TokenReader(authority.issuer, keyring, hub)
+    reader = TokenReader(authority.issuer, authority.store, keyring, hub)
     return replace(authority, keyring=keyring, hub=hub, reader=reader)
 
 

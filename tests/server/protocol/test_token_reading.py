@@ -124,7 +124,7 @@ async def test_what_is_remembered_is_bounded(place: Installation, monkeypatch: p
     """S93: memory does not grow with the tokens that were seen."""
     monkeypatch.setattr(token_reading, "_REMEMBERED", 8)
     authority = place.authority
-    reader = TokenReader(place.issuer, authority.keyring, authority.hub)
+    reader = TokenReader(place.issuer, authority.store, authority.keyring, authority.hub)
     for _ in range(20):
         await reader.read(await place.service_token(), place.clock())
     assert len(reader._genuine) == 8

@@ -19,6 +19,7 @@ RECORDS = [
     "SigningKeys",
     "Events",
     "Notices",
+    "IssuedTokens",
     "Leases",
     "Sealed",
 ]

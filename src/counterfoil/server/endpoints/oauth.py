@@ -21,7 +21,7 @@ async def token(server: Server, request: Request) -> Response:
         parameters, authorization, origin = await _read(server, request)
         answer = await token_endpoint.respond(server.authority, parameters, authorization, origin)
     except OAuthError as error:
-        return _refused(server, request, error)
+        return refused(server, request, error)
     return JsonResponse(answer)
 
 
@@ -31,7 +31,7 @@ async def introspect(server: Server, request: Request) -> Response:
         parameters, authorization, _ = await _read(server, request)
         answer = await introspection.introspect(server.authority, parameters, authorization)
     except OAuthError as error:
-        return _refused(server, request, error)
+        return refused(server, request, error)
     return JsonResponse(answer)
 
 
@@ -41,7 +41,7 @@ async def revoke(server: Server, request: Request) -> Response:
         parameters, authorization, origin = await _read(server, request)
         await revocation_endpoint.revoke(server.authority, parameters, authorization, origin)
     except OAuthError as error:
-        return _refused(server, request, error)
+        return refused(server, request, error)
     return JsonResponse({})
 
 
@@ -50,7 +50,8 @@ async def _read(server: Server, request: Request) -> tuple[Parameters, str | Non
     return await form_of(request), authorization_of(request), origin
 
 
-def _refused(server: Server, request: Request, error: OAuthError) -> Response:
+def refused(server: Server, request: Request, error: OAuthError) -> Response:
+    """Refuse; who fails to authenticate too often from one address is told to wait."""
     log_refusal(server, request.scope["path"], error)
     wait = _wait_after_failure(server, request) if error.error == "invalid_client" else 0
     if wait:

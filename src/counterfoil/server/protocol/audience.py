@@ -8,6 +8,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_target
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -22,6 +23,7 @@ class Audience(Struct, frozen=True):
     generation: int
     lifetime: int
     scopes: frozenset[str] = frozenset()
+    policy: ApiPolicy = ApiPolicy()
 
 
 async def catalogue(tx: Transaction, client: Client) -> Mapping[str, frozenset[str]]:
@@ -60,4 +62,4 @@ async def audience_of(tx: Transaction, resource: str | None, settings: Settings)
     if api is None:
         raise invalid_target("The parameter resource names no API that is known here.")
     lifetime = api.token_lifetime or settings.access_token_lifetime
-    return Audience(api.uri, api.generation, lifetime, frozenset(api.scopes))
+    return Audience(api.uri, api.generation, lifetime, frozenset(api.scopes), api.policy)

@@ -9,6 +9,7 @@ from counterfoil.oauth.metadata import Metadata
 from counterfoil.server.protocol.authorization_request import PROMPTS
 from counterfoil.server.protocol.client_authentication import METHODS
 from counterfoil.server.protocol.grant_types import GRANT_TYPES
+from counterfoil.server.protocol.status_lists import PATH as STATUS_LISTS
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -39,8 +40,10 @@ def metadata_of(settings: Settings, scopes: frozenset[str]) -> Metadata:
         id_token_signing_alg_values_supported=tuple(ALGORITHMS),
         claims_supported=CLAIMS,
         prompt_values_supported=tuple(sorted(PROMPTS)),
+        status_list_aggregation_endpoint=f"{issuer}{STATUS_LISTS}",
         notices_endpoint=f"{issuer}/notices",
         notices_jwks_uri=f"{issuer}/notices/jwks.json",
+        registry_endpoint=f"{issuer}/registry",
     )
 
 

@@ -1,6 +1,7 @@
 """Token introspection: whether a token stands, for those who may know (RFC 7662)."""
 
 import hmac
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -16,13 +17,18 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import AuthenticatedClient
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
 from counterfoil.server.protocol.standing import what_stands
+from counterfoil.server.protocol.token_reading import ReadToken
 from counterfoil.server.records.client import INTROSPECT, Client
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Transaction
 
 
 class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """The answer of RFC 7662 §2.2. Only ``active`` where the token does not stand."""
+    """The answer of RFC 7662 §2.2. Only ``active`` where the token does not stand.
+
+    ``fam`` and ``gen`` are said of a reference token alone, for it says nothing itself: whoever
+    follows the notices knows by them when this answer no longer holds.
+    """
 
     active: bool
     scope: str | None = None
@@ -35,17 +41,21 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     iss: str | None = None
     jti: str | None = None
     auth_time: int | None = None
+    cnf: Mapping[str, object] | None = None
+    fam: str | None = None
+    gen: tuple[int, int] | None = None
 
 
 INACTIVE: Final = Introspection(active=False)
 
 
 class _Found(Struct, frozen=True):
-    """Who asks, at which time, and the family of a refresh token, if all behind it stands."""
+    """Who asks and when; an access token, or the family of a refresh token, if all stands."""
 
     asker: AuthenticatedClient
     now: int
     family: Family | None
+    read: ReadToken | Reason
 
 
 async def introspect(
@@ -60,12 +70,13 @@ async def introspect(
     credentials = client_authentication.credentials_in(parameters, authorization)
     unverified = parameters.require("token")
     find = partial(_find, authority, credentials, unverified)
+    await authority.hub.catch_up()
     found = await authority.store.read(find)
     authority.activity.note_secret(found.asker.secret_id, found.now)
     client_authentication.demand_confidential(found.asker.client)
     if found.family is not None:
         return _of_refresh_token(authority, found, unverified)
-    return await _of_access_token(authority, found, unverified)
+    return _of_access_token(authority, found)
 
 
 async def _find(
@@ -75,10 +86,10 @@ async def _find(
     tx: Transaction,
 ) -> _Found:
     asker = await client_authentication.authenticate(tx, credentials)
-    family = None
     if is_spelled(Kind.REFRESH_TOKEN, unverified):
         family = await _standing_family(authority, tx, unverified)
-    return _Found(asker, tx.now, family)
+        return _Found(asker, tx.now, family, Reason.WRONG_TYPE)
+    return _Found(asker, tx.now, None, await authority.reader.find(unverified, tx))
 
 
 async def _standing_family(authority: Authority, tx: Transaction, unverified: str) -> Family | None:
@@ -122,11 +133,11 @@ def _of_refresh_token(authority: Authority, found: _Found, unverified: str) -> I
     )
 
 
-async def _of_access_token(authority: Authority, found: _Found, unverified: str) -> Introspection:
-    read = await authority.reader.read(unverified, found.now)
+def _of_access_token(authority: Authority, found: _Found) -> Introspection:
+    read = authority.reader.judge(found.read, found.now)
     if isinstance(read, Reason) or not _may_know(found.asker.client, read.token.client_id):
         return INACTIVE
-    token = read.token
+    token, is_opaque = read.token, not read.marks.kid
     return Introspection(
         active=True,
         scope=token.scope,
@@ -139,4 +150,7 @@ async def _of_access_token(authority: Authority, found: _Found, unverified: str)
         iss=token.iss,
         jti=token.jti,
         auth_time=token.auth_time,
+        cnf=token.cnf,
+        fam=(token.fam or None) if is_opaque else None,
+        gen=token.gen if is_opaque else None,
     )

@@ -1,9 +1,16 @@
-"""The only place that signs tokens: access tokens (RFC 9068), ID tokens (OpenID Connect)."""
+"""The only place that signs tokens: access tokens (RFC 9068), ID tokens (OpenID Connect), lists."""
+
+from typing import Final
+
+from msgspec import Struct
 
 from counterfoil.oauth.access_token import TYPE as ACCESS_TOKEN
 from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.id_token import TYPE as ID_TOKEN
 from counterfoil.oauth.id_token import IdToken
+from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.status_list import TYPE as STATUS_LIST
+from counterfoil.oauth.status_list import Status, StatusListToken
 from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import Issuance
@@ -11,23 +18,64 @@ from counterfoil.server.protocol.person import personal_claims
 from counterfoil.server.records.signing_key import Purpose
 
 
+class Form(Struct, frozen=True):
+    """What a token has that is written down: a text of its own instead of a JWT, or a status."""
+
+    reference: Secret | None = None
+    status: Status | None = None
+
+
+class Minted(Struct, frozen=True):
+    """The answer, and what its access token says. ``kid`` is empty where nothing was signed."""
+
+    response: TokenResponse
+    claims: AccessToken
+    kid: str
+
+
+_PLAIN: Final = Form()
+
+
 def mint(authority: Authority, issuance: Issuance) -> TokenResponse:
     """Sign what was decided. It writes nothing."""
+    return mint_as(authority, issuance, _PLAIN).response
+
+
+def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
+    """Make the tokens that were decided, the access token in this form. It writes nothing."""
     wants_id_token = "openid" in issuance.access.openid and issuance.signed_in is not None
-    refresh_token, scope = issuance.refresh_token, issuance.access.scope
-    return TokenResponse(
-        access_token=_access_token(authority, issuance, scope),
+    refresh_token = issuance.refresh_token
+    claims = _claims(authority, issuance, form.status)
+    access_token, kid = _access_token(authority, claims, form.reference)
+    response = TokenResponse(
+        access_token=access_token,
         token_type="Bearer" if issuance.binding.is_bearer else "DPoP",
         expires_in=issuance.audience.lifetime,
-        scope=scope,
+        scope=claims.scope,
         refresh_token=refresh_token.reveal() if refresh_token else None,
         id_token=_id_token(authority, issuance) if wants_id_token else None,
     )
+    return Minted(response, claims, kid)
 
 
-def _access_token(authority: Authority, issuance: Issuance, scope: str) -> str:
+def mint_status_list(authority: Authority, claims: StatusListToken) -> tuple[str, str]:
+    """Sign a status list; gives it with the ``kid`` of its key."""
+    signer = authority.keyring.signer(Purpose.TOKENS, STATUS_LIST, claims.iat)
+    return signer.sign(claims), signer.kid
+
+
+def _access_token(
+    authority: Authority, claims: AccessToken, reference: Secret | None
+) -> tuple[str, str]:
+    if reference is not None:
+        return reference.reveal(), ""
+    signer = authority.keyring.signer(Purpose.TOKENS, ACCESS_TOKEN, claims.iat)
+    return signer.sign(claims), signer.kid
+
+
+def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> AccessToken:
     audience = issuance.audience
-    claims = AccessToken(
+    return AccessToken(
         iss=authority.issuer,
         sub=issuance.subject,
         aud=audience.uri,
@@ -35,14 +83,13 @@ def _access_token(authority: Authority, issuance: Issuance, scope: str) -> str:
         iat=issuance.issued_at,
         client_id=issuance.client.client_id,
         jti=issuance.handle,
-        scope=scope,
+        scope=issuance.access.scope,
         fam=issuance.family_id,
         gen=(issuance.client.generation, audience.generation),
         auth_time=issuance.signed_in.auth_time if issuance.signed_in else None,
         cnf=issuance.binding.confirmation(),
+        status=status,
     )
-    signer = authority.keyring.signer(Purpose.TOKENS, ACCESS_TOKEN, issuance.issued_at)
-    return signer.sign(claims)
 
 
 def _id_token(authority: Authority, issuance: Issuance) -> str:

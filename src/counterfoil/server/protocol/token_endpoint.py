@@ -14,6 +14,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.grant_types import GRANT_TYPES, GrantType
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.protocol.minting import mint
+from counterfoil.server.protocol.recording import issue
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 
@@ -34,6 +35,9 @@ async def respond(
     decided = await run(work)
     if isinstance(decided, Refusal):
         raise decided.error
+    if decided.audience.policy.costs_a_row:
+        # Of its own, after what was decided has committed: a crash in between is a lost answer.
+        return await authority.store.transact(partial(issue, authority, decided))
     return mint(authority, decided)
 
 

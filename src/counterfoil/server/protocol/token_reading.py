@@ -1,7 +1,8 @@
-"""Reading access tokens of our own: signature, claims, and whether anything has ended them."""
+"""Reading access tokens of our own: signature or record, claims, and whether they were ended."""
 
 import hashlib
 from collections import OrderedDict
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -9,17 +10,20 @@ from msgspec import Struct
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jwt import Verifier
 from counterfoil.oauth.access_token import TYPE, AccessToken, Expected, access_token_from, check
+from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
 from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.registry import digest_of
 from counterfoil.oauth.revocations import Marks
 from counterfoil.server.hub import Hub
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.records.signing_key import Purpose
+from counterfoil.server.records.store import Store, Transaction
 
 _REMEMBERED: Final = 4096
 
 
 class ReadToken(Struct, frozen=True):
-    """A token that we signed, with the marks by which it can be ended."""
+    """A token that we issued, with the marks by which it can be ended."""
 
     token: AccessToken
     marks: Marks
@@ -31,8 +35,9 @@ class TokenReader:
     What is remembered is only the signature: times and endings are judged at every reading.
     """
 
-    def __init__(self, issuer: str, keyring: Keyring, hub: Hub) -> None:
+    def __init__(self, issuer: str, store: Store, keyring: Keyring, hub: Hub) -> None:
         self._expected = Expected(issuer, None)
+        self._store = store
         self._keyring = keyring
         self._hub = hub
         self._verifier: Verifier | None = None
@@ -45,7 +50,28 @@ class TokenReader:
             StoreUnavailable: endings could not be read.
         """
         await self._hub.catch_up()
-        read = self.genuine(unverified, now)
+        return self.judge(await self._store.read(partial(self.find, unverified)), now)
+
+    async def find(self, unverified: str, tx: Transaction) -> ReadToken | Reason:
+        """Find out whether we issued a token, expired and ended ones included.
+
+        A reference token is looked up. A JWT is genuine by its signature; where its API wants its
+        tokens written down and read there, it must stand there too: whoever has a leaked key and
+        nothing else makes none that counts (S43). The hub must have caught up.
+        """
+        if is_spelled(Kind.ACCESS_TOKEN, unverified):
+            row = await tx.issued_tokens.find(fingerprint(unverified))
+            if row is None or row.claims is None:
+                return Reason.NOT_REGISTERED
+            return ReadToken(row.claims, row.marks)
+        read = self.genuine(unverified, tx.now)
+        if isinstance(read, Reason) or not await _must_be_recorded(tx, read.token):
+            return read
+        row = await tx.issued_tokens.find(digest_of(unverified))
+        return read if row is not None else Reason.NOT_REGISTERED
+
+    def judge(self, read: ReadToken | Reason, now: float) -> ReadToken | Reason:
+        """Judge what was found by its times and by what has ended. The hub must have caught up."""
         if isinstance(read, Reason):
             return read
         reason = check(read.token, self._expected, now)
@@ -77,6 +103,14 @@ class TokenReader:
         if len(self._genuine) > _REMEMBERED:
             self._genuine.popitem(last=False)
         return read
+
+
+async def _must_be_recorded(tx: Transaction, token: AccessToken) -> bool:
+    for audience in (token.aud,) if isinstance(token.aud, str) else token.aud:
+        api = await tx.apis.find(audience)
+        if api is not None and api.policy.is_looked_up:
+            return True
+    return False
 
 
 _REASONS: Final = {

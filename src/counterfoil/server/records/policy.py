@@ -47,4 +47,9 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def costs_a_row(self) -> bool:
         """Whether each token is written down until it expires."""
-        return self.registry or self.status_list or self.token_format == "reference"
+        return self.is_looked_up or self.status_list
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether only what was written down counts: a signature alone does not."""
+        return self.registry or self.token_format == "reference"

@@ -11,6 +11,7 @@ from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.event import Event
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.signing_key import Purpose, SigningKey
 from counterfoil.server.records.user import User
@@ -271,6 +272,8 @@ class Transaction(Protocol):
     def events(self) -> Events: ...
     @property
     def notices(self) -> Notices: ...
+    @property
+    def issued_tokens(self) -> IssuedTokens: ...
     @property
     def leases(self) -> Leases: ...
     @property

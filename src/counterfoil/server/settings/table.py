@@ -143,6 +143,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     jwks_max_age: Annotated[int, _seconds("How long others may cache the published keys.", 0)] = (
         5 * MINUTE
     )
+    status_list_ttl: Annotated[
+        int, _seconds("How long verifiers may keep a status list before they ask again.", 1, DAY)
+    ] = MINUTE
     head_interval_ms: Annotated[
         int,
         _number("How often the head of the notices feed is signed.", 50, 2_000, "milliseconds"),
@@ -201,7 +204,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def longest_lifetime(self) -> int:
         """How long a signed token lives at most, in seconds, where no API says otherwise."""
-        return max(self.access_token_lifetime, self.id_token_lifetime)
+        return max(self.access_token_lifetime, self.id_token_lifetime, self.status_list_lifetime)
+
+    @property
+    def status_list_lifetime(self) -> int:
+        """How long a signed status list lives, in seconds: a cache may keep it, then a verifier."""
+        return 2 * self.status_list_ttl
 
 
 def _check_issuer(issuer: str) -> None:

@@ -9,6 +9,7 @@ from counterfoil.server.storage.statements.clients import ClientStatements
 from counterfoil.server.storage.statements.events import EventStatements
 from counterfoil.server.storage.statements.families import FamilyStatements
 from counterfoil.server.storage.statements.grants import GrantStatements
+from counterfoil.server.storage.statements.issued_tokens import IssuedTokenStatements
 from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
@@ -36,6 +37,7 @@ class BoundTransaction:
         self.signing_keys = SigningKeyStatements(connection)
         self.events = EventStatements(connection)
         self.notices = NoticeStatements(connection)
+        self.issued_tokens = IssuedTokenStatements(connection)
         self.leases = LeaseStatements(connection)
         self.sealed = SealedStatements(connection)
 
@@ -56,4 +58,5 @@ class BoundTransaction:
         swept += await self.sessions.sweep(limit)
         swept += await self.clients.sweep(limit)
         swept += await self.signing_keys.sweep(limit)
+        swept += await self.issued_tokens.sweep(limit)
         return swept

@@ -11,6 +11,8 @@ from starlette.responses import Response
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.registry_feed import RegistryFeed
+from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.web.cookies import Cookies
 from counterfoil.server.web.page import Renderer
 
@@ -27,6 +29,8 @@ class Server(Struct, frozen=True):
     passwords: Passwords
     sign_in_throttle: Throttle
     client_throttle: Throttle
+    status_lists: StatusLists
+    registry_feed: RegistryFeed
     clock: Callable[[], float]
     random: Callable[[int], bytes]
 

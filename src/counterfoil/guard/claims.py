@@ -1,0 +1,51 @@
+"""From claims that somebody vouches for, a signature or an issuer's answer, to a token. Pure."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from counterfoil.guard.policy import Issuer
+from counterfoil.guard.token import Rejected, Token
+from counterfoil.oauth.access_token import AccessToken, access_token_from
+from counterfoil.oauth.reasons import Reason
+
+_OURS: Final = frozenset({"fam", "gen"})
+_OF_THE_ANSWER: Final = frozenset({"active", "token_type"})
+
+
+def access_token_in(claims: Mapping[str, object], issuer: Issuer) -> AccessToken:
+    """Read the claims of a token; what is ours is not read at those who do not speak our feed.
+
+    Raises:
+        Rejected: ``malformed`` where one is missing, ``wrong_issuer`` where it is another's.
+    """
+    if claims.get("iss") != issuer.url:
+        raise Rejected(Reason.WRONG_ISSUER)
+    if issuer.revocation != "feed" and not _OURS.isdisjoint(claims):
+        claims = {name: value for name, value in claims.items() if name not in _OURS}
+    access_token = access_token_from(claims)
+    if access_token is None:
+        raise Rejected(Reason.MALFORMED, detail="a claim of RFC 9068 §2.2 is missing or wrong")
+    return access_token
+
+
+def claims_of(answer: Mapping[str, object]) -> dict[str, object]:
+    """Give the claims of a reference token from what its issuer says of it (RFC 7662 §2.2)."""
+    return {name: value for name, value in answer.items() if name not in _OF_THE_ANSWER}
+
+
+def token_of(access_token: AccessToken, claims: Mapping[str, object]) -> Token:
+    """Give the token as the API sees it."""
+    audience = access_token.aud
+    return Token(
+        subject=access_token.sub,
+        client_id=access_token.client_id,
+        scopes=access_token.scopes,
+        audience=(audience,) if isinstance(audience, str) else audience,
+        issuer=access_token.iss,
+        expires_at=access_token.exp,
+        issued_at=access_token.iat,
+        fingerprint=access_token.jti,
+        family=access_token.fam,
+        claims=MappingProxyType(dict(claims)),
+    )

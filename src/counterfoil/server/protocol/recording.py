@@ -1,0 +1,83 @@
+"""Writing tokens down, for the APIs that want it: registry, reference tokens, status lists.
+
+A plain token costs no row, whatever other APIs want.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.oauth.opaque import SECRET_BYTES, Kind, spell
+from counterfoil.oauth.registry import digest_of
+from counterfoil.oauth.status_list import Status, StatusReference
+from counterfoil.oauth.token_response import TokenResponse
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.issuance import Issuance
+from counterfoil.server.protocol.minting import Form, Minted, mint_as
+from counterfoil.server.protocol.status_lists import uri_of
+from counterfoil.server.records.family import SKEW
+from counterfoil.server.records.issued_token import LIST_SIZE, IssuedToken, Place
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.settings import Settings
+
+_TRIES: Final = 200
+"""Each finds a free place with even odds at least: as many are never needed."""
+
+
+class _Plan(Struct, frozen=True):
+    """The form that the API wants, and the place where a list is to be found in it."""
+
+    form: Form
+    place: Place | None = None
+
+
+async def issue(authority: Authority, issuance: Issuance, tx: Transaction) -> TokenResponse:
+    """Mint what was decided and write its access token down, in one transaction.
+
+    Nobody ever holds a token that was not written down: the answer leaves after the commit.
+    """
+    plan = await _plan(authority, issuance, tx)
+    minted = mint_as(authority, issuance, plan.form)
+    await tx.issued_tokens.add(_row(authority.settings, minted, plan))
+    return minted.response
+
+
+async def _plan(authority: Authority, issuance: Issuance, tx: Transaction) -> _Plan:
+    audience = issuance.audience
+    if audience.policy.token_format == "reference":
+        return _Plan(Form(reference=spell(Kind.ACCESS_TOKEN, tx.random(SECRET_BYTES))))
+    if not audience.policy.status_list:
+        return _Plan(Form())
+    until = _kept_until(authority.settings, issuance.issued_at + audience.lifetime)
+    list_id = await tx.issued_tokens.open_list(audience.uri, until, new_handle(tx))
+    place = await _free_place(tx, list_id)
+    status = Status(StatusReference(place.index, uri_of(authority.issuer, list_id)))
+    return _Plan(Form(status=status), place)
+
+
+async def _free_place(tx: Transaction, list_id: str) -> Place:
+    """Choose by chance, so that a place tells nothing of when, to whom or after whom."""
+    for _ in range(_TRIES):
+        place = Place(list_id, int.from_bytes(tx.random(4)) % LIST_SIZE)
+        if not await tx.issued_tokens.is_taken(place):
+            return place
+    raise RuntimeError("no free place was found by chance in a list that is half empty")
+
+
+def _row(settings: Settings, minted: Minted, plan: _Plan) -> IssuedToken:
+    claims, reference = minted.claims, plan.form.reference
+    token = minted.response.access_token
+    return IssuedToken(
+        digest=reference.fingerprint() if reference else digest_of(token),
+        marks=claims.marks(minted.kid),
+        expires_at=claims.exp,
+        kept_until=_kept_until(settings, claims.exp),
+        claims=claims if reference else None,
+        place=plan.place,
+    )
+
+
+def _kept_until(settings: Settings, expires_at: int) -> int:
+    """So late no copy of a list stands that says anything of the token; its place is free."""
+    return expires_at + settings.status_list_lifetime + SKEW

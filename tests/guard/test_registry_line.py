@@ -1,0 +1,152 @@
+"""The line to the registry: a real server in a process of its own, and guards in this one."""
+
+import secrets
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from counterfoil.guard import Credentials, Guard, Issuer, Rejected, Undecided
+from counterfoil.jose.jwt import unverified_claims
+from counterfoil.oauth.access_token import TYPE
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.registry import digest_of
+from counterfoil.server.records.signing_key import Purpose
+from tests.flows.serving import fresh, refusal_of, served, until
+from tests.installation import NOTES, Installation
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    async with served(tmp_path_factory.mktemp("data")) as place:
+        await place.set_policy(NOTES, registry=True)
+        await place.add_client("guard", scopes=frozenset({"introspect"}))
+        yield place
+
+
+def guard_of(place: Installation, secret: str = "", **options: Any) -> Guard:
+    credentials = Credentials("guard", secret or place.secrets["guard"])
+    trusted = Issuer(place.issuer, credentials=credentials, registry=True, **options)
+    return Guard(issuers=[trusted], audience=NOTES)
+
+
+@pytest.fixture(scope="module")
+async def guard(place: Installation) -> AsyncIterator[Guard]:
+    with guard_of(place) as guard:
+        yield guard
+        await guard.aclose()
+
+
+def knows(guard: Guard, token: str) -> bool:
+    (state,) = guard._states.values()
+    assert state.registry is not None
+    return state.registry.knows(digest_of(token))
+
+
+def forged(place: Installation, token: str, **claims: object) -> str:
+    """Signed with the issuer's own key, which has leaked."""
+    keyring = place.authority.keyring
+    signer = keyring.signer(Purpose.TOKENS, TYPE, int(place.clock()))
+    return signer.sign(unverified_claims(token) | claims)
+
+
+async def test_tokens_are_known_moments_after_they_were_issued(place: Installation, guard: Guard):
+    """S43: and checked without asking anybody."""
+    await fresh(guard)
+    early = await place.service_token()
+    await until(lambda: knows(guard, early))
+    token = await place.service_token()
+    await until(lambda: knows(guard, token))
+    assert guard.check(token).client_id == "service"
+
+
+async def test_a_leaked_key_alone_mints_nothing_that_counts(place: Installation, guard: Guard):
+    """S43, X15: where there is no registry, it does."""
+    await fresh(guard)
+    token = forged(place, await place.service_token(), jti="forged", scope="notes:admin")
+    with pytest.raises(Undecided):
+        guard.check(token)
+    with pytest.raises(Rejected) as refused:
+        await guard.decide(token)
+    assert refused.value.reason is Reason.NOT_REGISTERED
+    with Guard(issuer=place.issuer, audience=NOTES) as plain:
+        await fresh(plain)
+        assert plain.check(token).scopes == {"notes:admin"}
+
+
+async def test_a_token_that_is_not_known_yet_is_asked_about(place: Installation):
+    """The line may be slow, or down: nobody is refused for that."""
+    guard = guard_of(place)
+    with guard:
+        await fresh(guard)
+        token = await place.service_token()
+        (state,) = guard._states.values()
+        await until(lambda: knows(guard, token))
+        state.registry._expiries.clear()
+        assert (await guard.decide(token)).client_id == "service"
+    await guard.aclose()
+
+
+async def test_what_was_ended_is_refused_though_it_is_registered(place: Installation, guard: Guard):
+    await fresh(guard)
+    token = await place.service_token()
+    await until(lambda: knows(guard, token))
+    assert guard.check(token)
+    await place.post("/revoke", "service", token=token)
+    assert (await refusal_of(guard, token)).reason is Reason.REVOKED
+
+
+async def test_a_line_that_was_cut_is_held_again_from_where_it_was(place: Installation):
+    """Also when the guard itself was stopped and started."""
+    guard = guard_of(place)
+    (state,) = guard._states.values()
+    with guard:
+        token = await place.service_token()
+        await until(lambda: knows(guard, token))
+    cursor = state.registry.cursor
+    assert cursor
+    missed = await place.service_token()
+    assert not knows(guard, missed)
+    with guard:
+        await until(lambda: knows(guard, missed))
+    assert state.registry.cursor > cursor
+
+
+@pytest.mark.parametrize("secret", ["wrong", "cfcs_" + "A" * 43 + "-00000000"])
+async def test_wrong_credentials_learn_nothing(
+    place: Installation, secret: str, caplog: pytest.LogCaptureFixture
+):
+    """The guard goes on trying, says why, and never says its secret."""
+    secret += secrets.token_hex(4)
+    guard = guard_of(place, secret)
+    with guard:
+        await fresh(guard)
+        token = await place.service_token()
+        await until(lambda: "the registry is not heard" in caplog.text)
+        with pytest.raises(Rejected) as refused:
+            await guard.decide(token)
+        assert refused.value.reason is Reason.STALE
+        assert not knows(guard, token)
+    await guard.aclose()
+    assert secret not in caplog.text
+
+
+async def test_an_api_without_a_registry_is_never_told(place: Installation):
+    """A guard of it that insists asks about each token, and decides as it is told."""
+    await place.add_api("https://plain.example", "Plain", {"plain:read": "Read"})
+    await place.add_client("plain", scopes=frozenset({"plain:read"}))
+    credentials = Credentials("guard", place.secrets["guard"])
+    trusted = Issuer(place.issuer, credentials=credentials, registry=True)
+    with Guard(issuers=[trusted], audience="https://plain.example") as guard:
+        await fresh(guard)
+        token = await place.service_token("plain")
+        assert (await guard.decide(token)).client_id == "plain"
+        assert not knows(guard, token)
+    await guard.aclose()
