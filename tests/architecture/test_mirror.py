@@ -47,7 +47,7 @@ ELSEWHERE = MappingProxyType(
         "cli/session_documents.py": "cli/test_grant.py",
         "cli/token_ending.py": "cli/test_token.py",
         "cli/token_inspection.py": "cli/test_token.py",
-        "cli/token_kinds.py": "cli/test_token.py",
+        "server/protocol/token_kinds.py": "cli/test_token.py",
         "cli/worker.py": "cli/test_serve.py",
         "cli/workers.py": "cli/test_serve.py",
     }

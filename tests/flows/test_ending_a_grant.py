@@ -12,6 +12,7 @@ import pytest
 from counterfoil.guard import Guard
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import revocation
+from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.store import Transaction
 from tests.flows.serving import START, fresh, refusal_of, served
 from tests.installation import NOTES, Installation, Person
@@ -144,7 +145,9 @@ async def test_all_tokens_of_a_client_end_with_its_generation(place: Installatio
     for token in tokens:
         guard.check(token)
     before = (await head(place)).number
-    await place.authority.store.transact(lambda tx: revocation.end_tokens_of_client(tx, "leaky"))
+    await place.authority.store.transact(
+        lambda tx: revocation.end_everything_of_client(tx, "leaky", CLI)
+    )
     for token in tokens:
         assert (await refusal_of(guard, token)).reason is Reason.REVOKED
     assert (await head(place)).number == before + 1

@@ -7,7 +7,6 @@ import click
 
 from counterfoil.cli.endings import EndingDocument, tell_ending
 from counterfoil.cli.output import Failure
-from counterfoil.cli.token_kinds import other_secret
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.protocol import revocation
@@ -15,6 +14,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
 from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.protocol.token_kinds import other_secret
 from counterfoil.server.records.store import Transaction
 
 

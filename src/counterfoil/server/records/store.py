@@ -157,6 +157,9 @@ class Authorizations(Protocol):
     async def burn_of_session(self, session_id: str) -> None:
         """Make untaken codes of an ended session worthless."""
 
+    async def burn_of_client(self, client_id: str) -> None:
+        """Make untaken codes of a client worthless."""
+
 
 class Families(Protocol):
     """Families of tokens. An ended family never comes back."""
@@ -173,7 +176,12 @@ class Families(Protocol):
     async def live_of_grant(self, grant_id: str) -> list[Family]: ...
     async def live_of_session(self, session_id: str) -> list[Family]: ...
     async def live_of_user(self, user_id: str) -> list[Family]: ...
-    async def live_of_client(self, client_id: str) -> list[Family]: ...
+    async def count_of_client(self, client_id: str) -> int:
+        """How many of a client are live."""
+
+    async def end_of_client(self, client_id: str, at: int, why: str) -> int:
+        """End all live ones of a client in one statement; says how many."""
+
     async def end(self, family_id: str, at: int, why: str) -> bool:
         """End; ``False`` where it was ended already or never was."""
 
@@ -208,6 +216,9 @@ class Notices(Protocol):
 
     async def after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
         """Notices with a greater number, in order, as stored."""
+
+    async def names_token(self, handle: str) -> bool:
+        """Whether a notice that has not been swept ends the access token with this handle."""
 
     async def oldest(self) -> int:
         """The greatest number that was swept away: a cursor below it is too old."""
