@@ -47,7 +47,9 @@ ELSEWHERE = MappingProxyType(
         "cli/session_documents.py": "cli/test_grant.py",
         "cli/token_ending.py": "cli/test_token.py",
         "cli/token_inspection.py": "cli/test_token.py",
+        "server/protocol/foreseeing.py": "server/protocol/test_endings.py",
         "server/protocol/token_kinds.py": "cli/test_token.py",
+        "server/protocol/what_hangs.py": "server/protocol/test_endings.py",
         "cli/worker.py": "cli/test_serve.py",
         "cli/workers.py": "cli/test_serve.py",
     }

@@ -34,6 +34,8 @@ class Foreseen(Struct, frozen=True):
 async def of_token(tx: Transaction, target: Target) -> Foreseen:
     """One access token: nothing is kept of it, so that anything that may be one is taken."""
     demand_fingerprint(target)
+    if target.expires_at is not None and tx.now >= target.expires_at:
+        return _nothing(target, f"The access token {target.name} has expired already.")
     if await tx.notices.names_token(target.name):
         return _nothing(target, f"The access token {target.name} has ended already.")
     sentence = (
@@ -51,7 +53,7 @@ async def of_family(tx: Transaction, target: Target) -> Foreseen:
     hanging = await what_hangs.of_family(tx, target.name)
     apps = (await _name_of(tx, family.client_id),)
     if not hanging.families:
-        return _nothing(target, f"This session of {apps[0]} has ended already.", apps)
+        return _nothing(target, f"This session of {apps[0]} is over already.", apps)
     sentence = (
         f"One session of {apps[0]} ends, with all its tokens. "
         f"{apps[0]} keeps its permission, and its other sessions go on."
@@ -123,6 +125,9 @@ async def of_client(tx: Transaction, target: Target) -> Foreseen:
     client = await tx.clients.find(target.name)
     if client is None:
         raise unknown(target)
+    if not client.is_enabled:
+        sentence = f"{client.client_name} is disabled: its tokens ended then."
+        return _nothing(target, sentence, (client.client_name,))
     families = await tx.families.count_of_client(client.client_id)
     sentence = (
         f"Every token of {client.client_name} ends at once: {_counted(families, 'session')} of "

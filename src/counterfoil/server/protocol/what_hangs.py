@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from counterfoil.server.records.family import Family
+from counterfoil.server.records.family import SKEW, Family
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 
@@ -17,7 +17,7 @@ class Hanging(Struct, frozen=True):
 async def of_family(tx: Transaction, family_id: str) -> Hanging:
     """A family, and nothing beside it."""
     family = await tx.families.find(family_id)
-    live = family is not None and family.ended_at is None
+    live = family is not None and family.is_live(tx.now - SKEW)
     return Hanging([], [family] if family is not None and live else [])
 
 
