@@ -116,7 +116,7 @@ async def test_an_administrator_ends_a_grant_from_the_command_line(
     tokens = await person.tokens()
     guard.check(tokens["access_token"])
     grants = await place.authority.store.read(lambda tx: tx.grants.of_user(person.user_id))
-    await run_cli(place, "grant", "end", grants[0].id)
+    await run_cli(place, "grant", "end", grants[0].id, "--yes")
     assert (await refusal_of(guard, tokens["access_token"])).reason is Reason.REVOKED
 
 
@@ -125,7 +125,7 @@ async def test_a_lost_token_is_ended_by_its_fingerprint(place: Installation, gua
     await fresh(guard)
     token = await place.service_token()
     fingerprint = guard.check(token).fingerprint
-    await run_cli(place, "token", "revoke", "--jti", fingerprint)
+    await run_cli(place, "token", "end", "--jti", fingerprint, "--yes")
     rejected = await refusal_of(guard, token)
     assert rejected.reason is Reason.REVOKED
     assert rejected.fingerprint == fingerprint

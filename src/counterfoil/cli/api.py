@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from counterfoil.cli.endings import end, named, yes_option
 from counterfoil.cli.invocation import Invocation, installation
 from counterfoil.cli.output import Failure, print_fields, print_table
 
@@ -97,3 +98,12 @@ def list_apis(call: Invocation) -> None:
     ]
     headers = ("uri", "name", "scopes", "token lifetime")
     call.show(document, lambda: print_table(headers, rows, empty="There are no APIs."))
+
+
+@api.command("end")
+@click.argument("uri")
+@yes_option
+@installation
+def end_tokens(call: Invocation, uri: str, *, yes: bool) -> None:
+    """End every token for an API, whoever holds it. Nobody is signed out."""
+    end(call, named("api", uri), f"Every token for {uri}", yes=yes)

@@ -342,7 +342,7 @@ async def test_sentences_name_the_apps_and_the_counts():
         everything = await said(Target(Ends.USER, people["ada"]))
         assert "1 browser and 2 sessions of apps (App, Spa)" in everything
         assert "The account and the permissions of apps stay." in everything
-        assert "1 session of apps (App) in it" in await said(Target(Ends.SESSION, "ada-one"))
+        assert "and with it 1 session of apps (App)." in await said(Target(Ends.SESSION, "ada-one"))
         assert "App loses its permission" in await said(Target(Ends.GRANT, "ada-app"))
         assert "It keeps its permission" in await said(Target(Ends.APP_SESSIONS, "ada-app"))
         assert "1 session of people" in await said(Target(Ends.CLIENT, "app"))

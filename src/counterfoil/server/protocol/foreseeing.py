@@ -69,11 +69,9 @@ async def of_session(tx: Transaction, target: Target) -> Foreseen:
     if not (hanging.sessions or hanging.families):
         return _nothing(target, "This browser is signed out already.")
     apps = await _apps_of(tx, hanging)
-    within = (
-        f" {_counted_apps(hanging, apps)} in it end too, with all their tokens." if apps else ""
-    )
+    within = f", and with it {_counted_apps(hanging, apps)}" if apps else ""
     sentence = (
-        f"One browser is signed out.{within} "
+        f"One browser is signed out{within}. "
         "Apps that were allowed to go on while the person is away go on."
     )
     return await _foreseen(tx, target, hanging, sentence)
@@ -85,7 +83,7 @@ async def of_app_sessions(tx: Transaction, target: Target) -> Foreseen:
     if not hanging.families:
         return _nothing(target, f"{name} is signed in nowhere.", (name,))
     sentence = (
-        f"{name} is signed out everywhere: {_sessions(hanging)} with all their tokens. "
+        f"{name} is signed out everywhere: {_sessions_end(hanging)}. "
         "It keeps its permission, and can sign the person in again."
     )
     return await _foreseen(tx, target, hanging, sentence)
@@ -97,7 +95,7 @@ async def of_grant(tx: Transaction, target: Target) -> Foreseen:
     grant = await tx.grants.find(target.name)
     if grant is None or (grant.ended_at is not None and not hanging.families):
         return _nothing(target, f"{name} has no permission any more.", (name,))
-    under = f" and {_sessions(hanging)} with all their tokens end" if hanging.families else ""
+    under = f", and {_sessions_end(hanging)}" if hanging.families else ""
     sentence = f"{name} loses its permission{under}. It would have to ask the person anew."
     return Foreseen(target, 0, len(hanging.families), (name,), sentence)
 
@@ -114,8 +112,8 @@ async def of_user(tx: Transaction, target: Target) -> Foreseen:
     ends = f"Everything of {user.email} ends: {_counted(len(hanging.sessions), 'browser')}"
     of_apps = f" and {_counted_apps(hanging, apps)}" if apps else ""
     sentence = (
-        f"{ends}{of_apps} with all their tokens, also where apps went on while the person was "
-        "away. The account and the permissions of apps stay."
+        f"{ends}{of_apps}, also where apps went on while the person was away. "
+        "The account and the permissions of apps stay."
     )
     return await _foreseen(tx, target, hanging, sentence)
 
@@ -199,11 +197,13 @@ async def _name_of(tx: Transaction, client_id: str) -> str:
 def _counted_apps(hanging: Hanging, apps: tuple[str, ...]) -> str:
     shown = ", ".join(apps[:_MOST_NAMES])
     more = f" and {len(apps) - _MOST_NAMES} more" if len(apps) > _MOST_NAMES else ""
-    return f"{_sessions(hanging)} of apps ({shown}{more})"
+    return f"{_counted(len(hanging.families), 'session')} of apps ({shown}{more})"
 
 
-def _sessions(hanging: Hanging) -> str:
-    return _counted(len(hanging.families), "session")
+def _sessions_end(hanging: Hanging) -> str:
+    count = len(hanging.families)
+    end, their = ("ends", "its") if count == 1 else ("end", "their")
+    return f"{_counted(count, 'session')} {end}, with all {their} tokens"
 
 
 def _counted(count: int, noun: str) -> str:

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 from counterfoil.oauth.access import OPENID_SCOPES, Access, scopes_in
 from counterfoil.oauth.errors import invalid_request, invalid_scope
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
-from counterfoil.server.protocol import events
+from counterfoil.server.protocol import events, revocation
+from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import (
     GRANT_TYPES,
@@ -77,7 +79,8 @@ async def rotate_secret(tx: Transaction, client_id: str, overlap: int, by: Actor
     """Give a client a new secret; older ones expire ``overlap`` seconds from now.
 
     Never more than two live at once: with an overlap the newest of the older ones stays, and
-    all before it end now. ``None`` where there is no such confidential client.
+    all before it end now. Without an overlap a leak is feared: every token of the client ends too
+    (S38). ``None`` where there is no such confidential client.
     """
     client = await tx.clients.find(client_id)
     if client is None or client.public:
@@ -88,6 +91,8 @@ async def rotate_secret(tx: Transaction, client_id: str, overlap: int, by: Actor
         until = tx.now + overlap if secret in keeps else tx.now
         await tx.clients.expire_secret(secret.id, until)
         await events.record(tx, EventKind.CLIENT_SECRET_RETIRED, by, client_id, {"id": secret.id})
+    cause = Cause.SECRET_ROTATED if overlap else Cause.SECRET_REPLACED
+    await revocation.follow(tx, cause, client_id, by)
     return await _add_secret(tx, client_id, by)
 
 
@@ -149,6 +154,32 @@ async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
     await tx.users.add(user)
     await events.record(tx, EventKind.USER_ADDED, by, user.id)
     return user
+
+
+async def set_password(tx: Transaction, user_id: str, password_hash: str, by: Actor) -> Ending:
+    """Give a person another password, hashed already, and end everything of theirs (S38).
+
+    The lock that wrong passwords have brought about is lifted.
+    """
+    if not await tx.users.set_password(user_id, password_hash):
+        return await revocation.nothing_ended(tx)
+    await tx.users.note_success(user_id)
+    await events.record(tx, EventKind.PASSWORD_SET, by, user_id)
+    return await revocation.follow(tx, Cause.PASSWORD_SET, user_id, by)
+
+
+async def enable_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
+    """Let a disabled person sign in again; nothing that has ended comes back."""
+    if await tx.users.enable(user_id):
+        await events.record(tx, EventKind.USER_ENABLED, by, user_id)
+    return await revocation.follow(tx, Cause.USER_ENABLED, user_id, by)
+
+
+async def enable_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
+    """Let a disabled client ask for tokens again; nothing that has ended comes back."""
+    if await tx.clients.enable(client_id):
+        await events.record(tx, EventKind.CLIENT_ENABLED, by, client_id)
+    return await revocation.follow(tx, Cause.CLIENT_ENABLED, client_id, by)
 
 
 def _demand_name(field: str, name: str) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.protocol import events, what_hangs
+from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause, Extent
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.event import EventKind
@@ -85,13 +86,29 @@ async def sign_out_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
     return await _end(tx, hanging, "user_signed_out", by)
 
 
+async def follow(
+    tx: Transaction, cause: Cause, subject: str, by: Actor, spared: str | None = None
+) -> Ending:
+    """End what must end when something else has changed, by the table of consequences (S38).
+
+    ``subject`` is the person or the client; ``spared`` the session from which it was done. The
+    event is that of the cause.
+    """
+    match CONSEQUENCES[cause].extent:
+        case Extent.EVERYTHING_OF_THE_PERSON:
+            return await end_everything_of(tx, subject, cause.value, by)
+        case Extent.ALL_BUT_THIS_BROWSER:
+            return await end_everything_of(tx, subject, cause.value, by, spared)
+        case Extent.EVERYTHING_OF_THE_CLIENT:
+            return await end_tokens_of_client(tx, subject, cause.value)
+        case Extent.NOTHING:
+            return await nothing_ended(tx)
+
+
 async def end_everything_of(
     tx: Transaction, user_id: str, why: str, by: Actor, spared: str | None = None
 ) -> Ending:
-    """End all of a person but what goes on in the session ``spared``; the permissions stay.
-
-    The event is that of the cause: a password changed, an account disabled.
-    """
+    """End all of a person but what goes on in the session ``spared``; the permissions stay."""
     return await _end(tx, await what_hangs.of_user(tx, user_id, spared), why, by)
 
 
@@ -99,7 +116,7 @@ async def disable_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
     """Disable an account and end everything of it."""
     if await tx.users.disable(user_id, tx.now):
         await events.record(tx, EventKind.USER_DISABLED, by, user_id)
-    return await end_everything_of(tx, user_id, "user_disabled", by)
+    return await follow(tx, Cause.USER_DISABLED, user_id, by)
 
 
 async def disable_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
@@ -107,7 +124,7 @@ async def disable_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
     if not await tx.clients.disable(client_id, tx.now):
         return await nothing_ended(tx)
     await events.record(tx, EventKind.CLIENT_DISABLED, by, client_id)
-    return await end_tokens_of_client(tx, client_id, "client_disabled")
+    return await follow(tx, Cause.CLIENT_DISABLED, client_id, by)
 
 
 async def end_everything_of_client(tx: Transaction, client_id: str, by: Actor) -> Ending:

@@ -31,6 +31,7 @@ class EventKind(StrEnum):
     PASSWORD_SET = "password_set"
     CLIENT_ADDED = "client_added"
     CLIENT_DISABLED = "client_disabled"
+    CLIENT_ENABLED = "client_enabled"
     CLIENT_TOKENS_ENDED = "client_tokens_ended"
     CLIENT_SECRET_ADDED = "client_secret_added"
     CLIENT_SECRET_RETIRED = "client_secret_retired"

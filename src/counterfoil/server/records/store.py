@@ -40,6 +40,15 @@ class Users(Protocol):
     async def disable(self, user_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled user."""
 
+    async def enable(self, user_id: str) -> bool:
+        """Enable; ``False`` where there is no such disabled user."""
+
+    async def set_password(self, user_id: str, password_hash: str) -> bool:
+        """Replace the hash of the password; ``False`` where there is no such user."""
+
+    async def change_password(self, user_id: str, proved: str, password_hash: str) -> bool:
+        """Replace the hash ``proved`` in one statement; ``False`` where it stands no longer."""
+
     async def note_failure(self, user_id: str, locked_until: int) -> None:
         """Count one more failed sign-in and lock until then."""
 
@@ -95,6 +104,9 @@ class Clients(Protocol):
 
     async def disable(self, client_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled client."""
+
+    async def enable(self, client_id: str) -> bool:
+        """Enable; ``False`` where there is no such disabled client."""
 
     async def next_generation(self, client_id: str) -> int:
         """Draw the next generation: all tokens of an earlier one are dead."""
