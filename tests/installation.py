@@ -216,6 +216,11 @@ def hidden_fields(page: str) -> dict[str, str]:
     return {name: html.unescape(value) for name, value in found if name != "permission"}
 
 
+def endings_in(page: str) -> list[str]:
+    """Where the verbs of an account page lead; each asks first, and ends what it names by POST."""
+    return re.findall(r'href="(/account/end/[^"]+)"', page)
+
+
 def permissions_in(page: str) -> list[str]:
     """The values of all permissions that a consent page offers or demands."""
     inputs = re.findall(r"<input[^>]*>", page)

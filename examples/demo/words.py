@@ -64,7 +64,7 @@ Paste these four, one after the other, into another shell in this directory.
 
 The same in the browser: sign in to the notes app, then end its grant and reload its page.
 {cli} grant list{data}
-{cli} grant end GRANT_ID{data}
+{cli} grant end GRANT_ID --yes{data}
 
 Ctrl-C ends everything. What was made stays in {_from_here(places.data)}/.
 """

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.server.keys.rotation import find_key
 from counterfoil.server.protocol import foreseeing, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.ending_targets import Ends, Target, owner_of, target_of_token
@@ -51,13 +52,13 @@ async def carry_out(authority: Authority, tx: Transaction, target: Target, by: A
     """End what ``foresee`` said, with its one event and its notices; gives the receipt.
 
     What has ended already ends no second time: no event, no notice, and ``Ending.ended`` is false.
+    Codes that nobody has exchanged yet are burned all the same.
 
     Raises:
         OAuthError: ``invalid_request``: there is no such thing.
     """
     way = ENDINGS[target.kind]
-    if (await way.foresee(tx, target)).nothing:
-        return await nothing_ended(tx)
+    await way.foresee(tx, target)
     return await way.carry_out(authority, tx, target, by)
 
 
@@ -94,6 +95,8 @@ async def _api(_: Authority, tx: Transaction, target: Target, by: Actor) -> Endi
 
 
 async def _key(authority: Authority, tx: Transaction, target: Target, by: Actor) -> Ending:
+    if not (await find_key(tx, target.name)).is_published(tx.now):
+        return await nothing_ended(tx)
     await authority.rotation.withdraw(tx, target.name, by.name, by.origin)
     position, _ = await tx.notices.head()
     return Ending(0, 0, position)

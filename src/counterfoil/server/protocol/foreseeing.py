@@ -72,7 +72,7 @@ async def of_session(tx: Transaction, target: Target) -> Foreseen:
     within = f", and with it {_counted_apps(hanging, apps)}" if apps else ""
     sentence = (
         f"One browser is signed out{within}. "
-        "Apps that were allowed to go on while the person is away go on."
+        "Apps that were allowed to go on after a sign-out go on."
     )
     return await _foreseen(tx, target, hanging, sentence)
 
@@ -84,7 +84,7 @@ async def of_app_sessions(tx: Transaction, target: Target) -> Foreseen:
         return _nothing(target, f"{name} is signed in nowhere.", (name,))
     sentence = (
         f"{name} is signed out everywhere: {_sessions_end(hanging)}. "
-        "It keeps its permission, and can sign the person in again."
+        "It keeps its permission, and can sign in again."
     )
     return await _foreseen(tx, target, hanging, sentence)
 
@@ -96,7 +96,7 @@ async def of_grant(tx: Transaction, target: Target) -> Foreseen:
     if grant is None or (grant.ended_at is not None and not hanging.families):
         return _nothing(target, f"{name} has no permission any more.", (name,))
     under = f", and {_sessions_end(hanging)}" if hanging.families else ""
-    sentence = f"{name} loses its permission{under}. It would have to ask the person anew."
+    sentence = f"{name} loses its permission{under}. It would have to ask anew."
     return Foreseen(target, 0, len(hanging.families), (name,), sentence)
 
 
@@ -112,7 +112,7 @@ async def of_user(tx: Transaction, target: Target) -> Foreseen:
     ends = f"Everything of {user.email} ends: {_counted(len(hanging.sessions), 'browser')}"
     of_apps = f" and {_counted_apps(hanging, apps)}" if apps else ""
     sentence = (
-        f"{ends}{of_apps}, also where apps went on while the person was away. "
+        f"{ends}{of_apps}, also where apps go on after a sign-out. "
         "The account and the permissions of apps stay."
     )
     return await _foreseen(tx, target, hanging, sentence)

@@ -41,7 +41,8 @@ async def nothing_ended(tx: Transaction) -> Ending:
 
 async def end_token(tx: Transaction, handle: str, expires_at: int | None, by: Actor) -> Ending:
     """End one access token by its ``jti``; its siblings stand (S45, S48)."""
-    if await tx.notices.names_token(handle):
+    expired = expires_at is not None and tx.now >= expires_at
+    if expired or await tx.notices.names_token(handle):
         return await nothing_ended(tx)
     until = await _longest_end(tx) if expires_at is None else expires_at + SKEW
     await events.record(tx, EventKind.TOKEN_ENDED, by, handle)
@@ -129,6 +130,10 @@ async def disable_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
 
 async def end_everything_of_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
     """End every token of a client, whoever stands behind it; the client and permissions stay."""
+    client = await tx.clients.find(client_id)
+    if client is None or not client.is_enabled:
+        # Nothing can have been issued since it was disabled.
+        return await nothing_ended(tx)
     ending = await end_tokens_of_client(tx, client_id, "client_tokens_ended")
     detail = {"families": str(ending.families)}
     await events.record(tx, EventKind.CLIENT_TOKENS_ENDED, by, client_id, detail)
