@@ -49,6 +49,8 @@ ELSEWHERE = MappingProxyType(
         "cli/token_ending.py": "cli/test_token.py",
         "cli/token_inspection.py": "cli/test_token.py",
         "server/protocol/foreseeing.py": "server/protocol/test_endings.py",
+        "oauth/subject_identifier.py": "specs/test_global_token_revocation.py",
+        "server/protocol/global_revocation.py": "specs/test_global_token_revocation.py",
         "server/protocol/token_kinds.py": "cli/test_token.py",
         "server/protocol/what_hangs.py": "server/protocol/test_endings.py",
         "cli/worker.py": "cli/test_serve.py",

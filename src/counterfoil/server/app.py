@@ -34,6 +34,7 @@ ROUTES: Final = (
     Route("/token", _POST, oauth.token, Caller.SCRIPT),
     Route("/introspect", _POST, oauth.introspect, Caller.MACHINE),
     Route("/revoke", _POST, oauth.revoke, Caller.SCRIPT),
+    Route("/global-token-revocation", _POST, oauth.end_user, Caller.MACHINE),
     Route("/userinfo", _BOTH, openid.userinfo, Caller.SCRIPT),
     Route("/jwks.json", _GET, metadata.jwks, Caller.SCRIPT),
     Route("/notices", _GET, notices.stream, Caller.SCRIPT),

@@ -3,6 +3,7 @@
 S104: the session's secret is new at every sign-in; ASVS V6.3.8: unknown people cost as much time.
 """
 
+import hmac
 from functools import partial
 from typing import Final
 
@@ -69,7 +70,8 @@ async def _conclude(
         return None
     by = events.by_user(user.id, attempt.origin)
     # The password may have been changed while it was being verified: then it is a wrong one.
-    if proved is None or user.password_hash != proved:
+    stored = user.password_hash or ""
+    if proved is None or not hmac.compare_digest(stored, proved):
         until = locked_until(user.failed_sign_ins + 1, tx.now, authority.settings)
         await tx.users.note_failure(user.id, until)
         await events.record(tx, EventKind.SIGN_IN_FAILED, by, user.id)

@@ -17,8 +17,8 @@ from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import (
     GRANT_TYPES,
-    INTROSPECT,
     MOST_SECRETS,
+    RESERVED_SCOPES,
     Client,
     ClientSecret,
     demand_redirect_uri,
@@ -69,7 +69,7 @@ async def _access_of(tx: Transaction, scopes: frozenset[str]) -> Access:
     """Find the APIs that own these scopes today: those, and no later ones, are meant."""
     scopes_in(" ".join(scopes))
     owned = {api.uri: scopes & frozenset(api.scopes) for api in await tx.apis.every()}
-    unknown = scopes.difference(OPENID_SCOPES, {INTROSPECT}, *owned.values())
+    unknown = scopes.difference(OPENID_SCOPES, RESERVED_SCOPES, *owned.values())
     if unknown:
         raise invalid_scope(f"No API has the scope {min(unknown)}; add the API first.")
     return Access({uri: own for uri, own in owned.items() if own}, scopes & OPENID_SCOPES)
@@ -115,7 +115,7 @@ async def add_api(tx: Transaction, api: Api, by: Actor) -> None:
     if ":" not in api.uri or "#" in api.uri or " " in api.uri or not api.uri.isascii():
         raise invalid_request("An API's identifier is an absolute URI without a fragment.")
     scopes_in(" ".join(api.scopes))
-    reserved = (OPENID_SCOPES | {INTROSPECT}) & set(api.scopes)
+    reserved = (OPENID_SCOPES | RESERVED_SCOPES) & set(api.scopes)
     if reserved or not api.scopes or any(" " in scope for scope in api.scopes):
         raise invalid_scope("An API needs scopes of its own, none of OpenID's, without spaces.")
     await tx.apis.add(api)
