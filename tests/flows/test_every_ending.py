@@ -146,7 +146,7 @@ async def end(place: Installation, target: Target) -> Ending:
 async def test_a_guard_refuses_what_was_ended_and_its_siblings_stand(
     place: Installation, guard: Guard, person: Person, visitor: Person, way: str
 ):
-    """S44 to S48, S84: another process ended it; the server's feed told the guard."""
+    """S44, S45, S46, S47, S48, S84: another process ended it, and the feed told the guard."""
     await fresh(guard)
     target, dead, standing = await WAYS[way](place, person, visitor)
     for token in (*dead, *standing):

@@ -104,6 +104,7 @@ DEEDS: list[tuple[Cause, Deed, tuple[int, int]]] = [
 async def test_what_must_end_ends(
     place: Installation, cause: Cause, deed: Deed, stands: tuple[int, int]
 ):
+    """S38: whoever did it, by the table."""
     assert await left(place) == (2, 3)
     await place.authority.store.transact(lambda tx: deed(tx, user_of(place)))
     assert await left(place) == stands
@@ -117,7 +118,7 @@ async def test_what_must_end_ends(
 
 
 async def test_a_changed_password_spares_the_browser_in_which_it_was_changed(place: Installation):
-    """Offline families may be a thief's: they end too."""
+    """S38: offline families may be a thief's, and end too."""
 
     async def work(tx: Transaction) -> set[str | None]:
         user_id = user_of(place)
