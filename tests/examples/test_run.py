@@ -132,7 +132,9 @@ def pasted(commands: list[str]) -> list[str]:
     answer = subprocess.run(
         ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
-    assert answer.stderr == ""
+    said = answer.stderr.splitlines()
+    assert len(said) == 1, answer.stderr
+    assert " ends at once, and no other." in said[0], "what will end is said before"
     return answer.stdout.split(f"{end}\n")[:-1]
 
 
