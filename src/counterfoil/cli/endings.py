@@ -61,11 +61,11 @@ def named(kind: str, name: str) -> "Find":
 
 def end(call: Invocation, find: "Find", subject: str, *, yes: bool) -> None:
     """End what ``find`` gives; ``subject`` says of what is told afterwards that it has ended."""
-    document = document_of(ended(call, find, yes=yes)[1])
+    document = document_of(ended(call, find, yes=yes))
     call.show(document, lambda: tell_ending(f"{subject} has ended.", document))
 
 
-def ended(call: Invocation, find: "Find", *, yes: bool) -> "tuple[Target, Ending]":
+def ended(call: Invocation, find: "Find", *, yes: bool) -> "Ending":
     """End what ``find`` gives, after saying what will end, and asking unless ``yes``.
 
     Raises:
@@ -81,7 +81,7 @@ def ended(call: Invocation, find: "Find", *, yes: bool) -> "tuple[Target, Ending
             lambda tx: endings.carry_out(authority, tx, target, CLI)
         )
 
-    return target, call.run(action)
+    return call.run(action)
 
 
 def agreed(call: Invocation, find: "Find", *, yes: bool) -> "Target":

@@ -29,8 +29,7 @@ def end_token(call: Invocation, target: Target, *, yes: bool) -> EndedToken:
     async def find(_: Transaction) -> Target:
         return target
 
-    _, ending = ended(call, find, yes=yes)
-    document = document_of(ending)
+    document = document_of(ended(call, find, yes=yes))
     is_family = target.kind is Ends.FAMILY
     return EndedToken(
         kind="refresh_token" if is_family else "access_token",
