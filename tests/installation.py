@@ -18,6 +18,7 @@ from counterfoil.server.app import App
 from counterfoil.server.assembly import build
 from counterfoil.server.opening import Outside
 from counterfoil.server.protocol import registration
+from counterfoil.server.protocol.endings import Target, target_of_token
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
@@ -68,6 +69,11 @@ class Installation:
             return httpx2.AsyncClient(base_url=self.issuer, **options)
         transport = httpx2.ASGITransport(self.app, raise_app_exceptions=True)
         return httpx2.AsyncClient(transport=transport, base_url=self.issuer, **options)
+
+    async def target_of(self, unverified: str) -> Target:
+        """What somebody who pasted this token would end."""
+        authority = self.authority
+        return await authority.store.read(lambda tx: target_of_token(authority, tx, unverified))
 
     async def add_api(self, uri: str, name: str, scopes: Mapping[str, str]) -> None:
         async def work(tx: Any) -> None:
@@ -225,6 +231,11 @@ def hidden_fields(page: str) -> dict[str, str]:
     """The hidden fields of a page's first forms, permissions left out."""
     found = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page)
     return {name: html.unescape(value) for name, value in found if name != "permission"}
+
+
+def endings_in(page: str) -> list[str]:
+    """Where the verbs of an account page lead; each asks first, and ends what it names by POST."""
+    return re.findall(r'href="(/account/end/[^"]+)"', page)
 
 
 def permissions_in(page: str) -> list[str]:

@@ -18,7 +18,7 @@ def commands(places: Places, demo: Demo) -> tuple[str, str, str, str]:
         """| sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')"""
     )
     call = f"""curl -s -w '\\n' {places.api}/notes -H "Authorization: Bearer $TOKEN\""""
-    revoke = f'printf %s "$TOKEN" | {_counterfoil(places)} token revoke -{_data(places)}'
+    revoke = f'printf %s "$TOKEN" | {_counterfoil(places)} token revoke - --yes{_data(places)}'
     return token, call, revoke, call
 
 
@@ -64,7 +64,7 @@ Paste these four, one after the other, into another shell in this directory.
 
 The same in the browser: sign in to the notes app, then end its grant and reload its page.
 {cli} grant list{data}
-{cli} grant end GRANT_ID{data}
+{cli} grant end GRANT_ID --yes{data}
 
 Ctrl-C ends everything. What was made stays in {_from_here(places.data)}/.
 """

@@ -5,7 +5,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.installation import EMAIL, PASSWORD, Installation, Person, hidden_fields, permissions_in
+from tests.installation import (
+    EMAIL,
+    PASSWORD,
+    Installation,
+    Person,
+    endings_in,
+    hidden_fields,
+    permissions_in,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -147,8 +155,8 @@ async def test_a_flow_left_lying_about_expires(own: Installation) -> None:
 
 
 async def verbs_of(browser: httpx2.AsyncClient) -> list[str]:
-    page = (await browser.get("/account/apps")).text
-    return [part.partition('"')[0] for part in page.split('action="')[1:]]
+    pages = [(await browser.get(f"/account/{room}")).text for room in ("apps", "browsers")]
+    return [*endings_in(pages[0]), *endings_in(pages[1])]
 
 
 async def test_no_verb_of_the_account_works_from_another_site(own: Installation) -> None:
@@ -158,16 +166,18 @@ async def test_no_verb_of_the_account_works_from_another_site(own: Installation)
         token = (await person.tokens())["access_token"]
         fields = hidden_fields((await browser.get("/account/apps")).text)
         verbs = await verbs_of(browser)
-        assert len(verbs) == 4
-        for verb in verbs:
+        assert len(verbs) == 5
+        for verb in [*verbs, "/account/sign-out", "/account/password"]:
             assert refused(await browser.post(verb, data={"x": "y"}))
             assert refused(await browser.post(verb, data={"csrf": "A" * 32}))
             for headers in FOREIGN:
                 assert refused(await browser.post(verb, data=fields, headers=headers))
             answer = await browser.post(verb, json=fields)
             assert answer.status_code == 400, "a form that is not one needs no preflight"
-            for method in ("GET", "HEAD", "PUT", "DELETE", "PATCH"):
+            for method in ("PUT", "DELETE", "PATCH"):
                 assert (await browser.request(method, verb)).status_code == 405
+            if verb != "/account/sign-out":
+                assert (await browser.get(verb, params=fields)).status_code == 200, "it only asks"
         assert await is_signed_in(browser)
         assert (await own.post("/introspect", "app", token=token)).json()["active"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from counterfoil.server.app import ROUTES
 from counterfoil.server.web.server import Caller
-from tests.installation import CALLBACK, Installation, Person, hidden_fields
+from tests.installation import CALLBACK, Installation, Person, endings_in, hidden_fields
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +36,9 @@ async def all_pages(site: Installation) -> dict[str, httpx2.Response]:
             "nothing chosen": none,
             "signed in": await browser.get("/"),
             "apps": await browser.get("/account/apps"),
+            "browsers": await browser.get("/account/browsers"),
+            "password": await browser.get("/account/password"),
+            "end": await browser.get(f"/account/end/user/{person.user_id}"),
             "logout": await browser.get("/logout"),
             "signed out": await browser.get("/signed-out"),
             "unknown app": await browser.get("/authorize?client_id=x"),
@@ -124,7 +127,10 @@ async def test_what_was_registered_is_never_markup(own: Installation) -> None:
         assert done.status_code == 303
         code = httpx2.URL(done.headers["location"]).params["code"]
         assert (await person.exchange(code, "odd")).status_code == 200
-        pages = [sign_in, consent, await browser.get("/account/apps"), await browser.get("/logout")]
+        apps = await browser.get("/account/apps")
+        asking = [await browser.get(verb) for verb in endings_in(apps.text)]
+        assert len(asking) == 3
+        pages = [sign_in, consent, apps, *asking, await browser.get("/logout")]
     for page in pages:
         assert "<script>" not in page.text
         assert "<img" not in page.text

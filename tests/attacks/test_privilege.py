@@ -1,10 +1,12 @@
 """More than one was given: other people's grants, other clients' tokens, wider scopes (ASVS V8)."""
 
+import re
 from typing import Any
 
 import httpx2
 import pytest
 
+from counterfoil.server.records.signing_key import Purpose
 from tests.installation import (
     CALLBACK,
     MAIL,
@@ -12,6 +14,7 @@ from tests.installation import (
     Installation,
     Person,
     answer_of,
+    endings_in,
     hidden_fields,
     permissions_in,
     token_request,
@@ -146,8 +149,7 @@ async def test_a_client_cannot_revoke_another_s_tokens(site: Installation, thief
 
 async def verbs_of(browser: httpx2.AsyncClient) -> list[str]:
     page = (await browser.get("/account/apps")).text
-    found = [part.partition('"')[0] for part in page.split('action="')[1:]]
-    return [each for each in found if each.startswith("/account/apps/")]
+    return endings_in(page + (await browser.get("/account/browsers")).text)
 
 
 async def test_a_person_cannot_end_what_is_another_s(site: Installation) -> None:
@@ -155,43 +157,56 @@ async def test_a_person_cannot_end_what_is_another_s(site: Installation) -> None
     async with site.browser() as mine, site.browser() as victims:
         tokens = await Person(site, victims).tokens()
         theirs = await verbs_of(victims)
-        assert len(theirs) >= 3
+        assert len(theirs) >= 5
         mallory = Person(site, mine)
         page = await mallory.sign_in(await mine.get("/sign-in"), email="mallory@example.com")
         fields = hidden_fields((await mine.get("/account/apps")).text)
         assert page.status_code == 200
         for verb in theirs:
-            answer = await mine.post(verb, data=fields)
-            assert answer.status_code == 303, "nor does the answer tell whether they exist"
+            nothing = verb.rpartition("/")[0] + "/nothing"
+            for method in ("GET", "POST"):
+                form = {"data": fields} if method == "POST" else {}
+                said = [await mine.request(method, each, **form) for each in (verb, nothing)]
+                assert [each.status_code for each in said] == [400, 400]
+                texts = [told(each.text, verb) for each in said]
+                assert texts[0] == texts[1], "nor does the answer tell whether they exist"
         for name in ("access_token", "refresh_token"):
             assert await is_active(site, tokens[name])
         assert await verbs_of(victims) == theirs
 
 
-async def test_a_family_is_not_ended_under_another_grant(site: Installation) -> None:
-    """Mixed ids: my grant with somebody else's session below it."""
-    async with site.browser() as mine, site.browser() as victims:
-        tokens = await Person(site, victims).tokens()
-        theirs = next(each for each in await verbs_of(victims) if each.endswith("/end"))
-        mallory = Person(site, mine)
-        page = await mallory.sign_in(await mallory.open(), email="mallory@example.com")
-        if "permission" in page.text:
-            await mallory.allow(page)
-        own = next(each for each in await verbs_of(mine) if each.endswith("/remove"))
-        grant = own.split("/")[3]
-        mixed = f"/account/apps/{grant}/sessions/{theirs.split('/')[5]}/end"
-        fields = hidden_fields((await mine.get("/account/apps")).text)
-        assert (await mine.post(mixed, data=fields)).status_code == 303
-        assert await is_active(site, tokens["access_token"])
+def told(page: str, verb: str) -> str:
+    """What an error page says, without the name that was asked for and the reference."""
+    name = verb.rpartition("/")[2]
+    text = page.replace(name, "NAME").replace("nothing", "NAME")
+    return re.sub(r'<code class="serial">[^<]*', "", text)
+
+
+@pytest.mark.parametrize("kind", ["token", "client", "api", "key", "everything", "GRANT"])
+async def test_a_person_ends_nothing_that_is_nobody_s(site: Installation, kind: str) -> None:
+    """The kinds of administrators are none of the account's, whatever name is given."""
+    token = await site.service_token()
+    keys = await site.authority.store.read(lambda tx: tx.signing_keys.every(Purpose.TOKENS))
+    names = {"client": "service", "api": NOTES.replace("/", "%2F"), "key": keys[0].kid}
+    async with site.browser() as browser:
+        await Person(site, browser).tokens()
+        fields = hidden_fields((await browser.get("/account/apps")).text)
+        path = f"/account/end/{kind}/{names.get(kind, 'J' * 22)}"
+        assert (await browser.get(path)).status_code in {400, 404}
+        assert (await browser.post(path, data=fields)).status_code in {400, 404}
+    assert await is_active(site, token, "service")
 
 
 async def test_the_account_is_closed_to_whoever_is_not_signed_in(site: Installation) -> None:
     async with site.browser() as browser:
         for method, path in (
             ("GET", "/account/apps"),
-            ("POST", "/account/apps/x/remove"),
-            ("POST", "/account/apps/x/sign-out"),
-            ("POST", "/account/apps/x/sessions/y/end"),
+            ("GET", "/account/browsers"),
+            ("GET", "/account/password"),
+            ("POST", "/account/password"),
+            ("GET", "/account/end/grant/x"),
+            ("POST", "/account/end/grant/x"),
+            ("POST", "/account/end/user/x"),
         ):
             answer = await browser.request(
                 method, path, data={"csrf": "x"} if method == "POST" else None

@@ -1,11 +1,12 @@
 """Authorization codes: replayed, stolen, guessed at (OAuth 2.1 §4.1.3, RFC 9700 §2.1.1, §4.5)."""
 
 import asyncio
-import re
 from typing import Any
 
 import pytest
 
+from counterfoil.server.protocol.endings import Ends, Target, carry_out
+from counterfoil.server.protocol.events import CLI
 from tests.installation import (
     CALLBACK,
     Installation,
@@ -244,11 +245,27 @@ async def test_a_code_kept_back_does_not_survive_signing_out_of_the_app(own: Ins
         person = Person(own, browser)
         code = await person.code()
         page = await browser.get("/account/apps")
-        path = re.search(r'action="(/account/apps/[^/"]+/sign-out)"', page.text)
-        if path is None:  # no family yet: only the grant's removal is offered
-            grants = await own.authority.store.read(lambda tx: tx.grants.every())
-            target = f"/account/apps/{grants[0].id}/sign-out"
-        else:
-            target = path[1]
+        grants = await own.authority.store.read(lambda tx: tx.grants.every())
+        target = f"/account/end/app_sessions/{grants[0].id}"
         await browser.post(target, data=hidden_fields(page.text))
+        assert await refuses(await person.exchange(code))
+
+
+@pytest.mark.parametrize("kind", [Ends.CLIENT, Ends.USER, Ends.GRANT, Ends.SESSION])
+async def test_a_code_kept_back_does_not_survive_an_ending(own: Installation, kind: Ends) -> None:
+    """S38, S47: after a leak, whoever kept a code for later has nothing."""
+    async with own.browser() as browser:
+        person = Person(own, browser)
+        code = await person.code()
+
+        async def end(tx: Any) -> Any:
+            names = {
+                Ends.CLIENT: "app",
+                Ends.USER: person.user_id,
+                Ends.GRANT: (await tx.grants.of_user(person.user_id))[0].id,
+                Ends.SESSION: (await tx.sessions.of_user(person.user_id))[0].id,
+            }
+            return await carry_out(own.authority, tx, Target(kind, names[kind]), CLI)
+
+        await own.authority.store.transact(end)
         assert await refuses(await person.exchange(code))

@@ -1,6 +1,7 @@
 """Every page that a newcomer meets: nothing for axe to find, in light and dark, narrow and wide."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -44,7 +45,8 @@ def test_every_page_of_the_line_is_good_for_everyone(chromium: Browser, run: Dem
     look("home")
     person.open_my_account()
     look("apps")
-    page.get_by_role("button", name="Remove this app").click()
+    look_around_the_account(person, look)
+    page.goto(f"{run.issuer}/account/apps")
     look("apps-removed")
     person.see_refusal("revoked")
     look("web-refused")
@@ -61,3 +63,30 @@ def test_every_page_of_the_line_is_good_for_everyone(chromium: Browser, run: Dem
     look("web-denied")
     assert wrong == []
     assert person.complaints == []
+
+
+def look_around_the_account(person: Person, look: Callable[[str], None]) -> None:
+    """Every page that asks before it ends, and what it says afterwards."""
+    page = person.page
+    page.get_by_role("link", name="Password").click()
+    look("password")
+    page.get_by_label("Your present password").fill("wrong")
+    for label in ("New password, at least", "New password again"):
+        page.get_by_label(label).fill("a password of her own")
+    page.get_by_role("button", name="Change password").click()
+    look("password-wrong")
+    page.get_by_role("link", name="Browsers").click()
+    look("browsers")
+    page.get_by_role("link", name="Sign this browser out").first.click()
+    look("end-browser")
+    page.get_by_role("link", name="Browsers").click()
+    page.get_by_role("link", name="End everything").click()
+    look("end-everything")
+    person.open_my_account()
+    page.get_by_role("link", name="Remove this app").click()
+    look("end-app")
+    page.get_by_role("button", name="Remove this app").click()
+    look("ended")
+    page.go_back()
+    page.reload()
+    look("end-nothing")

@@ -27,6 +27,7 @@ def test_a_person_lets_an_app_in_and_takes_it_back(chromium: Browser, run: Demon
 
     person.open_my_account()
     expect(person.page.locator("details.app")).to_have_count(1)
+    person.page.get_by_role("link", name="End this session").click()
     person.page.get_by_role("button", name="End this session").click()
     person.see_refusal("revoked")
     person.page.get_by_role("link", name="Sign in again").click()
@@ -34,13 +35,17 @@ def test_a_person_lets_an_app_in_and_takes_it_back(chromium: Browser, run: Demon
     person.see_notes()
 
     person.open_my_account()
+    person.page.get_by_role("link", name="Sign out everywhere").click()
     person.page.get_by_role("button", name="Sign out everywhere").click()
     person.see_refusal("revoked")
     person.page.get_by_role("link", name="Sign in again").click()
     person.see_notes()
 
     person.open_my_account()
+    person.page.get_by_role("link", name="Remove this app").click()
     person.page.get_by_role("button", name="Remove this app").click()
+    expect(person.page.get_by_text("1 session of an app ended.")).to_be_visible()
+    person.page.get_by_role("link", name="Back to my account").click()
     expect(person.page.get_by_text("No apps yet")).to_be_visible()
     person.see_refusal("revoked")
     person.page.get_by_role("link", name="Sign in again").click()
@@ -65,7 +70,8 @@ def test_two_browsers_are_one_app_with_two_sessions(chromium: Browser, run: Demo
     expect(here.page.locator("details.app")).to_have_count(1)
     expect(here.page.locator(".sessions > li")).to_have_count(2)
     mine = here.page.locator(".sessions > li", has_text="This browser")
-    mine.get_by_role("button", name="End this session").click()
+    mine.get_by_role("link", name="End this session").click()
+    here.page.get_by_role("button", name="End this session").click()
     here.see_refusal("revoked")
     there.see_notes()
 
@@ -81,7 +87,7 @@ def test_a_grant_that_is_ended_on_the_command_line_is_refused_at_the_next_click(
     grant = run.counterfoil("grant", "list", "--json")
     grant_id = re.search(r'"id": "([^"]+)"', grant)
     assert grant_id is not None
-    run.counterfoil("grant", "end", grant_id[1])
+    run.counterfoil("grant", "end", grant_id[1], "--yes")
     person.see_refusal("revoked")
     assert person.complaints == []
 
@@ -103,6 +109,7 @@ def test_everything_works_without_javascript_on_a_small_screen(
     person.write("Written without a script")
     expect(person.page.locator(".notes li").first).to_have_text("Written without a script")
     person.open_my_account()
+    person.page.get_by_role("link", name="Remove this app").click()
     person.page.get_by_role("button", name="Remove this app").click()
     person.see_refusal("revoked")
     person.page.goto(run.issuer)

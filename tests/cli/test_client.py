@@ -87,8 +87,8 @@ def test_rotation_keeps_the_secret_before_for_the_overlap(installation: Installa
 
 def test_without_overlap_the_secret_before_ends_at_once(installation: Installation):
     client_id = installation.json("client", "add", "Service")["client_id"]
-    printed = installation.succeed("client", "rotate-secret", client_id, "--overlap", "0")
-    assert "The secret before it has ended." in printed
+    printed = installation.succeed("client", "rotate-secret", client_id, "--overlap", "0", "--yes")
+    assert "The secret before it has ended with every token." in printed
     shown = installation.json("client", "show", client_id)["secrets"]
     (expires_at,) = [each["expires_at"] for each in shown if each["expires_at"] is not None]
     assert expires_at <= time.time()
@@ -96,8 +96,8 @@ def test_without_overlap_the_secret_before_ends_at_once(installation: Installati
 
 def test_disabling_a_client_ends_its_families(lived_in: LivedIn):
     installation = lived_in.installation
-    ended = installation.json("client", "disable", lived_in.client_id)
-    assert set(ended) == {"families_ended", "sessions_ended", "notice"}
+    ended = installation.json("client", "disable", lived_in.client_id, "--yes")
+    assert set(ended) == {"families_ended", "sessions_ended", "notice", "ended"}
     assert ended["notice"].rpartition(":")[2].isdigit()
     assert installation.json("client", "show", lived_in.client_id)["disabled_at"] is not None
     assert installation.json("grant", "list")["grants"][0]["families"] == 0
@@ -181,7 +181,7 @@ def test_the_help_names_every_grant_type(installation: Installation):
 def test_every_change_is_an_event_of_the_command_line(installation: Installation):
     client_id = installation.json("client", "add", "Service")["client_id"]
     installation.succeed("client", "rotate-secret", client_id)
-    installation.succeed("client", "disable", client_id)
+    installation.succeed("client", "disable", client_id, "--yes")
     mine = [event for event in installation.events() if event.subject == client_id]
     assert {event.kind for event in mine} == {
         "client_added", "client_secret_added", "client_secret_retired", "client_disabled",

@@ -33,7 +33,7 @@ def test_grants_are_narrowed_by_person_and_client(lived_in: LivedIn):
 def test_ending_a_grant_ends_all_under_it_and_names_the_notice(lived_in: LivedIn):
     """S03, S46: everything of one authorization grant in one call."""
     installation = lived_in.installation
-    ended = installation.json("grant", "end", lived_in.grant_id)
+    ended = installation.json("grant", "end", lived_in.grant_id, "--yes")
     assert (ended["families_ended"], ended["sessions_ended"]) == (2, 0)
     epoch, _, number = ended["notice"].partition(":")
     assert epoch
@@ -41,12 +41,17 @@ def test_ending_a_grant_ends_all_under_it_and_names_the_notice(lived_in: LivedIn
     assert installation.json("grant", "list") == {"grants": []}
     kinds = [event.kind for event in installation.events()[:3]]
     assert kinds == ["family_ended", "family_ended", "grant_ended"]
-    again = installation.json("grant", "end", lived_in.grant_id)
-    assert again == {"families_ended": 0, "sessions_ended": 0, "notice": ended["notice"]}
+    again = installation.json("grant", "end", lived_in.grant_id, "--yes")
+    assert again == {
+        "families_ended": 0,
+        "sessions_ended": 0,
+        "notice": ended["notice"],
+        "ended": False,
+    }
 
 
 def test_an_ending_is_told_to_people(lived_in: LivedIn):
-    printed = lived_in.installation.succeed("grant", "end", lived_in.grant_id)
+    printed = lived_in.installation.succeed("grant", "end", lived_in.grant_id, "--yes")
     assert "Ended: 2 families of tokens." in printed
     assert "Notice: " in printed
 
@@ -75,7 +80,7 @@ def test_a_browsers_own_name_cannot_steer_the_terminal(lived_in: LivedIn):
 def test_ending_a_session_leaves_offline_families(lived_in: LivedIn):
     """S05: one browser is signed out; what is offline stands."""
     installation = lived_in.installation
-    ended = installation.json("session", "end", lived_in.session_id)
+    ended = installation.json("session", "end", lived_in.session_id, "--yes")
     assert (ended["families_ended"], ended["sessions_ended"]) == (1, 1)
     assert installation.json("session", "list") == {"sessions": []}
     assert installation.json("grant", "list")["grants"][0]["families"] == 1

@@ -65,9 +65,9 @@ def test_an_emergency_ends_what_the_key_has_signed(lived_in: LivedIn):
     """S84: nothing that a leaked key signed stands, and a new one signs at once."""
     installation, token = lived_in.installation, access_token(lived_in, JTI)
     (kid,) = keys_of(installation)
-    result = installation.run("key", "retire", kid, "--now", stdin="y\n")
+    result = installation.run("key", "withdraw", kid, "--yes")
     assert result.exit_code == 0
-    assert f"Every token that {kid} has signed" in result.stderr
+    assert f"Every token that the key {kid} has signed" in result.stderr
     assert f"Withdrawn: {kid}" in result.stdout
     keys = keys_of(installation)
     assert keys[kid]["state"] == "withdrawn"

@@ -118,7 +118,8 @@ def test_a_command_that_is_none_is_a_usage_error(arguments: list[str]):
     "command",
     [
         "client show", "client disable", "client rotate-secret", "user disable", "grant end",
-        "session end", "key retire",
+        "session end", "key retire", "key withdraw", "family end", "grant sign-out", "user end",
+        "user enable", "user set-password", "client end", "client enable",
     ],
 )  # fmt: skip
 def test_an_id_may_begin_with_a_hyphen(installation: Installation, command: str, name: str):
@@ -133,7 +134,7 @@ def test_an_id_may_begin_with_a_hyphen(installation: Installation, command: str,
 def test_a_jti_may_begin_with_a_hyphen(installation: Installation):
     installation.succeed("client", "add", "Service")
     jti = "-hV5T2rT0cWcGJ2SVuHn9Q"
-    assert installation.json("token", "revoke", "--jti", jti)["jti"] == jti
+    assert installation.json("token", "revoke", "--jti", jti, "--yes")["jti"] == jti
 
 
 @pytest.mark.parametrize(

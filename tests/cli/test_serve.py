@@ -149,7 +149,7 @@ def test_a_revoked_token_is_refused_by_the_running_server(
         token = token_of(server, service)
         assert is_active(server, service, token)
         claims = installation.json("token", "inspect", token)["claims"]
-        ended = installation.json("token", "revoke", "--jti", str(claims["jti"]))
+        ended = installation.json("token", "revoke", "--jti", str(claims["jti"]), "--yes")
         notice = next_notice()
         assert (notice["kind"], notice["name"]) == ("token", claims["jti"])
         assert not is_active(server, service, token)
@@ -159,7 +159,7 @@ def test_a_revoked_token_is_refused_by_the_running_server(
 def test_an_ended_grant_reaches_who_follows_the_feed(lived_in: LivedIn):
     """S03, S40: a grant that is ended in one process is published by another."""
     with serving(lived_in.installation) as server, server.following() as next_notice:
-        lived_in.installation.succeed("grant", "end", lived_in.grant_id)
+        lived_in.installation.succeed("grant", "end", lived_in.grant_id, "--yes")
         told = {(notice["kind"], notice["name"]) for notice in (next_notice(), next_notice())}
     assert told == {("family", lived_in.online_id), ("family", lived_in.offline_id)}
 
@@ -169,7 +169,7 @@ def test_a_client_that_is_added_can_be_used_at_once(installation: Installation):
         installation.succeed("api", "add", API, "--scope", "notes:read=Read")
         client = installation.json("client", "add", "Job", "--scope", "notes:read")
         assert is_active(server, client, token_of(server, client))
-        installation.succeed("client", "disable", client["client_id"])
+        installation.succeed("client", "disable", client["client_id"], "--yes")
         connection = server.connect()
         connection.request("GET", "/health/ready")
         assert connection.getresponse().status == 200

@@ -35,7 +35,7 @@ def test_a_token_that_stands_is_shown_without_itself(lived_in: LivedIn):
 def test_one_lost_token_is_ended_without_being_held(lived_in: LivedIn):
     """S48, S45: by its jti, and its sibling stands."""
     lost, sibling = access_token(lived_in, JTI), access_token(lived_in, "B" * 22)
-    ended = lived_in.installation.json("token", "revoke", "--jti", JTI)
+    ended = lived_in.installation.json("token", "end", "--jti", JTI, "--yes")
     assert ended.pop("notice").rpartition(":")[2] == newest_number(lived_in.installation)
     assert ended == {
         "kind": "access_token",
@@ -43,6 +43,7 @@ def test_one_lost_token_is_ended_without_being_held(lived_in: LivedIn):
         "family_id": None,
         "families_ended": 0,
         "sessions_ended": 0,
+        "ended": True,
     }
     seen = lived_in.installation.json("token", "inspect", lost)
     assert (seen["ours"], seen["active"], seen["reason"]) == (True, False, "revoked")
@@ -52,7 +53,7 @@ def test_one_lost_token_is_ended_without_being_held(lived_in: LivedIn):
 
 def test_an_access_token_is_ended_by_value(lived_in: LivedIn):
     token = access_token(lived_in, JTI)
-    ended = lived_in.installation.json("token", "revoke", "-", stdin=token)
+    ended = lived_in.installation.json("token", "revoke", "-", "--yes", stdin=token)
     assert (ended["kind"], ended["jti"]) == ("access_token", JTI)
     (notice,) = token_notices(lived_in.installation)
     assert (notice.kind, notice.name) == (Ended.TOKEN, JTI)
@@ -64,7 +65,7 @@ def test_an_access_token_is_ended_by_value(lived_in: LivedIn):
 def test_an_expired_token_leaves_no_notice(lived_in: LivedIn):
     """S41: what has expired needs no entry."""
     token = access_token(lived_in, JTI, lifetime=-1)
-    assert lived_in.installation.json("token", "revoke", token)["notice"] is None
+    assert lived_in.installation.json("token", "revoke", token)["ended"] is False
     assert token_notices(lived_in.installation) == []
     seen = lived_in.installation.json("token", "inspect", token)
     assert (seen["ours"], seen["reason"]) == (True, "expired")
@@ -85,7 +86,7 @@ def test_a_refresh_token_is_shown_and_ended_with_its_family(lived_in: LivedIn):
         "scope": "notes:read openid",
     }
     bearer = access_token(lived_in, JTI, family=lived_in.offline_id)
-    ended = installation.json("token", "revoke", token)
+    ended = installation.json("token", "revoke", token, "--yes")
     assert ended["notice"]
     assert (ended["kind"], ended["jti"]) == ("refresh_token", None)
     assert (ended["family_id"], ended["families_ended"]) == (lived_in.offline_id, 1)

@@ -49,7 +49,7 @@ def test_people_are_listed(installation: Installation):
 
 def test_disabling_an_account_ends_everything_of_it(lived_in: LivedIn):
     installation = lived_in.installation
-    ended = installation.json("user", "disable", EMAIL.upper())
+    ended = installation.json("user", "disable", EMAIL.upper(), "--yes")
     assert (ended["families_ended"], ended["sessions_ended"]) == (2, 1)
     assert installation.json("user", "list")["users"][0]["disabled_at"] is not None
     assert installation.json("session", "list") == {"sessions": []}

@@ -121,7 +121,7 @@ async def test_an_expired_token_of_an_ended_grant_is_told(visitor: Visitor):
     await visitor.sign_in()
     visitor.clock.ahead = 4000
     for grant in json.loads(visitor.run.counterfoil("grant", "list", "--json"))["grants"]:
-        visitor.run.counterfoil("grant", "end", grant["id"])
+        visitor.run.counterfoil("grant", "end", grant["id"], "--yes")
     refused = await visitor.app.get("/")
     assert refused.status_code == 401
     assert "invalid_grant" in refused.text

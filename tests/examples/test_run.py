@@ -132,7 +132,9 @@ def pasted(commands: list[str]) -> list[str]:
     answer = subprocess.run(
         ["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
-    assert answer.stderr == ""
+    warned = [line for line in answer.stderr.splitlines() if " ends at once, " in line]
+    assert warned == answer.stderr.splitlines(), "what will end is said before, and nothing else"
+    assert len(warned) == len([each for each in commands if "token revoke" in each])
     return answer.stdout.split(f"{end}\n")[:-1]
 
 

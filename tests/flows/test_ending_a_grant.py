@@ -12,9 +12,10 @@ import pytest
 from counterfoil.guard import Guard
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import revocation
+from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.store import Transaction
 from tests.flows.serving import START, fresh, refusal_of, served
-from tests.installation import NOTES, Installation, Person
+from tests.installation import NOTES, Installation, Person, endings_in, hidden_fields
 
 pytestmark = pytest.mark.anyio
 
@@ -31,13 +32,12 @@ def guard(place: Installation) -> Iterator[Guard]:
         yield guard
 
 
-async def press(person: Person, verb: str) -> httpx2.Response:
-    """Press the one button of the apps page whose form leads to this verb."""
-    page = await person.browser.get("/account/apps")
-    actions = [part.partition('"')[0] for part in page.text.split('action="')[1:]]
-    (action,) = [action for action in actions if re.search(verb + "$", action)]
-    csrf = page.text.partition('name="csrf" value="')[2].partition('"')[0]
-    return await person.browser.post(action, data={"csrf": csrf})
+async def press(person: Person, verb: str, room: str = "apps") -> httpx2.Response:
+    """Press the one button of a page of the account whose verb is this, and confirm."""
+    page = await person.browser.get(f"/account/{room}")
+    (action,) = [each for each in endings_in(page.text) if re.search(verb, each)]
+    asked = await person.browser.get(action)
+    return await person.browser.post(action, data=hidden_fields(asked.text))
 
 
 async def test_a_person_removes_an_app(
@@ -49,8 +49,8 @@ async def test_a_person_removes_an_app(
     for tokens in (here, there):
         assert guard.check(tokens["access_token"]).subject == person.user_id
     begun = time.monotonic()
-    answer = await press(person, "/remove")
-    assert answer.headers["location"] == "/account/apps?done=removed"
+    answer = await press(person, "/grant/")
+    assert "2 sessions of apps ended." in answer.text
     for tokens in (here, there):
         assert (await refusal_of(guard, tokens["access_token"])).reason is Reason.REVOKED
     assert time.monotonic() - begun < 2
@@ -61,7 +61,7 @@ async def test_a_person_removes_an_app(
 async def test_a_removed_app_has_to_ask_again(place: Installation, person: Person):
     """S03: nothing is remembered of the permission; S46: a new grant brings back no old token."""
     tokens = await person.tokens()
-    await press(person, "/remove")
+    await press(person, "/grant/")
     page = await person.open()
     assert page.status_code == 200
     assert "Already allowed" not in page.text
@@ -77,7 +77,7 @@ async def test_signing_out_of_an_app_keeps_its_permission(
     await fresh(guard)
     tokens = await person.tokens()
     guard.check(tokens["access_token"])
-    await press(person, "/apps/[^/]+/sign-out")
+    await press(person, "/app_sessions/")
     assert (await refusal_of(guard, tokens["access_token"])).reason is Reason.REVOKED
     again = await person.tokens()
     assert guard.check(again["access_token"]).subject == person.user_id
@@ -90,7 +90,7 @@ async def test_one_session_ends_and_the_others_go_on(
     await fresh(guard)
     here, there = await person.tokens(), await visitor.tokens()
     family = guard.check(here["access_token"]).family
-    await press(person, f"/sessions/{family}/end")
+    await press(person, f"/family/{family}$")
     assert (await refusal_of(guard, here["access_token"])).reason is Reason.REVOKED
     assert guard.check(there["access_token"]).subject == person.user_id
 
@@ -102,7 +102,8 @@ async def test_signing_out_here_ends_what_was_signed_in_here(
     await fresh(guard)
     here, there = await person.tokens(), await visitor.tokens()
     guard.check(here["access_token"])
-    await press(person, "/account/sign-out")
+    page = await person.browser.get("/account/apps")
+    await person.browser.post("/account/sign-out", data=hidden_fields(page.text))
     assert (await refusal_of(guard, here["access_token"])).reason is Reason.REVOKED
     assert guard.check(there["access_token"]).subject == person.user_id
 
@@ -115,7 +116,7 @@ async def test_an_administrator_ends_a_grant_from_the_command_line(
     tokens = await person.tokens()
     guard.check(tokens["access_token"])
     grants = await place.authority.store.read(lambda tx: tx.grants.of_user(person.user_id))
-    await run_cli(place, "grant", "end", grants[0].id)
+    await run_cli(place, "grant", "end", grants[0].id, "--yes")
     assert (await refusal_of(guard, tokens["access_token"])).reason is Reason.REVOKED
 
 
@@ -124,7 +125,7 @@ async def test_a_lost_token_is_ended_by_its_fingerprint(place: Installation, gua
     await fresh(guard)
     token = await place.service_token()
     fingerprint = guard.check(token).fingerprint
-    await run_cli(place, "token", "revoke", "--jti", fingerprint)
+    await run_cli(place, "token", "end", "--jti", fingerprint, "--yes")
     rejected = await refusal_of(guard, token)
     assert rejected.reason is Reason.REVOKED
     assert rejected.fingerprint == fingerprint
@@ -144,7 +145,9 @@ async def test_all_tokens_of_a_client_end_with_its_generation(place: Installatio
     for token in tokens:
         guard.check(token)
     before = (await head(place)).number
-    await place.authority.store.transact(lambda tx: revocation.end_tokens_of_client(tx, "leaky"))
+    await place.authority.store.transact(
+        lambda tx: revocation.end_everything_of_client(tx, "leaky", CLI)
+    )
     for token in tokens:
         assert (await refusal_of(guard, token)).reason is Reason.REVOKED
     assert (await head(place)).number == before + 1

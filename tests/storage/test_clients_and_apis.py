@@ -75,6 +75,10 @@ async def test_a_client_is_disabled_once(store: Store) -> None:
     assert await store.transact(lambda tx: tx.clients.disable("notes-web", NOW + 1))
     assert not await store.transact(lambda tx: tx.clients.disable("notes-web", NOW + 2))
     assert await store.read(lambda tx: tx.clients.find("notes-web")) == client(disabled_at=NOW + 1)
+    assert await store.transact(lambda tx: tx.clients.enable("notes-web"))
+    assert not await store.transact(lambda tx: tx.clients.enable("notes-web"))
+    assert not await store.transact(lambda tx: tx.clients.enable("nobody"))
+    assert await store.read(lambda tx: tx.clients.find("notes-web")) == client()
 
 
 async def test_an_api_comes_back_as_it_was_added_and_its_identifier_is_given_once(

@@ -126,7 +126,7 @@ async def test_an_ended_family_never_comes_back(peopled: Store) -> None:
     assert await peopled.read(lambda tx: tx.families.live_of_grant("grant-1")) == []
 
 
-async def test_live_families_are_found_by_grant_session_user_and_client(peopled: Store) -> None:
+async def test_live_families_are_found_by_grant_session_and_user(peopled: Store) -> None:
     async def many(tx: Transaction) -> None:
         await tx.users.add(user(id="bob", email="bob@example.org"))
         await tx.clients.add(client(client_id="other"))
@@ -145,12 +145,49 @@ async def test_live_families_are_found_by_grant_session_user_and_client(peopled:
             await tx.families.live_of_grant("grant-1"),
             await tx.families.live_of_session("sid-1"),
             await tx.families.live_of_user("ada"),
-            await tx.families.live_of_client("notes-web"),
         ]
         return [[live.id for live in families] for families in lists]
 
     await peopled.transact(many)
-    assert await peopled.read(found) == [["b", "a"], ["b", "c"], ["b", "a", "d"], ["b", "a", "c"]]
+    assert await peopled.read(found) == [["b", "a"], ["b", "c"], ["b", "a", "d"]]
+
+
+async def test_all_live_families_of_a_client_end_at_once(peopled: Store, clock: Clock) -> None:
+    """Whoever stands behind them, and none of another client, nor one that has ended or expired."""
+
+    async def many(tx: Transaction) -> None:
+        await tx.users.add(user(id="bob", email="bob@example.org"))
+        await tx.clients.add(client(client_id="other"))
+        await tx.grants.allow(grant(id="grant-bob", user_id="bob"))
+        await tx.grants.allow(grant(id="grant-other", client_id="other"))
+        await tx.families.add(family(id="a", session_id=None))
+        await tx.families.add(family(id="b", grant_id="grant-bob", user_id="bob"))
+        await tx.families.add(family(id="c", grant_id="grant-other", client_id="other"))
+        await tx.families.add(family(id="d", ended_at=NOW - 5, ended_why="before"))
+        await tx.families.add(
+            family(id="e", access_expires_at=NOW - SKEW, refresh_expires_at=NOW - SKEW)
+        )
+
+    await peopled.transact(many)
+    assert await peopled.read(lambda tx: tx.families.count_of_client("notes-web")) == 2
+    end = peopled.transact(lambda tx: tx.families.end_of_client("notes-web", NOW, "leak"))
+    assert await end == 2
+    assert await peopled.read(lambda tx: tx.families.count_of_client("notes-web")) == 0
+    assert await peopled.read(lambda tx: tx.families.count_of_client("other")) == 1
+
+    async def ended(tx: Transaction) -> list[tuple[int | None, str]]:
+        found = [await tx.families.find(name) for name in "abcde"]
+        return [(each.ended_at, each.ended_why) for each in found if each is not None]
+
+    assert await peopled.read(ended) == [
+        (NOW, "leak"),
+        (NOW, "leak"),
+        (None, ""),
+        (NOW - 5, "before"),
+        (None, ""),
+    ]
+    again = peopled.transact(lambda tx: tx.families.end_of_client("notes-web", NOW + 1, "again"))
+    assert await again == 0
 
 
 @pytest.mark.parametrize(("later", "is_live"), [(SKEW - 1, True), (SKEW, False)])

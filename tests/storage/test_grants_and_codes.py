@@ -152,6 +152,24 @@ async def test_untaken_codes_die_with_their_session(peopled: Store, clock: Clock
     assert await peopled.read(lambda tx: tx.authorizations.find(b"taken")) is not None
 
 
+async def test_untaken_codes_of_a_client_die_with_its_tokens(peopled: Store) -> None:
+    async def three_codes(tx: Transaction) -> None:
+        await tx.clients.add(client(client_id="other"))
+        await tx.grants.allow(grant(id="grant-other", client_id="other"))
+        await tx.authorizations.add(authorization(digest=b"taken"))
+        await tx.authorizations.add(authorization(digest=b"mine"))
+        await tx.authorizations.add(
+            authorization(digest=b"other", client_id="other", grant_id="grant-other")
+        )
+        await tx.authorizations.take(b"taken", "family-1", tx.now)
+
+    await peopled.transact(three_codes)
+    await peopled.transact(lambda tx: tx.authorizations.burn_of_client("notes-web"))
+    assert await peopled.transact(lambda tx: tx.authorizations.take(b"mine", "f", NOW)) is None
+    assert await peopled.transact(lambda tx: tx.authorizations.take(b"other", "f", NOW))
+    assert await peopled.read(lambda tx: tx.authorizations.find(b"taken")) is not None
+
+
 async def test_untaken_codes_die_when_their_grant_is_signed_out(peopled: Store) -> None:
     async def two_codes(tx: Transaction) -> None:
         await tx.authorizations.add(authorization(digest=b"taken"))

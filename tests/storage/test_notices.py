@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterfoil.oauth.feed import Position, first_digest, position_from
+from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.records.store import Store, Transaction
 from counterfoil.server.storage.sqlite import SqliteStore
 from tests.storage.conftest import Clock
@@ -41,6 +42,22 @@ async def test_notices_are_numbered_chained_and_stored_byte_by_byte(store: Store
 async def test_no_notice_is_no_number(store: Store) -> None:
     position = await store.transact(lambda tx: tx.notices.append([]))
     assert position.number == 0
+
+
+async def test_an_ended_token_is_found_by_its_handle_alone(store: Store, clock: Clock) -> None:
+    """S48: nothing else is kept of a token. Another kind of notice of the same name is none."""
+
+    async def work(tx: Transaction) -> None:
+        family = Notice(Ended.FAMILY, "a-family", NOW + 60)
+        await tx.notices.append([Notice(Ended.TOKEN, "a-token", NOW + 60), family])
+
+    await store.transact(work)
+    assert await store.read(lambda tx: tx.notices.names_token("a-token"))
+    assert not await store.read(lambda tx: tx.notices.names_token("a-family"))
+    assert not await store.read(lambda tx: tx.notices.names_token("another"))
+    clock.now = NOW + 61
+    await store.transact(lambda tx: tx.sweep(100))
+    assert not await store.read(lambda tx: tx.notices.names_token("a-token"))
 
 
 async def tell(tx: Transaction, count: int, fate: str) -> None:

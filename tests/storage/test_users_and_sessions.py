@@ -2,7 +2,7 @@
 
 import pytest
 
-from counterfoil.server.records.store import Conflict, Store
+from counterfoil.server.records.store import Conflict, Store, Transaction
 from tests.storage.samples import NOW, session, user
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +32,28 @@ async def test_a_user_is_disabled_once(store: Store) -> None:
     found = await store.read(lambda tx: tx.users.find("ada"))
     assert found is not None
     assert found.disabled_at == NOW + 1
+    assert await store.transact(lambda tx: tx.users.enable("ada"))
+    assert not await store.transact(lambda tx: tx.users.enable("ada"))
+    assert not await store.transact(lambda tx: tx.users.enable("bob"))
+    assert await store.read(lambda tx: tx.users.find("ada")) == user()
+
+
+async def test_a_password_is_changed_only_where_the_one_that_was_proved_still_stands(
+    store: Store,
+) -> None:
+    """To check and to change are one statement: of two at once, one wins."""
+
+    async def both(tx: Transaction) -> list[bool]:
+        users = tx.users
+        return [await users.change_password("ada", "old", each) for each in ("new", "other")]
+
+    await store.transact(lambda tx: tx.users.add(user(password_hash="old")))
+    assert await store.transact(both) == [True, False]
+    assert not await store.transact(lambda tx: tx.users.change_password("bob", "old", "new"))
+    assert await store.read(lambda tx: tx.users.find("ada")) == user(password_hash="new")
+    assert await store.transact(lambda tx: tx.users.set_password("ada", "set"))
+    assert not await store.transact(lambda tx: tx.users.set_password("bob", "set"))
+    assert await store.read(lambda tx: tx.users.find("ada")) == user(password_hash="set")
 
 
 async def test_failures_are_counted_and_a_lock_is_never_shortened(store: Store) -> None:

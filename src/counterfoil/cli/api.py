@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from counterfoil.cli.endings import end, named, yes_option
 from counterfoil.cli.invocation import Invocation, installation
 from counterfoil.cli.output import Failure, print_fields, print_table
 from counterfoil.cli.policies import changes_in, in_words, policy_option
@@ -197,3 +198,12 @@ def list_apis(call: Invocation) -> None:
     ]
     headers = ("uri", "name", "scopes", "token lifetime", "policy")
     call.show(document, lambda: print_table(headers, rows, empty="There are no APIs."))
+
+
+@api.command("end")
+@click.argument("uri")
+@yes_option
+@installation
+def end_tokens(call: Invocation, uri: str, *, yes: bool) -> None:
+    """End every token for an API, whoever holds it. Nobody is signed out."""
+    end(call, named("api", uri), f"Every token for {uri}", yes=yes)

@@ -1,10 +1,12 @@
 """``counterfoil client``: register clients and look after their secrets (RFC 7591 §2)."""
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from counterfoil.cli.endings import Change, demand_yes, end, make, named, yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, at, print_fields, print_table
 from counterfoil.cli.policies import changes_in, in_words, policy_option
@@ -12,7 +14,7 @@ from counterfoil.cli.policies import changes_in, in_words, policy_option
 if TYPE_CHECKING:
     from counterfoil.cli.client_documents import ClientDocument, NewClientDocument
     from counterfoil.oauth.opaque import Secret
-    from counterfoil.server.protocol.revocation import Ending
+    from counterfoil.server.protocol.endings import Ending
     from counterfoil.server.records.client import Client, ClientSecret
     from counterfoil.server.records.store import Transaction
 
@@ -221,41 +223,75 @@ async def _find(tx: "Transaction", client_id: str) -> "Client":
     metavar="SECONDS",
     help="How long the secret before stays good; 0 ends it at once.",
 )
+@yes_option
 @installation
-def rotate_secret(call: Invocation, client_id: str, overlap: int) -> None:
-    """Give a client a new secret and print it, this once."""
+def rotate_secret(call: Invocation, client_id: str, overlap: int, *, yes: bool) -> None:
+    """Give a client a new secret and print it, this once; --overlap 0 ends all its tokens."""
     from counterfoil.cli.client_documents import new_document
     from counterfoil.server.protocol import registration
+    from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
     from counterfoil.server.protocol.events import CLI
+
+    if call.read(partial(_find, client_id=client_id)).public:
+        raise Failure(f"the client {client_id} is public: it has no secret")
+    if not overlap:
+        demand_yes(CONSEQUENCES[Cause.SECRET_REPLACED].sentence, yes=yes)
 
     async def work(tx: "Transaction") -> "tuple[Client, Secret | None]":
         found = await _find(tx, client_id)
-        if found.public:
-            raise Failure(f"the client {client_id} is public: it has no secret")
         return found, await registration.rotate_secret(tx, client_id, overlap, CLI)
 
     document = new_document(*call.change(work))
 
     def tell() -> None:
         _tell_new(document)
-        still = f"stays good for {overlap} seconds" if overlap else "has ended"
+        still = f"stays good for {overlap} seconds" if overlap else "has ended with every token"
         click.echo(f"The secret before it {still}.")
 
     call.show(document, tell)
 
 
+@client.command("end", context_settings=takes_id())
+@click.argument("client_id")
+@yes_option
+@installation
+def end_tokens(call: Invocation, client_id: str, *, yes: bool) -> None:
+    """End every token of a client, whoever stands behind it. It stays registered."""
+    end(call, named("client", client_id), f"Every token of {client_id}", yes=yes)
+
+
 @client.command("disable", context_settings=takes_id())
 @click.argument("client_id")
+@yes_option
 @installation
-def disable(call: Invocation, client_id: str) -> None:
-    """Disable a client and end every token that it holds."""
-    from counterfoil.cli.endings import document_of, tell_ending
+def disable(call: Invocation, client_id: str, *, yes: bool) -> None:
+    """Disable a client, and end every token that it holds."""
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.revocation import disable_client
 
-    async def work(tx: "Transaction") -> "Ending":
-        await _find(tx, client_id)
+    async def work(tx: "Transaction", client_id: str) -> "Ending":
         return await disable_client(tx, client_id, CLI)
 
-    document = document_of(call.change(work))
-    call.show(document, lambda: tell_ending(f"The client {client_id} is disabled.", document))
+    find = partial(_id_of, client_id=client_id)
+    change = Change("client_disabled", find, work, f"The client {client_id} is disabled.")
+    make(call, change, yes=yes)
+
+
+@client.command("enable", context_settings=takes_id())
+@click.argument("client_id")
+@installation
+def enable(call: Invocation, client_id: str) -> None:
+    """Let a disabled client ask for tokens again. Nothing that has ended comes back."""
+    from counterfoil.server.protocol.events import CLI
+    from counterfoil.server.protocol.registration import enable_client
+
+    async def work(tx: "Transaction", client_id: str) -> "Ending":
+        return await enable_client(tx, client_id, CLI)
+
+    find = partial(_id_of, client_id=client_id)
+    change = Change("client_enabled", find, work, f"The client {client_id} is enabled.")
+    make(call, change, yes=True)
+
+
+async def _id_of(tx: "Transaction", client_id: str) -> str:
+    return (await _find(tx, client_id)).client_id

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from counterfoil.cli.endings import end, named, yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
-from counterfoil.cli.output import Failure, at, print_table
+from counterfoil.cli.output import at, print_table
 
 if TYPE_CHECKING:
     from counterfoil.cli.grant_documents import GrantDocument
-    from counterfoil.server.protocol.revocation import Ending
     from counterfoil.server.records.store import Transaction
 
 
@@ -40,17 +40,17 @@ def list_grants(call: Invocation, user: str | None, client_id: str | None) -> No
 
 @grant.command("end", context_settings=takes_id())
 @click.argument("grant_id")
+@yes_option
 @installation
-def end(call: Invocation, grant_id: str) -> None:
+def end_grant(call: Invocation, grant_id: str, *, yes: bool) -> None:
     """Take a permission back, with every token that rests on it."""
-    from counterfoil.cli.endings import document_of, tell_ending
-    from counterfoil.server.protocol.events import CLI
-    from counterfoil.server.protocol.revocation import end_grant
+    end(call, named("grant", grant_id), f"The grant {grant_id}", yes=yes)
 
-    async def work(tx: "Transaction") -> "Ending":
-        if await tx.grants.find(grant_id) is None:
-            raise Failure(f"there is no grant {grant_id}")
-        return await end_grant(tx, grant_id, CLI)
 
-    document = document_of(call.change(work))
-    call.show(document, lambda: tell_ending(f"The grant {grant_id} has ended.", document))
+@grant.command("sign-out", context_settings=takes_id())
+@click.argument("grant_id")
+@yes_option
+@installation
+def sign_out(call: Invocation, grant_id: str, *, yes: bool) -> None:
+    """Sign a person out of an app everywhere; the permission stays."""
+    end(call, named("app_sessions", grant_id), f"Every session under the grant {grant_id}", yes=yes)

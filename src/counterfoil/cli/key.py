@@ -4,13 +4,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from counterfoil.cli.endings import agreed, named, yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.key_master import master
 from counterfoil.cli.key_rehearsal import rehearse
 from counterfoil.cli.output import at, print_table
 
 if TYPE_CHECKING:
-    from counterfoil.cli.key_documents import KeyDocument, TurnDocument, WithdrawalDocument
+    from counterfoil.cli.key_documents import TurnDocument, WithdrawalDocument
     from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.records.store import Transaction
 
@@ -71,14 +72,14 @@ def rotate(call: Invocation, purpose: str) -> None:
 @key.command("retire", context_settings=takes_id())
 @click.argument("kid")
 @click.option("--now", "at_once", is_flag=True, help="It has leaked: nothing it signed stands.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 @installation
 def retire(call: Invocation, kid: str, *, at_once: bool, yes: bool) -> None:
     """Let a key retire as soon as its successor is known; with --now end all that it signed."""
-    from counterfoil.cli.key_documents import find, turned
+    from counterfoil.cli.key_documents import turned
 
     if at_once:
-        _withdraw(call, call.read(lambda tx: find(tx, kid)), yes=yes)
+        _withdraw(call, kid, yes=yes)
         return
 
     async def action(authority: "Authority") -> "TurnDocument":
@@ -96,35 +97,30 @@ def _show_turn(call: Invocation, document: "TurnDocument") -> None:
     call.show(document, tell)
 
 
-def _withdraw(call: Invocation, document: "KeyDocument", *, yes: bool) -> None:
+@key.command("withdraw", context_settings=takes_id())
+@click.argument("kid")
+@yes_option
+@installation
+def withdraw(call: Invocation, kid: str, *, yes: bool) -> None:
+    """End everything that a key has signed, at once: it has leaked. Another signs from now on."""
+    _withdraw(call, kid, yes=yes)
+
+
+def _withdraw(call: Invocation, kid: str, *, yes: bool) -> None:
     from counterfoil.cli.key_documents import withdrawn
 
-    click.echo(_what_ends(document), err=True)
-    if not yes:
-        click.confirm("Withdraw the key?", abort=True, err=True)
+    agreed(call, named("key", kid), yes=yes)
 
     async def action(authority: "Authority") -> "WithdrawalDocument":
-        async def work(tx: "Transaction") -> "WithdrawalDocument":
-            return await withdrawn(authority.rotation, tx, document.kid)
-
-        return await authority.store.transact(work)
+        return await authority.store.transact(lambda tx: withdrawn(authority, tx, kid))
 
     ended = call.run(action)
 
     def tell() -> None:
-        click.echo(f"Withdrawn: {', '.join(ended.withdrawn)}. {ended.successor} signs now.")
+        if ended.withdrawn:
+            click.echo(f"Withdrawn: {', '.join(ended.withdrawn)}. {ended.successor} signs now.")
+        else:
+            click.echo("Nothing was left to end.")
         click.echo(f"Notice: {ended.notice}")
 
     call.show(ended, tell)
-
-
-def _what_ends(document: "KeyDocument") -> str:
-    if document.purpose == "feed":
-        return (
-            f"{document.kid} signs the notices feed. Guards will believe nothing that it signed, "
-            "and fetch the new key."
-        )
-    return (
-        f"Every token that {document.kid} has signed since {at(document.active_from)} ends at "
-        "once. Apps with a refresh token get a new one by themselves; others sign in anew."
-    )

@@ -4,6 +4,9 @@ from msgspec import Struct
 
 from counterfoil.cli.output import Failure
 from counterfoil.server.keys.rotation import Rotation
+from counterfoil.server.protocol import endings
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.endings import Ends, Target
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.signing_key import Purpose, SigningKey, signing_key
 from counterfoil.server.records.store import Transaction
@@ -115,10 +118,18 @@ async def turned(rotation: Rotation, tx: Transaction, kid: str) -> TurnDocument:
     return TurnDocument(kid=kid, retired_at=retired_at, successor=successor.kid, notice=str(notice))
 
 
-async def withdrawn(rotation: Rotation, tx: Transaction, kid: str) -> WithdrawalDocument:
+async def withdrawn(authority: Authority, tx: Transaction, kid: str) -> WithdrawalDocument:
     """Withdraw a key in an emergency: nothing that it signed stands (S84)."""
-    purpose = (await find(tx, kid)).purpose
-    kids = await rotation.withdraw(tx, kid, CLI.name)
-    notice, _ = await tx.notices.head()
+    purpose = Purpose((await find(tx, kid)).purpose)
+    before = await _withdrawn_kids(tx, purpose)
+    ending = await endings.carry_out(authority, tx, Target(Ends.KEY, kid), CLI)
+    kids = [each for each in await _withdrawn_kids(tx, purpose) if each not in before]
     successor = await signing_kid(tx, purpose)
-    return WithdrawalDocument(withdrawn=kids, successor=successor, notice=str(notice))
+    return WithdrawalDocument(
+        withdrawn=tuple(kids), successor=successor, notice=str(ending.position)
+    )
+
+
+async def _withdrawn_kids(tx: Transaction, purpose: Purpose) -> list[str]:
+    keys = await tx.signing_keys.every(purpose)
+    return [key.kid for key in keys if key.withdrawn_at is not None]

@@ -15,6 +15,7 @@ COMMANDS: Final = MappingProxyType(
         "user": "People who can sign in.",
         "api": "APIs that tokens are for, with their scopes.",
         "grant": "What people allowed apps.",
+        "family": "What hangs under one authorization.",
         "session": "Browsers that are signed in.",
         "token": "Tokens: look into one, end one.",
         "key": "Signing keys, and what to do when one has leaked.",

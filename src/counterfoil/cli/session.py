@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from counterfoil.cli.endings import end, named, yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
-from counterfoil.cli.output import Failure, at, print_table
+from counterfoil.cli.output import at, print_table
 
 if TYPE_CHECKING:
     from counterfoil.cli.session_documents import SessionDocument
-    from counterfoil.server.protocol.revocation import Ending
     from counterfoil.server.records.store import Transaction
 
 
@@ -41,17 +41,8 @@ def list_sessions(call: Invocation, user: str | None) -> None:
 
 @session.command("end", context_settings=takes_id())
 @click.argument("session_id")
+@yes_option
 @installation
-def end(call: Invocation, session_id: str) -> None:
+def end_session(call: Invocation, session_id: str, *, yes: bool) -> None:
     """Sign a browser out, with the tokens of apps that came from it; offline ones stand."""
-    from counterfoil.cli.endings import document_of, tell_ending
-    from counterfoil.server.protocol.events import CLI
-    from counterfoil.server.protocol.revocation import end_session
-
-    async def work(tx: "Transaction") -> "Ending":
-        if await tx.sessions.find(session_id) is None:
-            raise Failure(f"there is no session {session_id}")
-        return await end_session(tx, session_id, CLI)
-
-    document = document_of(call.change(work))
-    call.show(document, lambda: tell_ending(f"The session {session_id} has ended.", document))
+    end(call, named("session", session_id), f"The session {session_id}", yes=yes)

@@ -6,6 +6,7 @@ from typing import Final
 
 import click
 
+from counterfoil.cli.endings import yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, print_fields
 
@@ -20,27 +21,32 @@ def token() -> None:
     """
 
 
-@token.command("revoke", context_settings=takes_id())
+@token.command("end", context_settings=takes_id())
 @click.argument("unverified", metavar="TOKEN|-", required=False)
 @click.option("--jti", help="End the access token with this jti, its fingerprint in every log.")
+@yes_option
 @installation
-def revoke(call: Invocation, unverified: str | None, jti: str | None) -> None:
+def end(call: Invocation, unverified: str | None, jti: str | None, *, yes: bool) -> None:
     """End an access token, or a refresh token with its family.
 
     A lost token is ended by its jti, without being held.
     """
-    from counterfoil.cli.token_ending import end_by_jti, end_by_value
+    from counterfoil.cli.token_ending import end_token, read_token
+    from counterfoil.server.protocol.endings import Ends, Target
 
     if (unverified is None) == (jti is None):
         raise click.UsageError("give a token, or - for standard input, or --jti")
     if jti is not None:
         if not _JTI.fullmatch(jti):
             raise click.UsageError("--jti takes the 22 characters of a jti, not a token")
-        document = call.change(end_by_jti(jti))
+        target = Target(Ends.TOKEN, jti)
     else:
-        text = _read(unverified or "")
-        document = call.run(lambda authority: end_by_value(authority, text))
+        target = read_token(call, _read(unverified or ""))
+    document = end_token(call, target, yes=yes)
     call.show(document, document.tell)
+
+
+token.add_command(end, "revoke")
 
 
 @token.command("inspect", context_settings=takes_id())

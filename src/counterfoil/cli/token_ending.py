@@ -1,21 +1,10 @@
 """Ending a token by its value or by its ``jti``, whoever holds it (S45, S48)."""
 
-import time
-from collections.abc import Awaitable, Callable
-from functools import partial
-
-import click
-
-from counterfoil.cli.endings import EndingDocument, tell_ending
-from counterfoil.cli.output import Failure
-from counterfoil.cli.token_kinds import other_secret
-from counterfoil.oauth.opaque import Kind, is_spelled
-from counterfoil.oauth.reasons import Reason, meaning_of
-from counterfoil.server.protocol import revocation
+from counterfoil.cli.endings import EndingDocument, document_of, ended, refused, tell_ending
+from counterfoil.cli.invocation import Invocation
+from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.events import CLI
-from counterfoil.server.protocol.refresh_tokens import read_refresh_token
-from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.protocol.endings import Ends, Target, target_of_token
 from counterfoil.server.records.store import Transaction
 
 
@@ -28,73 +17,45 @@ class EndedToken(EndingDocument, frozen=True, kw_only=True):
 
     def tell(self) -> None:
         """Tell a person."""
-        if self.notice is None:
-            click.echo("The access token has expired already: nothing is left to end.")
-        elif self.jti is not None:
+        if self.jti is not None:
             tell_ending(f"The access token {self.jti} has ended.", self)
         else:
             tell_ending(f"The family {self.family_id} of the refresh token has ended.", self)
 
 
-def end_by_jti(jti: str) -> Callable[[Transaction], Awaitable[EndedToken]]:
-    """Give the work that ends an access token without its being held (S48)."""
+def end_token(call: Invocation, target: Target, *, yes: bool) -> EndedToken:
+    """End an access token without its being held, or the family of a refresh token."""
 
-    async def work(tx: Transaction) -> EndedToken:
-        return _of_access_token(jti, await revocation.end_token(tx, jti, None, CLI))
+    async def find(_: Transaction) -> Target:
+        return target
 
-    return work
+    document = document_of(ended(call, find, yes=yes))
+    is_family = target.kind is Ends.FAMILY
+    return EndedToken(
+        kind="refresh_token" if is_family else "access_token",
+        jti=None if is_family else target.name,
+        family_id=target.name if is_family else None,
+        families_ended=document.families_ended,
+        sessions_ended=document.sessions_ended,
+        notice=document.notice,
+        ended=document.ended,
+    )
 
 
-async def end_by_value(authority: Authority, unverified: str) -> EndedToken:
-    """End a token that we issued.
+def read_token(call: Invocation, unverified: str) -> Target:
+    """Read what was pasted.
 
     Raises:
         Failure: it is none of ours.
     """
-    if is_spelled(Kind.REFRESH_TOKEN, unverified):
-        return await _end_refresh_token(authority, unverified)
-    kind = other_secret(unverified)
-    if kind is not None:
-        raise Failure(f"this is {kind}, not a token")
-    read = await authority.store.read(partial(authority.reader.find, unverified))
-    if isinstance(read, Reason):
-        raise Failure(f"this is no access token of ours: {meaning_of(read).sentence} ({read})")
-    jti, exp = read.token.jti, read.token.exp
-    if time.time() >= exp:
-        return _of_access_token(jti, None)
 
-    async def work(tx: Transaction) -> EndedToken:
-        return _of_access_token(jti, await revocation.end_token(tx, jti, exp, CLI))
+    async def action(authority: Authority) -> Target:
+        async def work(tx: Transaction) -> Target:
+            return await target_of_token(authority, tx, unverified)
 
-    return await authority.store.transact(work)
+        try:
+            return await authority.store.read(work)
+        except OAuthError as error:
+            raise refused(error.description) from None
 
-
-async def _end_refresh_token(authority: Authority, unverified: str) -> EndedToken:
-    shown = read_refresh_token(authority.keys.refresh_mac, unverified)
-    if shown is None:
-        raise Failure("this is no refresh token of ours")
-    family_id = shown.family_id
-
-    async def work(tx: Transaction) -> EndedToken:
-        if await tx.families.find(family_id) is None:
-            raise Failure("the refresh token's family has been forgotten: it ended long ago")
-        ending = await revocation.end_family(tx, family_id, "revoked", CLI)
-        return EndedToken(
-            kind="refresh_token",
-            family_id=family_id,
-            families_ended=ending.families,
-            sessions_ended=0,
-            notice=str(ending.position),
-        )
-
-    return await authority.store.transact(work)
-
-
-def _of_access_token(jti: str, ending: Ending | None) -> EndedToken:
-    return EndedToken(
-        kind="access_token",
-        jti=jti,
-        families_ended=0,
-        sessions_ended=0,
-        notice=str(ending.position) if ending else None,
-    )
+    return call.run(action)

@@ -8,13 +8,13 @@ from typing import Final
 from msgspec import Struct, to_builtins
 
 from counterfoil.cli.output import Failure, at
-from counterfoil.cli.token_kinds import other_secret
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.refresh_tokens import Presentation, read_refresh_token
+from counterfoil.server.protocol.token_kinds import other_secret
 from counterfoil.server.protocol.token_reading import ReadToken
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Transaction

@@ -1,16 +1,17 @@
 """``counterfoil user``: people who can sign in."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from counterfoil.cli.endings import Change, end, make, yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, at, print_fields, print_table
 
 if TYPE_CHECKING:
-    from counterfoil.server.protocol.authority import Authority
-    from counterfoil.server.protocol.revocation import Ending
+    from counterfoil.server.protocol.endings import Ending, Target
     from counterfoil.server.records.store import Transaction
     from counterfoil.server.records.user import User
 
@@ -31,27 +32,17 @@ def add(
 ) -> None:
     """Add a person. Asks for the password twice, hidden."""
     from counterfoil.cli.people import document_of
-    from counterfoil.server.identity.passwords import Passwords
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.registration import NewUser, add_user
 
-    password = _password(from_stdin=password_stdin)
+    new = NewUser(email, _hashed(_password(from_stdin=password_stdin)), name, admin)
 
-    async def action(authority: "Authority") -> "User":
-        passwords = Passwords(1)
-        try:
-            new = NewUser(email, await passwords.hash(password), name, admin)
-        finally:
-            passwords.close()
+    async def work(tx: "Transaction") -> "User":
+        if await tx.users.find_by_email(email) is not None:
+            raise Failure(f"the e-mail {email} is taken")
+        return await add_user(tx, new, CLI)
 
-        async def work(tx: "Transaction") -> "User":
-            if await tx.users.find_by_email(email) is not None:
-                raise Failure(f"the e-mail {email} is taken")
-            return await add_user(tx, new, CLI)
-
-        return await authority.store.transact(work)
-
-    document = document_of(call.run(action, makes=True))
+    document = document_of(call.change(work, makes=True))
     fields = (("id", document.id), ("email", document.email), ("name", document.name or ""))
     kind = "administrator" if document.is_admin else "user"
     call.show(document, lambda: print_fields((*fields, ("kind", kind))))
@@ -93,18 +84,86 @@ def list_users(call: Invocation) -> None:
     call.show(document, lambda: print_table(headers, rows, empty="There are no users."))
 
 
+@user.command("end", context_settings=takes_id())
+@click.argument("email")
+@yes_option
+@installation
+def end_everything(call: Invocation, email: str, *, yes: bool) -> None:
+    """End every session and token of a person; the account and the permissions stay."""
+
+    async def find(tx: "Transaction") -> "Target":
+        from counterfoil.server.protocol.endings import Ends, Target
+
+        return Target(Ends.USER, await _id_of(tx, email))
+
+    end(call, find, f"Everything of {email}", yes=yes)
+
+
+@user.command("set-password", context_settings=takes_id())
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@yes_option
+@installation
+def set_password(call: Invocation, email: str, *, password_stdin: bool, yes: bool) -> None:
+    """Give a person another password, and end every session and token of theirs."""
+    from counterfoil.server.protocol import registration
+    from counterfoil.server.protocol.events import CLI
+
+    async def work(tx: "Transaction", user_id: str) -> "Ending":
+        return await registration.set_password(tx, user_id, digest, CLI)
+
+    find = partial(_id_of, named=email)
+    call.read(find)
+    digest = _hashed(_password(from_stdin=password_stdin))
+    make(call, Change("password_set", find, work, f"{email} has another password."), yes=yes)
+
+
 @user.command("disable", context_settings=takes_id())
 @click.argument("email")
+@yes_option
 @installation
-def disable(call: Invocation, email: str) -> None:
-    """Disable an account and end every session and token of it."""
-    from counterfoil.cli.endings import document_of, tell_ending
-    from counterfoil.cli.people import find_person
+def disable(call: Invocation, email: str, *, yes: bool) -> None:
+    """Disable an account, and end every session and token of it."""
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.revocation import disable_user
 
-    async def work(tx: "Transaction") -> "Ending":
-        return await disable_user(tx, (await find_person(tx, email)).id, CLI)
+    async def work(tx: "Transaction", user_id: str) -> "Ending":
+        return await disable_user(tx, user_id, CLI)
 
-    document = document_of(call.change(work))
-    call.show(document, lambda: tell_ending(f"The account {email} is disabled.", document))
+    find = partial(_id_of, named=email)
+    make(call, Change("user_disabled", find, work, f"The account {email} is disabled."), yes=yes)
+
+
+@user.command("enable", context_settings=takes_id())
+@click.argument("email")
+@installation
+def enable(call: Invocation, email: str) -> None:
+    """Let a disabled person sign in again. Nothing that has ended comes back."""
+    from counterfoil.server.protocol.events import CLI
+    from counterfoil.server.protocol.registration import enable_user
+
+    async def work(tx: "Transaction", user_id: str) -> "Ending":
+        return await enable_user(tx, user_id, CLI)
+
+    find = partial(_id_of, named=email)
+    make(call, Change("user_enabled", find, work, f"The account {email} is enabled."), yes=True)
+
+
+async def _id_of(tx: "Transaction", named: str) -> str:
+    from counterfoil.cli.people import find_person
+
+    return (await find_person(tx, named)).id
+
+
+def _hashed(password: str) -> str:
+    import asyncio
+
+    from counterfoil.server.identity.passwords import PasswordRefused, Passwords
+
+    passwords = Passwords(1)
+    try:
+        return asyncio.run(passwords.hash(password))
+    except PasswordRefused as error:
+        raise Failure(str(error)) from None
+    finally:
+        passwords.close()

@@ -28,6 +28,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     revocation_endpoint: str
     introspection_endpoint: str
     end_session_endpoint: str
+    global_token_revocation_endpoint: str
     scopes_supported: tuple[str, ...]
     response_types_supported: tuple[str, ...] = ("code",)
     response_modes_supported: tuple[str, ...] = ("query",)
@@ -36,6 +37,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     token_endpoint_auth_methods_supported: tuple[str, ...]
     revocation_endpoint_auth_methods_supported: tuple[str, ...]
     introspection_endpoint_auth_methods_supported: tuple[str, ...]
+    global_token_revocation_endpoint_auth_methods_supported: tuple[str, ...]
     subject_types_supported: tuple[str, ...] = ("public",)
     id_token_signing_alg_values_supported: tuple[str, ...]
     claims_supported: tuple[str, ...]

@@ -22,7 +22,7 @@ from counterfoil.server.endpoints import (
     status_lists,
 )
 from counterfoil.server.keys.keyring import NoSigningKey
-from counterfoil.server.pages import account, consent, logout, sign_in
+from counterfoil.server.pages import account, consent, ending, logout, password, sign_in
 from counterfoil.server.pages.assets import asset
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
@@ -42,6 +42,7 @@ ROUTES: Final = (
     Route("/token", _POST, oauth.token, Caller.SCRIPT),
     Route("/introspect", _POST, oauth.introspect, Caller.MACHINE),
     Route("/revoke", _POST, oauth.revoke, Caller.SCRIPT),
+    Route("/global-token-revocation", _POST, oauth.end_user, Caller.MACHINE),
     Route("/userinfo", _BOTH, openid.userinfo, Caller.SCRIPT),
     Route("/jwks.json", _GET, metadata.jwks, Caller.SCRIPT),
     Route("/notices", _GET, notices.stream, Caller.SCRIPT),
@@ -66,14 +67,11 @@ ROUTES: Final = (
     Route("/", _GET, account.home, Caller.PERSON),
     Route("/account/apps", _GET, account.apps, Caller.PERSON),
     Route("/account/sign-out", _POST, sign_in.sign_out, Caller.PERSON),
-    Route("/account/apps/{grant_id}/remove", _POST, account.remove_app, Caller.PERSON),
-    Route("/account/apps/{grant_id}/sign-out", _POST, account.sign_out_of_app, Caller.PERSON),
-    Route(
-        "/account/apps/{grant_id}/sessions/{family_id}/end",
-        _POST,
-        account.end_session,
-        Caller.PERSON,
-    ),
+    Route("/account/browsers", _GET, account.browsers, Caller.PERSON),
+    Route("/account/password", _GET, password.ask, Caller.PERSON),
+    Route("/account/password", _POST, password.answer, Caller.PERSON),
+    Route("/account/end/{kind}/{name}", _GET, ending.ask, Caller.PERSON),
+    Route("/account/end/{kind}/{name}", _POST, ending.answer, Caller.PERSON),
     Route("/static/{name}", _GET, asset, Caller.PERSON),
 )
 

@@ -6,8 +6,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from counterfoil.server.records.client import END_USERS
 from tests.installation import Installation, installed
 
+SOMEBODY = {"sub_id": {"format": "email", "email": "ada@example.com"}}
 pytestmark = pytest.mark.anyio
 
 
@@ -21,6 +23,8 @@ async def answer_to(
     place: Installation, path: str = "/token", client_id: str = "service"
 ) -> httpx2.Response:
     async with place.browser() as anyone:
+        if path == "/global-token-revocation":
+            return await anyone.post(path, json=SOMEBODY, auth=(client_id, "wrong"))
         form = {"grant_type": "client_credentials", "token": "a-guess"}
         return await anyone.post(path, data=form, auth=(client_id, "wrong"))
 
@@ -29,7 +33,7 @@ async def fail(place: Installation, path: str = "/token") -> int:
     return (await answer_to(place, path)).status_code
 
 
-@pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke"])
+@pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke", "/global-token-revocation"])
 async def test_guessing_secrets_is_slowed_down(place: Installation, path: str):
     """S104: after some failures an address is told to wait, for how long; then it may try again."""
     assert [await fail(place, path) for _ in range(4)] == [401, 401, 401, 429]
@@ -53,6 +57,22 @@ async def test_the_right_secret_is_let_in_beside_a_guesser(place: Installation):
     assert (await place.post("/introspect", "service", token=token)).json()["active"] is True
     assert (await place.post("/revoke", "service", token=token)).status_code == 200
     assert await fail(place) == 429
+
+
+async def test_asking_for_people_in_vain_is_slowed_down(place: Installation):
+    """A client whose secret was stolen finds out slowly who exists (§6.2), and is in the log."""
+    await place.add_client("desk", scopes=frozenset({END_USERS}))
+    auth = ("desk", place.secrets["desk"])
+    async with place.browser() as browser:
+
+        async def ask(email: str) -> int:
+            body = {"sub_id": {"format": "email", "email": email}}
+            answer = await browser.post("/global-token-revocation", json=body, auth=auth)
+            return answer.status_code
+
+        asked = [await ask(f"guess-{number}@example.com") for number in range(4)]
+        assert asked == [404, 404, 404, 429]
+        assert await ask("ada@example.com") == 204, "whoever is there is ended all the same"
 
 
 async def test_other_errors_are_no_guesses(place: Installation):

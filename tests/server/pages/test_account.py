@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from counterfoil.server.records.family import Family
-from tests.installation import CALLBACK, Installation, Person, hidden_fields
+from tests.installation import CALLBACK, Installation, Person
 from tests.server.pages.document import Document
 
 pytestmark = pytest.mark.anyio
@@ -26,11 +26,6 @@ async def families_of(person: Person) -> list[Family]:
     return await store.read(lambda tx: tx.families.live_of_user(person.user_id))
 
 
-async def do(person: Person, action: str, csrf: str = ""):
-    token = csrf or hidden_fields((await person.browser.get("/account/apps")).text)["csrf"]
-    return await person.browser.post(action, data={"csrf": token})
-
-
 async def test_an_app_stands_there_once_however_many_sessions(person: Person, visitor: Person):
     """S01: one row for the app; S06: opening to its sessions."""
     for each in (person, person, visitor):
@@ -39,8 +34,8 @@ async def test_an_app_stands_there_once_however_many_sessions(person: Person, vi
     rows = [each for each in page.all("details") if each.attributes.get("class") == "app"]
     assert len(rows) == 1
     assert "3 sessions" in " ".join(rows[0].text.split())
-    ends = [action for action in page.actions() if action.endswith("/end")]
-    assert len(ends) == 3
+    links = [link.attributes["href"] for link in page.all("a")]
+    assert len([link for link in links if link.startswith("/account/end/family/")]) == 3
 
 
 async def test_each_app_has_its_row(place: Installation, person: Person):
@@ -86,85 +81,12 @@ async def test_a_row_without_sessions_stays(place: Installation, person: Person)
     assert "0 sessions" in " ".join(row.text.split())
 
 
-async def test_one_session_is_ended_and_no_other(person: Person, visitor: Person):
-    """S05."""
-    await person.tokens()
-    await visitor.tokens()
-    first, second = await families_of(person)
-    answer = await do(person, f"/account/apps/{first.grant_id}/sessions/{first.id}/end")
-    assert answer.headers["location"] == "/account/apps?done=session"
-    assert [family.id for family in await families_of(person)] == [second.id]
-    page = await person.browser.get("/account/apps?done=session")
-    assert "The session has been ended." in page.text
-
-
-async def test_an_app_is_signed_out_and_keeps_its_permission(person: Person):
-    """S44."""
-    await person.tokens()
-    (family,) = await families_of(person)
-    answer = await do(person, f"/account/apps/{family.grant_id}/sign-out")
-    assert answer.headers["location"] == "/account/apps?done=signed-out"
-    assert await families_of(person) == []
-    assert len((await apps_page(person)).all("details")) == 1
-
-
-async def test_an_app_is_removed(person: Person):
-    """S03, S46."""
-    await person.tokens()
-    (family,) = await families_of(person)
-    answer = await do(person, f"/account/apps/{family.grant_id}/remove")
-    assert answer.headers["location"] == "/account/apps?done=removed"
-    assert "No apps yet" in (await person.browser.get("/account/apps")).text
-
-
-@pytest.mark.parametrize("verb", ["remove", "sign-out", "sessions/{family}/end"])
-async def test_nobody_ends_what_is_another_persons(place: Installation, person: Person, verb: str):
-    """S103: names in the URL give no right."""
-    await person.tokens()
-    (family,) = await families_of(person)
-    await place.add_user(f"mallory-{verb[:4]}@example.com")
-    async with place.browser() as browser:
-        mallory = Person(place, browser, f"mallory-{verb[:4]}@example.com")
-        await mallory.tokens()
-        path = verb.format(family=family.id)
-        await do(mallory, f"/account/apps/{family.grant_id}/{path}")
-    assert [each.id for each in await families_of(person)] == [family.id]
-
-
-async def test_a_session_ends_only_under_its_own_app(person: Person):
-    await person.tokens()
-    await person.tokens("spa")
-    one, other = await families_of(person)
-    await do(person, f"/account/apps/{one.grant_id}/sessions/{other.id}/end")
-    assert len(await families_of(person)) == 2
-
-
-@pytest.mark.parametrize("verb", ["remove", "sign-out"])
-async def test_a_foreign_form_does_nothing(person: Person, verb: str):
-    """S74."""
-    await person.tokens()
-    (family,) = await families_of(person)
-    answer = await do(person, f"/account/apps/{family.grant_id}/{verb}", csrf="x")
-    assert answer.status_code == 403
-    assert len(await families_of(person)) == 1
-
-
 async def test_who_is_not_signed_in_is_led_to_the_sign_in(visitor: Person):
     for answer in (
         await visitor.browser.get("/account/apps"),
-        await visitor.browser.post("/account/apps/x/remove", data={"csrf": "x"}),
+        await visitor.browser.get("/account/browsers"),
     ):
         assert urlsplit(answer.headers["location"]).path == "/sign-in"
-
-
-async def test_who_did_it_is_written_down(place: Installation, person: Person):
-    """S111."""
-    await person.tokens()
-    (family,) = await families_of(person)
-    await do(person, f"/account/apps/{family.grant_id}/remove")
-    events = await place.authority.store.read(lambda tx: tx.events.latest(2))
-    assert {event.actor for event in events} == {f"user:{person.user_id}"}
-    assert {event.address for event in events} == {"127.0.0.1"}
 
 
 async def test_the_home_page_knows_who_is_there(person: Person):
@@ -175,8 +97,32 @@ async def test_the_home_page_knows_who_is_there(person: Person):
     assert CALLBACK not in page.text
 
 
-async def test_an_unknown_word_shows_no_notice(person: Person):
-    """S103: nobody puts words into our mouth by a link."""
+async def test_browsers_are_shown_with_device_place_and_times(
+    place: Installation, person: Person, visitor: Person
+):
+    """S06, S47: which of them is the one that should end; this one is marked."""
+    visitor.browser.headers["user-agent"] = IPHONE
+    await visitor.code()
+    place.clock.turn(7200)
+    person.browser.headers["user-agent"] = FIREFOX
     await person.code()
-    page = await person.browser.get("/account/apps?done=you+have+won")
-    assert "you have won" not in page.text
+    page = Document((await person.browser.get("/account/browsers")).text)
+    (shown,) = [each for each in page.all("ul") if each.attributes.get("class") == "sessions"]
+    text = " ".join(shown.text.split())
+    assert re.search(r"Firefox on Linux 127\.0\.0\.1 · Since 15 January 2027 · Last used", text)
+    assert text.count("This browser") == 1
+    assert re.search(r"Safari on iPhone .* Last used 2 hours ago", text)
+    links = [link.attributes["href"] for link in page.all("a")]
+    assert len([link for link in links if link.startswith("/account/end/session/")]) == 2
+    assert f"/account/end/user/{person.user_id}" in links
+
+
+async def test_a_browser_that_was_left_alone_is_shown_as_asleep(
+    place: Installation, person: Person, visitor: Person
+):
+    """It has to sign in again, and what apps do in it can still be ended here."""
+    await visitor.code()
+    place.clock.turn(place.authority.settings.session_idle_lifetime)
+    await person.code()
+    page = await person.browser.get("/account/browsers")
+    assert page.text.count("Has to sign in again") == 1

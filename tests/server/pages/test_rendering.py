@@ -11,11 +11,16 @@ from counterfoil.server.pages.rendering import TEMPLATES, Pages, shown
 from counterfoil.server.pages.views import (
     AppRow,
     AppsPage,
+    BrowserRow,
+    BrowsersPage,
     ConsentPage,
+    EndedPage,
+    EndPage,
     ErrorPage,
     HomePage,
     LogoutPage,
     Page,
+    PasswordPage,
     Permission,
     SessionRow,
     SignedOutPage,
@@ -61,8 +66,30 @@ def apps(text: str, prefix: str = "") -> AppsPage:
         sessions=(session, msgspec.structs.replace(session, family_id="f2")),
     )
     quiet = msgspec.structs.replace(app, grant_id="g2", permissions=(), sessions=())
-    return AppsPage(
-        prefix=prefix, user_email=text, csrf=f"csrf {text}", apps=(app, quiet), notice=text
+    return AppsPage(prefix=prefix, user_email=text, csrf=f"csrf {text}", apps=(app, quiet))
+
+
+def browsers(text: str, prefix: str = "") -> BrowsersPage:
+    row = BrowserRow(
+        session_id="s1", device=text, place=text, since=text, last_used=text, current=True
+    )
+    rows = (row, msgspec.structs.replace(row, session_id="s2", current=False, asleep=True))
+    return BrowsersPage(
+        prefix=prefix, user_email=text, user_id="u1", csrf=f"csrf {text}", browsers=rows
+    )
+
+
+def asking(text: str, *, nothing: bool = False) -> EndPage:
+    return EndPage(
+        user_email=text,
+        csrf=f"csrf {text}",
+        action="/account/end/grant/g1",
+        back="/id/account/apps",
+        title=text,
+        verb=text,
+        sentence=text,
+        nothing=nothing,
+        here=True,
     )
 
 
@@ -81,6 +108,15 @@ def views(text: str) -> dict[str, Page]:
         "plain error": ErrorPage(title=text, sentence=text, code=text, request_id=text),
         "apps": apps(text),
         "no apps": AppsPage(user_email=text, csrf=f"csrf {text}", apps=()),
+        "browsers": browsers(text),
+        "end": asking(text),
+        "end of nothing": asking(text, nothing=True),
+        "ended": EndedPage(
+            title=text, sentence=text, receipt=text, back="/id/account/apps", back_title=text
+        ),
+        "password": PasswordPage(
+            user_email=text, csrf=f"csrf {text}", action="/go", sentence=text, error=text
+        ),
         "logout": LogoutPage(**form, client_name=text, fields=((text, text), ("state", text))),
         "plain logout": LogoutPage(**form),
         "signed out": SignedOutPage(),
@@ -241,13 +277,14 @@ def test_apps_page_has_one_row_per_app_and_three_verbs(pages: Pages) -> None:
     """S01: two sessions of an app are one row, which opens to both and to their endings."""
     page = Document(pages.render(apps("Notes", prefix="/id")))
     assert len(page.all("details")) == len(page.all("h2")) == 2
-    assert page.actions() == [
-        "/id/account/sign-out",
-        "/id/account/apps/g1/sessions/f1/end",
-        "/id/account/apps/g1/sessions/f2/end",
-        "/id/account/apps/g1/sign-out",
-        "/id/account/apps/g1/remove",
-        "/id/account/apps/g2/remove",
+    assert page.actions() == ["/id/account/sign-out"]
+    links = [each.attributes["href"] for each in page.all("a")]
+    assert [each for each in links if "/end/" in each] == [
+        "/id/account/end/family/f1",
+        "/id/account/end/family/f2",
+        "/id/account/end/app_sessions/g1",
+        "/id/account/end/grant/g1",
+        "/id/account/end/grant/g2",
     ]
     tags = [each.text for each in page.all("span") if each.attributes.get("class") == "tag"]
     assert tags == ["This browser", "Works while you are away"] * 2

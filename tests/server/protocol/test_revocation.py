@@ -161,15 +161,22 @@ async def test_a_disabled_person_holds_nothing(place: Installation):
 
 
 async def test_a_disabled_client_takes_all_its_tokens_along(place: Installation):
-    """S44: those without a family end with the generation."""
-    _, notices = await end(place, revocation.disable_client, "app")
-    assert {notice.name for notice in notices if notice.kind is Ended.FAMILY} == {
-        "f-here",
-        "f-there",
-        "f-offline",
-    }
-    (last,) = [notice for notice in notices if notice.kind is Ended.CLIENT]
-    assert (last.name, last.generation) == ("app", 2)
+    """S44: one notice for all of them, with a family or without, however many they are."""
+    ending, notices = await end(place, revocation.disable_client, "app")
+    assert ending.families == 3
+    assert await living(place) == set()
+    (notice,) = notices
+    assert (notice.kind, notice.name, notice.generation) == (Ended.CLIENT, "app", 2)
+    assert await kinds(place) == [EventKind.CLIENT_DISABLED, *(await kinds(place))[1:]]
+
+
+async def test_what_is_disabled_is_not_disabled_again(place: Installation):
+    """Nothing can have been issued to a disabled client: no second notice, no second event."""
+    await end(place, revocation.disable_client, "app")
+    events = await kinds(place)
+    ending, notices = await end(place, revocation.disable_client, "app")
+    assert (ending.ended, ending.families, notices) == (False, 0, [])
+    assert await kinds(place) == events
 
 
 async def test_one_token_ends_by_its_name(place: Installation):

@@ -1,16 +1,24 @@
-"""Token, introspection and revocation endpoints (OAuth 2.1 §3.2, RFC 7662, RFC 7009)."""
+"""Token, introspection and revocation endpoints (OAuth 2.1 §3.2, RFC 7662, RFC 7009).
+
+The last is draft-parecki-oauth-global-token-revocation.
+"""
 
 import math
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.oauth.parameters import Parameters
-from counterfoil.server.protocol import introspection, revocation_endpoint, token_endpoint
+from counterfoil.server.protocol import (
+    global_revocation,
+    introspection,
+    revocation_endpoint,
+    token_endpoint,
+)
 from counterfoil.server.records.session import Origin
-from counterfoil.server.web.answers import JsonResponse, error_answer
-from counterfoil.server.web.reading import authorization_of, form_of, origin_of
+from counterfoil.server.web.answers import NO_STORE, JsonResponse, error_answer
+from counterfoil.server.web.reading import authorization_of, form_of, json_of, origin_of
 from counterfoil.server.web.refusal import log_refusal
 from counterfoil.server.web.server import Server
 
@@ -43,6 +51,36 @@ async def revoke(server: Server, request: Request) -> Response:
     except OAuthError as error:
         return refused(server, request, error)
     return JsonResponse({})
+
+
+async def end_user(server: Server, request: Request) -> Response:
+    """``POST /global-token-revocation``: 204, with the receipt in ``Counterfoil-Notice``."""
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    try:
+        authorization, body = authorization_of(request), await json_of(request)
+        ending = await global_revocation.end_everything_of_subject(
+            server.authority, body, authorization, origin
+        )
+    except OAuthError as error:
+        return refused(server, request, error)
+    if ending is None:
+        return _nobody(server, request)
+    position = str(ending.position).encode("ascii")
+    response = Response(status_code=204)
+    response.raw_headers += [NO_STORE, (b"counterfoil-notice", position)]
+    return response
+
+
+def _nobody(server: Server, request: Request) -> Response:
+    """Answer 404 (§3.4.2); whoever asks for many in vain is slowed down like a guesser."""
+    error = invalid_request("There is no such user.")
+    log_refusal(server, request.scope["path"], error)
+    wait = _wait_after_failure(server, request)
+    if wait:
+        return _too_many(wait)
+    response = error_answer(error)
+    response.status_code = 404
+    return response
 
 
 async def _read(server: Server, request: Request) -> tuple[Parameters, str | None, Origin]:

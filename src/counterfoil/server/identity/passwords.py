@@ -25,6 +25,18 @@ class TooBusy(Exception):
     """So many passwords wait to be checked that one more would wait too long; answer 503."""
 
 
+def demand_allowed(password: str) -> None:
+    """Demand a length that a new password may have.
+
+    Raises:
+        PasswordRefused: it is not between 8 and 256 characters long.
+    """
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise PasswordRefused(
+            f"A password must have at least {SHORTEST} and at most {LONGEST} characters."
+        )
+
+
 class Passwords:
     """Hashes and verifies, with the parameters that OWASP names: 19 MiB, 2 passes, 1 lane.
 
@@ -45,10 +57,7 @@ class Passwords:
             PasswordRefused: it is not between 8 and 256 characters long.
             TooBusy: too many wait.
         """
-        if not SHORTEST <= len(password) <= LONGEST:
-            raise PasswordRefused(
-                f"A password must have at least {SHORTEST} and at most {LONGEST} characters."
-            )
+        demand_allowed(password)
         return await self._run(lambda: self._hasher.hash(_octets(password)))
 
     async def verify(self, password: str, stored: str | None) -> bool:

@@ -3,6 +3,7 @@
 S104: the session's secret is new at every sign-in; ASVS V6.3.8: unknown people cost as much time.
 """
 
+import hmac
 from functools import partial
 from typing import Final
 
@@ -52,7 +53,7 @@ async def sign_in(
     stored = user.password_hash if user else None
     right = await passwords.verify(attempt.password.reveal(), stored)
     return await authority.store.transact(
-        partial(_conclude, authority, attempt, user.id if user and right else None)
+        partial(_conclude, authority, attempt, stored if right else None)
     )
 
 
@@ -68,7 +69,9 @@ async def _conclude(
         await _count_refusal(tx)
         return None
     by = events.by_user(user.id, attempt.origin)
-    if user.id != proved:
+    # The password may have been changed while it was being verified: then it is a wrong one.
+    stored = user.password_hash or ""
+    if proved is None or not hmac.compare_digest(stored, proved):
         until = locked_until(user.failed_sign_ins + 1, tx.now, authority.settings)
         await tx.users.note_failure(user.id, until)
         await events.record(tx, EventKind.SIGN_IN_FAILED, by, user.id)

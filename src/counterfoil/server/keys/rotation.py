@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.revocations import Ended, Notice
@@ -12,6 +13,7 @@ from counterfoil.server.keys.sealing import Seals
 from counterfoil.server.records.event import Event, EventKind
 from counterfoil.server.records.family import SKEW
 from counterfoil.server.records.rehearsal import Occurrence, rehearse
+from counterfoil.server.records.session import Origin
 from counterfoil.server.records.signing_key import (
     LONGEST_LIFETIME,
     MakeNext,
@@ -30,6 +32,7 @@ from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
 JANITOR: Final = "janitor"
+_NOWHERE: Final = Origin()
 
 
 class KeyRefused(Exception):
@@ -94,7 +97,9 @@ class Rotation(Struct, frozen=True):
         await self._carry_out(tx, key.purpose, plan, actor)
         return next(step.retired_at for step in plan if isinstance(step, Retire))
 
-    async def withdraw(self, tx: Transaction, kid: str, actor: str) -> tuple[str, ...]:
+    async def withdraw(
+        self, tx: Transaction, kid: str, actor: str, origin: Origin = _NOWHERE
+    ) -> tuple[str, ...]:
         """Withdraw a key in an emergency: nothing that it signed stands (S84).
 
         Where it is the one that signs, the next goes with it, for it lay beside it and has signed
@@ -113,7 +118,9 @@ class Rotation(Struct, frozen=True):
             taken += [other for other in keys if other.is_next(tx.now)]
         for each in taken:
             await tx.signing_keys.replace(withdrawn(each, tx.now))
-            await _record(tx, EventKind.KEY_WITHDRAWN, each.kid, actor, each.purpose)
+            event = _event(tx, EventKind.KEY_WITHDRAWN, each, actor)
+            seen = replace(event, address=origin.address, user_agent=origin.user_agent)
+            await tx.events.append(seen)
         until = tx.now + (await self._rules(tx)).longest_lifetime + SKEW
         await tx.notices.append([Notice(Ended.KEY, each.kid, until) for each in taken])
         await self._carry_out(tx, key.purpose, await self._plan(tx, key.purpose), actor)
@@ -145,19 +152,29 @@ class Rotation(Struct, frozen=True):
             if isinstance(step, MakeNext):
                 private = made or self.new_key()
                 turn = tx.now, step.active_from
-                await tx.signing_keys.add(sealed_key(private, purpose, self.sealing, turn))
-                await _record(tx, EventKind.KEY_MADE, private.public.kid, actor, purpose)
+                key = sealed_key(private, purpose, self.sealing, turn)
+                await tx.signing_keys.add(key)
+                await _record(tx, EventKind.KEY_MADE, key, actor)
             else:
                 keys[step.kid] = changed(keys[step.kid], step)
                 await tx.signing_keys.replace(keys[step.kid])
                 if isinstance(step, Retire):
-                    await _record(tx, EventKind.KEY_RETIRED, step.kid, actor, purpose)
+                    await _record(tx, EventKind.KEY_RETIRED, keys[step.kid], actor)
         until = tx.now + self.settings.jwks_max_age + SKEW
         await tx.notices.append([Notice(Ended.KEYS_CHANGED, purpose.value, until)])
 
 
 def _makes(plan: Sequence[Step]) -> bool:
     return any(isinstance(step, MakeNext) for step in plan)
+
+
+async def find_key(tx: Transaction, kid: str) -> SigningKey:
+    """Find a key by its ``kid``.
+
+    Raises:
+        KeyRefused: there is none.
+    """
+    return (await _find(tx, kid))[0]
 
 
 async def _find(tx: Transaction, kid: str) -> tuple[SigningKey, list[SigningKey]]:
@@ -169,6 +186,10 @@ async def _find(tx: Transaction, kid: str) -> tuple[SigningKey, list[SigningKey]
     raise KeyRefused(f"There is no key {kid}.")
 
 
-async def _record(tx: Transaction, kind: EventKind, kid: str, actor: str, purpose: Purpose) -> None:
-    detail = {"purpose": purpose.value}
-    await tx.events.append(Event(kind=kind, at=tx.now, actor=actor, subject=kid, detail=detail))
+async def _record(tx: Transaction, kind: EventKind, key: SigningKey, actor: str) -> None:
+    await tx.events.append(_event(tx, kind, key, actor))
+
+
+def _event(tx: Transaction, kind: EventKind, key: SigningKey, actor: str) -> Event:
+    detail = {"purpose": key.purpose.value}
+    return Event(kind=kind, at=tx.now, actor=actor, subject=key.kid, detail=detail)

@@ -1,34 +1,27 @@
-"""My account, apps: one row per app however many sessions, and three verbs (S01, S03 to S06)."""
+"""My account: apps, one row for each however many sessions; and browsers (S01, S03 to S06)."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
-from types import MappingProxyType
-from typing import Final
 
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.server.pages.views import AppRow, AppsPage, HomePage, SessionRow
+from counterfoil.server.pages.views import (
+    AppRow,
+    AppsPage,
+    BrowserRow,
+    BrowsersPage,
+    HomePage,
+    SessionRow,
+)
 from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, day_of, device_of
-from counterfoil.server.protocol import events, revocation
-from counterfoil.server.protocol.events import Actor
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go, person_of, remember, show
-from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.reading import form_of, origin_of, query_of
+from counterfoil.server.web.csrf import csrf_token
 from counterfoil.server.web.server import Server
-
-NOTICES: Final = MappingProxyType(
-    {
-        "session": "The session has been ended.",
-        "signed-out": "You are signed out of the app on every device. It keeps its permission.",
-        "removed": "The app has been removed. It can do nothing in your name any more.",
-    }
-)
-Verb = Callable[[Transaction, Grant, Actor], Awaitable[object]]
 
 
 class _App(Struct, frozen=True):
@@ -66,7 +59,6 @@ async def apps(server: Server, request: Request) -> Response:
         user_email=person.user.email,
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         apps=tuple(_app_row(app, person, now) for app in found),
-        notice=NOTICES.get(query_of(request).get("done") or ""),
     )
     return show(server, page)
 
@@ -118,51 +110,37 @@ def _session_row(family: Family, person: Person, now: int) -> SessionRow:
     )
 
 
-async def end_session(server: Server, request: Request) -> Response:
-    """``POST /account/apps/{grant_id}/sessions/{family_id}/end``: this one and no other."""
-    family_id: str = request.path_params["family_id"]
-
-    async def verb(tx: Transaction, grant: Grant, by: Actor) -> None:
-        family = await tx.families.find(family_id)
-        if family is not None and family.grant_id == grant.id:
-            await revocation.end_family(tx, family_id, "ended_by_user", by)
-
-    return await _do(server, request, verb, "session")
-
-
-async def sign_out_of_app(server: Server, request: Request) -> Response:
-    """``POST /account/apps/{grant_id}/sign-out``: every session; the permission stays (S44)."""
-
-    async def verb(tx: Transaction, grant: Grant, by: Actor) -> None:
-        await revocation.sign_out_of_app(tx, grant.id, by)
-
-    return await _do(server, request, verb, "signed-out")
-
-
-async def remove_app(server: Server, request: Request) -> Response:
-    """``POST /account/apps/{grant_id}/remove``: the permission and all under it (S46)."""
-
-    async def verb(tx: Transaction, grant: Grant, by: Actor) -> None:
-        await revocation.end_grant(tx, grant.id, by)
-
-    return await _do(server, request, verb, "removed")
-
-
-async def _do(server: Server, request: Request, verb: Verb, done: str) -> Response:
-    form = await form_of(request)
+async def browsers(server: Server, request: Request) -> Response:
+    """``GET /account/browsers``: where the person is signed in, this one marked."""
     person = await person_of(server, request)
     if person is None:
         return go(f"{server.prefix}/sign-in")
-    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
-    origin = origin_of(request, server.authority.settings.trusted_proxies)
-    by = events.by_user(person.user.id, origin)
-    grant_id: str = request.path_params["grant_id"]
+    now = int(server.clock())
+    found = await server.authority.store.read(partial(_browsers_of, person.user.id))
+    idle = server.authority.settings.session_idle_lifetime
+    page = BrowsersPage(
+        prefix=server.prefix,
+        user_email=person.user.email,
+        user_id=person.user.id,
+        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
+        browsers=tuple(_browser_row(each, person, (now, idle)) for each in found),
+    )
+    return show(server, page)
 
-    async def work(tx: Transaction) -> None:
-        grant = await tx.grants.find(grant_id)
-        if grant is not None and grant.user_id == person.user.id:
-            await verb(tx, grant, by)
 
-    await server.authority.store.transact(work)
-    await server.authority.hub.catch_up()
-    return go(f"{server.prefix}/account/apps?done={done}")
+async def _browsers_of(user_id: str, tx: Transaction) -> list[Session]:
+    return await tx.sessions.of_user(user_id)
+
+
+def _browser_row(session: Session, person: Person, when: tuple[int, int]) -> BrowserRow:
+    now, idle = when
+    current = session.id == person.session.id
+    return BrowserRow(
+        session_id=session.id,
+        device=device_of(session.origin.user_agent),
+        place=session.origin.address,
+        since=day_of(session.auth_time),
+        last_used="just now" if current else ago(session.last_used_at, now),
+        current=current,
+        asleep=not session.is_live(now, idle),
+    )

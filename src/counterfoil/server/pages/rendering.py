@@ -11,10 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from counterfoil.server.pages.views import (
     AppsPage,
+    BrowsersPage,
     ConsentPage,
+    EndedPage,
+    EndPage,
     ErrorPage,
     HomePage,
     LogoutPage,
+    PasswordPage,
     SignedOutPage,
     SignInPage,
 )
@@ -26,6 +30,10 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         ConsentPage: "consent.html",
         ErrorPage: "error.html",
         AppsPage: "apps.html",
+        BrowsersPage: "browsers.html",
+        EndPage: "end.html",
+        EndedPage: "ended.html",
+        PasswordPage: "password.html",
         LogoutPage: "logout.html",
         SignedOutPage: "signed_out.html",
         HomePage: "home.html",

@@ -119,15 +119,74 @@ class AppRow(msgspec.Struct, frozen=True, kw_only=True):
 class AppsPage(Page, frozen=True, kw_only=True):
     """My account, apps: one row per app however many sessions.
 
-    Its forms post only `csrf`, to `/account/apps/{grant_id}/sessions/{family_id}/end`,
-    `/account/apps/{grant_id}/sign-out`, `/account/apps/{grant_id}/remove` and
-    `/account/sign-out` below the prefix. `notice` says what the last of them has done.
+    Its verbs are links to `/account/end/{kind}/{id}` below the prefix, where each asks first.
     """
 
     user_email: str
     csrf: str
     apps: tuple[AppRow, ...]
-    notice: str | None = None
+
+
+class BrowserRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One signed-in browser. Times are text for people; `asleep`: it has to sign in anew."""
+
+    session_id: str
+    device: str
+    place: str
+    since: str
+    last_used: str
+    current: bool = False
+    asleep: bool = False
+
+
+class BrowsersPage(Page, frozen=True, kw_only=True):
+    """My account, browsers: where the person is signed in, and the verb that ends everything."""
+
+    user_email: str
+    user_id: str
+    csrf: str
+    browsers: tuple[BrowserRow, ...]
+
+
+class EndPage(Page, frozen=True, kw_only=True):
+    """Says what will end, and asks. Posts `csrf` to `action`; `back` is where a no leads.
+
+    `nothing`: it has ended already, and there is nothing to ask. `here`: this browser is signed
+    out by it.
+    """
+
+    user_email: str
+    csrf: str
+    action: str
+    back: str
+    title: str
+    verb: str
+    sentence: str
+    nothing: bool = False
+    here: bool = False
+
+
+class EndedPage(Page, frozen=True, kw_only=True):
+    """Says what has ended, with the receipt: its position in the feed of endings."""
+
+    title: str
+    sentence: str
+    receipt: str
+    back: str
+    back_title: str
+
+
+class PasswordPage(Page, frozen=True, kw_only=True):
+    """Asks for `current`, `new` and `again`; says before what ends with the old password.
+
+    `error` is one sentence about the last attempt.
+    """
+
+    user_email: str
+    csrf: str
+    action: str
+    sentence: str
+    error: str | None = None
 
 
 class LogoutPage(Page, frozen=True, kw_only=True):

@@ -10,15 +10,17 @@ from msgspec.structs import replace
 from counterfoil.oauth.access import OPENID_SCOPES, Access, scopes_in
 from counterfoil.oauth.errors import invalid_request, invalid_scope
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
-from counterfoil.server.protocol import events
+from counterfoil.server.protocol import events, revocation
+from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.policies import demand_api_policy, demand_client_policy
+from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import (
     GRANT_TYPES,
-    INTROSPECT,
     MOST_SECRETS,
+    RESERVED_SCOPES,
     Client,
     ClientSecret,
     demand_redirect_uri,
@@ -119,7 +121,7 @@ async def _access_of(tx: Transaction, scopes: frozenset[str]) -> Access:
     """Find the APIs that own these scopes today: those, and no later ones, are meant."""
     scopes_in(" ".join(scopes))
     owned = {api.uri: scopes & frozenset(api.scopes) for api in await tx.apis.every()}
-    unknown = scopes.difference(OPENID_SCOPES, {INTROSPECT}, *owned.values())
+    unknown = scopes.difference(OPENID_SCOPES, RESERVED_SCOPES, *owned.values())
     if unknown:
         raise invalid_scope(f"No API has the scope {min(unknown)}; add the API first.")
     return Access({uri: own for uri, own in owned.items() if own}, scopes & OPENID_SCOPES)
@@ -129,7 +131,8 @@ async def rotate_secret(tx: Transaction, client_id: str, overlap: int, by: Actor
     """Give a client a new secret; older ones expire ``overlap`` seconds from now.
 
     Never more than two live at once: with an overlap the newest of the older ones stays, and
-    all before it end now. ``None`` where there is no such confidential client.
+    all before it end now. Without an overlap a leak is feared: every token of the client ends too
+    (S38). ``None`` where there is no such confidential client.
     """
     client = await tx.clients.find(client_id)
     if client is None or client.public:
@@ -140,6 +143,8 @@ async def rotate_secret(tx: Transaction, client_id: str, overlap: int, by: Actor
         until = tx.now + overlap if secret in keeps else tx.now
         await tx.clients.expire_secret(secret.id, until)
         await events.record(tx, EventKind.CLIENT_SECRET_RETIRED, by, client_id, {"id": secret.id})
+    cause = Cause.SECRET_ROTATED if overlap else Cause.SECRET_REPLACED
+    await revocation.follow(tx, cause, client_id, by)
     return await _add_secret(tx, client_id, by)
 
 
@@ -191,7 +196,7 @@ def _demand_api(api: Api) -> None:
     if ":" not in api.uri or "#" in api.uri or " " in api.uri or not api.uri.isascii():
         raise invalid_request("An API's identifier is an absolute URI without a fragment.")
     scopes_in(" ".join(api.scopes))
-    reserved = (OPENID_SCOPES | {INTROSPECT}) & set(api.scopes)
+    reserved = (OPENID_SCOPES | RESERVED_SCOPES) & set(api.scopes)
     if reserved or not api.scopes or any(" " in scope for scope in api.scopes):
         raise invalid_scope("An API needs scopes of its own, none of OpenID's, without spaces.")
     demand_api_policy(api)
@@ -233,6 +238,32 @@ async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
     await tx.users.add(user)
     await events.record(tx, EventKind.USER_ADDED, by, user.id)
     return user
+
+
+async def set_password(tx: Transaction, user_id: str, password_hash: str, by: Actor) -> Ending:
+    """Give a person another password, hashed already, and end everything of theirs (S38).
+
+    The lock that wrong passwords have brought about is lifted.
+    """
+    if not await tx.users.set_password(user_id, password_hash):
+        return await revocation.nothing_ended(tx)
+    await tx.users.note_success(user_id)
+    await events.record(tx, EventKind.PASSWORD_SET, by, user_id)
+    return await revocation.follow(tx, Cause.PASSWORD_SET, user_id, by)
+
+
+async def enable_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
+    """Let a disabled person sign in again; nothing that has ended comes back."""
+    if await tx.users.enable(user_id):
+        await events.record(tx, EventKind.USER_ENABLED, by, user_id)
+    return await revocation.follow(tx, Cause.USER_ENABLED, user_id, by)
+
+
+async def enable_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
+    """Let a disabled client ask for tokens again; nothing that has ended comes back."""
+    if await tx.clients.enable(client_id):
+        await events.record(tx, EventKind.CLIENT_ENABLED, by, client_id)
+    return await revocation.follow(tx, Cause.CLIENT_ENABLED, client_id, by)
 
 
 def _demand_name(field: str, name: str) -> None:

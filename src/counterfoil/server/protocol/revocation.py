@@ -1,6 +1,7 @@
-"""Every way of ending: one function each, with its event and its notices, in one transaction.
+"""Every way of ending: one function each, with its one event and its notices, in one transaction.
 
 Ending a session, a grant or everything of a user is ending each of its few families (RFC 7009).
+What has ended already ends no second time: no event, no notice.
 """
 
 from collections.abc import Iterable
@@ -9,8 +10,10 @@ from msgspec import Struct
 
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.revocations import Ended, Notice
-from counterfoil.server.protocol import events
+from counterfoil.server.protocol import events, what_hangs
+from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause, Extent
 from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import SKEW, Family
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
@@ -18,15 +21,29 @@ from counterfoil.server.records.store import Transaction
 
 
 class Ending(Struct, frozen=True):
-    """What an ending did: how many families and sessions ended, and the feed's position then."""
+    """What an ending did: how many families and sessions ended, and the feed's position then.
+
+    ``ended``: whether anything was left to end. The position is the receipt: a guard that has
+    read so far refuses what has ended.
+    """
 
     families: int
     sessions: int
     position: Position
+    ended: bool = True
+
+
+async def nothing_ended(tx: Transaction) -> Ending:
+    """Say that nothing was left to end, as of now."""
+    position, _ = await tx.notices.head()
+    return Ending(0, 0, position, ended=False)
 
 
 async def end_token(tx: Transaction, handle: str, expires_at: int | None, by: Actor) -> Ending:
     """End one access token by its ``jti``; its siblings stand (S45, S48)."""
+    expired = expires_at is not None and tx.now >= expires_at
+    if expired or await tx.notices.names_token(handle):
+        return await nothing_ended(tx)
     until = await _longest_end(tx) if expires_at is None else expires_at + SKEW
     await events.record(tx, EventKind.TOKEN_ENDED, by, handle)
     position = await tx.notices.append([Notice(Ended.TOKEN, handle, until)])
@@ -35,69 +52,126 @@ async def end_token(tx: Transaction, handle: str, expires_at: int | None, by: Ac
 
 async def end_family(tx: Transaction, family_id: str, why: str, by: Actor) -> Ending:
     """End what hangs under one authorization, and nothing beside it."""
-    family = await tx.families.find(family_id)
-    return await _end_families(tx, [family] if family else [], why, by)
+    return await _end(tx, await what_hangs.of_family(tx, family_id), why, by)
 
 
 async def end_session(tx: Transaction, session_id: str, by: Actor) -> Ending:
     """End a signed-in browser with its online families; offline ones stand (S05, S39)."""
-    return await _end_sessions(tx, [session_id], by)
+    return await _end(tx, await what_hangs.of_session(tx, session_id), "session_ended", by)
 
 
 async def sign_out_of_app(tx: Transaction, grant_id: str, by: Actor) -> Ending:
     """End all of a grant's families and keep the permission (S44)."""
     await tx.authorizations.burn_of_grant(grant_id)
-    return await _end_families(tx, await tx.families.live_of_grant(grant_id), "signed_out", by)
+    hanging = await what_hangs.of_grant(tx, grant_id)
+    if hanging.families:
+        await events.record(tx, EventKind.APP_SIGNED_OUT, by, grant_id, _counted(hanging))
+    return await _end(tx, hanging, "signed_out", by)
 
 
 async def end_grant(tx: Transaction, grant_id: str, by: Actor) -> Ending:
     """Take a permission back, with every token that rests on it (S03, S46)."""
-    if await tx.grants.end(grant_id, tx.now):
-        await events.record(tx, EventKind.GRANT_ENDED, by, grant_id)
-    return await _end_families(tx, await tx.families.live_of_grant(grant_id), "grant_ended", by)
+    hanging = await what_hangs.of_grant(tx, grant_id)
+    taken_back = await tx.grants.end(grant_id, tx.now)
+    if taken_back:
+        await events.record(tx, EventKind.GRANT_ENDED, by, grant_id, _counted(hanging))
+    ending = await _end(tx, hanging, "grant_ended", by)
+    return Ending(ending.families, 0, ending.position, ended=taken_back or ending.ended)
 
 
-async def end_everything_of(tx: Transaction, user_id: str, why: str, by: Actor) -> Ending:
-    """End all sessions and families of a person; the permissions stay."""
-    sessions = [session.id for session in await tx.sessions.of_user(user_id)]
-    first = await _end_sessions(tx, sessions, by)
-    rest = await _end_families(tx, await tx.families.live_of_user(user_id), why, by)
-    return Ending(first.families + rest.families, first.sessions, rest.position)
+async def sign_out_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
+    """End everything of a person; the account and the permissions stay (S47)."""
+    hanging = await what_hangs.of_user(tx, user_id)
+    if hanging.sessions or hanging.families:
+        await events.record(tx, EventKind.USER_SIGNED_OUT, by, user_id, _counted(hanging))
+    return await _end(tx, hanging, "user_signed_out", by)
+
+
+async def follow(
+    tx: Transaction, cause: Cause, subject: str, by: Actor, spared: str | None = None
+) -> Ending:
+    """End what must end when something else has changed, by the table of consequences (S38).
+
+    ``subject`` is the person or the client; ``spared`` the session from which it was done. The
+    event is that of the cause.
+    """
+    match CONSEQUENCES[cause].extent:
+        case Extent.EVERYTHING_OF_THE_PERSON:
+            return await end_everything_of(tx, subject, cause.value, by)
+        case Extent.ALL_BUT_THIS_BROWSER:
+            return await end_everything_of(tx, subject, cause.value, by, spared)
+        case Extent.EVERYTHING_OF_THE_CLIENT:
+            return await end_tokens_of_client(tx, subject, cause.value)
+        case Extent.NOTHING:
+            return await nothing_ended(tx)
+
+
+async def end_everything_of(
+    tx: Transaction, user_id: str, why: str, by: Actor, spared: str | None = None
+) -> Ending:
+    """End all of a person but what goes on in the session ``spared``; the permissions stay."""
+    return await _end(tx, await what_hangs.of_user(tx, user_id, spared), why, by)
 
 
 async def disable_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
     """Disable an account and end everything of it."""
     if await tx.users.disable(user_id, tx.now):
         await events.record(tx, EventKind.USER_DISABLED, by, user_id)
-    return await end_everything_of(tx, user_id, "user_disabled", by)
+    return await follow(tx, Cause.USER_DISABLED, user_id, by)
 
 
 async def disable_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
     """Disable a client and end every token that it holds, whoever stands behind it."""
-    if await tx.clients.disable(client_id, tx.now):
-        await events.record(tx, EventKind.CLIENT_DISABLED, by, client_id)
-    families = await tx.families.live_of_client(client_id)
-    ending = await _end_families(tx, families, "client_disabled", by)
-    return Ending(ending.families, 0, (await end_tokens_of_client(tx, client_id)).position)
+    if not await tx.clients.disable(client_id, tx.now):
+        return await nothing_ended(tx)
+    await events.record(tx, EventKind.CLIENT_DISABLED, by, client_id)
+    return await follow(tx, Cause.CLIENT_DISABLED, client_id, by)
 
 
-async def end_tokens_of_client(tx: Transaction, client_id: str) -> Ending:
-    """Draw a client's next generation: all its access tokens of earlier ones are dead."""
+async def end_everything_of_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
+    """End every token of a client, whoever stands behind it; the client and permissions stay."""
+    client = await tx.clients.find(client_id)
+    if client is None or not client.is_enabled:
+        # Nothing can have been issued since it was disabled.
+        return await nothing_ended(tx)
+    ending = await end_tokens_of_client(tx, client_id, "client_tokens_ended")
+    detail = {"families": str(ending.families)}
+    await events.record(tx, EventKind.CLIENT_TOKENS_ENDED, by, client_id, detail)
+    return ending
+
+
+async def end_tokens_of_client(tx: Transaction, client_id: str, why: str) -> Ending:
+    """Draw a client's next generation: all its tokens of earlier ones are dead, by one notice.
+
+    Its families, which may be many, end in one statement and have no line of their own. The event
+    is that of the cause.
+    """
+    await tx.authorizations.burn_of_client(client_id)
+    families = await tx.families.end_of_client(client_id, tx.now, why)
     generation = await tx.clients.next_generation(client_id)
     notice = Notice(Ended.CLIENT, client_id, await _longest_end(tx), generation)
+    return Ending(families, 0, await tx.notices.append([notice]))
+
+
+async def end_tokens_of_api(tx: Transaction, uri: str, by: Actor) -> Ending:
+    """Draw an API's next generation: all tokens for it that were issued until now are dead."""
+    generation = await tx.apis.next_generation(uri)
+    await events.record(tx, EventKind.API_TOKENS_ENDED, by, uri, {"generation": str(generation)})
+    notice = Notice(Ended.API, uri, await _longest_end(tx), generation)
     return Ending(0, 0, await tx.notices.append([notice]))
 
 
-async def _end_sessions(tx: Transaction, session_ids: Iterable[str], by: Actor) -> Ending:
-    ended, families = 0, list[Family]()
-    for session_id in session_ids:
-        families += await tx.families.live_of_session(session_id)
-        await tx.authorizations.burn_of_session(session_id)
-        if await tx.sessions.end(session_id, tx.now):
-            ended += 1
-            await events.record(tx, EventKind.SESSION_ENDED, by, session_id)
-    ending = await _end_families(tx, families, "session_ended", by)
-    return Ending(ending.families, ended, ending.position)
+async def _end(tx: Transaction, hanging: Hanging, why: str, by: Actor) -> Ending:
+    """End sessions and families, each with its own line in the log."""
+    sessions = 0
+    for session in hanging.sessions:
+        await tx.authorizations.burn_of_session(session.id)
+        if await tx.sessions.end(session.id, tx.now):
+            sessions += 1
+            detail = {"why": why, "user_id": session.user_id}
+            await events.record(tx, EventKind.SESSION_ENDED, by, session.id, detail)
+    ending = await _end_families(tx, hanging.families, why, by)
+    return Ending(ending.families, sessions, ending.position, ended=sessions > 0 or ending.ended)
 
 
 async def _end_families(tx: Transaction, families: Iterable[Family], why: str, by: Actor) -> Ending:
@@ -108,7 +182,11 @@ async def _end_families(tx: Transaction, families: Iterable[Family], why: str, b
             await events.record(tx, EventKind.FAMILY_ENDED, by, family.id, detail)
             notices.append(Notice(Ended.FAMILY, family.id, family.access_expires_at + SKEW))
     position = await tx.notices.append(notices) if notices else (await tx.notices.head())[0]
-    return Ending(len(notices), 0, position)
+    return Ending(len(notices), 0, position, ended=bool(notices))
+
+
+def _counted(hanging: Hanging) -> dict[str, str]:
+    return {"sessions": str(len(hanging.sessions)), "families": str(len(hanging.families))}
 
 
 async def _longest_end(tx: Transaction) -> int:

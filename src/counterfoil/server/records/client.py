@@ -16,6 +16,10 @@ _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]
 MOST_SECRETS: Final = 2
 INTROSPECT: Final = "introspect"
 """A client registered with this scope may introspect every token, not only its own."""
+END_USERS: Final = "global_token_revocation"
+"""A client registered with this scope may end everything of any person."""
+RESERVED_SCOPES: Final = frozenset({INTROSPECT, END_USERS})
+"""Rights at the server itself: no API may have them, and no token carries them."""
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
 
 

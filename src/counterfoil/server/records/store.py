@@ -41,6 +41,15 @@ class Users(Protocol):
     async def disable(self, user_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled user."""
 
+    async def enable(self, user_id: str) -> bool:
+        """Enable; ``False`` where there is no such disabled user."""
+
+    async def set_password(self, user_id: str, password_hash: str) -> bool:
+        """Replace the hash of the password; ``False`` where there is no such user."""
+
+    async def change_password(self, user_id: str, proved: str, password_hash: str) -> bool:
+        """Replace the hash ``proved`` in one statement; ``False`` where it stands no longer."""
+
     async def note_failure(self, user_id: str, locked_until: int) -> None:
         """Count one more failed sign-in and lock until then."""
 
@@ -96,6 +105,9 @@ class Clients(Protocol):
 
     async def disable(self, client_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled client."""
+
+    async def enable(self, client_id: str) -> bool:
+        """Enable; ``False`` where there is no such disabled client."""
 
     async def next_generation(self, client_id: str) -> int:
         """Draw the next generation: all tokens of an earlier one are dead."""
@@ -158,6 +170,9 @@ class Authorizations(Protocol):
     async def burn_of_session(self, session_id: str) -> None:
         """Make untaken codes of an ended session worthless."""
 
+    async def burn_of_client(self, client_id: str) -> None:
+        """Make untaken codes of a client worthless."""
+
 
 class Families(Protocol):
     """Families of tokens. An ended family never comes back."""
@@ -180,7 +195,12 @@ class Families(Protocol):
     async def live_of_grant(self, grant_id: str) -> list[Family]: ...
     async def live_of_session(self, session_id: str) -> list[Family]: ...
     async def live_of_user(self, user_id: str) -> list[Family]: ...
-    async def live_of_client(self, client_id: str) -> list[Family]: ...
+    async def count_of_client(self, client_id: str) -> int:
+        """How many of a client are live."""
+
+    async def end_of_client(self, client_id: str, at: int, why: str) -> int:
+        """End all live ones of a client in one statement; says how many."""
+
     async def end(self, family_id: str, at: int, why: str) -> bool:
         """End; ``False`` where it was ended already or never was."""
 
@@ -215,6 +235,9 @@ class Notices(Protocol):
 
     async def after(self, number: int, limit: int) -> list[tuple[int, bytes]]:
         """Notices with a greater number, in order, as stored."""
+
+    async def names_token(self, handle: str) -> bool:
+        """Whether a notice that has not been swept ends the access token with this handle."""
 
     async def oldest(self) -> int:
         """The greatest number that was swept away: a cursor below it is too old."""

@@ -13,6 +13,7 @@ from counterfoil.server.records.session import Origin
 MAX_BODY: Final = 65_536
 MAX_QUERY: Final = 32_768
 _FORM: Final = b"application/x-www-form-urlencoded"
+_JSON: Final = b"application/json"
 _LONGEST_USER_AGENT: Final = 256
 
 
@@ -36,6 +37,18 @@ def _demand_form(content_type: bytes) -> None:
         raise invalid_request(f"The body must be {_FORM.decode()}.")
     if b"charset" in rest.lower() and b"utf-8" not in rest.lower():
         raise invalid_request("The body must be encoded in UTF-8.")
+
+
+async def json_of(request: Request) -> bytes:
+    """Give the text of a JSON body of at most ``MAX_BODY`` bytes; it is not parsed yet.
+
+    Raises:
+        OAuthError: ``invalid_request``: it is of another type, or too long.
+    """
+    content_type = header(request, b"content-type") or b""
+    if content_type.partition(b";")[0].strip().lower() != _JSON:
+        raise invalid_request(f"The body must be {_JSON.decode()}.")
+    return await _body_of(request)
 
 
 async def _body_of(request: Request) -> bytes:

@@ -32,6 +32,10 @@ WHERE digest = ? AND kept = 0
 """
 _BURN_OF_GRANT: Final = "DELETE FROM authorizations WHERE grant_id = ? AND taken_at IS NULL"
 _BURN_OF_SESSION: Final = "DELETE FROM authorizations WHERE session_id = ? AND taken_at IS NULL"
+_BURN_OF_CLIENT: Final = """
+DELETE FROM authorizations
+WHERE taken_at IS NULL AND grant_id IN (SELECT id FROM grants WHERE grants.client_id = ?)
+"""
 _SWEEP: Final = """
 DELETE FROM authorizations WHERE digest IN (
     SELECT digest FROM authorizations WHERE kept = 0 AND expires_at <= ? LIMIT ?)
@@ -91,6 +95,10 @@ class AuthorizationStatements:
     async def burn_of_session(self, session_id: str) -> None:
         """Remove untaken codes of an ended session."""
         await self._connection.run(_BURN_OF_SESSION, session_id)
+
+    async def burn_of_client(self, client_id: str) -> None:
+        """Remove untaken codes of a client whose tokens have ended."""
+        await self._connection.run(_BURN_OF_CLIENT, client_id)
 
     async def sweep(self, limit: int) -> int:
         """Remove expired codes from which no family was made."""

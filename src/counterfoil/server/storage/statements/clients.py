@@ -47,6 +47,9 @@ UPDATE client_secrets SET last_used_at = ?
 WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)
 """
 _DISABLE: Final = "UPDATE clients SET disabled_at = ? WHERE client_id = ? AND disabled_at IS NULL"
+_ENABLE: Final = """
+UPDATE clients SET disabled_at = NULL WHERE client_id = ? AND disabled_at IS NOT NULL
+"""
 _NEXT_GENERATION: Final = """
 UPDATE clients SET generation = generation + 1 WHERE client_id = ? RETURNING generation
 """
@@ -137,6 +140,10 @@ class ClientStatements:
     async def disable(self, client_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled client."""
         return await self._connection.run(_DISABLE, at, client_id) == 1
+
+    async def enable(self, client_id: str) -> bool:
+        """Enable; ``False`` where there is no such disabled client."""
+        return await self._connection.run(_ENABLE, client_id) == 1
 
     async def next_generation(self, client_id: str) -> int:
         """Draw the next generation.

@@ -43,7 +43,16 @@ _LIVE_OF_GRANT: Final = f"{_SELECT} WHERE grant_id = ? AND {_LIVE}"
 _LIVE_OF_SESSION: Final = f"{_SELECT} WHERE session_id = ? AND {_LIVE}"
 _BY_GRANT: Final = f"{_SELECT} JOIN grants ON grants.id = families.grant_id"
 _LIVE_OF_USER: Final = f"{_BY_GRANT} WHERE grants.user_id = ? AND {_LIVE}"
-_LIVE_OF_CLIENT: Final = f"{_BY_GRANT} WHERE grants.client_id = ? AND {_LIVE}"
+_COUNT_OF_CLIENT: Final = """
+SELECT count(*) FROM families
+WHERE grant_id IN (SELECT id FROM grants WHERE grants.client_id = ?)
+    AND ended_at IS NULL AND (access_expires_at > ? OR refresh_expires_at > ?)
+"""
+_END_OF_CLIENT: Final = """
+UPDATE families SET ended_at = ?, ended_why = ?
+WHERE grant_id IN (SELECT id FROM grants WHERE grants.client_id = ?)
+    AND ended_at IS NULL AND (access_expires_at > ? OR refresh_expires_at > ?)
+"""
 _END: Final = "UPDATE families SET ended_at = ?, ended_why = ? WHERE id = ? AND ended_at IS NULL"
 _SWEEP: Final = """
 DELETE FROM families WHERE id IN (
@@ -138,9 +147,12 @@ class FamilyStatements:
         """Live ones of a user, oldest first."""
         return await self._live(_LIVE_OF_USER, user_id)
 
-    async def live_of_client(self, client_id: str) -> list[Family]:
-        """Live ones of a client, oldest first."""
-        return await self._live(_LIVE_OF_CLIENT, client_id)
+    async def count_of_client(self, client_id: str) -> int:
+        """How many of a client are live."""
+        since = self._connection.now - SKEW
+        row = await self._connection.one(_COUNT_OF_CLIENT, client_id, since, since)
+        count: int = row[0] if row else 0
+        return count
 
     async def _live(self, sql: str, of: str) -> list[Family]:
         since = self._connection.now - SKEW
@@ -149,6 +161,11 @@ class FamilyStatements:
     async def end(self, family_id: str, at: int, why: str) -> bool:
         """End; ``False`` where it was ended already or never was."""
         return await self._connection.run(_END, at, why, family_id) == 1
+
+    async def end_of_client(self, client_id: str, at: int, why: str) -> int:
+        """End all live ones of a client in one statement; says how many."""
+        since = self._connection.now - SKEW
+        return await self._connection.run(_END_OF_CLIENT, at, why, client_id, since, since)
 
     async def sweep(self, limit: int) -> int:
         """Remove those of which no token lives, with the codes that they were made from.

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from counterfoil.oauth.feed import Position, next_digest
-from counterfoil.oauth.revocations import Notice
+from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.storage.connection import Connection
 
 _FEED: Final = "SELECT epoch, number, digest, swept FROM feed"
-_ADD: Final = "INSERT INTO notices (number, text, until) VALUES (?, ?, ?)"
+_ADD: Final = "INSERT INTO notices (number, text, until, token) VALUES (?, ?, ?, ?)"
+_NAMES_TOKEN: Final = "SELECT 1 FROM notices WHERE token = ? LIMIT 1"
 _ADVANCE: Final = "UPDATE feed SET number = ?, digest = ?"
 _AFTER: Final = "SELECT number, text FROM notices WHERE number > ? ORDER BY number LIMIT ?"
 _LIVE: Final = "SELECT text FROM notices ORDER BY number"
@@ -37,7 +38,8 @@ class NoticeStatements:
         for notice in notices:
             number, text = number + 1, notice.text()
             digest = next_digest(digest, text)
-            await self._connection.run(_ADD, number, text, notice.until)
+            token = notice.name if notice.kind is Ended.TOKEN else None
+            await self._connection.run(_ADD, number, text, notice.until, token)
         if number != position.number:
             await self._connection.run(_ADVANCE, number, digest)
         return Position(position.epoch, number)
@@ -51,6 +53,10 @@ class NoticeStatements:
         """Notices with a greater number, in order, as stored."""
         rows = await self._connection.all(_AFTER, number, limit)
         return [(row[0], row[1]) for row in rows]
+
+    async def names_token(self, handle: str) -> bool:
+        """Whether a notice that has not been swept ends the access token with this handle."""
+        return await self._connection.one(_NAMES_TOKEN, handle) is not None
 
     async def oldest(self) -> int:
         """The greatest number that was swept away.

@@ -18,6 +18,9 @@ _FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_EMAIL: Final = f"{_SELECT} WHERE email_key = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, id"
 _DISABLE: Final = "UPDATE users SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL"
+_ENABLE: Final = "UPDATE users SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL"
+_SET_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ?"
+_CHANGE_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?"
 _NOTE_FAILURE: Final = """
 UPDATE users SET failed_sign_ins = failed_sign_ins + 1,
     locked_until = CASE WHEN locked_until > ? THEN locked_until ELSE ? END
@@ -68,6 +71,19 @@ class UserStatements:
     async def disable(self, user_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled user."""
         return await self._connection.run(_DISABLE, at, user_id) == 1
+
+    async def enable(self, user_id: str) -> bool:
+        """Enable; ``False`` where there is no such disabled user."""
+        return await self._connection.run(_ENABLE, user_id) == 1
+
+    async def set_password(self, user_id: str, password_hash: str) -> bool:
+        """Replace the hash of the password; ``False`` where there is no such user."""
+        return await self._connection.run(_SET_PASSWORD, password_hash, user_id) == 1
+
+    async def change_password(self, user_id: str, proved: str, password_hash: str) -> bool:
+        """Replace the hash ``proved`` in one statement; ``False`` where it stands no longer."""
+        changed = await self._connection.run(_CHANGE_PASSWORD, password_hash, user_id, proved)
+        return changed == 1
 
     async def note_failure(self, user_id: str, locked_until: int) -> None:
         """Count one more failed sign-in and lock until then; a lock is never shortened."""

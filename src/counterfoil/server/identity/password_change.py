@@ -1,0 +1,104 @@
+"""A person changes their own password: the old one is proved, and what must end ends (S38, S104).
+
+The session in which it is done goes on under a new secret: a stolen copy of its cookie is worth
+nothing afterwards.
+"""
+
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
+from counterfoil.server.identity.passwords import Passwords, demand_allowed
+from counterfoil.server.identity.throttle import locked_until
+from counterfoil.server.protocol import events, revocation
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.consequences import Cause
+from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.session import Origin, Session
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+
+
+class PasswordChange(Struct, frozen=True):
+    """Who wants which password instead of which, in which session, from where."""
+
+    session: Session
+    current: Secret
+    new: Secret
+    origin: Origin
+
+
+class Changed(Struct, frozen=True):
+    """The session goes on with the new ``secret``; ``ending`` is what has ended elsewhere."""
+
+    session: Session
+    secret: Secret
+    ending: Ending
+
+
+class _Proved(Struct, frozen=True):
+    """The hash that the current password was verified against, and the hash of the new one."""
+
+    before: str
+    after: str
+
+
+async def change_password(
+    authority: Authority, passwords: Passwords, change: PasswordChange
+) -> Changed | None:
+    """Change a password, or give ``None``: the current one is wrong, or the account is locked.
+
+    A wrong one counts as a failed sign-in, for whoever holds a stolen session guesses here too.
+
+    Raises:
+        PasswordRefused: the new one is too short or too long.
+        TooBusy: too many passwords are being checked at the moment.
+        StoreUnavailable: nothing was changed.
+    """
+    demand_allowed(change.new.reveal())
+    user = await authority.store.read(partial(_find, change.session.user_id))
+    stored = user.password_hash if user else None
+    proved = None
+    if await passwords.verify(change.current.reveal(), stored) and stored is not None:
+        proved = _Proved(stored, await passwords.hash(change.new.reveal()))
+    return await authority.store.transact(partial(_conclude, authority, change, proved))
+
+
+async def _find(user_id: str, tx: Transaction) -> User | None:
+    return await tx.users.find(user_id)
+
+
+async def _conclude(
+    authority: Authority, change: PasswordChange, proved: _Proved | None, tx: Transaction
+) -> Changed | None:
+    user = await tx.users.find(change.session.user_id)
+    session = await tx.sessions.find(change.session.id)
+    idle = authority.settings.session_idle_lifetime
+    if session is None or not session.is_live(tx.now, idle):
+        return None
+    if user is None or not user.is_enabled or user.locked_until > tx.now:
+        return None
+    by = events.by_user(user.id, change.origin)
+    # The current password may have been replaced while it was being verified.
+    changed = proved is not None and await tx.users.change_password(
+        user.id, proved.before, proved.after
+    )
+    if not changed:
+        until = locked_until(user.failed_sign_ins + 1, tx.now, authority.settings)
+        await tx.users.note_failure(user.id, until)
+        await events.record(tx, EventKind.SIGN_IN_FAILED, by, user.id, {"at": "password change"})
+        return None
+    await tx.users.note_success(user.id)
+    await events.record(tx, EventKind.PASSWORD_CHANGED, by, user.id)
+    ending = await revocation.follow(tx, Cause.PASSWORD_CHANGED, user.id, by, session.id)
+    return await _renewed(tx, session, ending)
+
+
+async def _renewed(tx: Transaction, session: Session, ending: Ending) -> Changed:
+    secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
+    renewed = replace(session, digest=secret.fingerprint(), auth_time=tx.now, last_used_at=tx.now)
+    await tx.sessions.renew(renewed)
+    return Changed(renewed, secret, ending)

@@ -1,0 +1,139 @@
+"""Ending what is one's own: a page that says what will end, and one that says what has (S03)."""
+
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.server.pages.views import EndedPage, EndPage
+from counterfoil.server.protocol import endings, events
+from counterfoil.server.protocol.ending_targets import unknown
+from counterfoil.server.protocol.endings import Ending, Ends, Foreseen, Target, owner_of
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.web.browser import Person, go, person_of, show
+from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.reading import form_of, origin_of
+from counterfoil.server.web.server import Server
+
+
+class _Verb(Struct, frozen=True):
+    """One verb of the account: what its page is called, its button, and where it came from."""
+
+    title: str
+    verb: str
+    page: str
+
+
+APPS: Final = "account/apps"
+BROWSERS: Final = "account/browsers"
+VERBS: Final = MappingProxyType(
+    {
+        Ends.FAMILY: _Verb("End this session?", "End this session", APPS),
+        Ends.APP_SESSIONS: _Verb("Sign the app out everywhere?", "Sign out everywhere", APPS),
+        Ends.GRANT: _Verb("Remove this app?", "Remove this app", APPS),
+        Ends.SESSION: _Verb("Sign this browser out?", "Sign this browser out", BROWSERS),
+        Ends.USER: _Verb("End everything?", "End everything", BROWSERS),
+    }
+)
+"""What a person may end of their own. They are the kinds that have an owner."""
+
+
+async def ask(server: Server, request: Request) -> Response:
+    """``GET /account/end/{kind}/{name}``: says what will end. It changes nothing."""
+    person = await person_of(server, request)
+    if person is None:
+        return go(f"{server.prefix}/sign-in")
+    target = _target(request)
+    work = partial(_foresee, server, person, target)
+    return _asking(server, person, await server.authority.store.read(work))
+
+
+async def answer(server: Server, request: Request) -> Response:
+    """``POST /account/end/{kind}/{name}``: ends it, and says what has ended."""
+    form = await form_of(request)
+    person = await person_of(server, request)
+    if person is None:
+        return go(f"{server.prefix}/sign-in")
+    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    target = _target(request)
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    by = events.by_user(person.user.id, origin)
+
+    async def work(tx: Transaction) -> Ending:
+        await _demand_own(tx, person, target)
+        return await endings.carry_out(server.authority, tx, target, by)
+
+    ending = await server.authority.store.transact(work)
+    await server.authority.hub.catch_up()
+    here = _signs_out_here(person, target)
+    response = show(server, _ended(server, target, ending, here=here))
+    if here:
+        server.cookies.clear_session(response)
+    return response
+
+
+def _target(request: Request) -> Target:
+    kind, name = request.path_params["kind"], request.path_params["name"]
+    own = next((each for each in VERBS if each.value == kind), None)
+    if own is None:
+        raise unknown(Target(Ends.GRANT, name))
+    return Target(own, name)
+
+
+async def _foresee(server: Server, person: Person, target: Target, tx: Transaction) -> Foreseen:
+    await _demand_own(tx, person, target)
+    return await endings.foresee(server.authority, tx, target)
+
+
+async def _demand_own(tx: Transaction, person: Person, target: Target) -> None:
+    """What is another's looks as if it were not there."""
+    if await owner_of(tx, target) != person.user.id:
+        raise unknown(target)
+
+
+def _signs_out_here(person: Person, target: Target) -> bool:
+    return target.kind is Ends.USER or target.name == person.session.id
+
+
+def _asking(server: Server, person: Person, foreseen: Foreseen) -> Response:
+    target = foreseen.target
+    verb = VERBS[target.kind]
+    page = EndPage(
+        prefix=server.prefix,
+        user_email=person.user.email,
+        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
+        action=f"{server.prefix}/account/end/{target.kind.value}/{target.name}",
+        back=f"{server.prefix}/{verb.page}",
+        title=verb.title,
+        verb=verb.verb,
+        sentence=foreseen.sentence,
+        nothing=foreseen.nothing,
+        here=_signs_out_here(person, target),
+    )
+    return show(server, page)
+
+
+def _ended(server: Server, target: Target, ending: Ending, *, here: bool) -> EndedPage:
+    return EndedPage(
+        prefix=server.prefix,
+        title="It has ended" if ending.ended else "Nothing was left to end",
+        sentence=ended_sentence(ending),
+        receipt=str(ending.position),
+        back=f"{server.prefix}/{'sign-in' if here else VERBS[target.kind].page}",
+        back_title="Sign in again" if here else "Back to my account",
+    )
+
+
+def ended_sentence(ending: Ending) -> str:
+    """Say in plain words how much has ended."""
+    counted = (
+        (ending.sessions, "browser was", "browsers were", "signed out"),
+        (ending.families, "session of an app", "sessions of apps", "ended"),
+    )
+    said = [f"{n} {one if n == 1 else many} {did}" for n, one, many, did in counted if n]
+    if said:
+        return f"{' and '.join(said)}."
+    return "The permission has gone." if ending.ended else "It had ended before."

@@ -1,0 +1,96 @@
+"""My account, password: the old one is asked for, and what ends with it is said before (S38)."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.identity.password_change import Changed, PasswordChange, change_password
+from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
+from counterfoil.server.identity.throttle import source_of
+from counterfoil.server.pages.ending import ended_sentence
+from counterfoil.server.pages.views import EndedPage, PasswordPage
+from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
+from counterfoil.server.web.browser import Person, go, person_of, show
+from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.reading import form_of, origin_of
+from counterfoil.server.web.server import Server
+
+_WRONG = (
+    "That did not work. Check your present password. "
+    "After several failures an account pauses for a while."
+)
+_BUSY = "Too many passwords are being tried at this moment. Wait a little and try again."
+_DIFFERENT = "The two new passwords are not the same."
+
+
+async def ask(server: Server, request: Request) -> Response:
+    """``GET /account/password``."""
+    person = await person_of(server, request)
+    return _page(server, person) if person else go(f"{server.prefix}/sign-in")
+
+
+async def answer(server: Server, request: Request) -> Response:
+    """``POST /account/password``."""
+    form = await form_of(request)
+    person = await person_of(server, request)
+    if person is None:
+        return go(f"{server.prefix}/sign-in")
+    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    if (form.get("new") or "") != (form.get("again") or ""):
+        return _page(server, person, _DIFFERENT, 400)
+    address = origin_of(request, server.authority.settings.trusted_proxies).address
+    if not server.sign_in_throttle.allows(source_of(address), server.clock()):
+        return _page(server, person, _BUSY, 429)
+    server.sign_in_throttle.count(source_of(address), server.clock())
+    return await _try(server, person, _change(server, request, person, form))
+
+
+def _change(server: Server, request: Request, person: Person, form: Parameters) -> PasswordChange:
+    return PasswordChange(
+        person.session,
+        Secret(form.get("current") or ""),
+        Secret(form.get("new") or ""),
+        origin_of(request, server.authority.settings.trusted_proxies),
+    )
+
+
+async def _try(server: Server, person: Person, change: PasswordChange) -> Response:
+    try:
+        changed = await change_password(server.authority, server.passwords, change)
+    except PasswordRefused as error:
+        return _page(server, person, str(error), 400)
+    except TooBusy:
+        return _page(server, person, _BUSY, 503)
+    if changed is None:
+        return _page(server, person, _WRONG, 400)
+    await server.authority.hub.catch_up()
+    return _changed(server, changed)
+
+
+def _changed(server: Server, changed: Changed) -> Response:
+    ending = changed.ending
+    page = EndedPage(
+        prefix=server.prefix,
+        title="The password has been changed",
+        sentence=ended_sentence(ending) if ending.ended else "You were signed in nowhere else.",
+        receipt=str(ending.position),
+        back=f"{server.prefix}/account/browsers",
+        back_title="Back to my account",
+    )
+    response = show(server, page)
+    left = changed.session.expires_at - changed.session.auth_time
+    server.cookies.set_session(response, changed.secret, left)
+    return response
+
+
+def _page(server: Server, person: Person, error: str | None = None, status: int = 200) -> Response:
+    page = PasswordPage(
+        prefix=server.prefix,
+        user_email=person.user.email,
+        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
+        action=f"{server.prefix}/account/password",
+        sentence=CONSEQUENCES[Cause.PASSWORD_CHANGED].sentence,
+        error=error,
+    )
+    return show(server, page, status=status)

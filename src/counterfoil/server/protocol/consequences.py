@@ -1,0 +1,81 @@
+"""What ends when something else changes: a password, a secret, an account, a client (S38).
+
+The one table of it. Whoever asks a person or an administrator beforehand shows its sentences.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+
+class Cause(StrEnum):
+    """What changes. The words stand in events, as the reason why something ended."""
+
+    PASSWORD_CHANGED = "password_changed"
+    PASSWORD_SET = "password_set"
+    SECRET_REPLACED = "secret_replaced"
+    SECRET_ROTATED = "secret_rotated"
+    USER_DISABLED = "user_disabled"
+    USER_ENABLED = "user_enabled"
+    CLIENT_DISABLED = "client_disabled"
+    CLIENT_ENABLED = "client_enabled"
+
+
+class Extent(StrEnum):
+    """How much ends."""
+
+    NOTHING = "nothing"
+    ALL_BUT_THIS_BROWSER = "all but this browser"
+    """All of the person but one session and what apps do in it; offline families end too."""
+    EVERYTHING_OF_THE_PERSON = "everything of the person"
+    EVERYTHING_OF_THE_CLIENT = "everything of the client"
+
+
+class Consequence(Struct, frozen=True):
+    """How much ends, and the sentence that is shown before."""
+
+    extent: Extent
+    sentence: str
+
+
+CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
+    {
+        Cause.PASSWORD_CHANGED: Consequence(
+            Extent.ALL_BUT_THIS_BROWSER,
+            "Every other browser is signed out, and every app that is signed in elsewhere or goes "
+            "on while you are away. This browser stays signed in. Apps keep their permissions.",
+        ),
+        Cause.PASSWORD_SET: Consequence(
+            Extent.EVERYTHING_OF_THE_PERSON,
+            "Every browser of the person is signed out, and every session of an app ends. Apps "
+            "keep their permissions.",
+        ),
+        Cause.SECRET_REPLACED: Consequence(
+            Extent.EVERYTHING_OF_THE_CLIENT,
+            "The secrets before it end at once, and with them every token of the client, whoever "
+            "stands behind it.",
+        ),
+        Cause.SECRET_ROTATED: Consequence(
+            Extent.NOTHING, "No token ends. The secret before it stays good for the overlap."
+        ),
+        Cause.USER_DISABLED: Consequence(
+            Extent.EVERYTHING_OF_THE_PERSON,
+            "The person cannot sign in any more. Every browser of theirs is signed out, and every "
+            "session of an app ends.",
+        ),
+        Cause.USER_ENABLED: Consequence(
+            Extent.NOTHING, "The person may sign in again. Nothing that has ended comes back."
+        ),
+        Cause.CLIENT_DISABLED: Consequence(
+            Extent.EVERYTHING_OF_THE_CLIENT,
+            "The client gets no token any more, and every token that it has ends, whoever stands "
+            "behind it.",
+        ),
+        Cause.CLIENT_ENABLED: Consequence(
+            Extent.NOTHING, "The client may ask again. Nothing that has ended comes back."
+        ),
+    }
+)

@@ -1,0 +1,210 @@
+"""What an ending will end, said in plain words before it is done. Nothing is changed here."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.server.keys.rotation import KeyRefused, find_key
+from counterfoil.server.protocol import what_hangs
+from counterfoil.server.protocol.ending_targets import Target, demand_fingerprint, unknown
+from counterfoil.server.protocol.what_hangs import Hanging
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.signing_key import Purpose
+from counterfoil.server.records.store import Transaction
+
+_MOST_NAMES: Final = 5
+
+
+class Foreseen(Struct, frozen=True):
+    """What will end. ``sessions`` are signed-in browsers, ``families`` what apps hold of people.
+
+    ``apps`` are the names of the apps concerned. ``nothing``: it has ended already. ``sentence``
+    holds names that strangers chose: escape it.
+    """
+
+    target: Target
+    sessions: int
+    families: int
+    apps: tuple[str, ...]
+    sentence: str
+    nothing: bool = False
+
+
+async def of_token(tx: Transaction, target: Target) -> Foreseen:
+    """One access token: nothing is kept of it, so that anything that may be one is taken."""
+    demand_fingerprint(target)
+    if target.expires_at is not None and tx.now >= target.expires_at:
+        return _nothing(target, f"The access token {target.name} has expired already.")
+    if await tx.notices.names_token(target.name):
+        return _nothing(target, f"The access token {target.name} has ended already.")
+    sentence = (
+        f"The access token {target.name} ends at once, and no other. "
+        "An app with a refresh token gets another by itself."
+    )
+    return Foreseen(target, 0, 0, (), sentence)
+
+
+async def of_family(tx: Transaction, target: Target) -> Foreseen:
+    """One authorization with its tokens."""
+    family = await tx.families.find(target.name)
+    if family is None:
+        raise unknown(target)
+    hanging = await what_hangs.of_family(tx, target.name)
+    apps = (await _name_of(tx, family.client_id),)
+    if not hanging.families:
+        return _nothing(target, f"This session of {apps[0]} is over already.", apps)
+    sentence = (
+        f"One session of {apps[0]} ends, with all its tokens. "
+        f"{apps[0]} keeps its permission, and its other sessions go on."
+    )
+    return await _foreseen(tx, target, hanging, sentence)
+
+
+async def of_session(tx: Transaction, target: Target) -> Foreseen:
+    """One signed-in browser."""
+    if await tx.sessions.find(target.name) is None:
+        raise unknown(target)
+    hanging = await what_hangs.of_session(tx, target.name)
+    if not (hanging.sessions or hanging.families):
+        return _nothing(target, "This browser is signed out already.")
+    apps = await _apps_of(tx, hanging)
+    within = f", and with it {_counted_apps(hanging, apps)}" if apps else ""
+    sentence = (
+        f"One browser is signed out{within}. "
+        "Apps that were allowed to go on after a sign-out go on."
+    )
+    return await _foreseen(tx, target, hanging, sentence)
+
+
+async def of_app_sessions(tx: Transaction, target: Target) -> Foreseen:
+    """Every session of an app; its permission stays (S44)."""
+    name, hanging = await _of_grant(tx, target)
+    if not hanging.families:
+        return _nothing(target, f"{name} is signed in nowhere.", (name,))
+    sentence = (
+        f"{name} is signed out everywhere: {_sessions_end(hanging)}. "
+        "It keeps its permission, and can sign in again."
+    )
+    return await _foreseen(tx, target, hanging, sentence)
+
+
+async def of_grant(tx: Transaction, target: Target) -> Foreseen:
+    """A permission with everything under it (S46)."""
+    name, hanging = await _of_grant(tx, target)
+    grant = await tx.grants.find(target.name)
+    if grant is None or (grant.ended_at is not None and not hanging.families):
+        return _nothing(target, f"{name} has no permission any more.", (name,))
+    under = f", and {_sessions_end(hanging)}" if hanging.families else ""
+    sentence = f"{name} loses its permission{under}. It would have to ask anew."
+    return Foreseen(target, 0, len(hanging.families), (name,), sentence)
+
+
+async def of_user(tx: Transaction, target: Target) -> Foreseen:
+    """Everything of a person (S47)."""
+    user = await tx.users.find(target.name)
+    if user is None:
+        raise unknown(target)
+    hanging = await what_hangs.of_user(tx, user.id)
+    if not (hanging.sessions or hanging.families):
+        return _nothing(target, f"{user.email} is signed in nowhere, and no app has a token.")
+    apps = await _apps_of(tx, hanging)
+    ends = f"Everything of {user.email} ends: {_counted(len(hanging.sessions), 'browser')}"
+    of_apps = f" and {_counted_apps(hanging, apps)}" if apps else ""
+    sentence = (
+        f"{ends}{of_apps}, also where apps go on after a sign-out. "
+        "The account and the permissions of apps stay."
+    )
+    return await _foreseen(tx, target, hanging, sentence)
+
+
+async def of_client(tx: Transaction, target: Target) -> Foreseen:
+    """Every token of a client. Those in its own name are kept nowhere, so none is counted."""
+    client = await tx.clients.find(target.name)
+    if client is None:
+        raise unknown(target)
+    if not client.is_enabled:
+        sentence = f"{client.client_name} is disabled: its tokens ended then."
+        return _nothing(target, sentence, (client.client_name,))
+    families = await tx.families.count_of_client(client.client_id)
+    sentence = (
+        f"Every token of {client.client_name} ends at once: {_counted(families, 'session')} of "
+        "people, and all that it got in its own name. It stays registered, may ask anew, and "
+        "the permissions that people gave it stay."
+    )
+    return Foreseen(target, 0, families, (client.client_name,), sentence)
+
+
+async def of_api(tx: Transaction, target: Target) -> Foreseen:
+    """Every token for an API. They are kept nowhere, so none is counted."""
+    api = await tx.apis.find(target.name)
+    if api is None:
+        raise unknown(target)
+    sentence = (
+        f"Every token for {api.name} ends at once, whoever holds it. Nobody is signed out: an app "
+        "with a refresh token gets a new one by itself, others ask anew."
+    )
+    return Foreseen(target, 0, 0, (), sentence)
+
+
+async def of_key(tx: Transaction, target: Target) -> Foreseen:
+    """Everything that a key has signed (S84)."""
+    try:
+        key = await find_key(tx, target.name)
+    except KeyRefused:
+        raise unknown(target) from None
+    if not key.is_published(tx.now):
+        return _nothing(target, f"Nothing that the key {key.kid} has signed stands any more.")
+    sentence = {
+        Purpose.TOKENS: (
+            f"Every token that the key {key.kid} has signed ends at once. Apps with a refresh "
+            "token get a new one by themselves; others sign in anew."
+        ),
+        Purpose.FEED: (
+            f"The key {key.kid} signs the notices feed. Guards will believe nothing that it "
+            "signed, and fetch the new key."
+        ),
+    }[key.purpose]
+    return Foreseen(target, 0, 0, (), sentence)
+
+
+async def _of_grant(tx: Transaction, target: Target) -> tuple[str, Hanging]:
+    grant: Grant | None = await tx.grants.find(target.name)
+    if grant is None:
+        raise unknown(target)
+    return await _name_of(tx, grant.client_id), await what_hangs.of_grant(tx, grant.id)
+
+
+async def _foreseen(tx: Transaction, target: Target, hanging: Hanging, sentence: str) -> Foreseen:
+    apps = await _apps_of(tx, hanging)
+    return Foreseen(target, len(hanging.sessions), len(hanging.families), apps, sentence)
+
+
+def _nothing(target: Target, sentence: str, apps: tuple[str, ...] = ()) -> Foreseen:
+    return Foreseen(target, 0, 0, apps, f"{sentence} Nothing is left to end.", nothing=True)
+
+
+async def _apps_of(tx: Transaction, hanging: Hanging) -> tuple[str, ...]:
+    client_ids = {family.client_id for family in hanging.families}
+    return tuple(sorted([await _name_of(tx, each) for each in client_ids], key=str.casefold))
+
+
+async def _name_of(tx: Transaction, client_id: str) -> str:
+    client: Client | None = await tx.clients.find(client_id)
+    return client.client_name if client else client_id
+
+
+def _counted_apps(hanging: Hanging, apps: tuple[str, ...]) -> str:
+    shown = ", ".join(apps[:_MOST_NAMES])
+    more = f" and {len(apps) - _MOST_NAMES} more" if len(apps) > _MOST_NAMES else ""
+    return f"{_counted(len(hanging.families), 'session')} of apps ({shown}{more})"
+
+
+def _sessions_end(hanging: Hanging) -> str:
+    count = len(hanging.families)
+    end, their = ("ends", "its") if count == 1 else ("end", "their")
+    return f"{_counted(count, 'session')} {end}, with all {their} tokens"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

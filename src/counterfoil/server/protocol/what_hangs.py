@@ -1,0 +1,44 @@
+"""What hangs under a session, a grant or a person: read once, to be foreseen and to be ended."""
+
+from msgspec import Struct
+
+from counterfoil.server.records.family import SKEW, Family
+from counterfoil.server.records.session import Session
+from counterfoil.server.records.store import Transaction
+
+
+class Hanging(Struct, frozen=True):
+    """Sessions and families that end together. One that has ended already is not among them."""
+
+    sessions: list[Session]
+    families: list[Family]
+
+
+async def of_family(tx: Transaction, family_id: str) -> Hanging:
+    """A family, and nothing beside it."""
+    family = await tx.families.find(family_id)
+    live = family is not None and family.is_live(tx.now - SKEW)
+    return Hanging([], [family] if family is not None and live else [])
+
+
+async def of_session(tx: Transaction, session_id: str) -> Hanging:
+    """A signed-in browser with its online families; offline ones outlive it."""
+    session = await tx.sessions.find(session_id)
+    live = session is not None and session.ended_at is None
+    families = await tx.families.live_of_session(session_id)
+    return Hanging([session] if session is not None and live else [], families)
+
+
+async def of_grant(tx: Transaction, grant_id: str) -> Hanging:
+    """All that rests on a permission."""
+    return Hanging([], await tx.families.live_of_grant(grant_id))
+
+
+async def of_user(tx: Transaction, user_id: str, spared: str | None = None) -> Hanging:
+    """All of a person but the session ``spared`` and the online families of it."""
+    sessions = await tx.sessions.of_user(user_id)
+    families = await tx.families.live_of_user(user_id)
+    return Hanging(
+        [session for session in sessions if session.id != spared],
+        [family for family in families if spared is None or family.session_id != spared],
+    )

@@ -1,0 +1,6 @@
+-- Whether an access token has ended already can be asked without reading every notice.
+
+ALTER TABLE notices ADD COLUMN token TEXT;
+UPDATE notices SET token = json_extract(CAST(text AS TEXT), '$.name')
+WHERE json_extract(CAST(text AS TEXT), '$.kind') = 'token';
+CREATE INDEX notices_of_token ON notices (token) WHERE token IS NOT NULL;
