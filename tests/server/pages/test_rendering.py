@@ -20,6 +20,7 @@ from counterfoil.server.pages.views import (
     SessionRow,
     SignedOutPage,
     SignInPage,
+    SpanChoice,
 )
 from tests.server.pages.document import Document
 
@@ -43,6 +44,10 @@ def consent(text: str) -> ConsentPage:
         return_host=text,
         user_email=text,
         permissions=permissions(text),
+        spans=(
+            SpanChoice(value=f"a {text}", title=text, chosen=True),
+            SpanChoice(value=f"b {text}", title=text),
+        ),
         return_is_local=True,
         error=text,
     )
@@ -59,8 +64,9 @@ def apps(text: str, prefix: str = "") -> AppsPage:
         last_used=text,
         permissions=(text, text),
         sessions=(session, msgspec.structs.replace(session, family_id="f2")),
+        until=text,
     )
-    quiet = msgspec.structs.replace(app, grant_id="g2", permissions=(), sessions=())
+    quiet = msgspec.structs.replace(app, grant_id="g2", permissions=(), sessions=(), until=None)
     return AppsPage(
         prefix=prefix, user_email=text, csrf=f"csrf {text}", apps=(app, quiet), notice=text
     )
@@ -72,7 +78,13 @@ def views(text: str) -> dict[str, Page]:
     asks = consent(text)
     return {
         "sign-in": SignInPage(
-            **form, flow=f"flow {text}", client_name=text, email=text, error=text
+            **form,
+            flow=f"flow {text}",
+            client_name=text,
+            email=text,
+            error=text,
+            offers_choice=True,
+            keep=True,
         ),
         "plain sign-in": SignInPage(**form),
         "consent": asks,

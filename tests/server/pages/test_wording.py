@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterfoil.oauth.access import OPENID_SCOPES
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, device_of
+from counterfoil.server.pages.wording import OPENID_PERMISSIONS, SPANS, ago, device_of, moment_of
+from counterfoil.server.protocol.approval import Span
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 CHROME = (
@@ -86,3 +87,12 @@ def test_each_openid_scope_is_put_into_plain_words():
     """S10: people are asked in their own language, not in that of the wire."""
     assert OPENID_PERMISSIONS.keys() == OPENID_SCOPES
     assert all(title and "_" not in title for title, _ in OPENID_PERMISSIONS.values())
+
+
+def test_every_span_that_may_be_chosen_has_its_words():
+    """S13: as before is worded with its day."""
+    assert set(SPANS) | {Span.AS_BEFORE} == set(Span)
+
+
+def test_a_moment_is_named_to_the_minute():
+    assert moment_of(1_800_000_000) == "15 January 2027, 08:00 UTC"

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.server.pages.views import AppRow, AppsPage, HomePage, SessionRow
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, day_of, device_of
+from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, day_of, device_of, moment_of
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.records.family import Family
@@ -78,7 +78,8 @@ async def _apps_of(user_id: str, tx: Transaction) -> list[_App]:
         for scope, description in api.scopes.items()
     }
     found = list[_App]()
-    for grant in await tx.grants.of_user(user_id):
+    standing = [grant for grant in await tx.grants.of_user(user_id) if grant.is_live(tx.now)]
+    for grant in standing:
         client = await tx.clients.find(grant.client_id)
         families = await tx.families.live_of_grant(grant.id)
         name = client.client_name if client else grant.client_id
@@ -104,6 +105,7 @@ def _app_row(app: _App, person: Person, now: int) -> AppRow:
         last_used=ago(last_used, now),
         permissions=app.permissions,
         sessions=tuple(_session_row(family, person, now) for family in families),
+        until=None if app.grant.ends_at is None else moment_of(app.grant.ends_at),
     )
 
 

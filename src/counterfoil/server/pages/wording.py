@@ -16,6 +16,16 @@ OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
     }
 )
+SPANS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "until_taken_back": "Until I take it back",
+        "day": "One day",
+        "week": "One week",
+        "month": "One month",
+        "year": "One year",
+    }
+)
+"""For how long a permission may be given, as `Span` names it."""
 _STEPS: Final = ((60, "minute"), (3600, "hour"), (86_400, "day"), (2_592_000, "month"))
 _BROWSERS: Final = (
     ("Edg/", "Edge"),
@@ -54,6 +64,11 @@ def day_of(moment: int) -> str:
     """Name the day of a moment, in UTC."""
     day = datetime.fromtimestamp(moment, UTC)
     return f"{day.day} {day:%B %Y}"
+
+
+def moment_of(moment: int) -> str:
+    """Name a moment to the minute, in UTC."""
+    return f"{day_of(moment)}, {datetime.fromtimestamp(moment, UTC):%H:%M} UTC"
 
 
 def device_of(user_agent: str) -> str:

@@ -27,7 +27,7 @@ class Ending(Struct, frozen=True):
 
 async def end_token(tx: Transaction, handle: str, expires_at: int | None, by: Actor) -> Ending:
     """End one access token by its ``jti``; its siblings stand (S45, S48)."""
-    until = await _longest_end(tx) if expires_at is None else expires_at + SKEW
+    until = await longest_end(tx) if expires_at is None else expires_at + SKEW
     await events.record(tx, EventKind.TOKEN_ENDED, by, handle)
     position = await tx.notices.append([Notice(Ended.TOKEN, handle, until)])
     return Ending(0, 0, position)
@@ -84,7 +84,7 @@ async def disable_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
 async def end_tokens_of_client(tx: Transaction, client_id: str) -> Ending:
     """Draw a client's next generation: all its access tokens of earlier ones are dead."""
     generation = await tx.clients.next_generation(client_id)
-    notice = Notice(Ended.CLIENT, client_id, await _longest_end(tx), generation)
+    notice = Notice(Ended.CLIENT, client_id, await longest_end(tx), generation)
     return Ending(0, 0, await tx.notices.append([notice]))
 
 
@@ -111,6 +111,6 @@ async def _end_families(tx: Transaction, families: Iterable[Family], why: str, b
     return Ending(len(notices), 0, position)
 
 
-async def _longest_end(tx: Transaction) -> int:
+async def longest_end(tx: Transaction) -> int:
     """When the last token that was ever issued until now must have expired."""
     return tx.now + await tx.sealed.raise_to(LONGEST_LIFETIME, 0) + SKEW

@@ -40,7 +40,35 @@ class Session(Struct, frozen=True, kw_only=True):
     style: SessionStyle = SessionStyle.SLIDING
 
     def is_live(self, now: int, idle_limit: int) -> bool:
-        """Whether it stands, at ``now``, with ``idle_limit`` seconds without use allowed."""
-        return (
-            self.ended_at is None and now < self.expires_at and now < self.last_used_at + idle_limit
-        )
+        """Whether it stands, at ``now``, with ``idle_limit`` seconds without use allowed.
+
+        A persistent one ends at its hour, however little it is used.
+        """
+        if self.ended_at is not None or now >= self.expires_at:
+            return False
+        return self.style is SessionStyle.PERSISTENT or now < self.last_used_at + idle_limit
+
+    def cookie_lifetime(self, now: int, idle_limit: int) -> int | None:
+        """Say for how many seconds the browser keeps the cookie; ``None``: until it is closed."""
+        left = self.expires_at - now
+        match self.style:
+            case SessionStyle.SESSION:
+                return None
+            case SessionStyle.SLIDING:
+                return min(left, idle_limit + _step(idle_limit))
+            case SessionStyle.PERSISTENT:
+                return left
+
+    def cookie_is_due(self, now: int, idle_limit: int) -> bool:
+        """Whether the cookie of a sliding one is to be set anew.
+
+        That is so at the first use in every tenth of the idle limit: then no use can be so late
+        after the last cookie that the browser forgets it before the server does.
+        """
+        step = _step(idle_limit)
+        before, present = self.last_used_at - self.auth_time, now - self.auth_time
+        return self.style is SessionStyle.SLIDING and present // step > before // step
+
+
+def _step(idle_limit: int) -> int:
+    return max(1, idle_limit // 10)
