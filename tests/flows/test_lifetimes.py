@@ -177,7 +177,7 @@ async def test_a_person_gives_access_until_a_day(place: Installation, person: Pe
     back = await person.allow(page, span="day")
     tokens = (await person.exchange(answer_of(back)["code"])).json()
     shown = (await person.browser.get("/account/apps")).text
-    assert " until " in shown
+    assert "Ends on " in shown
     place.clock.turn(DAY - 1)
     assert (await refresh(place, tokens)).json()["expires_in"] == 1
     place.clock.turn(1)
@@ -194,7 +194,8 @@ async def test_asking_again_proposes_the_end_date_that_stands(place: Installatio
     assert "code" in answer_of(back)
     place.clock.turn(DAY)
     again = await person.open(scope="openid notes:read notes:write")
-    assert "as before" in again.text
+    assert "As before" in again.text
+    assert "You allowed it until " in again.text
     await person.allow(again)
     store = place.authority.store
     grant = await store.read(lambda tx: tx.grants.between(person.user_id, "app"))

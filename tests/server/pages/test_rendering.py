@@ -48,6 +48,7 @@ def consent(text: str) -> ConsentPage:
             SpanChoice(value=f"a {text}", title=text, chosen=True),
             SpanChoice(value=f"b {text}", title=text),
         ),
+        until=text,
         return_is_local=True,
         error=text,
     )
@@ -88,7 +89,7 @@ def views(text: str) -> dict[str, Page]:
         ),
         "plain sign-in": SignInPage(**form),
         "consent": asks,
-        "empty consent": msgspec.structs.replace(asks, permissions=(), error=None),
+        "empty consent": msgspec.structs.replace(asks, permissions=(), until=None, error=None),
         "error": ErrorPage(title=text, sentence=text, code=text, detail=text, request_id=text),
         "plain error": ErrorPage(title=text, sentence=text, code=text, request_id=text),
         "apps": apps(text),

@@ -3,10 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from counterfoil.oauth.access import OPENID_SCOPES
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, SPANS, ago, device_of, moment_of
+from counterfoil.oauth.access import OPENID_SCOPES, Access
+from counterfoil.server.pages.wording import OPENID_PERMISSIONS, SPANS, ago, device_of, end_of
 from counterfoil.server.protocol.approval import Span
+from counterfoil.server.records.grant import Grant
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 CHROME = (
@@ -94,5 +96,9 @@ def test_every_span_that_may_be_chosen_has_its_words():
     assert set(SPANS) | {Span.AS_BEFORE} == set(Span)
 
 
-def test_a_moment_is_named_to_the_minute():
-    assert moment_of(1_800_000_000) == "15 January 2027, 08:00 UTC"
+def test_an_end_date_is_named_to_the_minute_where_there_is_one():
+    """S13."""
+    grant = Grant(id="g", user_id="u", client_id="c", access=Access(), created_at=1, updated_at=1)
+    assert end_of(None) is None
+    assert end_of(grant) is None
+    assert end_of(replace(grant, ends_at=1_800_000_000)) == "15 January 2027, 08:00 UTC"

@@ -82,7 +82,7 @@ async def test_what_is_issued_under_it_is_clipped(place: Installation, person: P
 async def test_an_earlier_end_ends_what_reaches_beyond_it(
     place: Installation, person: Person, visitor: Person
 ):
-    """As un-ticking a permission does; a family whose tokens end in time goes on."""
+    """S13: as un-ticking a permission does; a family whose tokens end in time goes on."""
     beyond = await person.tokens()
     assert await limit(person, int(place.clock()) + 3600) == 0
     assert await limit(person, int(place.clock()) + 3599) == 1

@@ -162,7 +162,7 @@ async def test_a_lengthened_default_is_remembered_so_that_the_next_shorter_one_i
 
 
 async def test_a_restart_with_a_shorter_default_is_noticed(tmp_path: Path):
-    """The server remembers what it last started with; a command with other settings does not."""
+    """S26: a server remembers what it last started with; a command with other settings not."""
     async with installed(tmp_path) as before:
         token = await before.service_token()
         beside = replace(before.authority.settings, access_token_lifetime=60)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.server.pages.views import AppRow, AppsPage, HomePage, SessionRow
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, day_of, device_of, moment_of
+from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, day_of, device_of, end_of
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.records.family import Family
@@ -105,7 +105,7 @@ def _app_row(app: _App, person: Person, now: int) -> AppRow:
         last_used=ago(last_used, now),
         permissions=app.permissions,
         sessions=tuple(_session_row(family, person, now) for family in families),
-        until=None if app.grant.ends_at is None else moment_of(app.grant.ends_at),
+        until=end_of(app.grant),
     )
 
 

@@ -12,7 +12,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.pages.views import ConsentPage, Permission, SpanChoice
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, SPANS, moment_of
+from counterfoil.server.pages.wording import OPENID_PERMISSIONS, SPANS, end_of
 from counterfoil.server.protocol import approval, authorization_request, events
 from counterfoil.server.protocol.approval import Decision, Span
 from counterfoil.server.protocol.interaction import Consent, Refuse, SignIn, returns_locally
@@ -137,6 +137,7 @@ async def _page(server: Server, flow: Flow, person: Person, error: str | None = 
         user_email=person.user.email,
         permissions=_permissions(pending.access, asked),
         spans=_spans(asked.grant),
+        until=end_of(asked.grant),
         error=error,
     )
     status = 400 if error else 200
@@ -156,8 +157,7 @@ def _spans(grant: Grant | None) -> tuple[SpanChoice, ...]:
     offered = tuple(SpanChoice(value=value, title=title) for value, title in SPANS.items())
     if grant is None or grant.ends_at is None:
         return offered
-    title = f"Until {moment_of(grant.ends_at)}, as before"
-    return (SpanChoice(value=Span.AS_BEFORE, title=title, chosen=True), *offered)
+    return (SpanChoice(value=Span.AS_BEFORE, title="As before", chosen=True), *offered)
 
 
 def _permissions(access: Access, asked: _Asked) -> tuple[Permission, ...]:

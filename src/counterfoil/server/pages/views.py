@@ -64,6 +64,7 @@ class ConsentPage(Page, frozen=True, kw_only=True):
     how long, and `decision`: `allow`, `deny`, or `switch` to use another account. `return_host`
     is where the browser goes afterwards; `return_is_local` says that this is a loopback address
     or a private scheme, which any program on the device could have claimed (RFC 8252 §8.6).
+    `until` is the end date that the person gave before, if they did.
     """
 
     action: str
@@ -74,6 +75,7 @@ class ConsentPage(Page, frozen=True, kw_only=True):
     user_email: str
     permissions: tuple[Permission, ...]
     spans: tuple[SpanChoice, ...]
+    until: str | None = None
     return_is_local: bool = False
     error: str | None = None
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from counterfoil.server.records.grant import Grant
+
 OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "openid": ("Know that it is you", "The app learns a number that stands for you here."),
@@ -66,9 +68,11 @@ def day_of(moment: int) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
-def moment_of(moment: int) -> str:
-    """Name a moment to the minute, in UTC."""
-    return f"{day_of(moment)}, {datetime.fromtimestamp(moment, UTC):%H:%M} UTC"
+def end_of(grant: Grant | None) -> str | None:
+    """Name the end date of a permission to the minute, in UTC, if it has one."""
+    if grant is None or grant.ends_at is None:
+        return None
+    return f"{day_of(grant.ends_at)}, {datetime.fromtimestamp(grant.ends_at, UTC):%H:%M} UTC"
 
 
 def device_of(user_agent: str) -> str:
