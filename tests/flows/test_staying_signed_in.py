@@ -98,6 +98,19 @@ async def test_a_sliding_session_is_renewed_while_it_is_used_until_its_absolute_
         assert (await visit(person)).status_code == 303
 
 
+async def test_an_app_that_refreshes_does_not_put_off_the_cookie(tmp_path: Path):
+    """S34: apps keep a session in use at the server; the browser's cookie still slides."""
+    async with ada(tmp_path) as person:
+        tokens = await person.tokens()
+        place = person.installation
+        for _ in range(2):
+            place.clock.turn(3 * DAY)
+            form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+            tokens = (await place.post("/token", "app", **form)).json()
+            await place.authority.activity.flush(place.authority.store)
+            assert cookie_in(await visit(person)) is not None
+
+
 async def test_a_sliding_session_that_is_not_used_ends(tmp_path: Path):
     async with ada(tmp_path) as person:
         await signed_in(person)

@@ -69,7 +69,8 @@ def test_only_a_sliding_one_gets_its_cookie_anew():
 @given(st.integers(1, 3000), st.lists(st.integers(0, 900), max_size=20))
 def test_no_browser_forgets_a_sliding_session_before_the_server_does(idle: int, waits: list[int]):
     """S34: whenever it is used, as long as it is used in time."""
-    now, used = SESSION.auth_time, replace(SESSION, last_used_at=SESSION.auth_time)
+    now = SESSION.auth_time
+    used = replace(SESSION, last_used_at=now, cookie_set_at=now)
     cookie_ends = now + (used.cookie_lifetime(now, idle) or 0)
     for wait in waits:
         now += wait
@@ -78,4 +79,12 @@ def test_no_browser_forgets_a_sliding_session_before_the_server_does(idle: int, 
         assert now < cookie_ends
         if used.cookie_is_due(now, idle):
             cookie_ends = now + (used.cookie_lifetime(now, idle) or 0)
+            used = replace(used, cookie_set_at=now)
         used = replace(used, last_used_at=now)
+
+
+def test_what_apps_do_with_it_does_not_put_off_the_cookie():
+    """S34: its browser has its cookie since the sign-in, however lately an app used the session."""
+    used = replace(SESSION, cookie_set_at=1000, last_used_at=1059)
+    assert not used.cookie_is_due(1059, 600)
+    assert used.cookie_is_due(1060, 600)

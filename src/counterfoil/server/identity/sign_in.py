@@ -114,6 +114,7 @@ async def _start(authority: Authority, tx: Transaction, user: User, attempt: Att
         expires_at=tx.now + authority.settings.session_lifetime,
         origin=attempt.origin,
         style=style_of(authority.settings, keep=attempt.keep),
+        cookie_set_at=tx.now,
     )
     by = events.by_user(user.id, attempt.origin)
     if not (renews and await tx.sessions.renew(session)):

@@ -27,6 +27,7 @@ class Session(Struct, frozen=True, kw_only=True):
     """A signed-in browser, by the SHA-256 of the secret in its cookie. Times in seconds.
 
     ``id`` is public (``sid`` of ID tokens, URLs of the account page); ``digest`` is not.
+    ``cookie_set_at`` is when the browser was last given its cookie.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Session(Struct, frozen=True, kw_only=True):
     origin: Origin
     ended_at: int | None = None
     style: SessionStyle = SessionStyle.SLIDING
+    cookie_set_at: int = 0
 
     def is_live(self, now: int, idle_limit: int) -> bool:
         """Whether it stands, at ``now``, with ``idle_limit`` seconds without use allowed.
@@ -60,14 +62,13 @@ class Session(Struct, frozen=True, kw_only=True):
                 return left
 
     def cookie_is_due(self, now: int, idle_limit: int) -> bool:
-        """Whether the cookie of a sliding one is to be set anew.
+        """Whether the cookie of a sliding one is to be set anew, now that its browser uses it.
 
-        That is so at the first use in every tenth of the idle limit: then no use can be so late
-        after the last cookie that the browser forgets it before the server does.
+        So it is once a tenth of the idle limit has passed: then no use can be so late after the
+        last cookie that the browser forgets it before the server does.
         """
-        step = _step(idle_limit)
-        before, present = self.last_used_at - self.auth_time, now - self.auth_time
-        return self.style is SessionStyle.SLIDING and present // step > before // step
+        is_old = now >= self.cookie_set_at + _step(idle_limit)
+        return self.style is SessionStyle.SLIDING and is_old
 
 
 def _step(idle_limit: int) -> int:

@@ -69,6 +69,9 @@ class Sessions(Protocol):
     async def touch(self, used_at: Mapping[str, int]) -> None:
         """Note when sessions were last used; time never runs backwards."""
 
+    async def note_cookies(self, set_at: Mapping[str, int]) -> None:
+        """Note when browsers were last given their cookies; time never runs backwards."""
+
 
 class Clients(Protocol):
     """Registered clients and their secrets."""

@@ -73,6 +73,7 @@ def keep_session(server: Server, request: Request, response: Response) -> Respon
     now, idle = int(server.clock()), server.authority.settings.session_idle_lifetime
     if session.cookie_is_due(now, idle):
         server.cookies.set_session(response, secret, session.cookie_lifetime(now, idle))
+        server.authority.activity.note_cookie(session.id, now)
     return response
 
 

@@ -5,3 +5,6 @@ CREATE TABLE default_lifetime (
     seconds INTEGER NOT NULL,
     generation INTEGER NOT NULL
 ) STRICT;
+
+-- When the browser was last given the cookie of a session: apps use sessions too, without one.
+ALTER TABLE sessions ADD COLUMN cookie_set_at INTEGER NOT NULL DEFAULT 0;
