@@ -176,10 +176,16 @@ class Person:
         return await self.follow(await self.browser.get(url))
 
     async def sign_in(
-        self, page: httpx2.Response, email: str = "", password: str = PASSWORD
+        self,
+        page: httpx2.Response,
+        email: str = "",
+        password: str = PASSWORD,
+        *,
+        keep: bool = True,
     ) -> httpx2.Response:
-        """Fill in the sign-in page."""
+        """Fill in the sign-in page, and stay signed in unless told otherwise."""
         form = hidden_fields(page.text) | {"email": email or self.email, "password": password}
+        form |= {"keep": "yes"} if keep else {}
         return await self.follow(await self.browser.post("/sign-in", data=form))
 
     async def allow(
@@ -188,9 +194,11 @@ class Person:
         *,
         permissions: list[str] | None = None,
         decision: str = "allow",
+        span: str = "",
     ) -> httpx2.Response:
-        """Answer the consent page; every permission stays ticked unless told otherwise."""
+        """Answer the consent page; what it proposes stays unless told otherwise."""
         form: dict[str, Any] = hidden_fields(page.text) | {"decision": decision}
+        form["span"] = span or span_in(page.text)
         form["permission"] = permissions if permissions is not None else permissions_in(page.text)
         return await self.follow(await self.browser.post("/consent", data=form))
 
@@ -245,6 +253,14 @@ def permissions_in(page: str) -> list[str]:
     return [html.unescape(value[1]) for value in values if value]
 
 
+def span_in(page: str) -> str:
+    """For how long a consent page proposes to give what it asks: what its select stands at."""
+    selected = re.search(r'<option value="([^"]+)" selected>', page)
+    first = re.search(r'<option value="([^"]+)"', page)
+    found = selected or first
+    return found[1] if found else ""
+
+
 def answer_of(redirect: httpx2.Response) -> dict[str, str]:
     """The parameters that a redirect takes back to the app."""
     query = parse_qs(urlsplit(redirect.headers["location"]).query)
@@ -259,6 +275,17 @@ async def installed(data: Path, **settings: Any) -> AsyncIterator[Installation]:
     async with app.running() as server:
         installation = Installation(app, server, clock)
         await furnish(installation)
+        yield installation
+
+
+@asynccontextmanager
+async def restarted(before: Installation, **settings: Any) -> AsyncIterator[Installation]:
+    """The same installation, started again, with other settings where these are given."""
+    data, clock = str(before.authority.settings.data), before.clock
+    app = build(load({}, {"data": data, **settings}), Outside(clock=clock))
+    async with app.running() as server:
+        installation = Installation(app, server, clock)
+        installation.secrets, installation.user = before.secrets, before.user
         yield installation
 
 

@@ -22,6 +22,7 @@ ELSEWHERE = MappingProxyType(
         "server/storage/statements/apis.py": "storage/test_clients_and_apis.py",
         "server/storage/statements/authorizations.py": "storage/test_grants_and_codes.py",
         "server/storage/statements/clients.py": "storage/test_clients_and_apis.py",
+        "server/storage/statements/default_lifetime.py": "storage/test_clients_and_apis.py",
         "server/storage/statements/events.py": "storage/test_housekeeping.py",
         "server/storage/statements/families.py": "storage/test_families.py",
         "server/storage/statements/grants.py": "storage/test_grants_and_codes.py",

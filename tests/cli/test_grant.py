@@ -1,5 +1,10 @@
 """Grants and sessions by the command line: seen, and ended."""
 
+import time
+from datetime import UTC, datetime
+
+import pytest
+
 from tests.cli.conftest import API, EMAIL, LivedIn
 
 
@@ -19,6 +24,7 @@ def test_a_grant_is_one_row_however_many_authorizations_hang_under_it(lived_in: 
         "families": 2,
         "created_at": grant["created_at"],
         "updated_at": grant["updated_at"],
+        "ends_at": None,
     }
 
 
@@ -89,3 +95,42 @@ def test_ending_a_session_leaves_offline_families(lived_in: LivedIn):
 def test_what_is_not_there_cannot_be_ended(lived_in: LivedIn):
     assert "no grant x" in lived_in.installation.refused("grant", "end", "x")
     assert "no session x" in lived_in.installation.refused("session", "end", "x")
+
+
+def test_a_grant_is_given_an_end_date_and_loses_it_again(lived_in: LivedIn):
+    """S13."""
+    installation, grant_id = lived_in.installation, lived_in.grant_id
+    limited = installation.json("grant", "limit", grant_id, "--until", "2999-01-31T12:00:00Z")
+    assert limited["grant"]["ends_at"] == 32_474_779_200
+    assert limited["families_ended"] == 0
+    (listed,) = installation.json("grant", "list")["grants"]
+    assert listed == limited["grant"]
+    printed = installation.succeed("grant", "limit", grant_id, "--until", "2998-12-31")
+    assert "ends on 2998-12-31" in printed
+    assert installation.newest_event().kind == "grant_limited"
+    printed = installation.succeed("grant", "limit", grant_id, "--never")
+    assert "when the person takes it back" in printed
+    assert installation.json("grant", "list")["grants"][0]["ends_at"] is None
+
+
+def test_what_would_outlive_the_end_date_ends_at_once(lived_in: LivedIn):
+    """S13."""
+    installation, grant_id = lived_in.installation, lived_in.grant_id
+    soon = datetime.fromtimestamp(time.time() + 60, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert installation.json("grant", "limit", grant_id, "--until", soon)["families_ended"] == 2
+
+
+@pytest.mark.parametrize(
+    "given", [(), ("--never", "--until", "2999-01-31"), ("--until", "tomorrow")]
+)
+def test_a_limit_is_one_date_or_never(lived_in: LivedIn, given: tuple[str, ...]):
+    assert lived_in.installation.run("grant", "limit", lived_in.grant_id, *given).exit_code == 2
+
+
+def test_only_a_grant_that_stands_can_end_later_than_now(lived_in: LivedIn):
+    installation = lived_in.installation
+    past = installation.refused("grant", "limit", lived_in.grant_id, "--until", "2001-01-31")
+    assert "grant end" in past
+    assert "no grant" in installation.refused("grant", "limit", "nothing", "--never")
+    installation.succeed("grant", "end", lived_in.grant_id)
+    assert "no grant" in installation.refused("grant", "limit", lived_in.grant_id, "--never")

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -14,6 +15,10 @@ from starlette.routing import Route
 from counterfoil.guard import Guard, Issuer, Rejected, Token
 from counterfoil.guard.asgi import GuardMiddleware
 from counterfoil.oauth.reasons import Reason
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.registration import update_client
+from counterfoil.server.records.policy import ClientPolicy
+from counterfoil.server.records.store import Transaction
 from tests.flows.serving import fresh, refusal_of, served
 from tests.installation import MAIL, NOTES, Installation, Person
 
@@ -177,3 +182,26 @@ async def test_several_issuers_are_trusted_by_configuration(
             with pytest.raises(Rejected) as refused:
                 one.check(await place.service_token())
             assert refused.value.reason is Reason.WRONG_ISSUER
+
+
+async def test_a_shortened_lifetime_reaches_the_guard(place: Installation, guard: Guard):
+    """S26: a token that is out goes by it at every guard; one issued afterwards by its own exp."""
+    await place.add_client("kiosk")
+    old = await place.service_token("kiosk")
+    await fresh(guard)
+    assert guard.check(old).client_id == "kiosk"
+    await limit(place, "kiosk", 1)
+    assert (await refusal_of(guard, old)).reason is Reason.EXPIRED
+    await limit(place, "kiosk", None)
+    assert guard.check(await place.service_token("kiosk")).client_id == "kiosk"
+    assert (await refusal_of(guard, old)).reason is Reason.EXPIRED
+
+
+async def limit(place: Installation, client_id: str, seconds: int | None) -> None:
+    async def work(tx: Transaction) -> None:
+        found = await tx.clients.find(client_id)
+        assert found is not None
+        wanted = replace(found, policy=ClientPolicy(access_token_lifetime=seconds))
+        await update_client(tx, wanted, CLI, development=True)
+
+    await place.authority.store.transact(work)

@@ -131,7 +131,9 @@ ENDINGS: dict[str, Ending] = {
     "grant": grant_of,
     "user": lambda tx, _, person: revocation.disable_user(tx, person.user_id, CLI),
     "client": lambda tx, marks, _: revocation.disable_client(tx, marks.client_id, CLI),
-    "client generation": lambda tx, marks, _: revocation.end_tokens_of_client(tx, marks.client_id),
+    "client generation": lambda tx, marks, _: revocation.end_tokens_of_client(
+        tx, marks.client_id, "test"
+    ),
     "api generation": generation_of_the_api,
 }
 

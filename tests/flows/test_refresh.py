@@ -162,7 +162,9 @@ async def test_fifty_at_once_for_different_apis_get_one_successor(tmp_path: Path
         )
         successor = await demand_one_successor(place, answers)
         assert await kinds_of_events(place) == before, "routine appends nothing"
-        (family,) = await place.authority.store.read(lambda tx: tx.families.live_of_client("busy"))
+        (family,) = await place.authority.store.read(
+            lambda tx: tx.families.live_of_user(place.user.id)
+        )
         assert family.refresh_generation == 2
         answer = await refresh(place, successor, "busy", resource=NOTES)
         assert answer.status_code == 200

@@ -121,3 +121,14 @@ def test_a_shortened_lifetime_counts_from_the_issue_and_spares_later_generations
     assert held.rejects(old, 159) is None
     assert held.rejects(old, 160) is Reason.EXPIRED
     assert held.rejects(new, 500) is None
+
+
+@given(BOOKS, MARKS, st.integers(0, 25), st.integers(0, 25))
+def test_it_says_when_a_token_expires_that_outlives_nothing_else(
+    notices: list[Notice], marks: Marks, exp: int, now: int
+):
+    """S26: before that second no shortened lifetime refuses it; from then on one does, or exp."""
+    shortening = [notice for notice in notices if notice.max_age]
+    held = holding([n for n in shortening if n.kind in (Ended.CLIENT, Ended.API)])
+    expired = now >= exp or held.rejects(marks, now) is not None
+    assert (now >= held.expiry_of(marks, exp)) == expired

@@ -13,7 +13,7 @@ from counterfoil.server.assembly import build
 from counterfoil.server.opening import Outside, open_authority
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.events import CLI
-from counterfoil.server.settings import load
+from counterfoil.server.settings import DAY, load
 from tests.installation import Clock, Installation, Person, furnish, token_request
 
 pytestmark = pytest.mark.anyio
@@ -214,3 +214,21 @@ async def test_nothing_runs_on_after_it_stopped(tmp_path: Path):
     async with node(tmp_path, Clock()):
         assert len(asyncio.all_tasks()) > len(before)
     assert asyncio.all_tasks() == before
+
+
+async def test_a_grant_ends_on_its_day_by_itself(tmp_path: Path):
+    """S13: the housekeeping ends it, with its event, whoever looks."""
+    clock = Clock()
+    async with node(tmp_path, clock) as before, before.browser() as browser:
+        await Person(before, browser).code()
+        [grant] = await before.authority.store.read(lambda tx: tx.grants.every())
+        end = int(clock()) + DAY
+        await before.authority.store.transact(lambda tx: tx.grants.limit(grant.id, end, tx.now))
+    clock.turn(DAY)
+    async with node(tmp_path, clock, before) as after, asyncio.timeout(10):
+        while True:
+            if not await after.authority.store.read(lambda tx: tx.grants.every()):
+                break
+            await asyncio.sleep(0)
+        (event,) = await after.authority.store.read(lambda tx: tx.events.latest(1))
+    assert (event.kind, event.actor, event.subject) == ("grant_ended", "janitor", grant.id)

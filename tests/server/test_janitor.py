@@ -129,3 +129,18 @@ async def test_a_failure_is_logged_and_tried_again_until_it_is_cancelled(
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+
+
+async def test_it_does_the_chores_of_others_until_nothing_is_left(tmp_path: Path):
+    """Before it sweeps, and only where it holds the lease."""
+    left, done = [2, 1, 0], list[int]()
+
+    async def chore(tx: Transaction) -> int:
+        done.append(tx.now)
+        return left.pop(0)
+
+    async with installation(tmp_path) as place:
+        assert await Janitor(place.store, place.rotation, "a", (chore,)).tick()
+        assert done == [START] * 3
+        assert not await Janitor(place.store, place.rotation, "b", (chore,)).tick()
+        assert len(done) == 3

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.store import Conflict, Store
 from tests.storage.samples import NOTES, NOW, api, client, client_secret
@@ -113,3 +114,11 @@ async def test_there_is_no_next_generation_of_what_is_not_there(store: Store) ->
         await store.transact(lambda tx: tx.clients.next_generation("nobody"))
     with pytest.raises(LookupError):
         await store.transact(lambda tx: tx.apis.next_generation("urn:example:none"))
+
+
+async def test_the_default_lifetime_is_one_row_that_may_change(store: Store) -> None:
+    """S26: what the server last started with, up or down."""
+    assert await store.read(lambda tx: tx.default_lifetimes.find()) is None
+    for default in (DefaultLifetime(600), DefaultLifetime(60, 1), DefaultLifetime(900, 1)):
+        await store.transact(lambda tx, default=default: tx.default_lifetimes.keep(default))
+        assert await store.read(lambda tx: tx.default_lifetimes.find()) == default

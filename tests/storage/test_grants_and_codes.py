@@ -46,6 +46,41 @@ async def test_consents_at_one_moment_make_one_grant(store: Store) -> None:
     assert only.access in (READ, WRITE)
 
 
+async def test_an_end_date_is_set_and_taken_away(peopled: Store) -> None:
+    """S13: by a consent, which replaces what stood, or by itself; time never runs backwards."""
+    assert await peopled.transact(lambda tx: tx.grants.limit("grant-1", NOW + 9, NOW + 5))
+    stands = await peopled.read(lambda tx: tx.grants.find("grant-1"))
+    assert stands == grant(ends_at=NOW + 9, updated_at=NOW + 5)
+    assert await peopled.transact(lambda tx: tx.grants.limit("grant-1", None, NOW + 1))
+    stands = await peopled.read(lambda tx: tx.grants.find("grant-1"))
+    assert stands == grant(updated_at=NOW + 5)
+    consent = grant(id="grant-2", ends_at=NOW + 7, updated_at=NOW + 6)
+    changed = await peopled.transact(lambda tx: tx.grants.allow(consent))
+    assert changed == grant(ends_at=NOW + 7, updated_at=NOW + 6)
+    await peopled.transact(lambda tx: tx.grants.end("grant-1", NOW + 6))
+    assert not await peopled.transact(lambda tx: tx.grants.limit("grant-1", NOW + 9, NOW + 7))
+    assert not await peopled.transact(lambda tx: tx.grants.limit("never", NOW + 9, NOW + 7))
+
+
+async def test_what_is_due_is_what_stands_beyond_its_end_date(peopled: Store, clock: Clock) -> None:
+    """S13: oldest first, so many at a time; what has been ended is due no more."""
+    for number, ends_at in enumerate([NOW + 3, NOW + 2, None, NOW + 1]):
+        of = client(client_id=f"c{number}")
+        new = grant(id=f"g{number}", client_id=of.client_id, ends_at=ends_at)
+        await peopled.transact(lambda tx, of=of: tx.clients.add(of))
+        await peopled.transact(lambda tx, new=new: tx.grants.allow(new))
+
+    async def due(limit: int = 10) -> list[str]:
+        return [each.id for each in await peopled.read(lambda tx: tx.grants.due(limit))]
+
+    assert await due() == []
+    clock.now = NOW + 2
+    assert await due() == ["g3", "g1"]
+    assert await due(1) == ["g3"]
+    await peopled.transact(lambda tx: tx.grants.end("g3", NOW + 2))
+    assert await due() == ["g1"]
+
+
 async def test_an_ended_grant_never_comes_back_and_a_new_one_begins_anew(peopled: Store) -> None:
     assert await peopled.transact(lambda tx: tx.grants.end("grant-1", NOW + 1))
     assert not await peopled.transact(lambda tx: tx.grants.end("grant-1", NOW + 2))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.storage.sqlite import SqliteStore
 from tests.storage.conftest import Clock, open_sqlite
 from tests.storage.samples import NOTES, NOW, api, client, client_secret
@@ -37,7 +38,12 @@ async def test_a_change_by_another_connection_is_seen_by_the_next_reading(
     assert await sqlite.read(lambda tx: tx.clients.find("notes-web")) == client()
     assert await sqlite.read(lambda tx: tx.clients.secrets_of("notes-web")) == [client_secret()]
     assert await sqlite.read(lambda tx: tx.apis.find(NOTES)) == api()
+    assert await sqlite.read(lambda tx: tx.default_lifetimes.find()) is None
     other = open_sqlite(tmp_path, clock)
+    await other.transact(lambda tx: tx.default_lifetimes.keep(DefaultLifetime(600)))
+    assert await sqlite.read(lambda tx: tx.default_lifetimes.find()) == DefaultLifetime(600)
+    await other.transact(lambda tx: tx.default_lifetimes.keep(DefaultLifetime(60, 1)))
+    assert await sqlite.read(lambda tx: tx.default_lifetimes.find()) == DefaultLifetime(60, 1)
     await other.transact(lambda tx: tx.clients.disable("notes-web", NOW + 1))
     await other.transact(lambda tx: tx.clients.expire_secret("secret-1", NOW + 2))
     await other.transact(lambda tx: tx.apis.next_generation(NOTES))

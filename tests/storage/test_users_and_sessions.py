@@ -99,3 +99,14 @@ async def test_a_sessions_last_use_never_runs_backwards(store: Store) -> None:
     found = await store.read(lambda tx: tx.sessions.find("sid-1"))
     assert found is not None
     assert found.last_used_at == NOW + 9
+
+
+async def test_when_a_browser_got_its_cookie_never_runs_backwards(store: Store) -> None:
+    """S34."""
+    await store.transact(lambda tx: tx.users.add(user()))
+    await store.transact(lambda tx: tx.sessions.add(session(cookie_set_at=NOW)))
+    for at in (NOW + 9, NOW + 5):
+        noted = {"sid-1": at, "never": at}
+        await store.transact(lambda tx, noted=noted: tx.sessions.note_cookies(noted))
+    found = await store.read(lambda tx: tx.sessions.find("sid-1"))
+    assert found == session(cookie_set_at=NOW + 9)

@@ -6,9 +6,11 @@ import click
 
 from counterfoil.cli.endings import end, named, yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
-from counterfoil.cli.output import at, print_table
+from counterfoil.cli.output import Failure, at, print_table
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from counterfoil.cli.grant_documents import GrantDocument
     from counterfoil.server.records.store import Transaction
 
@@ -31,11 +33,62 @@ def list_grants(call: Invocation, user: str | None, client_id: str | None) -> No
 
     document = GrantList(grants=tuple(call.read(work)))
     rows = [
-        (each.id, each.email, each.client_name, each.scope, str(each.families), at(each.updated_at))
+        (
+            each.id,
+            each.email,
+            each.client_name,
+            each.scope,
+            str(each.families),
+            at(each.updated_at),
+            at(each.ends_at),
+        )
         for each in document.grants
     ]
-    headers = ("id", "user", "client", "scope", "families", "allowed")
+    headers = ("id", "user", "client", "scope", "families", "allowed", "until")
     call.show(document, lambda: print_table(headers, rows, empty="There are no grants."))
+
+
+@grant.command("limit", context_settings=takes_id())
+@click.argument("grant_id")
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%SZ"]),
+    metavar="DATE",
+    help="The end of it, in UTC: 2027-01-31, or 2027-01-31T12:00:00Z.",
+)
+@click.option("--never", is_flag=True, help="It stands until the person takes it back.")
+@installation
+def limit(call: Invocation, grant_id: str, *, until: "datetime | None", never: bool) -> None:
+    """Give a permission another end date. What would outlive it ends at once."""
+    from datetime import UTC
+
+    from counterfoil.cli.grant_documents import LimitedGrant, document_of
+    from counterfoil.server.protocol.end_dates import limit_grant
+    from counterfoil.server.protocol.events import CLI
+
+    if (until is None) is not never:
+        raise click.UsageError("give either --until or --never")
+    ends_at = None if until is None else int(until.replace(tzinfo=UTC).timestamp())
+
+    async def work(tx: "Transaction") -> LimitedGrant:
+        found = await tx.grants.find(grant_id)
+        if found is None or not found.is_live(tx.now):
+            raise Failure(f"there is no grant {grant_id}")
+        if ends_at is not None and ends_at <= tx.now:
+            raise Failure("that has passed: `counterfoil grant end` ends it now")
+        ended = await limit_grant(tx, found, ends_at, CLI)
+        changed = await tx.grants.find(grant_id) or found
+        return LimitedGrant(grant=await document_of(tx, changed), families_ended=ended)
+
+    document = call.change(work)
+
+    def tell() -> None:
+        end = f"on {at(ends_at)}" if ends_at is not None else "when the person takes it back"
+        click.echo(f"The grant {grant_id} ends {end}.")
+        if document.families_ended:
+            click.echo(f"Ended at once: {document.families_ended} families of tokens.")
+
+    call.show(document, tell)
 
 
 @grant.command("end", context_settings=takes_id())

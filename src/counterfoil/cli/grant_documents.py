@@ -12,8 +12,8 @@ from counterfoil.server.records.store import Transaction
 class GrantDocument(Struct, frozen=True, kw_only=True):
     """What a person allows an app. ``families`` counts the authorizations that are alive.
 
-    ``apis`` holds the scopes of each API, ``openid`` those of the server itself. Times in seconds
-    since the epoch.
+    ``apis`` holds the scopes of each API, ``openid`` those of the server itself. ``ends_at`` is its
+    end date, if it has one. Times in seconds since the epoch.
     """
 
     id: str
@@ -27,6 +27,14 @@ class GrantDocument(Struct, frozen=True, kw_only=True):
     families: int
     created_at: int
     updated_at: int
+    ends_at: int | None
+
+
+class LimitedGrant(Struct, frozen=True, kw_only=True):
+    """A grant that was given another end date, and how many families ended at once for it."""
+
+    grant: GrantDocument
+    families_ended: int
 
 
 class GrantList(Struct, frozen=True, kw_only=True):
@@ -52,8 +60,16 @@ async def documents(
     return [
         await _document(tx, grant, emails.get(grant.user_id, ""), names.get(grant.client_id, ""))
         for grant in grants
-        if client_id in {None, grant.client_id}
+        if client_id in {None, grant.client_id} and grant.is_live(tx.now)
     ]
+
+
+async def document_of(tx: Transaction, grant: Grant) -> GrantDocument:
+    """Read what belongs to one grant."""
+    user, client = await tx.users.find(grant.user_id), await tx.clients.find(grant.client_id)
+    return await _document(
+        tx, grant, user.email if user else "", client.client_name if client else ""
+    )
 
 
 async def _document(tx: Transaction, grant: Grant, email: str, client_name: str) -> GrantDocument:
@@ -70,4 +86,5 @@ async def _document(tx: Transaction, grant: Grant, email: str, client_name: str)
         families=len(live),
         created_at=grant.created_at,
         updated_at=grant.updated_at,
+        ends_at=grant.ends_at,
     )

@@ -85,6 +85,11 @@ class _Limit(Struct, frozen=True):
             return Reason.REVOKED
         return Reason.EXPIRED if now >= issued_at + self.max_age else None
 
+    def expiry(self, generation: int, issued_at: int, exp: int) -> int:
+        if generation >= self.generation or not self.max_age:
+            return exp
+        return min(exp, issued_at + self.max_age)
+
 
 class RevocationSet:
     """All that is dead and whose tokens may still be about. It grows with live notices only.
@@ -139,6 +144,14 @@ class RevocationSet:
             if reason is not None:
                 return reason
         return None
+
+    def expiry_of(self, marks: Marks, exp: int) -> int:
+        """Say when a token with these marks expires that says of itself ``exp`` (S26)."""
+        for limit in self._clients.get(marks.client_id, ()):
+            exp = limit.expiry(marks.client_generation, marks.issued_at, exp)
+        for limit in self._apis.get(marks.audience, ()):
+            exp = limit.expiry(marks.api_generation, marks.issued_at, exp)
+        return exp
 
     def forget(self, now: int) -> None:
         """Drop what no living token can carry any more (S41)."""

@@ -28,7 +28,7 @@ from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
 from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.web.answers import error_answer
-from counterfoil.server.web.browser import show
+from counterfoil.server.web.browser import keep_session, show
 from counterfoil.server.web.headers import HSTS, open_to_scripts, preflight
 from counterfoil.server.web.refusal import log_refusal
 from counterfoil.server.web.server import Caller, Route, Server
@@ -216,7 +216,7 @@ def _without_route(
 
 async def _handled(server: Server, request: Request, route: Route) -> Response:
     try:
-        return await route.handler(server, request)
+        return keep_session(server, request, await route.handler(server, request))
     except OAuthError as error:
         return _refused(server, route, error)
     except (StoreUnavailable, NoSigningKey) as error:

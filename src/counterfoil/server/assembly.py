@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from functools import partial
 from typing import Final
 
 from counterfoil.server.app import App
@@ -12,11 +13,12 @@ from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.janitor import Janitor
 from counterfoil.server.opening import REAL, Outside, open_authority
 from counterfoil.server.pages.rendering import Pages
+from counterfoil.server.protocol import end_dates, shortening
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.store import StoreUnavailable, Transaction
 from counterfoil.server.settings import Settings
 from counterfoil.server.web.cookies import Cookies
 from counterfoil.server.web.server import Server
@@ -33,6 +35,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
         async with AsyncExitStack() as stack:
             authority = await open_authority(settings, outside)
             stack.push_async_callback(authority.store.close)
+            await authority.store.transact(partial(_note_default, settings))
             passwords = stack.enter_context(closing(Passwords(settings.password_threads)))
             stack.push_async_callback(_flush_last, authority)
             for work in _background(authority, outside):
@@ -42,11 +45,15 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
     return App(lifespan)
 
 
+async def _note_default(settings: Settings, tx: Transaction) -> None:
+    await shortening.note_default(tx, settings)
+
+
 def _background(
     authority: Authority, outside: Outside
 ) -> tuple[Coroutine[object, object, None], ...]:
     holder = named(outside.random(HANDLE_BYTES))
-    janitor = Janitor(authority.store, authority.rotation, holder)
+    janitor = Janitor(authority.store, authority.rotation, holder, (end_dates.end_due,))
     interval = authority.settings.head_interval_ms
     return (
         authority.hub.run(outside.clock, interval),

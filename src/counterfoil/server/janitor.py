@@ -9,7 +9,7 @@ from typing import Final
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
 
 LEASE: Final = "janitor"
 ROWS_AT_ONCE: Final = 500
@@ -21,12 +21,19 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Janitor:
-    """Housekeeping of one process; ``holder`` names it among the processes of one store."""
+    """Housekeeping of one process; ``holder`` names it among the processes of one store.
 
-    def __init__(self, store: Store, rotation: Rotation, holder: str) -> None:
+    ``chores`` are works of other rooms that are done before the sweep: each does some of what is
+    due and says how much that was.
+    """
+
+    def __init__(
+        self, store: Store, rotation: Rotation, holder: str, chores: tuple[Work[int], ...] = ()
+    ) -> None:
         self._store = store
         self._rotation = rotation
         self._holder = holder
+        self._chores = chores
         self._interval = rotation.settings.sweep_interval
 
     async def run(self) -> None:
@@ -41,7 +48,7 @@ class Janitor:
             await asyncio.sleep(self._interval)
 
     async def tick(self) -> bool:
-        """Turn keys and sweep, if this process holds the lease. Says whether it does.
+        """Turn keys, do the chores and sweep, if this process holds the lease; say whether it does.
 
         Raises:
             StoreUnavailable: what was done until then stands.
@@ -49,7 +56,8 @@ class Janitor:
         if not await self._store.transact(self._take_lease):
             return False
         await self._turn_keys()
-        await self._sweep()
+        for chore in (*self._chores, _sweep_some):
+            await self._do(chore)
         return True
 
     async def _take_lease(self, tx: Transaction) -> bool:
@@ -64,9 +72,9 @@ class Janitor:
         }
         await self._store.transact(partial(self._rotation.rotate, made=made))
 
-    async def _sweep(self) -> None:
+    async def _do(self, chore: Work[int]) -> None:
         for _ in range(STEPS_AT_MOST):
-            if not await self._store.transact(_sweep_some):
+            if not await self._store.transact(chore):
                 return
             await asyncio.sleep(0)
 

@@ -25,6 +25,7 @@ from counterfoil.server.pages.views import (
     SessionRow,
     SignedOutPage,
     SignInPage,
+    SpanChoice,
 )
 from tests.server.pages.document import Document
 
@@ -48,6 +49,11 @@ def consent(text: str) -> ConsentPage:
         return_host=text,
         user_email=text,
         permissions=permissions(text),
+        spans=(
+            SpanChoice(value=f"a {text}", title=text, chosen=True),
+            SpanChoice(value=f"b {text}", title=text),
+        ),
+        until=text,
         return_is_local=True,
         error=text,
     )
@@ -64,8 +70,9 @@ def apps(text: str, prefix: str = "") -> AppsPage:
         last_used=text,
         permissions=(text, text),
         sessions=(session, msgspec.structs.replace(session, family_id="f2")),
+        until=text,
     )
-    quiet = msgspec.structs.replace(app, grant_id="g2", permissions=(), sessions=())
+    quiet = msgspec.structs.replace(app, grant_id="g2", permissions=(), sessions=(), until=None)
     return AppsPage(prefix=prefix, user_email=text, csrf=f"csrf {text}", apps=(app, quiet))
 
 
@@ -99,11 +106,17 @@ def views(text: str) -> dict[str, Page]:
     asks = consent(text)
     return {
         "sign-in": SignInPage(
-            **form, flow=f"flow {text}", client_name=text, email=text, error=text
+            **form,
+            flow=f"flow {text}",
+            client_name=text,
+            email=text,
+            error=text,
+            offers_choice=True,
+            keep=True,
         ),
         "plain sign-in": SignInPage(**form),
         "consent": asks,
-        "empty consent": msgspec.structs.replace(asks, permissions=(), error=None),
+        "empty consent": msgspec.structs.replace(asks, permissions=(), until=None, error=None),
         "error": ErrorPage(title=text, sentence=text, code=text, detail=text, request_id=text),
         "plain error": ErrorPage(title=text, sentence=text, code=text, request_id=text),
         "apps": apps(text),

@@ -17,6 +17,7 @@ def asking(*asked: tuple[str, str]) -> ConsentPage:
         permissions=tuple(
             Permission(value=value, title=value, api_name=api) for value, api in asked
         ),
+        spans=(),
     )
 
 

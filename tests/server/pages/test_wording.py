@@ -3,9 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from counterfoil.oauth.access import OPENID_SCOPES
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, device_of
+from counterfoil.oauth.access import OPENID_SCOPES, Access
+from counterfoil.server.pages.wording import OPENID_PERMISSIONS, SPANS, ago, device_of, end_of
+from counterfoil.server.protocol.approval import Span
+from counterfoil.server.records.grant import Grant
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 CHROME = (
@@ -86,3 +89,16 @@ def test_each_openid_scope_is_put_into_plain_words():
     """S10: people are asked in their own language, not in that of the wire."""
     assert OPENID_PERMISSIONS.keys() == OPENID_SCOPES
     assert all(title and "_" not in title for title, _ in OPENID_PERMISSIONS.values())
+
+
+def test_every_span_that_may_be_chosen_has_its_words():
+    """S13: as before is worded with its day."""
+    assert set(SPANS) | {Span.AS_BEFORE} == set(Span)
+
+
+def test_an_end_date_is_named_to_the_minute_where_there_is_one():
+    """S13."""
+    grant = Grant(id="g", user_id="u", client_id="c", access=Access(), created_at=1, updated_at=1)
+    assert end_of(None) is None
+    assert end_of(grant) is None
+    assert end_of(replace(grant, ends_at=1_800_000_000)) == "15 January 2027, 08:00 UTC"

@@ -101,3 +101,18 @@ async def test_a_session_that_is_left_alone_ends(place: Installation):
         await person.code()
         place.clock.turn(place.authority.settings.session_idle_lifetime)
         assert (await browser.get("/account/apps")).status_code == 303
+
+
+async def test_a_cookie_that_was_set_anew_is_written_and_kept_on_failure(place: Installation):
+    """S34."""
+    async with place.browser() as browser:
+        await Person(place, browser).code()
+    store, activity = place.authority.store, Activity()
+    (session,) = await store.read(lambda tx: tx.sessions.every())
+    later = session.cookie_set_at + 7
+    activity.note_cookie(session.id, later)
+    with pytest.raises(StoreUnavailable):
+        await activity.flush(Failing(store))
+    await activity.flush(store)
+    (session,) = await store.read(lambda tx: tx.sessions.every())
+    assert session.cookie_set_at == later

@@ -11,7 +11,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
 from counterfoil.server.protocol import approval
-from counterfoil.server.protocol.approval import Decision
+from counterfoil.server.protocol.approval import Decision, Span
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.session import Origin, Session
@@ -57,9 +57,20 @@ async def session_of(place: Installation, person: Person) -> Session:
 async def decide(
     place: Installation, person: Person, chosen: Access, of: Access, *, asked: bool = True
 ) -> Secret | None:
-    session = await session_of(place, person)
-    decision = Decision(session, chosen, Origin("192.0.2.1", "Firefox"), asked=asked)
-    pending, authority = replace(PENDING, access=of), place.authority
+    return await answer(place, person, replace(PENDING, access=of), chosen=chosen, asked=asked)
+
+
+async def answer(
+    place: Installation,
+    person: Person,
+    pending: Pending,
+    *,
+    chosen: Access = READ,
+    asked: bool = True,
+    span: Span | None = None,
+) -> Secret | None:
+    session, authority = await session_of(place, person), place.authority
+    decision = Decision(session, chosen, Origin("192.0.2.1", "Firefox"), asked, span)
     return await authority.store.transact(
         lambda tx: approval.approve(authority, tx, pending, decision)
     )
@@ -187,3 +198,75 @@ def test_any_state_comes_back_and_none_breaks_out(state: str):
     assert url.isascii()
     assert url.isprintable()
     assert urlsplit(url).fragment == ""
+
+
+def request_now(place: Installation) -> Pending:
+    """What an app asks at this moment."""
+    return replace(PENDING, requested_at=int(place.clock()))
+
+
+DAY = 86_400
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("span", "days"),
+    [(Span.UNTIL_TAKEN_BACK, None), (Span.DAY, 1), (Span.WEEK, 7), (Span.MONTH, 30), ("year", 365)],
+)
+async def test_a_person_says_for_how_long(
+    place: Installation, person: Person, span: str, days: int | None
+):
+    """S13: counted from the app's request; and it is written down with what was consented to."""
+    asked = request_now(place)
+    place.clock.turn(10)
+    assert await answer(place, person, asked, span=Span(span))
+    grant = await grant_of(place, person)
+    assert grant is not None
+    assert grant.ends_at == (None if days is None else asked.requested_at + days * DAY)
+    (event,) = await place.authority.store.read(lambda tx: tx.events.latest(1))
+    assert event.detail.get("until") == (str(grant.ends_at) if days else None)
+
+
+@pytest.mark.anyio
+async def test_where_nobody_was_asked_the_end_date_stays(place: Installation, person: Person):
+    """S13: going on without a page never lengthens."""
+    first = request_now(place)
+    assert await answer(place, person, first, span=Span.DAY)
+    place.clock.turn(100)
+    assert await answer(place, person, request_now(place), asked=False)
+    grant = await grant_of(place, person)
+    assert grant is not None
+    assert grant.ends_at == first.requested_at + DAY
+
+
+@pytest.mark.anyio
+async def test_as_before_keeps_the_end_date_and_gives_none_where_there_was_none(
+    place: Installation, person: Person
+):
+    assert await answer(place, person, request_now(place), span=Span.AS_BEFORE) is None
+    assert await grant_of(place, person) is None
+    first = request_now(place)
+    assert await answer(place, person, first, span=Span.WEEK)
+    place.clock.turn(100)
+    assert await answer(place, person, request_now(place), span=Span.AS_BEFORE)
+    grant = await grant_of(place, person)
+    assert grant is not None
+    assert grant.ends_at == first.requested_at + 7 * DAY
+
+
+@pytest.mark.anyio
+async def test_a_permission_past_its_day_ends_before_a_new_one_begins(
+    place: Installation, person: Person
+):
+    """S13: what it held comes not back with what is asked now; and nothing is approved unasked."""
+    first = request_now(place)
+    assert await answer(place, person, replace(first, access=BOTH), chosen=BOTH, span=Span.DAY)
+    before = await grant_of(place, person)
+    place.clock.turn(DAY)
+    assert await answer(place, person, request_now(place), asked=False) is None
+    assert await answer(place, person, request_now(place))
+    grant = await grant_of(place, person)
+    assert grant is not None
+    assert before is not None
+    assert grant.id != before.id
+    assert (grant.access, grant.ends_at) == (READ, None)

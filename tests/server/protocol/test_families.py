@@ -13,6 +13,7 @@ from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.families import Life, Share
 from counterfoil.server.protocol.issuance import TokenRequest
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
+from counterfoil.server.protocol.standing import Standing
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.policy import ClientPolicy
@@ -176,9 +177,18 @@ async def test_a_scope_that_the_api_no_longer_has_is_in_no_new_token(place: Inst
         assert api is not None
         scopes_now = {scope: scope for scope in scopes}
         await registration.update_api(tx, replace(api, scopes=scopes_now), CLI)
-        return await families.share_of(place.authority, tx, access, request)
+        assert place.user is not None
+        standing = Standing(place.user, access)
+        return await families.share_of(place.authority, tx, standing, request)
 
     share = await place.authority.store.transact(lambda tx: change(tx, "b", "c"))
     assert share.access == Access({uri: frozenset({"b"})}, frozenset({"openid"}))
     with pytest.raises(OAuthError, match="none of the scopes"):
         await place.authority.store.transact(lambda tx: change(tx, "c"))
+
+
+async def test_nothing_reaches_beyond_the_end_of_what_it_rests_on(place: Installation):
+    """S13, S30."""
+    now = int(place.clock())
+    after, _ = await renewed(place, family(place, 10**8), replace(SHARE, until=now + 7))
+    assert after.refresh_expires_at == now + 7

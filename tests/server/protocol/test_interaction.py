@@ -8,16 +8,20 @@ from msgspec.structs import replace
 from counterfoil.oauth.access import Access
 from counterfoil.server.protocol.interaction import (
     Approve,
+    Asker,
     Consent,
     Refuse,
     SignIn,
+    asker_of,
     next_step,
     returns_locally,
 )
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.session import Origin, Session
+from counterfoil.server.settings import DAY, load
 
 NOW = 10_000
 READ = Access({"https://notes.example": frozenset({"notes:read"})}, frozenset({"openid"}))
@@ -84,7 +88,7 @@ def test_the_table(
     pending: Pending, client: Client, session: Session | None, grant: Grant | None, step: type
 ):
     """OpenID Connect Core §3.1.2.1, §3.1.2.3, RFC 8252 §8.6."""
-    assert isinstance(next_step(pending, client, session, grant, NOW), step)
+    assert isinstance(next_step(pending, Asker(client), session, grant, NOW), step)
 
 
 @pytest.mark.parametrize(("pending", "client", "session", "grant", "step"), TABLE)
@@ -93,7 +97,7 @@ def test_where_nobody_may_be_asked_asking_becomes_an_error(
 ):
     """OpenID Connect Core §3.1.2.6: prompt=none."""
     silent = replace(pending, prompt=pending.prompt | {"none"})
-    found = next_step(silent, client, session, grant, NOW)
+    found = next_step(silent, Asker(client), session, grant, NOW)
     match found:
         case Refuse(error):
             named = {
@@ -107,6 +111,63 @@ def test_where_nobody_may_be_asked_asking_becomes_an_error(
             assert isinstance(found, Approve)
 
 
+@pytest.mark.parametrize(
+    ("ends_at", "step"), [(None, Approve), (NOW + 1, Approve), (NOW, Consent), (NOW - 1, Consent)]
+)
+def test_after_its_end_date_a_permission_is_asked_for_anew(ends_at: int | None, step: type):
+    """S13."""
+    grant = replace(ALLOWED, ends_at=ends_at)
+    assert isinstance(next_step(asks(), Asker(APP), BEFORE, grant, NOW), step)
+
+
+@pytest.mark.parametrize(
+    ("session", "lifetime", "step"),
+    [
+        (BEFORE, None, Approve),
+        (BEFORE, 1001, Approve),
+        (BEFORE, 1000, SignIn),
+        (BEFORE, 60, SignIn),
+        (AFTER, 60, Approve),
+        (AFTER, 50, SignIn),
+    ],
+)
+def test_a_sign_in_that_is_too_old_for_the_client_is_made_anew(
+    session: Session, lifetime: int | None, step: type
+):
+    """S30: so often people prove who they are; S32: no family is born dead."""
+    asker = Asker(APP, lifetime)
+    assert isinstance(next_step(asks(), asker, session, ALLOWED, NOW), step)
+    silent = next_step(asks("none"), asker, session, ALLOWED, NOW)
+    assert isinstance(silent, Approve if step is Approve else Refuse)
+
+
+REFRESHING = ("authorization_code", "refresh_token")
+POLICY = ClientPolicy(refresh_absolute_lifetime=2, offline_absolute_lifetime=4)
+OFFLINE = frozenset({"offline_access"})
+
+
+@pytest.mark.parametrize(
+    ("policy", "grant_types", "openid", "lifetime"),
+    [
+        (ClientPolicy(), (), OFFLINE, None),
+        (ClientPolicy(), REFRESHING, frozenset(), 180 * DAY),
+        (ClientPolicy(), REFRESHING, OFFLINE, 365 * DAY),
+        (POLICY, REFRESHING, frozenset(), 2),
+        (POLICY, REFRESHING, OFFLINE, 4),
+        (POLICY, (), OFFLINE, None),
+        (ClientPolicy(reproof_interval=9), (), frozenset(), 9),
+        (ClientPolicy(reproof_interval=9), REFRESHING, OFFLINE, 9),
+    ],
+)
+def test_a_sign_in_must_be_younger_than_all_that_would_be_issued(
+    policy: ClientPolicy, grant_types: tuple[str, ...], openid: frozenset[str], lifetime: int | None
+):
+    """S32: a family whose absolute end has passed is not begun."""
+    client = replace(APP, policy=policy, grant_types=grant_types)
+    pending = replace(PENDING, access=Access(openid=openid))
+    assert asker_of(client, pending, load({}, {})) == Asker(client, lifetime)
+
+
 PROMPTS = st.frozensets(st.sampled_from(["none", "login", "consent", "select_account"]))
 
 
@@ -115,15 +176,15 @@ def test_nobody_is_approved_for_without_signing_in_and_consenting(
     prompt: frozenset[str], max_age: int | None, session: Session | None
 ):
     pending = replace(PENDING, prompt=prompt, max_age=max_age)
-    assert not isinstance(next_step(pending, APP, session, None, NOW), Approve)
-    assert not isinstance(next_step(pending, APP, None, ALLOWED, NOW), Approve)
+    assert not isinstance(next_step(pending, Asker(APP), session, None, NOW), Approve)
+    assert not isinstance(next_step(pending, Asker(APP), None, ALLOWED, NOW), Approve)
 
 
 @given(PROMPTS, st.none() | st.integers(0, 2000), st.integers(0, 10_000))
 def test_nobody_is_asked_to_sign_in_twice(prompt: frozenset[str], max_age: int | None, later: int):
     """However long the consent page stands open: a sign-in made for the request is enough."""
     pending = replace(PENDING, prompt=prompt - {"none"}, max_age=max_age)
-    step = next_step(pending, APP, AFTER, None, NOW + later)
+    step = next_step(pending, Asker(APP), AFTER, None, NOW + later)
     assert isinstance(step, Consent)
 
 

@@ -12,6 +12,7 @@ from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.standing import Standing, what_stands
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation, installed
@@ -27,6 +28,7 @@ READ = Access({NOTES: frozenset({"notes:read"})})
 class Resting(Struct, frozen=True):
     user_id: str
     grant_id: str = "g"
+    auth_time: int = 1_800_000_000
     session_id: str | None = "s"
     access: Access = OPENID
 
@@ -148,7 +150,7 @@ async def test_nobody_is_offline_without_the_permission(place: Installation):
 
 
 @pytest.mark.parametrize(
-    "resting", [Resting("nobody"), Resting("", "g"), Resting("", "g", "nothing")]
+    "resting", [Resting("nobody"), Resting("", "g"), Resting("", "g", session_id="nothing")]
 )
 async def test_what_never_was_does_not_stand(place: Installation, resting: Resting):
     with pytest.raises(OAuthError):
@@ -158,3 +160,40 @@ async def test_what_never_was_does_not_stand(place: Installation, resting: Resti
 async def test_a_grant_that_never_was_does_not_stand(place: Installation):
     with pytest.raises(OAuthError, match="permission"):
         await ask(place, Resting(place.user.id, "other"))
+
+
+async def test_a_permission_with_an_end_date_ends_on_it(place: Installation):
+    """S13: whatever rests on it ends there too, at the latest."""
+    end = int(place.clock()) + 100
+    await place.authority.store.transact(lambda tx: tx.grants.limit("g", end, tx.now))
+    assert (await standing_of(place, Resting(place.user.id))).until == end
+    place.clock.turn(99)
+    assert (await standing_of(place, Resting(place.user.id))).until == end
+    place.clock.turn(1)
+    with pytest.raises(OAuthError, match="until a day that has passed") as refused:
+        await ask(place, Resting(place.user.id))
+    assert refused.value.error == "invalid_grant"
+
+
+async def test_who_has_to_sign_in_again_is_told(place: Installation):
+    """S30: for this client after a minute; S31: then nothing stands but a new sign-in."""
+    await limit_proof(place, 60)
+    signed_in = int(place.clock())
+    offline = Resting(place.user.id, session_id=None, access=OFFLINE, auth_time=signed_in)
+    place.clock.turn(59)
+    assert (await standing_of(place, offline)).until == signed_in + 60
+    place.clock.turn(1)
+    with pytest.raises(OAuthError, match="sign in again") as refused:
+        await ask(place, offline)
+    assert refused.value.error == "invalid_grant"
+    again = replace(offline, auth_time=signed_in + 60)
+    assert (await standing_of(place, again)).until == signed_in + 120
+
+
+async def limit_proof(place: Installation, seconds: int) -> None:
+    async def work(tx: Transaction) -> None:
+        app = await tx.clients.find("app")
+        assert app is not None
+        await tx.clients.update(replace(app, policy=ClientPolicy(reproof_interval=seconds)))
+
+    await place.authority.store.transact(work)

@@ -102,7 +102,9 @@ async def test_everyone_gets_the_same_bytes_until_something_changed_or_the_time_
 async def test_a_token_from_a_stale_read_is_dead_from_its_first_moment(place: Installation):
     """It was decided before its client's tokens ended, and written down after."""
     list_id, _ = reference_in(await place.service_token())
-    await place.authority.store.transact(lambda tx: revocation.end_tokens_of_client(tx, "service", "test"))
+    await place.authority.store.transact(
+        lambda tx: revocation.end_tokens_of_client(tx, "service", "test")
+    )
     before = await published(place, list_id)
     late = IssuedToken(
         digest=b"late",
@@ -236,7 +238,7 @@ class Life:
 
     async def end_client(self) -> None:
         name = self.chance.choice(["service", "app"])
-        await self.transact(lambda tx: revocation.end_tokens_of_client(tx, name))
+        await self.transact(lambda tx: revocation.end_tokens_of_client(tx, name, "test"))
 
     async def shorten(self) -> None:
         """S26: older generations live no longer than so many seconds."""

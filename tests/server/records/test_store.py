@@ -13,6 +13,7 @@ RECORDS = [
     "Sessions",
     "Clients",
     "Apis",
+    "DefaultLifetimes",
     "Grants",
     "Authorizations",
     "Families",

@@ -1,9 +1,12 @@
 """The browser in front of us, its session and its person."""
 
 import pytest
+from starlette.responses import Response
 
-from counterfoil.server.web.browser import go
+from counterfoil.oauth.opaque import Secret
+from counterfoil.server.web.browser import go, keep_session
 from tests.installation import Installation, Person
+from tests.server.web.requests import request
 
 pytestmark = pytest.mark.anyio
 
@@ -74,3 +77,21 @@ def test_whoever_is_sent_on_comes_with_get():
     assert response.headers["location"] == "/x"
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["referrer-policy"] == "no-referrer"
+
+
+async def test_an_answer_that_clears_the_cookie_is_left_as_it_is(
+    place: Installation, person: Person
+):
+    """S39: a renewal that is due does not undo a sign-out."""
+    await person.sign_in(await person.browser.get("/sign-in"))
+    server, secret = place.server, Secret(person.browser.cookies[SESSION])
+    store = place.authority.store
+    session = await store.read(lambda tx: tx.sessions.find_by_digest(secret.fingerprint()))
+    place.clock.turn(86_400)
+    asked = request(headers=[(b"cookie", f"{SESSION}={secret.reveal()}".encode())])
+    asked.state.session = session
+    out = Response()
+    server.cookies.clear_session(out)
+    assert "Max-Age=0" in keep_session(server, asked, out).headers["set-cookie"]
+    assert len(out.headers.getlist("set-cookie")) == 1
+    assert secret.reveal() in keep_session(server, asked, Response()).headers["set-cookie"]

@@ -68,3 +68,20 @@ def test_a_cookie_without_the_prefix_is_not_read_in_production():
     """S104: a sibling host cannot plant a session."""
     headers = [(b"cookie", f"counterfoil_session={SESSION.reveal()}".encode())]
     assert Cookies(development=False).session_of(request(headers=headers)) is None
+
+
+def test_an_answer_that_says_what_becomes_of_the_session_is_known():
+    cookies, response = Cookies(development=False), Response()
+    cookies.set_browser(response, BROWSER)
+    assert not cookies.sets_session(response)
+    cookies.clear_session(response)
+    assert cookies.sets_session(response)
+
+
+def test_a_session_may_last_until_the_browser_is_closed():
+    """S34."""
+    response = Response()
+    Cookies(development=True).set_session(response, SESSION, None)
+    cookie = response.headers["set-cookie"].lower()
+    assert "max-age" not in cookie
+    assert "expires" not in cookie

@@ -17,20 +17,37 @@ from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.records.event import EventKind
-from counterfoil.server.records.session import Origin, Session
+from counterfoil.server.records.session import Origin, Session, SessionStyle
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
+from counterfoil.server.settings import Settings
 
 _REFUSALS: Final = "sign-ins refused unseen"
 
 
 class Attempt(Struct, frozen=True):
-    """Somebody tries to sign in; ``current`` is the session that the browser already has."""
+    """Somebody tries to sign in; ``current`` is the session that the browser already has.
+
+    ``keep``: they want to stay signed in when the browser is closed.
+    """
 
     email: str
     password: Secret
     origin: Origin
     current: Session | None = None
+    keep: bool = False
+
+
+def offers_choice(settings: Settings) -> bool:
+    """Say whether the person decides if they stay signed in when the browser is closed (S34)."""
+    return settings.session_choice and settings.session_style != "session"
+
+
+def style_of(settings: Settings, *, keep: bool) -> SessionStyle:
+    """Say how long a new sign-in stays in the browser."""
+    if offers_choice(settings) and not keep:
+        return SessionStyle.SESSION
+    return SessionStyle(settings.session_style)
 
 
 class NewSession(Struct, frozen=True):
@@ -99,6 +116,8 @@ async def _start(authority: Authority, tx: Transaction, user: User, attempt: Att
         last_used_at=tx.now,
         expires_at=tx.now + authority.settings.session_lifetime,
         origin=attempt.origin,
+        style=style_of(authority.settings, keep=attempt.keep),
+        cookie_set_at=tx.now,
     )
     by = events.by_user(user.id, attempt.origin)
     if not (renews and await tx.sessions.renew(session)):

@@ -14,7 +14,7 @@ from counterfoil.server.pages.views import (
     HomePage,
     SessionRow,
 )
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, day_of, device_of
+from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, day_of, device_of, end_of
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.session import Session
@@ -70,7 +70,8 @@ async def _apps_of(user_id: str, tx: Transaction) -> list[_App]:
         for scope, description in api.scopes.items()
     }
     found = list[_App]()
-    for grant in await tx.grants.of_user(user_id):
+    standing = [grant for grant in await tx.grants.of_user(user_id) if grant.is_live(tx.now)]
+    for grant in standing:
         client = await tx.clients.find(grant.client_id)
         families = await tx.families.live_of_grant(grant.id)
         name = client.client_name if client else grant.client_id
@@ -96,6 +97,7 @@ def _app_row(app: _App, person: Person, now: int) -> AppRow:
         last_used=ago(last_used, now),
         permissions=app.permissions,
         sessions=tuple(_session_row(family, person, now) for family in families),
+        until=end_of(app.grant),
     )
 
 

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.oauth.parameters import Parameters
-from counterfoil.server.pages.views import ConsentPage, Permission
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS
+from counterfoil.server.pages.views import ConsentPage, Permission, SpanChoice
+from counterfoil.server.pages.wording import OPENID_PERMISSIONS, SPANS, end_of
 from counterfoil.server.protocol import approval, authorization_request, events
-from counterfoil.server.protocol.approval import Decision
+from counterfoil.server.protocol.approval import Decision, Span
 from counterfoil.server.protocol.interaction import Consent, Refuse, SignIn, returns_locally
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
@@ -75,6 +75,7 @@ async def _allow(
     server: Server, request: Request, asked: tuple[Flow, Person], form: Parameters
 ) -> Response:
     flow, person = asked
+    span = _span_in(form)
     access = allowed_by(flow.pending.access, frozenset(form.every("permission")))
     if access.is_empty:
         error = "Choose at least one permission, or do not allow the app."
@@ -82,7 +83,15 @@ async def _allow(
     if isinstance(await next_of(server, flow, person), SignIn | Refuse):
         return _back(server, flow)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    return await conclude(server, flow, Decision(person.session, access, origin, asked=True))
+    return await conclude(server, flow, Decision(person.session, access, origin, True, span))
+
+
+def _span_in(form: Parameters) -> Span | None:
+    given = form.get("span")
+    try:
+        return None if given is None else Span(given)
+    except ValueError:
+        raise invalid_request("The parameter span is none that the page offers.") from None
 
 
 async def _deny(server: Server, request: Request, flow: Flow, person: Person) -> Response:
@@ -127,6 +136,8 @@ async def _page(server: Server, flow: Flow, person: Person, error: str | None = 
         return_is_local=returns_locally(pending.redirect_uri),
         user_email=person.user.email,
         permissions=_permissions(pending.access, asked),
+        spans=_spans(asked.grant),
+        until=end_of(asked.grant),
         error=error,
     )
     status = 400 if error else 200
@@ -137,7 +148,16 @@ async def _page(server: Server, flow: Flow, person: Person, error: str | None = 
 async def _what_is_asked(flow: Flow, person: Person, tx: Transaction) -> _Asked:
     client = await authorization_request.known_client(tx, flow.pending.client_id)
     apis = {api.uri: api for api in await tx.apis.every()}
-    return _Asked(client, apis, await tx.grants.between(person.user.id, client.client_id))
+    grant = await tx.grants.between(person.user.id, client.client_id)
+    return _Asked(client, apis, grant if grant is not None and grant.is_live(tx.now) else None)
+
+
+def _spans(grant: Grant | None) -> tuple[SpanChoice, ...]:
+    """Offer what may be chosen; an end date that was given before stays unless one is chosen."""
+    offered = tuple(SpanChoice(value=value, title=title) for value, title in SPANS.items())
+    if grant is None or grant.ends_at is None:
+        return offered
+    return (SpanChoice(value=Span.AS_BEFORE, title="As before", chosen=True), *offered)
 
 
 def _permissions(access: Access, asked: _Asked) -> tuple[Permission, ...]:

@@ -11,7 +11,7 @@ from counterfoil.server.pages.views import LogoutPage
 from counterfoil.server.protocol import events, logout, revocation
 from counterfoil.server.protocol.logout import LogoutRequest
 from counterfoil.server.records.store import Transaction
-from counterfoil.server.web.browser import Person, go, person_of, show
+from counterfoil.server.web.browser import Person, go, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.headers import form_target_of
 from counterfoil.server.web.reading import form_of, origin_of, query_of
@@ -24,7 +24,7 @@ async def ask(server: Server, request: Request) -> Response:
     """``GET /logout``; without a matching ID token the person is asked first."""
     parameters = query_of(request)
     asked = await server.authority.store.read(partial(_read, server, parameters))
-    person = await person_of(server, request)
+    person = await signed_in_at(server, request)
     if person is None:
         return _onward(server, asked)
     if not asked.means(person.session):
@@ -40,7 +40,7 @@ async def answer(server: Server, request: Request) -> Response:
     if form.get("decision") != "logout":
         return go(f"{server.prefix}/account/apps")
     asked = await server.authority.store.read(partial(_read, server, form))
-    person = await person_of(server, request)
+    person = await signed_in_at(server, request)
     if person is None:
         return _onward(server, asked)
     demand_own_form(server.authority.keys.csrf, person.session.id, form, request)

@@ -3,18 +3,19 @@
 from functools import partial
 from urllib.parse import quote
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity.passwords import TooBusy
-from counterfoil.server.identity.sign_in import Attempt, sign_in
+from counterfoil.server.identity.sign_in import Attempt, offers_choice, sign_in
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.pages.views import SignedOutPage, SignInPage
 from counterfoil.server.protocol import authorization_request, events, revocation
 from counterfoil.server.records.store import Transaction
-from counterfoil.server.web.browser import Browser, browser_of, go, person_of, remember, show
+from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.flow import Flow, flow_in
 from counterfoil.server.web.headers import form_target_of
@@ -28,13 +29,21 @@ _WRONG = (
 _BUSY = "Too many people are signing in at this moment. Wait a little and try again."
 
 
+class _Said(Struct, frozen=True):
+    """What stands in the form, and what is said about the last attempt."""
+
+    email: str
+    error: str | None = None
+    keep: bool = False
+
+
 async def ask(server: Server, request: Request) -> Response:
     """``GET /sign-in``, with or without a flow to go on with."""
     sealed = query_of(request).get("flow")
     browser = browser_of(server, request)
     flow = flow_in(server, request, sealed) if sealed else None
     email = (flow.pending.login_hint or "") if flow else ""
-    return remember(server, browser, await _page(server, browser, flow, (email, None)))
+    return remember(server, browser, await _page(server, browser, flow, _Said(email)))
 
 
 async def answer(server: Server, request: Request) -> Response:
@@ -53,47 +62,54 @@ async def _try(
     form, flow = given
     attempt = await _attempt(server, request, form)
     if not server.sign_in_throttle.allows(source_of(attempt.origin.address), server.clock()):
-        return await _page(server, browser, flow, (attempt.email, _BUSY), 429)
+        return await _page(server, browser, flow, _said(attempt, _BUSY), 429)
     server.sign_in_throttle.count(source_of(attempt.origin.address), server.clock())
     try:
         signed_in = await sign_in(server.authority, server.passwords, attempt)
     except TooBusy:
-        return await _page(server, browser, flow, (attempt.email, _BUSY), 503)
+        return await _page(server, browser, flow, _said(attempt, _BUSY), 503)
     if signed_in is None:
-        return await _page(server, browser, flow, (attempt.email, _WRONG), 400)
+        return await _page(server, browser, flow, _said(attempt, _WRONG), 400)
     onward = f"authorize/continue?flow={quote(flow.sealed)}" if flow else "account/apps"
     response = go(f"{server.prefix}/{onward}")
-    lifetime = server.authority.settings.session_lifetime
+    session, idle = signed_in.session, server.authority.settings.session_idle_lifetime
+    lifetime = session.cookie_lifetime(session.auth_time, idle)
     server.cookies.set_session(response, signed_in.secret, lifetime)
     return response
 
 
 async def _attempt(server: Server, request: Request, form: Parameters) -> Attempt:
-    person = await person_of(server, request)
+    person = await signed_in_at(server, request)
     return Attempt(
         form.get("email") or "",
         Secret(form.get("password") or ""),
         origin_of(request, server.authority.settings.trusted_proxies),
         person.session if person else None,
+        keep=form.get("keep") == "yes",
     )
+
+
+def _said(attempt: Attempt, error: str) -> _Said:
+    return _Said(attempt.email, error, keep=attempt.keep)
 
 
 async def _page(
     server: Server,
     browser: Browser,
     flow: Flow | None,
-    said: tuple[str, str | None],
+    said: _Said,
     status: int = 200,
 ) -> Response:
-    email, error = said
     page = SignInPage(
         prefix=server.prefix,
         action=f"{server.prefix}/sign-in",
         csrf=csrf_token(server.authority.keys.csrf, browser.name),
         flow=flow.sealed if flow else "",
         client_name=await _client_name(server, flow) if flow else None,
-        email=email,
-        error=error,
+        email=said.email,
+        error=said.error,
+        offers_choice=offers_choice(server.authority.settings),
+        keep=said.keep,
     )
     target = form_target_of(flow.pending.redirect_uri) if flow else ""
     return show(server, page, status=status, form_target=target)
@@ -110,7 +126,7 @@ async def _client_name(server: Server, flow: Flow) -> str:
 async def sign_out(server: Server, request: Request) -> Response:
     """``POST /account/sign-out``: ends this session and the apps that go on in it (S04, S39)."""
     form = await form_of(request)
-    person = await person_of(server, request)
+    person = await signed_in_at(server, request)
     response = go(f"{server.prefix}/signed-out")
     if person is not None:
         demand_own_form(server.authority.keys.csrf, person.session.id, form, request)

@@ -17,7 +17,8 @@ class SignInPage(Page, frozen=True, kw_only=True):
 
     `client_name` is the app that one signs in for, if any. `flow` is left out of the form
     when it is empty. `error` is one sentence about the last attempt and must not tell which
-    of the two fields was wrong.
+    of the two fields was wrong. Where the page `offers_choice`, it also posts `keep` (`yes`) if
+    that is ticked, which it was before where `keep` is true.
     """
 
     action: str
@@ -26,6 +27,8 @@ class SignInPage(Page, frozen=True, kw_only=True):
     client_name: str | None = None
     email: str = ""
     error: str | None = None
+    offers_choice: bool = False
+    keep: bool = False
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,13 +49,22 @@ class PermissionGroup(msgspec.Struct, frozen=True, kw_only=True):
     permissions: tuple[Permission, ...]
 
 
+class SpanChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """One answer to the question for how long; `value` is what the form's `span` carries."""
+
+    value: str
+    title: str
+    chosen: bool = False
+
+
 class ConsentPage(Page, frozen=True, kw_only=True):
     """Asks whether an app may come in, and with which permissions.
 
-    Posts `permission` (once for each that stays ticked, and for each required one), and
-    `decision`: `allow`, `deny`, or `switch` to use another account. `return_host` is where
-    the browser goes afterwards; `return_is_local` says that this is a loopback address or a
-    private scheme, which any program on the device could have claimed (RFC 8252 §8.6).
+    Posts `permission` (once for each that stays ticked, and for each required one), `span`: for
+    how long, and `decision`: `allow`, `deny`, or `switch` to use another account. `return_host`
+    is where the browser goes afterwards; `return_is_local` says that this is a loopback address
+    or a private scheme, which any program on the device could have claimed (RFC 8252 §8.6).
+    `until` is the end date that the person gave before, if they did.
     """
 
     action: str
@@ -62,6 +74,8 @@ class ConsentPage(Page, frozen=True, kw_only=True):
     return_host: str
     user_email: str
     permissions: tuple[Permission, ...]
+    spans: tuple[SpanChoice, ...]
+    until: str | None = None
     return_is_local: bool = False
     error: str | None = None
 
@@ -106,7 +120,10 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AppRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One app that the person has let in, with all its sessions. Times are text for people."""
+    """One app that the person has let in, with all its sessions. Times are text for people.
+
+    `until` is the day on which the permission ends, if there is one.
+    """
 
     grant_id: str
     client_name: str
@@ -114,6 +131,7 @@ class AppRow(msgspec.Struct, frozen=True, kw_only=True):
     last_used: str
     permissions: tuple[str, ...]
     sessions: tuple[SessionRow, ...]
+    until: str | None = None
 
 
 class AppsPage(Page, frozen=True, kw_only=True):

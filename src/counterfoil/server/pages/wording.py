@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from counterfoil.server.records.grant import Grant
+
 OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
         "openid": ("Know that it is you", "The app learns a number that stands for you here."),
@@ -16,6 +18,16 @@ OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         ),
     }
 )
+SPANS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "until_taken_back": "Until I take it back",
+        "day": "One day",
+        "week": "One week",
+        "month": "One month",
+        "year": "One year",
+    }
+)
+"""For how long a permission may be given, as `Span` names it."""
 _STEPS: Final = ((60, "minute"), (3600, "hour"), (86_400, "day"), (2_592_000, "month"))
 _BROWSERS: Final = (
     ("Edg/", "Edge"),
@@ -54,6 +66,13 @@ def day_of(moment: int) -> str:
     """Name the day of a moment, in UTC."""
     day = datetime.fromtimestamp(moment, UTC)
     return f"{day.day} {day:%B %Y}"
+
+
+def end_of(grant: Grant | None) -> str | None:
+    """Name the end date of a permission to the minute, in UTC, if it has one."""
+    if grant is None or grant.ends_at is None:
+        return None
+    return f"{day_of(grant.ends_at)}, {datetime.fromtimestamp(grant.ends_at, UTC):%H:%M} UTC"
 
 
 def device_of(user_agent: str) -> str:

@@ -9,6 +9,7 @@ class Activity:
     def __init__(self) -> None:
         self._secrets: dict[str, int] = {}
         self._sessions: dict[str, int] = {}
+        self._cookies: dict[str, int] = {}
 
     def note_secret(self, secret_id: str | None, now: int) -> None:
         """Note the use of a client secret."""
@@ -19,20 +20,26 @@ class Activity:
         """Note the use of a session."""
         self._sessions[session_id] = now
 
+    def note_cookie(self, session_id: str, now: int) -> None:
+        """Note that a browser was given the cookie of its session anew."""
+        self._cookies[session_id] = now
+
     async def flush(self, store: Store) -> None:
         """Write what was noted; on failure it stays noted."""
-        secrets, sessions = self._secrets, self._sessions
-        if not (secrets or sessions):
+        secrets, sessions, cookies = self._secrets, self._sessions, self._cookies
+        if not (secrets or sessions or cookies):
             return
 
         async def work(tx: Transaction) -> None:
             await tx.clients.touch_secrets(secrets)
             await tx.sessions.touch(sessions)
+            await tx.sessions.note_cookies(cookies)
 
-        self._secrets, self._sessions = {}, {}
+        self._secrets, self._sessions, self._cookies = {}, {}, {}
         try:
             await store.transact(work)
         except BaseException:
             self._secrets = secrets | self._secrets
             self._sessions = sessions | self._sessions
+            self._cookies = cookies | self._cookies
             raise

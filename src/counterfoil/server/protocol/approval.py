@@ -1,29 +1,61 @@
 """A person said yes or no: the grant, the code, and the answer to the app (OAuth 2.1 §4.1.2)."""
 
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.oauth.parameters import appended
-from counterfoil.server.protocol import events, revocation
+from counterfoil.server.protocol import end_dates, events, revocation
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.end_dates import JANITOR
 from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.lifetimes import earliest
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.authorization import Authorization
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
+from counterfoil.server.settings import DAY
+
+
+class Span(StrEnum):
+    """For how long a person allows an app what it asks (S13)."""
+
+    UNTIL_TAKEN_BACK = "until_taken_back"
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+    AS_BEFORE = "as_before"
+
+    @property
+    def seconds(self) -> int | None:
+        """How long that is; ``None`` where it is no number of days."""
+        days = _DAYS.get(self)
+        return None if days is None else days * DAY
+
+
+_DAYS: Final = MappingProxyType({Span.DAY: 1, Span.WEEK: 7, Span.MONTH: 30, Span.YEAR: 365})
 
 
 class Decision(Struct, frozen=True):
-    """Who allows what, from where. ``asked`` says whether the person was asked just now."""
+    """Who allows what, from where. ``asked`` says whether the person was asked just now.
+
+    ``span`` is for how long, counted from the app's request; ``None``: they did not say, and what
+    they said before stays.
+    """
 
     session: Session
     access: Access
     origin: Origin
     asked: bool
+    span: Span | None = None
 
 
 async def approve(
@@ -44,6 +76,8 @@ async def approve(
     if decision.asked:
         by = events.by_user(decision.session.user_id, decision.origin)
         detail = {"client_id": pending.client_id, "scope": decision.access.scope}
+        if grant.ends_at is not None:
+            detail["until"] = str(grant.ends_at)
         await events.record(tx, EventKind.CONSENT_GIVEN, by, grant.id, detail)
         await _end_beyond(tx, grant, by)
     code = spell(Kind.AUTHORIZATION_CODE, tx.random(SECRET_BYTES))
@@ -59,8 +93,13 @@ async def _grant(tx: Transaction, pending: Pending, decision: Decision) -> Grant
     """
     user_id = decision.session.user_id
     before = await tx.grants.between(user_id, pending.client_id)
+    if before is not None and not before.is_live(tx.now):
+        await revocation.end_grant(tx, before.id, JANITOR)
+        before = None
     if not decision.asked:
         return before if before is not None and before.access.covers(decision.access) else None
+    if decision.span is Span.AS_BEFORE and before is None:
+        return None
     beside = before.access.without(pending.access) if before is not None else Access()
     return await tx.grants.allow(
         Grant(
@@ -70,15 +109,32 @@ async def _grant(tx: Transaction, pending: Pending, decision: Decision) -> Grant
             access=beside.widened_by(decision.access),
             created_at=tx.now,
             updated_at=tx.now,
+            ends_at=_end_date(pending, decision.span, before),
         )
     )
 
 
+def _end_date(pending: Pending, span: Span | None, before: Grant | None) -> int | None:
+    """Say until when the grant stands now.
+
+    The span counts from the request, so that an answer that is sent again says the same; and an
+    answer to a question older than the last one never lengthens what that one said.
+    """
+    if span is None or span is Span.AS_BEFORE:
+        return before.ends_at if before is not None else None
+    seconds = span.seconds
+    chosen = None if seconds is None else pending.requested_at + seconds
+    if before is not None and pending.requested_at < before.updated_at:
+        return earliest(chosen, before.ends_at)
+    return chosen
+
+
 async def _end_beyond(tx: Transaction, grant: Grant, by: events.Actor) -> None:
-    """End the families that may do what the person has just taken back."""
+    """End the families that may do what the person has just taken back, or for longer."""
     for family in await tx.families.live_of_grant(grant.id):
         if not grant.access.covers(family.access):
             await revocation.end_family(tx, family.id, "permission_taken_back", by)
+    await end_dates.end_beyond(tx, grant.id, grant.ends_at, by)
 
 
 def _authorization(

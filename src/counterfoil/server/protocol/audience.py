@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_target
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
@@ -24,6 +26,11 @@ class Audience(Struct, frozen=True):
     lifetime: int
     scopes: frozenset[str] = frozenset()
     policy: ApiPolicy = ApiPolicy()
+
+    def at_most(self, seconds: int | None) -> "Audience":
+        """Shorten the token's lifetime to so many seconds, where it is longer."""
+        shortened = seconds is not None and seconds < self.lifetime
+        return replace(self, lifetime=seconds) if shortened else self
 
 
 async def catalogue(tx: Transaction, client: Client) -> Mapping[str, frozenset[str]]:
@@ -50,16 +57,35 @@ def resource_in(access: Access, resources: Sequence[str]) -> str | None:
     return next(iter(access.apis), None)
 
 
-async def audience_of(tx: Transaction, resource: str | None, settings: Settings) -> Audience:
+async def audience_of(
+    tx: Transaction, resource: str | None, client: Client, settings: Settings
+) -> Audience:
     """Look up the API; without one the token is for this server's own userinfo endpoint.
+
+    The lifetime is the shortest of the API's, or else the default, and the client's (S22).
 
     Raises:
         OAuthError: ``invalid_target`` where the API has gone.
     """
+    default = await _default(tx, settings)
     if resource is None:
-        return Audience(settings.issuer, 0, settings.access_token_lifetime)
+        usual = Audience(settings.issuer, default.generation, default.seconds)
+        return usual.at_most(client.policy.access_token_lifetime)
     api: Api | None = await tx.apis.find(resource)
     if api is None:
         raise invalid_target("The parameter resource names no API that is known here.")
-    lifetime = api.token_lifetime or settings.access_token_lifetime
-    return Audience(api.uri, api.generation, lifetime, frozenset(api.scopes), api.policy)
+    lifetime = api.token_lifetime or default.seconds
+    found = Audience(api.uri, api.generation, lifetime, frozenset(api.scopes), api.policy)
+    return found.at_most(client.policy.access_token_lifetime)
+
+
+async def _default(tx: Transaction, settings: Settings) -> DefaultLifetime:
+    """Give the default that goes with the generations in the store.
+
+    Another process may have started with a shorter one: what is minted from now on under the
+    generations that it drew must not outlive that (S26).
+    """
+    kept = await tx.default_lifetimes.find()
+    if kept is None:
+        return DefaultLifetime(settings.access_token_lifetime)
+    return replace(kept, seconds=min(kept.seconds, settings.access_token_lifetime))

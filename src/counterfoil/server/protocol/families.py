@@ -11,6 +11,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.issuance import Issuance, SignedIn, TokenRequest
 from counterfoil.server.protocol.refresh_tokens import RANDOM_BYTES, spell_refresh_token
+from counterfoil.server.protocol.standing import Standing
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Transaction
@@ -46,28 +47,35 @@ def limited(family: Family, client: Client, settings: Settings) -> Family:
 
 
 class Share(Struct, frozen=True):
-    """What one token of a family is for: one API, and the access that it carries there."""
+    """What one token of a family is for: one API, and the access that it carries there.
+
+    ``until`` is when whatever it rests on ends; ``None`` where no end was set.
+    """
 
     audience: Audience
     access: Access
+    until: int | None = None
 
 
 async def share_of(
-    authority: Authority, tx: Transaction, access: Access, request: TokenRequest
+    authority: Authority, tx: Transaction, standing: Standing, request: TokenRequest
 ) -> Share:
     """Choose the one API of a family's access that this token is for.
 
     Raises:
         OAuthError: ``invalid_target``.
     """
+    access, until = standing.access, standing.until
     resource = resource_in(access, request.parameters.every("resource"))
-    audience = await audience_of(tx, resource, authority.settings)
+    audience = await audience_of(tx, resource, request.client, authority.settings)
+    if until is not None:
+        audience = audience.at_most(until - tx.now)
     if resource is None:
-        return Share(audience, Access(openid=access.openid))
-    share = Share(audience, access.at(resource).limited_to_scopes(audience.scopes | OPENID_SCOPES))
-    if not share.access.apis:
+        return Share(audience, Access(openid=access.openid), until)
+    own = access.at(resource).limited_to_scopes(audience.scopes | OPENID_SCOPES)
+    if not own.apis:
         raise invalid_target("The API has none of the scopes any more that were granted there.")
-    return share
+    return Share(audience, own, until)
 
 
 def renewed(
@@ -86,6 +94,7 @@ def renewed(
         return family, None
     life = life_of(request.client, authority.settings, offline=family.is_offline)
     ends = min(family.absolute_expires_at, family.auth_time + life.absolute, tx.now + life.idle)
+    ends = min(ends, share.until or ends)
     family = replace(family, refresh_expires_at=ends, sealed_successor=None)
     if family.refresh_digest is not None and not request.client.policy.refresh_rotation:
         return family, None

@@ -4,13 +4,15 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.server.protocol.families import life_of
+from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.session import Session
+from counterfoil.server.settings import Settings
 
 
 class SignIn(Struct, frozen=True):
@@ -34,29 +36,48 @@ class Refuse(Struct, frozen=True):
 Step: TypeAlias = SignIn | Consent | Approve | Refuse
 
 
+class Asker(Struct, frozen=True):
+    """The client that asks, and how old a sign-in may be for it, in seconds; ``None``: any age."""
+
+    client: Client
+    sign_in_lifetime: int | None = None
+
+
+def asker_of(client: Client, pending: Pending, settings: Settings) -> Asker:
+    """Say how old a sign-in may be for what this client asks.
+
+    So old as what would be issued may grow, and as proof may (S30): one that is past that would
+    begin a family that is born dead (S32).
+    """
+    refreshes = "refresh_token" in client.grant_types
+    offline = "offline_access" in pending.access.openid
+    absolute = life_of(client, settings, offline=offline).absolute if refreshes else None
+    return Asker(client, earliest(absolute, reproof_interval(client, settings)))
+
+
 def next_step(
-    pending: Pending, client: Client, session: Session | None, grant: Grant | None, now: int
+    pending: Pending, asker: Asker, session: Session | None, grant: Grant | None, now: int
 ) -> Step:
     """Decide the next step (OpenID Connect Core §3.1.2.1, §3.1.2.3, RFC 8252 §8.6).
 
-    ``session`` is a live one or ``None``; ``grant`` is the live one of its user and this client.
+    ``session`` is a live one or ``None``; ``grant`` is that of its user and this client, if any.
     """
     silent = "none" in pending.prompt
     if session is not None and _of_another(pending, session) and _made_for(pending, session):
         error = OAuthError("login_required", "Another person signed in than the app means.")
         return Refuse(error)
-    if session is None or _of_another(pending, session) or _too_old(pending, session, now):
+    if (
+        session is None
+        or _of_another(pending, session)
+        or _too_old(pending, session, now)
+        or _must_prove(asker, session, now)
+    ):
         error = OAuthError("login_required", "The person is not signed in, or too long ago.")
         return Refuse(error) if silent else SignIn()
-    if _needs_consent(pending, client, grant):
+    if grant is None or not grant.is_live(now) or _needs_consent(pending, asker.client, grant):
         error = OAuthError("consent_required", "The person has to be asked first.")
         return Refuse(error) if silent else Consent()
     return Approve()
-
-
-def no_older_than(pending: Pending, age: int) -> Pending:
-    """Ask for a sign-in that is no older than ``age`` seconds, beside what the app asks."""
-    return replace(pending, max_age=age if pending.max_age is None else min(pending.max_age, age))
 
 
 def _of_another(pending: Pending, session: Session) -> bool:
@@ -72,14 +93,19 @@ def _too_old(pending: Pending, session: Session, now: int) -> bool:
     return pending.max_age is not None and now - session.auth_time > pending.max_age
 
 
+def _must_prove(asker: Asker, session: Session, now: int) -> bool:
+    """Whether what is issued would end before it began, even for a sign-in just made (S30, S32)."""
+    lifetime = asker.sign_in_lifetime
+    return lifetime is not None and now >= session.auth_time + lifetime
+
+
 def _made_for(pending: Pending, session: Session) -> bool:
     return session.auth_time >= pending.requested_at and session.digest.hex() != pending.session
 
 
-def _needs_consent(pending: Pending, client: Client, grant: Grant | None) -> bool:
+def _needs_consent(pending: Pending, client: Client, grant: Grant) -> bool:
     return (
-        grant is None
-        or "consent" in pending.prompt
+        "consent" in pending.prompt
         or not grant.access.covers(pending.access)
         or (client.public and returns_locally(pending.redirect_uri))
     )

@@ -102,7 +102,10 @@ async def _standing_family(authority: Authority, tx: Transaction, unverified: st
         standing = await what_stands(authority, tx, owner, family)
     except OAuthError:
         return None
-    return replace(families.limited(family, owner, authority.settings), access=standing.access)
+    limited = families.limited(family, owner, authority.settings)
+    ends = limited.refresh_expires_at
+    ends = min(ends, standing.until or ends)
+    return replace(limited, access=standing.access, refresh_expires_at=ends)
 
 
 def _may_know(client: Client, owner: str) -> bool:
@@ -143,7 +146,7 @@ def _of_access_token(authority: Authority, found: _Found) -> Introspection:
         scope=token.scope,
         client_id=token.client_id,
         token_type="Bearer" if token.binding.is_bearer else "DPoP",
-        exp=token.exp,
+        exp=authority.hub.revocations.expiry_of(read.marks, token.exp),
         iat=token.iat,
         sub=token.sub,
         aud=token.aud,

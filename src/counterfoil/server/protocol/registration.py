@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from counterfoil.oauth.access import OPENID_SCOPES, Access, scopes_in
 from counterfoil.oauth.errors import invalid_request, invalid_scope
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
-from counterfoil.server.protocol import events, revocation
+from counterfoil.server.protocol import events, revocation, shortening
 from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.identifiers import new_handle
@@ -64,7 +64,8 @@ async def update_client(
 ) -> Client | None:
     """Change what a client was registered with; gives it as it stands then.
 
-    Its kind, state and generation stay. A scope that it had stays at the APIs it was for.
+    Its kind and state stay. A scope that it had stays at the APIs it was for. A shorter lifetime
+    reaches the tokens already out (S26).
     ``None`` where there is no such client.
 
     Raises:
@@ -81,6 +82,7 @@ async def update_client(
     client = replace(client, access=kept.widened_by(added))
     if changed:
         await tx.clients.update(client)
+        await shortening.note_client(tx, before, client, by)
         detail = {"changed": " ".join(changed)}
         await events.record(tx, EventKind.CLIENT_CHANGED, by, client.client_id, detail)
     return client
@@ -172,7 +174,7 @@ async def add_api(tx: Transaction, api: Api, by: Actor) -> None:
 async def update_api(tx: Transaction, api: Api, by: Actor) -> Api | None:
     """Change an API's name, scopes, lifetime of tokens and policy; gives it as it stands then.
 
-    ``None`` where there is no such API.
+    A shorter lifetime reaches the tokens already out (S26). ``None`` where there is no such API.
 
     Raises:
         OAuthError: ``invalid_request`` or ``invalid_scope``, saying what cannot be registered.
@@ -186,6 +188,7 @@ async def update_api(tx: Transaction, api: Api, by: Actor) -> Api | None:
     if changed:
         await tx.apis.update(api)
         await _raise_longest(tx, api)
+        await shortening.note_api(tx, before, api, by)
         detail = {"changed": " ".join(changed)}
         await events.record(tx, EventKind.API_CHANGED, by, api.uri, detail)
     return api

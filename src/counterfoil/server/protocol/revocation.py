@@ -44,7 +44,7 @@ async def end_token(tx: Transaction, handle: str, expires_at: int | None, by: Ac
     expired = expires_at is not None and tx.now >= expires_at
     if expired or await tx.notices.names_token(handle):
         return await nothing_ended(tx)
-    until = await _longest_end(tx) if expires_at is None else expires_at + SKEW
+    until = await longest_end(tx) if expires_at is None else expires_at + SKEW
     await events.record(tx, EventKind.TOKEN_ENDED, by, handle)
     position = await tx.notices.append([Notice(Ended.TOKEN, handle, until)])
     return Ending(0, 0, position)
@@ -149,7 +149,7 @@ async def end_tokens_of_client(tx: Transaction, client_id: str, why: str) -> End
     await tx.authorizations.burn_of_client(client_id)
     families = await tx.families.end_of_client(client_id, tx.now, why)
     generation = await tx.clients.next_generation(client_id)
-    notice = Notice(Ended.CLIENT, client_id, await _longest_end(tx), generation)
+    notice = Notice(Ended.CLIENT, client_id, await longest_end(tx), generation)
     return Ending(families, 0, await tx.notices.append([notice]))
 
 
@@ -157,7 +157,7 @@ async def end_tokens_of_api(tx: Transaction, uri: str, by: Actor) -> Ending:
     """Draw an API's next generation: all tokens for it that were issued until now are dead."""
     generation = await tx.apis.next_generation(uri)
     await events.record(tx, EventKind.API_TOKENS_ENDED, by, uri, {"generation": str(generation)})
-    notice = Notice(Ended.API, uri, await _longest_end(tx), generation)
+    notice = Notice(Ended.API, uri, await longest_end(tx), generation)
     return Ending(0, 0, await tx.notices.append([notice]))
 
 
@@ -189,6 +189,6 @@ def _counted(hanging: Hanging) -> dict[str, str]:
     return {"sessions": str(len(hanging.sessions)), "families": str(len(hanging.families))}
 
 
-async def _longest_end(tx: Transaction) -> int:
+async def longest_end(tx: Transaction) -> int:
     """When the last token that was ever issued until now must have expired."""
     return tx.now + await tx.sealed.raise_to(LONGEST_LIFETIME, 0) + SKEW

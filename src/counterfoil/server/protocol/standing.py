@@ -7,6 +7,7 @@ from msgspec import Struct
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_grant
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -28,15 +29,24 @@ class Authorized(Protocol):
         """In which session; ``None`` where it outlives sessions."""
 
     @property
+    def auth_time(self) -> int:
+        """When the person signed in for it."""
+
+    @property
     def access(self) -> Access:
         """What was allowed then; some of it may have been taken back since."""
 
 
 class Standing(Struct, frozen=True):
-    """The person, and what of the access their grant still holds: never nothing."""
+    """The person, and what of the access their grant still holds: never nothing.
+
+    ``until`` is when all of it ends, at the latest: the grant's end date (S13), or the hour at
+    which the person signs in anew (S30). ``None``: nothing of the kind was set.
+    """
 
     user: User
     access: Access
+    until: int | None = None
 
 
 async def what_stands(
@@ -55,6 +65,8 @@ async def what_stands(
     grant = await tx.grants.find(authorized.grant_id)
     if grant is None or grant.ended_at is not None:
         raise invalid_grant("The person has taken the permission back.")
+    if not grant.is_live(tx.now):
+        raise invalid_grant("The person gave the permission until a day that has passed.")
     access = authorized.access.narrowed_to(grant.access)
     if access.is_empty:
         raise invalid_grant("The person has taken back all that was allowed here.")
@@ -65,7 +77,18 @@ async def what_stands(
         await _demand_session(authority, tx, authorized.session_id)
     elif "offline_access" not in access.openid:
         raise invalid_grant("The app may no longer go on while the person is away.")
-    return Standing(user, access)
+    proof_ends_at = _demand_proof(authority, client, authorized.auth_time, tx.now)
+    return Standing(user, access, earliest(grant.ends_at, proof_ends_at))
+
+
+def _demand_proof(authority: Authority, client: Client, auth_time: int, now: int) -> int | None:
+    """Give when the person has to sign in anew, after asking that they need not yet (S30)."""
+    interval = reproof_interval(client, authority.settings)
+    if interval is None:
+        return None
+    if now >= auth_time + interval:
+        raise invalid_grant("The person has to sign in again: the last time is too long ago.")
+    return auth_time + interval
 
 
 async def _demand_session(authority: Authority, tx: Transaction, session_id: str) -> None:

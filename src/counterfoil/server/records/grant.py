@@ -17,3 +17,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     ended_at: int | None = None
     ends_at: int | None = None
     """The end date that the person chose (S13)."""
+
+    def is_live(self, now: int) -> bool:
+        """Whether it stands: neither taken back nor past its end date."""
+        return self.ended_at is None and (self.ends_at is None or now < self.ends_at)

@@ -27,6 +27,7 @@ class Session(Struct, frozen=True, kw_only=True):
     """A signed-in browser, by the SHA-256 of the secret in its cookie. Times in seconds.
 
     ``id`` is public (``sid`` of ID tokens, URLs of the account page); ``digest`` is not.
+    ``cookie_set_at`` is when the browser was last given its cookie.
     """
 
     id: str
@@ -38,9 +39,37 @@ class Session(Struct, frozen=True, kw_only=True):
     origin: Origin
     ended_at: int | None = None
     style: SessionStyle = SessionStyle.SLIDING
+    cookie_set_at: int = 0
 
     def is_live(self, now: int, idle_limit: int) -> bool:
-        """Whether it stands, at ``now``, with ``idle_limit`` seconds without use allowed."""
-        return (
-            self.ended_at is None and now < self.expires_at and now < self.last_used_at + idle_limit
-        )
+        """Whether it stands, at ``now``, with ``idle_limit`` seconds without use allowed.
+
+        A persistent one ends at its hour, however little it is used.
+        """
+        if self.ended_at is not None or now >= self.expires_at:
+            return False
+        return self.style is SessionStyle.PERSISTENT or now < self.last_used_at + idle_limit
+
+    def cookie_lifetime(self, now: int, idle_limit: int) -> int | None:
+        """Say for how many seconds the browser keeps the cookie; ``None``: until it is closed."""
+        left = self.expires_at - now
+        match self.style:
+            case SessionStyle.SESSION:
+                return None
+            case SessionStyle.SLIDING:
+                return min(left, idle_limit + _step(idle_limit))
+            case SessionStyle.PERSISTENT:
+                return left
+
+    def cookie_is_due(self, now: int, idle_limit: int) -> bool:
+        """Whether the cookie of a sliding one is to be set anew, now that its browser uses it.
+
+        So it is once a tenth of the idle limit has passed: then no use can be so late after the
+        last cookie that the browser forgets it before the server does.
+        """
+        is_old = now >= self.cookie_set_at + _step(idle_limit)
+        return self.style is SessionStyle.SLIDING and is_old
+
+
+def _step(idle_limit: int) -> int:
+    return max(1, idle_limit // 10)

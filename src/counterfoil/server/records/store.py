@@ -8,6 +8,7 @@ from counterfoil.oauth.revocations import Notice
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.authorization import Authorization
 from counterfoil.server.records.client import Client, ClientSecret
+from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.event import Event
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
@@ -78,6 +79,9 @@ class Sessions(Protocol):
     async def touch(self, used_at: Mapping[str, int]) -> None:
         """Note when sessions were last used; time never runs backwards."""
 
+    async def note_cookies(self, set_at: Mapping[str, int]) -> None:
+        """Note when browsers were last given their cookies; time never runs backwards."""
+
 
 class Clients(Protocol):
     """Registered clients and their secrets."""
@@ -128,13 +132,22 @@ class Apis(Protocol):
         """Draw the next generation: all tokens of an earlier one are dead."""
 
 
+class DefaultLifetimes(Protocol):
+    """How long access tokens live where no API says otherwise, as the server last started."""
+
+    async def find(self) -> DefaultLifetime | None:
+        """Give it; ``None`` where no server has started yet."""
+
+    async def keep(self, default: DefaultLifetime) -> None: ...
+
+
 class Grants(Protocol):
     """What users allowed clients: at most one live grant per user and client."""
 
     async def allow(self, grant: Grant) -> Grant:
         """Make this grant, or give its access to the live one of the same user and client.
 
-        The access that stood before is replaced. Gives the grant that stands now.
+        The access and the end date that stood before are replaced. Gives the grant that stands now.
         """
 
     async def find(self, grant_id: str) -> Grant | None: ...
@@ -149,6 +162,12 @@ class Grants(Protocol):
 
     async def end(self, grant_id: str, at: int) -> bool:
         """End; ``False`` where it was ended already or never was. Its codes die with it."""
+
+    async def limit(self, grant_id: str, ends_at: int | None, at: int) -> bool:
+        """Give a live grant another end date, or none; ``False`` where there is no such grant."""
+
+    async def due(self, limit: int) -> list[Grant]:
+        """At most so many that have not been ended and whose end date has come, oldest first."""
 
 
 class Authorizations(Protocol):
@@ -283,6 +302,8 @@ class Transaction(Protocol):
     def clients(self) -> Clients: ...
     @property
     def apis(self) -> Apis: ...
+    @property
+    def default_lifetimes(self) -> DefaultLifetimes: ...
     @property
     def grants(self) -> Grants: ...
     @property

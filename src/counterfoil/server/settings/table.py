@@ -92,7 +92,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, _seconds("Lifetime of an authorization code.", 1, 10 * MINUTE)
     ] = MINUTE
     pending_lifetime: Annotated[
-        int, _seconds("How long a person may take from the app's request to their answer.", MINUTE)
+        int,
+        _seconds("How long a person may take from the app's request to their answer.", MINUTE, DAY),
     ] = 60 * MINUTE
     refresh_idle_lifetime: Annotated[
         int,
@@ -130,9 +131,33 @@ class Settings(Struct, frozen=True, kw_only=True):
             5 * MINUTE,
         ),
     ] = 10
+    reproof_interval: Annotated[
+        int,
+        _seconds(
+            "Everyone signs in anew after so long, whatever they use; 0: never. A client may ask "
+            "for it more often, not more seldom.",
+            0,
+        ),
+    ] = 0
+    session_style: Annotated[
+        Literal["sliding", "persistent", "session"],
+        _words(
+            "How a browser stays signed in: until it was not used for a while (`sliding`), until "
+            "a fixed hour whether it is used or not (`persistent`), or until it is closed "
+            "(`session`)."
+        ),
+    ] = "sliding"
+    session_choice: Annotated[
+        bool,
+        _words(
+            "Whether people are asked, when they sign in, to stay signed in. Who does not tick "
+            "that is signed out when the browser is closed."
+        ),
+    ] = True
     session_lifetime: Annotated[int, _seconds("A browser is signed out after so long.")] = 30 * DAY
     session_idle_lifetime: Annotated[
-        int, _seconds("A browser that is not used for so long is signed out.")
+        int,
+        _seconds("A browser that is not used for so long is signed out; not a `persistent` one."),
     ] = 7 * DAY
     key_rotation_interval: Annotated[
         int, _seconds("How long a signing key signs before the next takes over.")

@@ -1,16 +1,18 @@
-"""Clients and APIs, remembered on the connection that only reads until anyone commits anything.
+"""What seldom changes, remembered on the connection that only reads until anyone commits anything.
 
-Nearly every request asks for them, and they seldom change. What is not there is not remembered:
-strangers could fill the memory with names.
+Nearly every request asks for clients, APIs and the default lifetime. What is not there is not
+remembered: strangers could fill the memory with names.
 """
 
 from collections.abc import Callable
 
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client, ClientSecret
+from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.storage.connection import Connection
 from counterfoil.server.storage.statements.apis import ApiStatements
 from counterfoil.server.storage.statements.clients import ClientStatements
+from counterfoil.server.storage.statements.default_lifetime import DefaultLifetimeStatements
 from counterfoil.server.storage.transaction import BoundTransaction
 
 
@@ -72,13 +74,32 @@ class RememberedApis(ApiStatements):
         self._found = {}
 
 
+class RememberedDefaultLifetime(DefaultLifetimeStatements):
+    """The default lifetime, once it was asked for."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._found: DefaultLifetime | None = None
+
+    async def find(self) -> DefaultLifetime | None:
+        """Give what the server last started with; ``None`` where it never did."""
+        if self._found is None:
+            self._found = await super().find()
+        return self._found
+
+    def forget(self) -> None:
+        """Something was committed: read anew."""
+        self._found = None
+
+
 class ReadingTransaction(BoundTransaction):
-    """A transaction that only reads, and remembers clients and APIs from one to the next."""
+    """A transaction that only reads, and remembers what seldom changes from one to the next."""
 
     def __init__(self, connection: Connection, random: Callable[[int], bytes]) -> None:
         super().__init__(connection, random)
         self.clients: RememberedClients = RememberedClients(connection)
         self.apis: RememberedApis = RememberedApis(connection)
+        self.default_lifetimes: RememberedDefaultLifetime = RememberedDefaultLifetime(connection)
         self._version = -1
 
     def see(self, version: int) -> None:
@@ -87,3 +108,4 @@ class ReadingTransaction(BoundTransaction):
             self._version = version
             self.clients.forget()
             self.apis.forget()
+            self.default_lifetimes.forget()

@@ -6,6 +6,7 @@ from counterfoil.server.storage.connection import Connection
 from counterfoil.server.storage.statements.apis import ApiStatements
 from counterfoil.server.storage.statements.authorizations import AuthorizationStatements
 from counterfoil.server.storage.statements.clients import ClientStatements
+from counterfoil.server.storage.statements.default_lifetime import DefaultLifetimeStatements
 from counterfoil.server.storage.statements.events import EventStatements
 from counterfoil.server.storage.statements.families import FamilyStatements
 from counterfoil.server.storage.statements.grants import GrantStatements
@@ -31,6 +32,7 @@ class BoundTransaction:
         self.sessions = SessionStatements(connection)
         self.clients = ClientStatements(connection)
         self.apis = ApiStatements(connection)
+        self.default_lifetimes = DefaultLifetimeStatements(connection)
         self.grants = GrantStatements(connection)
         self.authorizations = AuthorizationStatements(connection)
         self.families = FamilyStatements(connection)

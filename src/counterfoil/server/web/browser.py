@@ -39,15 +39,42 @@ def browser_of(server: Server, request: Request) -> Browser:
 
 
 async def person_of(server: Server, request: Request) -> Person | None:
-    """Find the live session of this browser and its person, and note that it is in use."""
+    """Find the person who is signed in at this browser, and note that the session is in use.
+
+    Who has to prove anew who they are (``reproof_interval``; S30) is not signed in.
+    """
+    found = await signed_in_at(server, request)
+    now, interval = int(server.clock()), server.authority.settings.reproof_interval
+    if found is None or (interval and now >= found.session.auth_time + interval):
+        return None
+    server.authority.activity.note_session(found.session.id, now)
+    request.state.session = found.session
+    return found
+
+
+async def signed_in_at(server: Server, request: Request) -> Person | None:
+    """Find the live session of this browser and its person, to end the session or to renew it.
+
+    However long ago they proved who they are: for anything else ask ``person_of``.
+    """
     secret = server.cookies.session_of(request)
     if secret is None:
         return None
     idle = server.authority.settings.session_idle_lifetime
-    found = await server.authority.store.read(partial(_person, secret.fingerprint(), idle))
-    if found is not None:
-        server.authority.activity.note_session(found.session.id, int(server.clock()))
-    return found
+    return await server.authority.store.read(partial(_person, secret.fingerprint(), idle))
+
+
+def keep_session(server: Server, request: Request, response: Response) -> Response:
+    """Set the cookie of a sliding session anew, where it was used and that is due (S34)."""
+    session: Session | None = getattr(request.state, "session", None)
+    secret = server.cookies.session_of(request)
+    if session is None or secret is None or server.cookies.sets_session(response):
+        return response
+    now, idle = int(server.clock()), server.authority.settings.session_idle_lifetime
+    if session.cookie_is_due(now, idle):
+        server.cookies.set_session(response, secret, session.cookie_lifetime(now, idle))
+        server.authority.activity.note_cookie(session.id, now)
+    return response
 
 
 async def _person(digest: bytes, idle: int, tx: Transaction) -> Person | None:

@@ -36,9 +36,14 @@ class Cookies:
         """Name the browser until it is closed."""
         self._set(response, self._browser, secret.reveal(), None)
 
-    def set_session(self, response: Response, secret: Secret, max_age: int) -> None:
-        """Keep the session for at most ``max_age`` seconds."""
+    def set_session(self, response: Response, secret: Secret, max_age: int | None) -> None:
+        """Keep the session for at most ``max_age`` seconds; ``None``: until it is closed."""
         self._set(response, self._session, secret.reveal(), max_age)
+
+    def sets_session(self, response: Response) -> bool:
+        """Whether this answer already says what becomes of the session's cookie."""
+        start = f"{self._session}="
+        return any(each.startswith(start) for each in response.headers.getlist("set-cookie"))
 
     def clear_session(self, response: Response) -> None:
         """Forget the session in this browser."""

@@ -6,9 +6,9 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.server.protocol import approval, authorization_request, families, pending
+from counterfoil.server.protocol import approval, authorization_request, pending
 from counterfoil.server.protocol.approval import Decision
-from counterfoil.server.protocol.interaction import Step, next_step, no_older_than
+from counterfoil.server.protocol.interaction import Step, asker_of, next_step
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
@@ -46,17 +46,8 @@ async def next_of(server: Server, flow: Flow, person: Person | None) -> Step:
 
     client, grant = await server.authority.store.read(work)
     session = person.session if person else None
-    asked = _held(server, flow.pending, client)
-    return next_step(asked, client, session, grant, int(server.clock()))
-
-
-def _held(server: Server, asked: Pending, client: Client) -> Pending:
-    """Ask who refreshes for a sign-in from which a refresh token may still live (S32)."""
-    if "refresh_token" not in client.grant_types:
-        return asked
-    offline = "offline_access" in asked.access.openid
-    life = families.life_of(client, server.authority.settings, offline=offline)
-    return no_older_than(asked, life.absolute - 1)
+    asker = asker_of(client, flow.pending, server.authority.settings)
+    return next_step(flow.pending, asker, session, grant, int(server.clock()))
 
 
 async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:

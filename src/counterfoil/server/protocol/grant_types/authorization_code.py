@@ -91,7 +91,7 @@ async def _start_family(
 ) -> Issuance:
     standing = await what_stands(authority, tx, request.client, authorization)
     authorization = replace(authorization, access=standing.access)
-    share = await families.share_of(authority, tx, authorization.access, request)
+    share = await families.share_of(authority, tx, standing, request)
     family, refresh_token = families.renewed(
         authority, tx, request, _new_family(authority, tx, request, authorization), share
     )

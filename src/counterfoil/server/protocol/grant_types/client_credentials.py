@@ -21,7 +21,7 @@ async def exchange(authority: Authority, tx: Transaction, request: TokenRequest)
         client=request.client,
         subject=request.client.client_id,
         access=access,
-        audience=await audience_of(tx, resource, authority.settings),
+        audience=await audience_of(tx, resource, request.client, authority.settings),
         issued_at=tx.now,
         handle=new_handle(tx),
         binding=request.proved,

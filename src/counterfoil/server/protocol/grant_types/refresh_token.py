@@ -64,6 +64,8 @@ async def _decide(
         case Presented.REUSED:
             return await _refuse_reused(tx, request, family)
         case Presented.EXPIRED:
+            if family.ended_at is None:  # what it rests on may say why (S109)
+                await what_stands(authority, tx, request.client, family)
             raise invalid_grant(_NOT_VALID)
 
 
@@ -120,8 +122,8 @@ async def _asked(
     wanted = scopes_in(request.parameters.get("scope")) or standing.access.scopes
     if not wanted <= standing.access.scopes:
         raise invalid_scope("A refresh may narrow the scope, never widen it.")
-    access = standing.access.limited_to_scopes(wanted)
-    share = await families.share_of(authority, tx, access, request)
+    asked = replace(standing, access=standing.access.limited_to_scopes(wanted))
+    share = await families.share_of(authority, tx, asked, request)
     if family.session_id is not None:
         authority.activity.note_session(family.session_id, tx.now)
     return share, SignedIn(standing.user, family.auth_time, family.session_id)

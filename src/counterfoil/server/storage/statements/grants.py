@@ -23,6 +23,11 @@ _FIND: Final = f"{_SELECT} WHERE id = ?"
 _OF_USER: Final = f"{_SELECT} WHERE user_id = ? AND ended_at IS NULL ORDER BY created_at, id"
 _EVERY: Final = f"{_SELECT} WHERE ended_at IS NULL ORDER BY created_at, id"
 _END: Final = "UPDATE grants SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
+_LIMIT: Final = """
+UPDATE grants SET ends_at = ?, updated_at = CASE WHEN updated_at > ? THEN updated_at ELSE ? END
+WHERE id = ? AND ended_at IS NULL
+"""
+_DUE: Final = f"{_SELECT} WHERE ends_at <= ? AND ended_at IS NULL ORDER BY ends_at, id LIMIT ?"
 _BURN_CODES: Final = "DELETE FROM authorizations WHERE grant_id = ? AND taken_at IS NULL"
 _SWEEP: Final = """
 DELETE FROM grants WHERE id IN (
@@ -80,6 +85,15 @@ class GrantStatements:
             return False
         await self._connection.run(_BURN_CODES, grant_id)
         return True
+
+    async def limit(self, grant_id: str, ends_at: int | None, at: int) -> bool:
+        """Give a live grant another end date, or none; ``False`` where there is no such grant."""
+        return await self._connection.run(_LIMIT, ends_at, at, at, grant_id) == 1
+
+    async def due(self, limit: int) -> list[Grant]:
+        """At most so many that have not been ended and whose end date has come, oldest first."""
+        due = await self._connection.all(_DUE, self._connection.now, limit)
+        return [_grant(row) for row in due]
 
     async def sweep(self, limit: int) -> int:
         """Remove ended ones under which nothing hangs any more."""

@@ -9,11 +9,12 @@ from counterfoil.server.storage.statements.json_text import json_text, origin_fr
 
 _ADD: Final = """
 INSERT INTO sessions (id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at,
-    style)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    style, cookie_set_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
-SELECT id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at, style
+SELECT id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at, style,
+    cookie_set_at
 FROM sessions"""
 _FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_DIGEST: Final = f"{_SELECT} WHERE digest = ?"
@@ -21,9 +22,10 @@ _OF_USER: Final = f"{_SELECT} WHERE user_id = ? AND ended_at IS NULL ORDER BY au
 _EVERY: Final = f"{_SELECT} WHERE ended_at IS NULL ORDER BY auth_time DESC, id"
 _END: Final = "UPDATE sessions SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
 _TOUCH: Final = "UPDATE sessions SET last_used_at = ? WHERE id = ? AND last_used_at < ?"
+_NOTE_COOKIE: Final = "UPDATE sessions SET cookie_set_at = ? WHERE id = ? AND cookie_set_at < ?"
 _RENEW: Final = """
 UPDATE sessions SET digest = ?, auth_time = ?, last_used_at = ?, expires_at = ?, origin = ?,
-    style = ?
+    style = ?, cookie_set_at = ?
 WHERE id = ? AND ended_at IS NULL
 """
 _SWEEP_ENDED: Final = """
@@ -55,6 +57,7 @@ class SessionStatements:
             json_text(session.origin),
             session.ended_at,
             session.style.value,
+            session.cookie_set_at,
         )
 
     async def find(self, session_id: str) -> Session | None:
@@ -89,6 +92,7 @@ class SessionStatements:
             session.expires_at,
             json_text(session.origin),
             session.style.value,
+            session.cookie_set_at,
             session.id,
         )
         return renewed == 1
@@ -97,6 +101,11 @@ class SessionStatements:
         """Note when sessions were last used; time never runs backwards."""
         for session_id, at in used_at.items():
             await self._connection.run(_TOUCH, at, session_id, at)
+
+    async def note_cookies(self, set_at: Mapping[str, int]) -> None:
+        """Note when browsers were last given their cookies; time never runs backwards."""
+        for session_id, at in set_at.items():
+            await self._connection.run(_NOTE_COOKIE, at, session_id, at)
 
     async def sweep(self, limit: int) -> int:
         """Remove ended and expired ones."""
@@ -116,4 +125,5 @@ def _session(row: Row) -> Session:
         origin=origin_from(row[6]),
         ended_at=row[7],
         style=SessionStyle(row[8]),
+        cookie_set_at=row[9],
     )
