@@ -53,7 +53,9 @@ class RegistryLine:
             raise BadAnswer("it keeps no registry that guards can follow")
         url = f"{endpoint}?{urlencode({'audience': self._registry.audience})}"
         basic = (credentials.client_id, credentials.client_secret)
-        async with http.events(url, self._registry.cursor, basic) as events:
+        cursor = self._registry.cursor
+        headers = {"Last-Event-ID": cursor} if cursor else {}
+        async with http.events(url, headers, basic) as events:
             async for event in events:
                 self._take(event)
 

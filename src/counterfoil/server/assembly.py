@@ -36,6 +36,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             authority = await open_authority(settings, outside)
             stack.push_async_callback(authority.store.close)
             await authority.store.transact(partial(_note_default, settings))
+            stack.callback(authority.snapshots.close)
             passwords = stack.enter_context(closing(Passwords(settings.password_threads)))
             stack.push_async_callback(_flush_last, authority)
             for work in _background(authority, outside):
