@@ -95,6 +95,31 @@ def test_the_set_is_empty_when_all_has_expired(notices: list[Notice]):
     assert len(held) == 0
 
 
+@given(BOOKS, BOOKS, MARKS, TIMES, TIMES)
+def test_two_sets_together_are_the_set_of_all_notices(
+    some: list[Notice], others: list[Notice], marks: Marks, now: int, later: int
+):
+    together = holding(some)
+    together.update(holding(others))
+    assert together.rejects(marks, now) == holding(some + others).rejects(marks, now)
+    assert len(together) == len(holding(some + others))
+    together.forget(later)
+    expected = holding(some + others)
+    expected.forget(later)
+    assert together.rejects(marks, now) == expected.rejects(marks, now)
+
+
+@given(st.lists(st.tuples(NAMES, st.integers(1, 20))), MARKS, st.booleans())
+def test_many_at_once_are_as_many_notices(
+    names: list[tuple[str, int]], marks: Marks, families: bool
+):
+    held = RevocationSet()
+    (held.end_families if families else held.end_tokens)(names)
+    kind = Ended.FAMILY if families else Ended.TOKEN
+    one_by_one = holding([Notice(kind, name, until) for name, until in names])
+    assert held.rejects(marks, 0) == one_by_one.rejects(marks, 0)
+
+
 @given(NOTICES)
 def test_a_notice_survives_the_wire(notice: Notice):
     assert notice_from(notice.text()) == notice

@@ -3,11 +3,13 @@
 Handles and generations decide, never a clock: a token minted from a stale read is dead already.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
 
+from counterfoil.oauth.dead_handles import DeadHandles
 from counterfoil.oauth.reasons import Reason
 
 
@@ -94,8 +96,8 @@ class RevocationSet:
     """
 
     def __init__(self) -> None:
-        self._tokens: dict[str, int] = {}
-        self._families: dict[str, int] = {}
+        self._tokens = DeadHandles()
+        self._families = DeadHandles()
         self._keys: dict[str, int] = {}
         self._clients: dict[str, tuple[_Limit, ...]] = {}
         self._apis: dict[str, tuple[_Limit, ...]] = {}
@@ -109,17 +111,38 @@ class RevocationSet:
         """Take in a notice."""
         match notice.kind:
             case Ended.TOKEN:
-                _keep(self._tokens, notice)
+                self._tokens.add(notice.name, notice.until)
             case Ended.FAMILY:
-                _keep(self._families, notice)
+                self._families.add(notice.name, notice.until)
             case Ended.KEY:
                 _keep(self._keys, notice)
             case Ended.CLIENT:
-                _limit(self._clients, notice)
+                _limit(self._clients, notice.name, _limit_in(notice))
             case Ended.API:
-                _limit(self._apis, notice)
+                _limit(self._apis, notice.name, _limit_in(notice))
             case Ended.KEYS_CHANGED:
                 pass
+
+    def end_tokens(self, names: Iterable[tuple[str, int]]) -> None:
+        """Take in tokens, each with its ``until``, as so many notices."""
+        for name, until in names:
+            self._tokens.add(name, until)
+
+    def end_families(self, names: Iterable[tuple[str, int]]) -> None:
+        """Take in families, each with its ``until``, as so many notices."""
+        for name, until in names:
+            self._families.add(name, until)
+
+    def update(self, others: "RevocationSet") -> None:
+        """Take in all that others hold."""
+        self._tokens.update(others._tokens)
+        self._families.update(others._families)
+        for name, until in others._keys.items():
+            self._keys[name] = max(until, self._keys.get(name, 0))
+        for ours, theirs in ((self._clients, others._clients), (self._apis, others._apis)):
+            for name, limits in theirs.items():
+                for limit in limits:
+                    _limit(ours, name, limit)
 
     def rejects(self, marks: Marks, now: float) -> Reason | None:
         """Say why a token with these marks is dead, or ``None`` where nothing has ended it.
@@ -142,9 +165,10 @@ class RevocationSet:
 
     def forget(self, now: int) -> None:
         """Drop what no living token can carry any more (S41)."""
-        for handles in (self._tokens, self._families, self._keys):
-            for name in [name for name, until in handles.items() if until <= now]:
-                del handles[name]
+        self._tokens.forget(now)
+        self._families.forget(now)
+        for kid in [kid for kid, until in self._keys.items() if until <= now]:
+            del self._keys[kid]
         for limits in (self._clients, self._apis):
             for name, every in list(limits.items()):
                 left = tuple(limit for limit in every if limit.until > now)
@@ -158,14 +182,17 @@ def _keep(handles: dict[str, int], notice: Notice) -> None:
     handles[notice.name] = max(notice.until, handles.get(notice.name, 0))
 
 
-def _limit(limits: dict[str, tuple[_Limit, ...]], notice: Notice) -> None:
-    new = _Limit(notice.generation, notice.max_age, notice.until)
-    held = limits.get(notice.name, ())
+def _limit_in(notice: Notice) -> _Limit:
+    return _Limit(notice.generation, notice.max_age, notice.until)
+
+
+def _limit(limits: dict[str, tuple[_Limit, ...]], name: str, new: _Limit) -> None:
+    held = limits.get(name, ())
     if any(limit.says_all_of(new) for limit in held):
         return
     kept = [limit for limit in held if not new.says_all_of(limit)]
     # In order, so that the answer does not depend on how the notices came: the hardest first.
-    limits[notice.name] = tuple(sorted((*kept, new), key=_hardness))
+    limits[name] = tuple(sorted((*kept, new), key=_hardness))
 
 
 def _hardness(limit: _Limit) -> tuple[int, int]:
