@@ -13,7 +13,7 @@ from counterfoil.guard import Guard, Options, Rejected
 from counterfoil.jose import jwt
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.net.event_stream import Event
-from counterfoil.oauth.feed import HEAD_TYPE, SNAPSHOT_TYPE
+from counterfoil.oauth.feed import HEAD_TYPE
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Notice
 from tests.guard.issuer import AUDIENCE, Carrier, TinyIssuer, honest
@@ -216,9 +216,7 @@ def test_heads_and_snapshots_of_a_stranger_are_nothing(line: Line):
             if event.name == "head"
             else []
         )
-        line.issuer.snapshot_answer = lambda key=key: jwt.sign(
-            book.snapshot(time.time()), key, SNAPSHOT_TYPE
-        )
+        line.issuer.snapshot_answer = lambda key=key: book.signed_snapshot(time.time(), key=key)
         line.issuer.cut_streams()
         seen = line.issuer.counts.get("head", 0)
         assert line.until(lambda seen=seen: line.issuer.counts.get("head", 0) > seen + 2)

@@ -65,7 +65,7 @@ class Serving:
     @contextmanager
     def following(self) -> Iterator[Callable[[], dict[str, object]]]:
         """Follow the feed from where it stands; gives a function that waits for a notice."""
-        snapshot = self.get("/notices/snapshot").split(b".")[1]
+        snapshot = self.get("/notices/snapshot").partition(b"\n")[0].split(b".")[1]
         at = json.loads(base64.urlsafe_b64decode(snapshot + b"=="))
         connection = self.connect()
         cursor = f"{at['epoch']}:{at['number']}"

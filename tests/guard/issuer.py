@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
+from hashlib import sha256
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,15 +21,20 @@ from counterfoil.jose.keys import KeySet, PrivateKey
 from counterfoil.net.event_stream import Event, event
 from counterfoil.oauth.feed import (
     HEAD_TYPE,
-    SNAPSHOT_TYPE,
     Head,
     Position,
-    Snapshot,
     first_digest,
     next_digest,
     position_from,
 )
-from counterfoil.oauth.revocations import Ended, Notice
+from counterfoil.oauth.revocations import Ended, Notice, notice_from
+from counterfoil.oauth.snapshot import (
+    MEDIA_TYPE,
+    SNAPSHOT_TYPE,
+    Snapshot,
+    SnapshotPages,
+    page_of,
+)
 
 AUDIENCE = "https://notes.example"
 Carrier = Callable[[Event], Iterable[Event]]
@@ -61,16 +67,32 @@ class Book:
         number = len(self.texts) if number is None else number
         return Head(self.iss, self.epoch, number, self.digests[number], at)
 
-    def snapshot(self, at: float, number: int | None = None) -> Snapshot:
+    def body(self, number: int | None = None) -> bytes:
+        """The pages of a snapshot, two notices on each."""
+        texts = self.texts[:number]
+        pages = [texts[at : at + 2] for at in range(0, len(texts), 2)]
+        return b"".join(page_of(notice_from(text) for text in page) for page in pages)
+
+    def statement(self, at: float, number: int | None = None) -> Snapshot:
         number = len(self.texts) if number is None else number
-        texts = tuple(self.texts[:number])
-        return Snapshot(self.iss, self.epoch, number, self.digests[number], at, texts)
+        body = self.body(number)
+        digest, checksum = self.digests[number], sha256(body).hexdigest()
+        return Snapshot(self.iss, self.epoch, number, digest, at, number, len(body), checksum)
+
+    def snapshot(self, at: float, number: int | None = None) -> SnapshotPages:
+        """As a guard holds it that has read all of it at that time."""
+        pages = SnapshotPages(self.statement(at, number), at)
+        pages.feed(self.body(number))
+        return pages
 
     def signed_head(self, at: float, number: int | None = None) -> str:
         return jwt.sign(self.head(at, number), self.key, HEAD_TYPE)
 
-    def signed_snapshot(self, at: float, number: int | None = None) -> str:
-        return jwt.sign(self.snapshot(at, number), self.key, SNAPSHOT_TYPE)
+    def signed_snapshot(
+        self, at: float, number: int | None = None, key: PrivateKey | None = None
+    ) -> bytes:
+        signed = jwt.sign(self.statement(at, number), key or self.key, SNAPSHOT_TYPE)
+        return signed.encode() + b"\n" + self.body(number)
 
 
 class TinyIssuer:
@@ -87,7 +109,7 @@ class TinyIssuer:
         self.head_interval = 0.03
         self.with_feed = True
         self.metadata_changes: dict[str, object] = {}
-        self.snapshot_answer: Callable[[], str] | None = None
+        self.snapshot_answer: Callable[[], bytes] | None = None
         self.active: Callable[[str], object] = lambda _token: True
         self.counts: dict[str, int] = {}
         self.streams = 0
@@ -177,7 +199,7 @@ class TinyIssuer:
         self._count("snapshot")
         now = time.time()
         signed = self.snapshot_answer() if self.snapshot_answer else self.book.signed_snapshot(now)
-        return Response(signed, media_type="application/jwt")
+        return Response(signed, media_type=MEDIA_TYPE)
 
     async def _introspect(self, request: Request) -> Response:
         self._count("introspect")

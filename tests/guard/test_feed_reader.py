@@ -4,15 +4,17 @@ import json
 
 import pytest
 
-from counterfoil.guard.feed_reader import FeedReader, Untrusted
+from counterfoil.guard.feed_reader import FeedReader, KeptFeed
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.notices import Verdict
 from counterfoil.guard.policy import Issuer, Staleness
+from counterfoil.guard.snapshot_reader import Untrusted
 from counterfoil.jose import jwt
 from counterfoil.jose.keys import KeySet, PrivateKey
 from counterfoil.net.event_stream import Event
-from counterfoil.oauth.feed import HEAD_TYPE, SNAPSHOT_TYPE, Position
+from counterfoil.oauth.feed import HEAD_TYPE, Position
 from counterfoil.oauth.revocations import Ended, Marks, Notice
+from counterfoil.oauth.snapshot import SNAPSHOT_TYPE
 from tests.guard.desk import ISSUER, NOW
 from tests.guard.issuer import Book
 
@@ -38,9 +40,17 @@ def state(book: Book) -> IssuerState:
 
 @pytest.fixture
 def reader(state: IssuerState, book: Book) -> FeedReader:
-    reader = FeedReader(state)
-    assert reader.take_snapshot(book.signed_snapshot(NOW, 1), NOW)
+    reader = FeedReader(state, keeps=True)
+    assert taken(reader, book.signed_snapshot(NOW, 1), NOW)
     return reader
+
+
+def taken(reader: FeedReader, snapshot: bytes, now: float) -> bool:
+    """Read a snapshot in two pieces, and begin from it."""
+    reading = reader.snapshot(now)
+    reading.feed(snapshot[:100])
+    reading.feed(snapshot[100:])
+    return reader.begin(reading, now)
 
 
 def head(book: Book, at: float, **changes: object) -> Event:
@@ -75,7 +85,7 @@ def test_only_a_head_is_a_head(reader: FeedReader, state: IssuerState, book: Boo
 
 def test_a_head_is_no_snapshot(reader: FeedReader, book: Book):
     with pytest.raises(Untrusted, match="of type notices-snapshot"):
-        reader.take_snapshot(jwt.sign(book.snapshot(NOW), book.key, HEAD_TYPE), NOW)
+        taken(reader, jwt.sign(book.statement(NOW), book.key, HEAD_TYPE).encode() + b"\n", NOW)
 
 
 @pytest.mark.parametrize("data", ["", "a.b.c", "{}", "null"])
@@ -93,7 +103,7 @@ def test_another_key_signs_nothing_here(reader: FeedReader, state: IssuerState, 
     assert state.notices.fresh_at == NOW
     assert state.feed_keys.due < due
     with pytest.raises(Untrusted):
-        reader.take_snapshot(jwt.sign(book.snapshot(NOW), stranger, SNAPSHOT_TYPE), NOW)
+        taken(reader, book.signed_snapshot(NOW, key=stranger), NOW)
 
 
 @pytest.mark.parametrize("missing", ["iss", "epoch", "number", "digest", "time"])
@@ -107,16 +117,25 @@ def test_a_head_needs_all_its_members(
     assert state.notices.fresh_at == NOW
 
 
-def test_a_snapshot_with_an_unreadable_notice_is_not_taken(reader: FeedReader, book: Book):
-    book.texts[0] = "{}"
-    with pytest.raises(Untrusted, match="cannot be read"):
-        reader.take_snapshot(book.signed_snapshot(NOW), NOW)
+def test_a_snapshot_whose_pages_were_altered_is_not_taken(
+    reader: FeedReader, state: IssuerState, book: Book
+):
+    altered = book.signed_snapshot(NOW).replace(b'"f3"', b'"f4"')
+    with pytest.raises(Untrusted, match="not what its statement says"):
+        taken(reader, altered, NOW)
+    assert not is_dead(state, "f4")
 
 
 def test_before_the_keys_are_here_nothing_is_believed(book: Book):
     reader = FeedReader(IssuerState(Issuer(ISSUER), Staleness.reject()))
     with pytest.raises(Untrusted, match="not here yet"):
-        reader.take_snapshot(book.signed_snapshot(NOW), NOW)
+        taken(reader, book.signed_snapshot(NOW), NOW)
+
+
+def restored(reader: FeedReader, book: Book, kept: KeptFeed, now: float) -> IssuerState:
+    again = state_for(book)
+    FeedReader(again, keeps=True).restore(kept, now)
+    return again
 
 
 def test_what_is_kept_brings_back_everything(reader: FeedReader, state: IssuerState, book: Book):
@@ -124,12 +143,34 @@ def test_what_is_kept_brings_back_everything(reader: FeedReader, state: IssuerSt
     reader.take(book.line(2), NOW)
     reader.take(book.line(3), NOW)
     reader.take(head(book, NOW + 2), NOW + 2)
-    again = state_for(book)
-    FeedReader(again).restore(reader.feed, NOW + 3)
+    kept = KeptFeed([book.signed_snapshot(NOW, 1)], reader.take_lines(), reader.head)
+    again = restored(reader, book, kept, NOW + 3)
     assert again.notices.position == state.notices.position == Position("e1", 3)
     assert again.notices.fresh_at == NOW + 2
     assert is_dead(again, "f1")
     assert is_dead(again, "f3")
+
+
+def test_only_what_is_proved_is_kept(reader: FeedReader, book: Book):
+    """What a carrier invents never reaches the disk."""
+    reader.take(book.line(2), NOW)
+    assert reader.take_lines() == []
+    reader.take(head(book, NOW + 1, number=2), NOW + 1)
+    assert reader.take_lines() == [(2, book.texts[1])]
+    invented = Notice(Ended.FAMILY, "victim", int(NOW) + 600).text().decode()
+    assert reader.take(Event("notice", invented, "e1:3"), NOW + 1) is Verdict.GO_ON
+    assert reader.take(head(book, NOW + 2), NOW + 2) is Verdict.RESUME
+    reader.take(book.line(3), NOW + 2)
+    reader.take(head(book, NOW + 3), NOW + 3)
+    assert reader.take_lines() == [(3, book.texts[2])]
+
+
+def test_lines_are_not_kept_where_nothing_is(state: IssuerState, book: Book):
+    reader = FeedReader(state)
+    taken(reader, book.signed_snapshot(NOW, 1), NOW)
+    reader.take(book.line(2), NOW)
+    reader.take(head(book, NOW + 1, number=2), NOW + 1)
+    assert reader.take_lines() == []
 
 
 def test_what_was_kept_cannot_be_altered(reader: FeedReader, book: Book):
@@ -137,21 +178,23 @@ def test_what_was_kept_cannot_be_altered(reader: FeedReader, book: Book):
     for number in (2, 3):
         reader.take(book.line(number), NOW)
     reader.take(head(book, NOW + 2), NOW + 2)
-    kept = reader.feed
-    shortened = type(kept)(kept.snapshot, kept.tail[1:], kept.head)
-    again = state_for(book)
-    FeedReader(again).restore(shortened, NOW + 3)
-    assert again.notices.fresh_at == NOW
-    own = jwt.sign(book.snapshot(NOW), PrivateKey.generate(), SNAPSHOT_TYPE)
-    with pytest.raises(Untrusted):
-        FeedReader(state_for(book)).restore(type(kept)(own), NOW)
+    lines = reader.take_lines()
+    shortened = KeptFeed([book.signed_snapshot(NOW, 1)], lines[1:], reader.head)
+    assert restored(reader, book, shortened, NOW + 3).notices.fresh_at == NOW
+    own = book.signed_snapshot(NOW, key=PrivateKey.generate())
+    for pieces in ([own], [], [book.signed_snapshot(NOW)[:-1]]):
+        with pytest.raises(Untrusted):
+            restored(reader, book, KeptFeed(pieces, [], ""), NOW)
 
 
-def test_a_long_tail_asks_for_a_snapshot(
+def test_many_lines_ask_for_a_snapshot(
     reader: FeedReader, book: Book, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("counterfoil.guard.feed_reader.TAIL_KEPT", 1)
-    assert reader.take(book.line(2), NOW) is Verdict.GO_ON
-    assert reader.take(book.line(3), NOW) is Verdict.TAKE_SNAPSHOT
-    assert reader.take_snapshot(book.signed_snapshot(NOW + 1), NOW + 1)
-    assert reader.feed.tail == ()
+    """A restart reads little: the lines kept beside a snapshot are bounded."""
+    monkeypatch.setattr("counterfoil.guard.feed_reader.LINES_KEPT", 1)
+    assert taken(reader, book.signed_snapshot(NOW, 1), NOW)
+    for number in (2, 3):
+        assert reader.take(book.line(number), NOW) is Verdict.GO_ON
+    assert reader.take(head(book, NOW + 1), NOW + 1) is Verdict.TAKE_SNAPSHOT
+    assert taken(reader, book.signed_snapshot(NOW + 1), NOW + 1)
+    assert reader.take_lines() == []

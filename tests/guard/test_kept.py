@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from counterfoil.guard.discovery import Metadata
-from counterfoil.guard.kept import Feed, Kept, KeptFile
+from counterfoil.guard.kept import Kept, KeptFile
 
 KEPT = Kept(Metadata("https://a.example", "https://a.example/jwks"), {"keys": []}, {"keys": []},
-            Feed("snapshot", ((1, "a"), (2, "b")), "head"))  # fmt: skip
+            "head")  # fmt: skip
 
 
 @pytest.fixture
@@ -63,3 +63,12 @@ def test_a_link_laid_in_the_way_is_not_followed(file: KeptFile, tmp_path: Path):
     file.save(KEPT)
     assert victim.read_text() == "mine"
     assert not written.is_symlink()
+
+
+def test_a_link_is_not_read(file: KeptFile, tmp_path: Path):
+    file.save(KEPT)
+    (written,) = (tmp_path / "state").iterdir()
+    written.rename(tmp_path / "elsewhere")
+    written.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match="cannot be read"):
+        file.load()

@@ -150,12 +150,15 @@ def test_after_a_restart_without_the_issuer_all_is_known(tmp_path: Path):
         assert reason_of(guard, other) is Reason.STALE
 
 
-def test_what_was_kept_and_spoiled_is_not_used(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+@pytest.mark.parametrize("which", ["json", "notices"])
+def test_what_was_kept_and_spoiled_is_not_used(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, which: str
+):
     options = Options(state_dir=tmp_path)
     with TinyIssuer() as issuer:
         with Guard(issuer.url, audience=AUDIENCE, options=options) as guard:
             assert guard.wait_until_fresh(10)
-        (kept,) = tmp_path.iterdir()
+        (kept,) = tmp_path.glob(f"*.{which}")
         kept.write_bytes(b"{" + kept.read_bytes())
         with Guard(issuer.url, audience=AUDIENCE, options=options) as guard:
             assert guard.wait_until_fresh(10)

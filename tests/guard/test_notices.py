@@ -3,13 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import MsgspecError
-from msgspec.structs import replace
 
 from counterfoil.guard.notices import Notices, Verdict
 from counterfoil.oauth.feed import Position, position_from
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Marks, Notice
+from counterfoil.oauth.snapshot import SnapshotPages, Unsound
 from tests.guard.issuer import Book
 
 ISS = "https://issuer.example"
@@ -114,10 +113,29 @@ def test_words_of_another_issuer_mean_nothing(notices: Notices):
 
 
 def test_an_altered_line_shows_at_the_next_head(notices: Notices, book: Book):
+    """It is heard again from what is proved; the lie counts until it lapses."""
     invented = Notice(Ended.FAMILY, "victim", int(NOW) + 10**9).text().decode()
     notices.hear(Position("e1", 3), invented, NOW)
-    assert notices.prove(book.head(NOW + 1, 3), NOW + 1) is Verdict.TAKE_SNAPSHOT
+    assert notices.prove(book.head(NOW + 1, 3), NOW + 1) is Verdict.RESUME
     assert notices.fresh_at == NOW
+    assert notices.position == Position("e1", 2)
+    hear(notices, book, 3, NOW + 1)
+    assert notices.prove(book.head(NOW + 11, 3), NOW + 11) is Verdict.GO_ON
+    assert is_dead(notices, "e1-f3")
+    assert not is_dead(notices, "victim")
+
+
+def test_what_is_not_true_twice_needs_a_snapshot(notices: Notices, book: Book):
+    """Where the issuer's own history is another, hearing it again would never end."""
+    fork = book_with(2, "e1")
+    fork.add(Notice(Ended.FAMILY, "other", int(NOW) + 600))
+    verdicts = []
+    for at in (1, 2):
+        hear(notices, book, 3, NOW + at)
+        verdicts.append(notices.prove(fork.head(NOW + at), NOW + at))
+    assert verdicts == [Verdict.RESUME, Verdict.TAKE_SNAPSHOT]
+    assert notices.begin(fork.snapshot(NOW + 3), NOW + 3)
+    assert is_dead(notices, "other")
 
 
 def test_what_was_invented_lapses(notices: Notices, book: Book):
@@ -136,7 +154,7 @@ def test_a_true_line_beside_an_invented_one_is_not_lost(notices: Notices, book: 
     """Even where the snapshot after it is an old one, replayed."""
     hear(notices, book, 3, NOW + 1)
     notices.hear(Position("e1", 4), Notice(Ended.FAMILY, "victim", 10**10).text().decode(), NOW + 1)
-    assert notices.prove(book.head(NOW + 2, 4), NOW + 2) is Verdict.TAKE_SNAPSHOT
+    assert notices.prove(book.head(NOW + 2, 4), NOW + 2) is Verdict.RESUME
     assert notices.begin(book.snapshot(NOW + 0.5, 2), NOW + 2)
     assert notices.position == Position("e1", 2)
     assert is_dead(notices, "e1-f3")
@@ -158,7 +176,9 @@ def test_a_line_twice_changes_nothing(notices: Notices, book: Book):
 def test_another_text_under_a_known_number_is_noticed(notices: Notices, book: Book):
     hear(notices, book, 3)
     other = Notice(Ended.FAMILY, "other", 10**10).text().decode()
-    assert notices.hear(Position("e1", 3), other, NOW) is Verdict.TAKE_SNAPSHOT
+    assert notices.hear(Position("e1", 3), other, NOW) is Verdict.RESUME
+    assert notices.position == Position("e1", 2)
+    assert is_dead(notices, "e1-f3")
 
 
 @pytest.mark.parametrize(
@@ -245,11 +265,13 @@ def test_a_forked_history_is_followed_only_forward_in_time(notices: Notices):
     assert is_dead(notices, "y")
 
 
-def test_an_unreadable_snapshot_changes_nothing(notices: Notices, book: Book):
-    bad = replace(book.snapshot(NOW + 1), notices=(book.texts[0], "{}"))
-    with pytest.raises(MsgspecError):
-        notices.begin(bad, NOW + 1)
+def test_half_a_snapshot_changes_nothing(notices: Notices, book: Book):
+    half = SnapshotPages(book.statement(NOW + 1), NOW + 1)
+    half.feed(book.body()[:-1])
+    with pytest.raises(Unsound):
+        notices.begin(half, NOW + 1)
     assert notices.position == Position("e1", 2)
+    assert not is_dead(notices, "e1-f5")
 
 
 def test_expired_notices_are_forgotten(notices: Notices):

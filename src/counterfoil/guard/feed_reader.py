@@ -1,49 +1,53 @@
 """From the events of the feed to what they prove: signatures are checked here. No I/O, no clock."""
 
 import logging
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.kept import Feed
 from counterfoil.guard.notices import Verdict
+from counterfoil.guard.snapshot_reader import SnapshotReader, Untrusted
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jws import normalised_typ
 from counterfoil.net.event_stream import Event
-from counterfoil.oauth.feed import (
-    HEAD_TYPE,
-    SNAPSHOT_TYPE,
-    Head,
-    Position,
-    Snapshot,
-    position_from,
-)
+from counterfoil.oauth.feed import HEAD_TYPE, Head, Position, position_from
+from counterfoil.oauth.snapshot import SNAPSHOT_TYPE, Snapshot
 
-TAIL_KEPT: Final = 10_000
-"""Lines after a snapshot beyond which a new one is taken."""
+LINES_KEPT: Final = 10_000
+"""Lines after a snapshot beyond which a new one is taken, so that a restart reads little."""
+MOST_LINES_KEPT: Final = 50_000
+"""The same where the snapshot is long, for it is dear to fetch."""
 
 logger = logging.getLogger(__name__)
 Statement = TypeVar("Statement", Head, Snapshot)
 
 
-class Untrusted(Exception):
-    """A head or snapshot is not signed by the issuer, or cannot be read."""
+class KeptFeed(Struct, frozen=True):
+    """What was kept before a restart: the snapshot in pieces, lines after it, the last head."""
+
+    pieces: Iterable[bytes]
+    lines: Iterable[tuple[int, str]]
+    head: str
 
 
 class FeedReader:
-    """Reads the feed of one issuer, and remembers the signed words it rests on for a restart."""
+    """Reads the feed of one issuer.
 
-    def __init__(self, state: IssuerState) -> None:
+    With ``keeps`` it remembers the lines that were proved, until they are taken to be kept, and
+    ``head``, the last that proved any.
+    """
+
+    def __init__(self, state: IssuerState, *, keeps: bool = False) -> None:
+        self.head = ""
         self._state = state
-        self._snapshot = ""
-        self._tail: list[tuple[int, str]] = []
-        self._head = ""
-
-    @property
-    def feed(self) -> Feed | None:
-        """What to keep for a restart; ``None`` before the first snapshot."""
-        return Feed(self._snapshot, tuple(self._tail), self._head) if self._snapshot else None
+        self._keeps = keeps
+        self._heard: list[tuple[int, str]] = []
+        self._proved: list[tuple[int, str]] = []
+        self._lines = 0
+        self._most_lines = LINES_KEPT
 
     def take(self, event: Event, now: float) -> Verdict:
         """Take one event of the stream. What the issuer did not sign is not believed."""
@@ -56,56 +60,84 @@ class FeedReader:
                 return Verdict.TAKE_SNAPSHOT
         return Verdict.GO_ON
 
-    def take_snapshot(self, signed: str, now: float) -> bool:
+    def snapshot(self, now: float) -> SnapshotReader:
+        """Begin to read a snapshot."""
+
+        def genuine(signed: str) -> Snapshot:
+            return self._genuine(signed, SNAPSHOT_TYPE, Snapshot, now)
+
+        return SnapshotReader(genuine, now)
+
+    def begin(self, snapshot: SnapshotReader, now: float) -> bool:
         """Begin anew from a snapshot; ``False`` where it lies behind what is proved already.
 
         Raises:
-            Untrusted: where it is not signed by the issuer, or cannot be read.
+            Untrusted: where it is not what the issuer signed.
         """
-        snapshot = self._genuine(signed, SNAPSHOT_TYPE, Snapshot, now)
-        try:
-            begun = self._state.notices.begin(snapshot, now)
-        except msgspec.MsgspecError as error:
-            raise Untrusted(f"a notice in the snapshot cannot be read: {error}") from None
+        pages = snapshot.pages()
+        begun = self._state.notices.begin(pages, now)
         if begun:
-            self._snapshot, self._tail = signed, []
+            self._heard, self._proved, self._lines = [], [], 0
+            self._most_lines = max(LINES_KEPT, min(pages.statement.count, MOST_LINES_KEPT))
         return begun
 
-    def restore(self, feed: Feed, now: float) -> None:
+    def restore(self, kept: KeptFeed, now: float) -> None:
         """Take what was kept before a restart; all of it is verified as if it came now.
 
         Raises:
-            Untrusted: where the snapshot is not signed by the issuer.
+            Untrusted: where the snapshot is not what the issuer signed.
         """
-        self.take_snapshot(feed.snapshot, now)
-        begun = self._state.notices.position
-        if begun is None:
+        snapshot = self.snapshot(now)
+        for piece in kept.pieces:
+            snapshot.feed(piece)
+        if not self.begin(snapshot, now):
             return
-        for number, text in feed.tail:
-            self._hear(Position(begun.epoch, number), text, now)
-        if feed.head:
-            self._prove(feed.head, now)
+        epoch = snapshot.pages().statement.epoch
+        for number, text in kept.lines:
+            self._hear(Position(epoch, number), text, now)
+        if kept.head:
+            self._prove(kept.head, now)
+        self._proved = []  # they are kept already
+
+    def take_lines(self) -> list[tuple[int, str]]:
+        """Give the lines that were proved since the last time, with their numbers."""
+        proved, self._proved = self._proved, []
+        return proved
 
     def _hear(self, position: Position | None, text: str, now: float) -> Verdict:
         before = self._state.notices.position
         verdict = self._state.notices.hear(position, text, now)
-        if position is not None and self._state.notices.position != before:
-            self._tail.append((position.number, text))
-            if len(self._tail) > TAIL_KEPT:
-                return Verdict.TAKE_SNAPSHOT
+        after = self._state.notices.position
+        if after == before or not self._keeps:
+            return verdict
+        if position is not None and after == position and verdict is Verdict.GO_ON:
+            self._heard.append((position.number, text))
+        else:
+            self._heard = []
         return verdict
 
     def _prove(self, signed: str, now: float) -> Verdict:
+        notices = self._state.notices
         try:
             head = self._genuine(signed, HEAD_TYPE, Head, now)
         except Untrusted as error:
             logger.warning("%s: a head is not believed: %s", self._state.issuer.url, error)
             return Verdict.GO_ON
-        fresh_at = self._state.notices.fresh_at
-        verdict = self._state.notices.prove(head, now)
-        if self._state.notices.fresh_at > fresh_at:
-            self._head = signed
+        fresh_at, before = notices.fresh_at, notices.position
+        verdict = notices.prove(head, now)
+        if notices.position != before:
+            self._heard = []
+        if notices.fresh_at > fresh_at:
+            self.head = signed
+            return self._proved_up_to(notices.proven_number)
         return verdict
+
+    def _proved_up_to(self, number: int) -> Verdict:
+        proved = [line for line in self._heard if line[0] <= number]
+        self._heard = self._heard[len(proved) :]
+        self._proved += proved
+        self._lines += len(proved)
+        return Verdict.TAKE_SNAPSHOT if self._lines > self._most_lines else Verdict.GO_ON
 
     def _genuine(self, signed: str, typ: str, kind: type[Statement], now: float) -> Statement:
         verifier = self._state.feed_keys.verifier

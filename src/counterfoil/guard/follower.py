@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.kept import KeptFile
 from counterfoil.guard.line import Line, Surroundings
 from counterfoil.net.http import HttpClient
 
@@ -37,10 +36,7 @@ class Follower:
         self._stop: asyncio.Event | None = None
         chance = secrets.SystemRandom().random
         surroundings = Surroundings(clock, chance, self._tell)
-        self._lines = [
-            Line(state, surroundings, KeptFile(state_dir, state.issuer.url) if state_dir else None)
-            for state in states
-        ]
+        self._lines = [Line(state, surroundings, state_dir) for state in states]
         _restart_after_fork(self)
 
     @property

@@ -5,9 +5,8 @@ from counterfoil.guard.notices import Notices
 from counterfoil.guard.policy import Issuer, Staleness
 from counterfoil.jose.jwt import MAX_BYTES
 from counterfoil.oauth.access_token import TYPE
-from counterfoil.oauth.feed import HEAD_TYPE, SNAPSHOT_TYPE
-
-MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
+from counterfoil.oauth.feed import HEAD_TYPE
+from counterfoil.oauth.snapshot import SNAPSHOT_TYPE
 
 
 class IssuerState:
@@ -21,7 +20,7 @@ class IssuerState:
         self.issuer = issuer
         self.keys = IssuerKeys(TYPE, issuer.algorithms, max_bytes=MAX_BYTES)
         self.feed_keys = IssuerKeys(
-            (HEAD_TYPE, SNAPSHOT_TYPE), issuer.algorithms, max_bytes=MAX_SNAPSHOT_BYTES
+            (HEAD_TYPE, SNAPSHOT_TYPE), issuer.algorithms, max_bytes=MAX_BYTES
         )
         self.notices = Notices(issuer.url)
         self.staleness = staleness

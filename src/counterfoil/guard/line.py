@@ -3,17 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
 from counterfoil.guard.discovery import Metadata, discover
-from counterfoil.guard.feed_reader import FeedReader, Untrusted
-from counterfoil.guard.issuer_state import MAX_SNAPSHOT_BYTES, IssuerState
+from counterfoil.guard.feed_reader import FeedReader, KeptFeed
+from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.kept import Kept, KeptFile
+from counterfoil.guard.kept_notices import Draft, KeptNotices
 from counterfoil.guard.notices import Verdict
+from counterfoil.guard.snapshot_reader import Untrusted
 from counterfoil.jose.errors import JoseError
 from counterfoil.net.http import BadAnswer, HttpClient, HttpFailure
+from counterfoil.oauth.snapshot import MEDIA_TYPE
 
 FIRST_WAIT: Final = 0.1
 LONGEST_WAIT: Final = 5.0
@@ -39,14 +44,16 @@ class Line:
     """Holds the line to one issuer. It reconnects for as long as it is held."""
 
     def __init__(
-        self, state: IssuerState, surroundings: Surroundings, file: KeptFile | None
+        self, state: IssuerState, surroundings: Surroundings, state_dir: Path | None
     ) -> None:
         self._state = state
         self._clock = surroundings.clock
         self._chance = surroundings.chance
         self._progress = surroundings.progress
-        self._file = file
-        self._reader = FeedReader(state)
+        url = state.issuer.url
+        self._file = KeptFile(state_dir, url) if state_dir else None
+        self._kept_notices = KeptNotices(state_dir, url) if state_dir else None
+        self._reader = FeedReader(state, keeps=state_dir is not None)
         self._metadata: Metadata | None = None
         self._jwks: dict[str, object] = {}
         self._feed_jwks: dict[str, object] = {}
@@ -143,7 +150,7 @@ class Line:
         url = self._metadata.notices_endpoint
         if self._needs_snapshot or self._state.notices.position is None:
             await self._take_snapshot(http, f"{url}/snapshot")
-        async with http.events(url, str(self._state.notices.position or "")) as events:
+        async with http.events(url, self._introduction()) as events:
             async for event in events:
                 verdict = self._reader.take(event, self._clock())
                 self._after_taking()
@@ -151,13 +158,27 @@ class Line:
                     self._needs_snapshot = verdict is Verdict.TAKE_SNAPSHOT
                     return
 
+    def _introduction(self) -> dict[str, str]:
+        """Say to the feed from where it shall go on."""
+        position = self._state.notices.position
+        return {} if position is None else {"Last-Event-ID": str(position)}
+
     async def _take_snapshot(self, http: HttpClient, url: str) -> None:
-        signed = await http.get_text(url, "application/jwt", MAX_SNAPSHOT_BYTES)
-        begun = self._reader.take_snapshot(signed, self._clock())
-        self._after_taking()
-        if not begun:
-            raise Untrusted(f"the snapshot at {url} lies behind what is known, or in the future")
-        self._needs_snapshot = False
+        kept = self._kept_notices
+        with kept.draft() if kept else nullcontext() as draft:
+            snapshot = self._reader.snapshot(self._clock())
+            async with http.pieces(url, MEDIA_TYPE) as pieces:
+                async for piece in pieces:
+                    snapshot.feed(piece)
+                    if draft is not None:
+                        draft.write(piece)
+            begun = self._reader.begin(snapshot, self._clock())
+            self._after_taking()
+            if not begun:
+                raise Untrusted(f"the snapshot at {url} lies behind what is known, or ahead of us")
+            self._needs_snapshot = False
+            if draft is not None:
+                self._keep(draft)
 
     def _after_taking(self) -> None:
         state = self._state
@@ -186,10 +207,11 @@ class Line:
             self._state.keys.take(kept.jwks)
             self._metadata, self._jwks, self._feed_jwks = kept.metadata, kept.jwks, kept.feed_jwks
             self._state.introspection_endpoint = kept.metadata.introspection_endpoint
-            if kept.feed is not None and self._state.issuer.revocation == "feed":
+            if self._kept_notices is not None and self._state.issuer.revocation == "feed":
                 self._state.feed_keys.take(kept.feed_jwks)
-                self._reader.restore(kept.feed, self._clock())
-        except (ValueError, *_FAILURES) as error:
+                pieces, lines = self._kept_notices.pieces(), self._kept_notices.lines()
+                self._reader.restore(KeptFeed(pieces, lines, kept.head), self._clock())
+        except (ValueError, OSError, *_FAILURES) as error:
             logger.warning("%s: what was kept is not used: %s", self._state.issuer.url, error)
         self._progress()
 
@@ -197,9 +219,18 @@ class Line:
         if self._file is None or self._metadata is None:
             return
         try:
-            self._file.save(Kept(self._metadata, self._jwks, self._feed_jwks, self._reader.feed))
-        except OSError as error:
+            if self._kept_notices is not None:
+                self._kept_notices.append(self._reader.take_lines())
+            self._file.save(Kept(self._metadata, self._jwks, self._feed_jwks, self._reader.head))
+        except (OSError, ValueError) as error:
             logger.warning("%s: nothing can be kept: %s", self._state.issuer.url, error)
+
+    def _keep(self, draft: Draft) -> None:
+        try:
+            if self._kept_notices is not None:
+                self._kept_notices.keep(draft)
+        except OSError as error:
+            logger.warning("%s: no snapshot can be kept: %s", self._state.issuer.url, error)
 
     def _wait_after(self, failures: int) -> float:
         wait = min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 10))

@@ -11,9 +11,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from counterfoil.oauth.feed import Head, Position, Snapshot, next_digest
+from counterfoil.oauth.feed import Head, Position, next_digest
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Marks, Notice, RevocationSet, notice_from
+from counterfoil.oauth.snapshot import Snapshot, SnapshotPages
 
 SKEW: Final = 10.0
 """Seconds by which the issuer's clock may be ahead of ours, or ours of the issuer's."""
@@ -29,7 +30,7 @@ class Verdict(Enum):
 
     GO_ON = auto()
     RESUME = auto()
-    """Lines are missing: connect again from the number that is held."""
+    """Lines are missing or not true: connect again from the number that is held."""
     TAKE_SNAPSHOT = auto()
     """The line cannot be trusted, or goes on elsewhere: begin anew from a snapshot."""
 
@@ -52,16 +53,23 @@ class Notices:
         self._iss = iss
         self._proven = RevocationSet()
         self._proven_number = -1
+        self._proven_digest = ""
         self._unproven: list[_Heard] = []
         self._heard: RevocationSet | None = None
         self._at: Position | None = None
         self._digests: dict[int, str] = {}
         self._ahead = False
+        self._went_back = False
 
     @property
     def position(self) -> Position | None:
         """Up to where notices are held; ``None`` before the first snapshot."""
         return self._at
+
+    @property
+    def proven_number(self) -> int:
+        """Up to where a head or a snapshot has proved them; -1 before the first snapshot."""
+        return self._proven_number
 
     def __len__(self) -> int:
         return len(self._proven) + len(self._unproven)
@@ -109,32 +117,28 @@ class Notices:
         if digest is None:
             return Verdict.GO_ON
         if digest != head.digest:
-            return Verdict.TAKE_SNAPSHOT
+            return self._go_back()
         self._settle(head.number, head.time)
         return Verdict.GO_ON
 
-    def begin(self, snapshot: Snapshot, now: float) -> bool:
+    def begin(self, pages: SnapshotPages, now: float) -> bool:
         """Take a signed snapshot; ``False`` where the feed cannot be resumed from it.
 
         Its notices are true whatever its age, and are added to those held. But its position is
         taken only where that does not lie behind what is proved already.
 
         Raises:
-            msgspec.MsgspecError: where a notice in it cannot be read.
+            Unsound: where its pages are not what was signed.
         """
+        snapshot, dead = pages.statement, pages.proven()
         if snapshot.iss != self._iss or snapshot.time > now + SKEW:
             return False
-        for notice in [notice_from(text) for text in snapshot.notices]:
-            self._note_keys(notice)
-            if notice.until > now:
-                self._proven.apply(notice)
+        self._proven.update(dead)
+        self.keys_changed = self.keys_changed or pages.tells_of_keys
         if self._is_behind(snapshot):
             return False
-        # What was heard beyond it comes again; until then it goes on counting.
-        self._unproven = [_Heard(None, each.heard_at, each.notice) for each in self._unproven]
-        self._digests = {snapshot.number: snapshot.digest}
-        self._at = Position(snapshot.epoch, snapshot.number)
-        self._proven_number = snapshot.number
+        self._stand_at(Position(snapshot.epoch, snapshot.number), snapshot.digest)
+        self._proven_number, self._proven_digest = snapshot.number, snapshot.digest
         self._settle(snapshot.number, snapshot.time)
         return True
 
@@ -156,7 +160,25 @@ class Notices:
         before = self._digests.get(number - 1)
         if before is None or next_digest(before, text.encode()) == self._digests[number]:
             return Verdict.GO_ON
-        return Verdict.TAKE_SNAPSHOT
+        return self._go_back()
+
+    def _go_back(self) -> Verdict:
+        """Something heard is not true: hear it again from what is proved.
+
+        Where that did not help, a snapshot must: the issuer's own history is another.
+        """
+        at = self._at
+        if at is None or self._went_back or at.number == self._proven_number:
+            return Verdict.TAKE_SNAPSHOT
+        self._went_back = True
+        self._stand_at(Position(at.epoch, self._proven_number), self._proven_digest)
+        return Verdict.RESUME
+
+    def _stand_at(self, position: Position, digest: str) -> None:
+        # What was heard beyond it comes again; until then it goes on counting.
+        self._unproven = [_Heard(None, each.heard_at, each.notice) for each in self._unproven]
+        self._digests = {position.number: digest}
+        self._at = position
 
     def _is_behind(self, snapshot: Snapshot) -> bool:
         at = self._at
@@ -185,6 +207,7 @@ class Notices:
             for heard in waiting:
                 left.apply(heard.notice)
             self._unproven, self._heard = waiting, left if waiting else None
-        self._proven_number = max(self._proven_number, number)
+        if number > self._proven_number:
+            self._proven_number, self._proven_digest = number, self._digests[number]
         self.fresh_at = max(self.fresh_at, time)
-        self._ahead = False
+        self._ahead = self._went_back = False

@@ -95,18 +95,17 @@ class HttpClient:
             _demand(answer, _JSON_TYPES)
             return _json_in(await _body(answer, MAX_BODY_BYTES), url)
 
-    async def get_text(self, url: str, media_type: str, max_bytes: int) -> str:
-        """Get an ASCII text of this media type, as it stands now and not as it was cached.
+    @asynccontextmanager
+    async def pieces(self, url: str, media_type: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Get a long document piece by piece, as it stands now and not as it was cached.
 
-        Raises as :meth:`get_json`.
+        How long it may be is the caller's affair: it leaves when it has had enough. Raises as
+        :meth:`get_json`.
         """
         headers = {"Accept": media_type, "Cache-Control": "no-cache"}
         async with self._answer("GET", url, headers) as answer:
             _demand(answer, frozenset({media_type}))
-            body = await _body(answer, max_bytes)
-        if not body.isascii():
-            raise BadAnswer(f"{url} answered with characters outside ASCII")
-        return body.decode("ascii")
+            yield answer.aiter_bytes()
 
     async def post_form(
         self, url: str, form: Mapping[str, str], basic: tuple[str, str]
@@ -118,14 +117,14 @@ class HttpClient:
             return _json_in(await _body(answer, MAX_BODY_BYTES), url)
 
     @asynccontextmanager
-    async def events(self, url: str, last_event_id: str) -> AsyncIterator[AsyncIterator[Event]]:
-        """Follow an event stream from after ``last_event_id`` (empty: from wherever it begins).
+    async def events(
+        self, url: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[AsyncIterator[Event]]:
+        """Follow an event stream; ``headers`` say from where, and who asks.
 
         The iterator ends where the server ends the stream. Raises as :meth:`get_json`.
         """
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
-        if last_event_id:
-            headers["Last-Event-ID"] = last_event_id
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache", **headers}
         async with self._answer("GET", url, headers) as answer:
             _demand(answer, frozenset({"text/event-stream"}))
             yield _events_in(answer)
@@ -135,7 +134,7 @@ class HttpClient:
         self,
         method: str,
         url: str,
-        headers: dict[str, str],
+        headers: Mapping[str, str],
         form: dict[str, str] | None = None,
         basic: tuple[str, str] | None = None,
     ) -> AsyncIterator[httpx2.Response]:

@@ -54,7 +54,7 @@ class DeadHandles:
         return at < len(numbers) and numbers[at] == number
 
     def add(self, name: str, until: int) -> None:
-        """Take a handle in until a time in seconds since the epoch, or for longer, never shorter."""
+        """Take a handle in until a time (seconds since the epoch); a later one stays as it is."""
         self._add(hash(name), until if 0 <= until < LATEST else LATEST if until > 0 else 0)
 
     def update(self, others: "DeadHandles") -> None:

@@ -1,4 +1,4 @@
-"""The words of the notices feed: positions, the chain of digests, signed heads and snapshots.
+"""The words of the notices feed: positions, the chain of digests, signed heads.
 
 A guard is as fresh as the newest signed head whose notices it holds; a cut or altered line shows.
 """
@@ -11,7 +11,6 @@ from typing import Final
 from msgspec import Struct
 
 HEAD_TYPE: Final = "notices-head+jwt"
-SNAPSHOT_TYPE: Final = "notices-snapshot+jwt"
 _POSITION: Final = re.compile(r"([A-Za-z0-9_-]{1,64}):(0|[1-9][0-9]{0,15})")
 
 
@@ -39,17 +38,6 @@ class Head(Struct, frozen=True):
     number: int
     digest: str
     time: float
-
-
-class Snapshot(Struct, frozen=True):
-    """All notices that have not been forgotten, up to and with ``number``, each as its text."""
-
-    iss: str
-    epoch: str
-    number: int
-    digest: str
-    time: float
-    notices: tuple[str, ...]
 
 
 def first_digest(epoch: str) -> str:

@@ -31,6 +31,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
         async with AsyncExitStack() as stack:
             authority = await open_authority(settings, outside)
             stack.push_async_callback(authority.store.close)
+            stack.callback(authority.snapshots.close)
             passwords = stack.enter_context(closing(Passwords(settings.password_threads)))
             stack.push_async_callback(_flush_last, authority)
             for work in _background(authority, outside):

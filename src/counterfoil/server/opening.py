@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.server.hub import Hub
+from counterfoil.server.hub.snapshots import Snapshots
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.keys.master_key import load_master_key
 from counterfoil.server.keys.rotation import Rotation
@@ -72,6 +73,7 @@ async def _authority(
         pending=Sealing(keys.pending, outside.random),
         rotation=rotation,
         hub=hub,
+        snapshots=Snapshots(settings.issuer, store, keyring, settings.data),
         activity=Activity(),
         reader=TokenReader(settings.issuer, keyring, hub),
     )

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,11 @@ import pytest
 from counterfoil.jose.jwt import verify
 from counterfoil.jose.keys import KeySet
 from counterfoil.net.event_stream import Event, EventParser
-from counterfoil.oauth.feed import HEAD_TYPE, SNAPSHOT_TYPE, first_digest, next_digest
-from counterfoil.oauth.revocations import Ended, notice_from
+from counterfoil.oauth.feed import HEAD_TYPE, next_digest
+from counterfoil.oauth.revocations import Ended, Notice, notice_from
+from counterfoil.oauth.snapshot import MEDIA_TYPE, SNAPSHOT_TYPE
+from counterfoil.server.hub.backlog import REMEMBERED
+from counterfoil.server.records.store import StoreUnavailable
 from tests.installation import EMAIL, Installation, Person, installed
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +28,9 @@ async def place(tmp_path: Path):
 
 
 @asynccontextmanager
-async def reading(place: Installation, cursor: str = "") -> AsyncIterator[AsyncIterator[Event]]:
+async def reading(
+    place: Installation, cursor: str = "", address: str = "127.0.0.1"
+) -> AsyncIterator[AsyncIterator[Event]]:
     """Read the stream as an ASGI server would carry it, until the context is left."""
     chunks: asyncio.Queue[bytes | None] = asyncio.Queue()
     gone = asyncio.Event()
@@ -46,7 +52,7 @@ async def reading(place: Installation, cursor: str = "") -> AsyncIterator[AsyncI
         "path": "/notices",
         "query_string": b"",
         "headers": headers,
-        "client": ("127.0.0.1", 1),
+        "client": (address, 1),
     }
     task = asyncio.create_task(place.app(scope, receive, send))
     try:
@@ -151,15 +157,133 @@ async def test_the_snapshot_is_signed_and_whole(place: Installation):
     await place.post("/revoke", "service", token=await place.service_token())
     async with place.browser() as anyone:
         answer = await anyone.get("/notices/snapshot")
-    assert answer.headers["content-type"] == "application/jwt"
-    assert answer.headers["cache-control"] == "no-cache"
-    snapshot = verify(answer.text, await feed_keys(place), SNAPSHOT_TYPE).claims
-    notices = snapshot["notices"]
-    assert len(notices) == snapshot["number"]
-    digest = first_digest(str(snapshot["epoch"]))
-    for text in notices:
-        digest = next_digest(digest, text.encode())
-    assert digest == snapshot["digest"]
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    assert answer.headers["cache-control"] == "public, max-age=5"
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    signed, _, pages = answer.text.partition("\n")
+    snapshot = verify(signed, await feed_keys(place), SNAPSHOT_TYPE).claims
+    assert snapshot["number"] == place.authority.hub.position.number
+    assert snapshot["digest"] == place.authority.hub.digest
+    assert snapshot["sha256"] == sha256(pages.encode()).hexdigest()
+    assert snapshot["size"] == len(pages)
+    assert pages.startswith('{"tokens":[["')
+
+
+async def test_a_cache_may_ask_whether_the_snapshot_is_still_the_same(place: Installation):
+    async with place.browser() as anyone:
+        first = await anyone.get("/notices/snapshot")
+        known = {"if-none-match": first.headers["etag"]}
+        assert (await anyone.get("/notices/snapshot", headers=known)).status_code == 304
+        place.clock.turn(1)
+        again = await anyone.get("/notices/snapshot", headers=known)
+        assert again.status_code == 200
+        assert again.headers["etag"] != first.headers["etag"]
+        head = await anyone.head("/notices/snapshot")
+        assert (head.status_code, head.content) == (200, b"")
+    assert len(place.authority.hub.followers) == 0
+
+
+async def test_whoever_was_away_resumes_without_a_snapshot(place: Installation):
+    """S93: far more than memory holds comes from the store, in order."""
+    cursor = await head_of(place)
+    count = REMEMBERED + 700
+    notices = [Notice(Ended.TOKEN, f"t{number}", 10**10) for number in range(count)]
+    await place.authority.store.transact(lambda tx: tx.notices.append(notices))
+    names: list[str] = []
+    async with reading(place, cursor) as events:
+        async for event in events:
+            if event.name == "notice":
+                names.append(notice_from(event.data).name)
+            if len(names) == count:
+                break
+            assert event.name in ("notice", "head")
+    assert names == [notice.name for notice in notices]
+
+
+async def test_no_head_speaks_of_notices_that_have_not_come(place: Installation):
+    """A guard that is catching up would take it for a gap, and connect again."""
+    cursor = await head_of(place)
+    notices = [Notice(Ended.TOKEN, f"t{number}", 10**10) for number in range(REMEMBERED + 500)]
+    await place.authority.store.transact(lambda tx: tx.notices.append(notices))
+    held = begun = int(cursor.partition(":")[2])
+    async with reading(place, cursor) as events:
+        async for event in events:
+            if event.name == "notice":
+                held += 1
+                continue
+            head = verify(event.data, await feed_keys(place), HEAD_TYPE).claims
+            assert head["number"] <= held
+            if head["number"] == begun + len(notices):
+                break
+
+
+async def test_many_of_one_address_leave_places_for_others(tmp_path: Path):
+    """S93: an address that takes all it can takes nothing from anyone else."""
+    async with installed(tmp_path, head_interval_ms=50, followers_per_address=2) as place:
+        cursor = await head_of(place)
+        async with AsyncExitStack() as open_streams:
+            for _ in range(2):
+                events = await open_streams.enter_async_context(reading(place, cursor))
+                assert (await anext(events)).name == "head"
+            async with place.browser() as browser:
+                for path in ("/notices", "/notices/snapshot"):
+                    refused = await browser.get(path)
+                    assert refused.status_code == 429
+                    assert refused.headers["retry-after"] == "5"
+            for other in ("192.0.2.7", "2001:db8::1"):
+                events = await open_streams.enter_async_context(reading(place, cursor, other))
+                assert (await anext(events)).name == "head"
+        assert len(place.authority.hub.followers) == 0
+
+
+async def test_a_whole_network_of_ipv6_counts_as_one_address(tmp_path: Path):
+    async with installed(tmp_path, head_interval_ms=50, followers_per_address=1) as place:
+        cursor = await head_of(place)
+        async with (
+            reading(place, cursor, "2001:db8::1") as one,
+            reading(place, cursor, "2001:db8::2") as another,
+        ):
+            assert (await anext(one)).name == "head"
+            assert [event async for event in another] == []
+
+
+async def test_addresses_behind_a_proxy_are_told_apart(tmp_path: Path):
+    options = {"followers_per_address": 1, "trusted_proxies": ("127.0.0.1",)}
+    async with installed(tmp_path, head_interval_ms=50, **options) as place:
+        hub, cursor = place.authority.hub, await head_of(place)
+        async with reading(place, cursor) as events, place.browser() as browser:
+            assert (await anext(events)).name == "head"
+            assert (await browser.get("/notices")).status_code == 429
+            forwarded = {"x-forwarded-for": "192.0.2.9"}
+            assert (await browser.get("/notices", headers=forwarded)).status_code == 200
+        assert len(hub.followers) == 0
+
+
+async def test_so_many_may_follow_and_no_more(tmp_path: Path):
+    async with (
+        installed(tmp_path, head_interval_ms=50, followers_most=1) as place,
+        reading(place, await head_of(place)) as events,
+        place.browser() as browser,
+    ):
+        assert (await anext(events)).name == "head"
+        refused = await browser.get("/notices")
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+
+
+async def test_a_stream_whose_store_fails_ends_and_is_not_reset(place: Installation):
+    """The follower connects again and goes on where it was; a snapshot would not help."""
+    hub, cursor = place.authority.hub, await head_of(place)
+    notices = [Notice(Ended.TOKEN, f"t{number}", 10**10) for number in range(REMEMBERED + 1)]
+    await place.authority.store.transact(lambda tx: tx.notices.append(notices))
+    await hub.catch_up()
+
+    class Broken:
+        async def read(self, _: object) -> None:
+            raise StoreUnavailable("the disk is gone")
+
+    hub.backlog._store = Broken()
+    async with reading(place, cursor) as events:
+        assert [event async for event in events] == []
 
 
 async def test_the_stream_is_not_to_be_kept_or_held_back(place: Installation):
@@ -178,8 +302,8 @@ async def test_no_secret_and_no_name_of_a_person_is_told(place: Installation):
         tokens = await person.tokens()
         await place.post("/revoke", "app", token=tokens["refresh_token"])
     async with place.browser() as anyone:
-        text = (await anyone.get("/notices/snapshot")).text
-    told = str(verify(text, await feed_keys(place), SNAPSHOT_TYPE).claims)
+        told = (await anyone.get("/notices/snapshot")).text
+    assert '"families"' in told
     assert EMAIL not in told
     assert person.user_id not in told
     assert tokens["refresh_token"] not in told

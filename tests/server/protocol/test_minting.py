@@ -92,6 +92,7 @@ def test_nothing_else_in_the_protocol_signs():
         and "keyring" in ast.unparse(node)
     }
     assert callers == {
-        "src/counterfoil/server/hub.py",
+        "src/counterfoil/server/hub/hub.py",
+        "src/counterfoil/server/hub/snapshots.py",
         "src/counterfoil/server/protocol/minting.py",
     }

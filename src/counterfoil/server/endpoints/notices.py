@@ -1,51 +1,144 @@
 """The notices feed: server-sent events with signed heads, and the snapshot to begin from."""
 
-from collections.abc import AsyncIterator
-from typing import Final
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final, Protocol
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from counterfoil.net.event_stream import event
-from counterfoil.oauth.feed import Position, position_from
-from counterfoil.server.hub import Told
-from counterfoil.server.web.reading import header
+from counterfoil.oauth.feed import position_from
+from counterfoil.oauth.snapshot import MEDIA_TYPE
+from counterfoil.server.hub import Hub
+from counterfoil.server.hub.followers import Follower, TooMany
+from counterfoil.server.identity.throttle import source_of
+from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.web.reading import header, origin_of
 from counterfoil.server.web.server import Server
 
 RESET: Final = event("reset", b"{}")
-_HEADERS: Final = {"cache-control": "no-store", "x-accel-buffering": "no"}
+SNAPSHOT_MAX_AGE: Final = 5
+"""Seconds for which a cache may keep a snapshot."""
+_EVENTS: Final = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+}
+_TRY_AGAIN: Final = {"retry-after": "5", "cache-control": "no-store"}
+
+
+class _Pieces(Protocol):
+    """The pieces of a long answer."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    async def aclose(self) -> None: ...
+
+
+class FollowerResponse(Response):
+    """A long answer to one follower: it ends when the follower leaves, or does not read."""
+
+    def __init__(
+        self, hub: Hub, follower: Follower, pieces: _Pieces, headers: Mapping[str, str]
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self.init_headers(headers)
+        self._hub = hub
+        self._follower = follower
+        self._pieces = pieces
+
+    async def __call__(self, _scope: object, receive: Any, send: Any) -> None:
+        """Send all pieces; nothing is awaited for a follower but its own reading."""
+        follower = self._follower
+        follower.lives_here()
+        leaving = asyncio.create_task(_left(receive))
+        leaving.add_done_callback(lambda _: follower.drop())
+        try:
+            start = {"status": 200, "headers": self.raw_headers}
+            await self._write(send({"type": "http.response.start", **start}))
+            async for piece in self._pieces:
+                body = {"type": "http.response.body", "body": piece, "more_body": True}
+                await self._write(send(body))
+            await self._write(send({"type": "http.response.body", "body": b""}))
+        except asyncio.CancelledError:
+            if not follower.is_dropped:
+                raise
+        finally:
+            self._hub.followers.leave(follower)
+            leaving.cancel()
+            await self._pieces.aclose()
+
+    async def _write(self, sending: Awaitable[None]) -> None:
+        self._follower.writing_since = asyncio.get_running_loop().time()
+        await sending
+        self._follower.writing_since = None
 
 
 async def stream(server: Server, request: Request) -> Response:
     """``GET /notices``: every notice after ``Last-Event-ID``, in order, and a head each second."""
-    await server.authority.hub.catch_up()
-    given = header(request, b"last-event-id") or b""
-    cursor = position_from(given.decode("latin-1"))
-    if request.method == "HEAD":
-        return Response(media_type="text/event-stream", headers=_HEADERS)
     hub = server.authority.hub
-    if hub.has_ended or hub.followers >= server.authority.settings.followers_most:
-        return Response(status_code=503, headers={"retry-after": "5", **_HEADERS})
-    body = _events(server, cursor)
-    return StreamingResponse(body, media_type="text/event-stream", headers=_HEADERS)
+    await hub.catch_up()
+    given = header(request, b"last-event-id") or b""
+    if request.method == "HEAD":
+        return Response(headers=_EVENTS)
+    try:
+        follower = _admit(server, request)
+    except TooMany as many:
+        return _turned_away(many)
+    follower.position = position_from(given.decode("latin-1"))
+    return FollowerResponse(hub, follower, _events(hub, follower), _EVENTS)
 
 
-async def snapshot(server: Server, _: Request) -> Response:
+async def snapshot(server: Server, request: Request) -> Response:
     """``GET /notices/snapshot``: all living notices, signed, with the position they reach."""
-    await server.authority.hub.catch_up()
-    body = await server.authority.hub.snapshot(server.clock)
-    return Response(body, media_type="application/jwt", headers={"cache-control": "no-cache"})
+    hub = server.authority.hub
+    try:
+        follower = _admit(server, request)
+    except TooMany as many:
+        return _turned_away(many)
+    try:
+        reading = await server.authority.snapshots.newest(server.clock)
+    except BaseException:
+        hub.followers.leave(follower)
+        raise
+    headers = {
+        "content-type": MEDIA_TYPE,
+        "cache-control": f"public, max-age={SNAPSHOT_MAX_AGE}",
+        "etag": reading.etag,
+    }
+    known = reading.etag.encode("ascii") in (header(request, b"if-none-match") or b"")
+    if request.method != "HEAD" and not known:
+        headers["content-length"] = str(reading.size)
+        return FollowerResponse(hub, follower, reading, headers)
+    hub.followers.leave(follower)
+    await reading.aclose()
+    return Response(status_code=304 if known else 200, headers=headers)
 
 
-async def _events(server: Server, cursor: Position | None) -> AsyncIterator[bytes]:
-    if cursor is not None:
-        async for told in server.authority.hub.follow(cursor):
-            yield _spelled(told)
-    if not server.authority.hub.has_ended:
+def _admit(server: Server, request: Request) -> Follower:
+    settings, hub = server.authority.settings, server.authority.hub
+    if hub.has_ended:
+        raise TooMany(of_source=False)
+    origin = origin_of(request, settings.trusted_proxies)
+    return hub.followers.admit(source_of(origin.address), settings)
+
+
+def _turned_away(many: TooMany) -> Response:
+    """Too many of one address is 429 (RFC 6585 §4), too many in all is 503."""
+    return Response(status_code=429 if many.of_source else 503, headers=_TRY_AGAIN)
+
+
+async def _events(hub: Hub, follower: Follower) -> AsyncGenerator[bytes, None]:
+    try:
+        while told := await hub.next_for(follower):
+            yield told
+    except StoreUnavailable:
+        return
+    if not hub.has_ended:
         yield RESET
 
 
-def _spelled(told: Told) -> bytes:
-    if told.position is None:
-        return event("head", told.data)
-    return event("notice", told.data, str(told.position))
+async def _left(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from counterfoil.server.hub import Hub
+from counterfoil.server.hub.snapshots import Snapshots
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.keys.sealing import Sealing
@@ -23,6 +24,7 @@ class Authority(Struct, frozen=True):
     pending: Sealing
     rotation: Rotation
     hub: Hub
+    snapshots: Snapshots
     activity: Activity
     reader: TokenReader
 

@@ -150,6 +150,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     followers_most: Annotated[
         int, _number("Guards that may follow the notices at one process at once.", 1)
     ] = 10_000
+    followers_per_address: Annotated[
+        int,
+        _number(
+            "Guards of one address that may follow the notices at one process at once. An IPv6 "
+            "network of 64 bits counts as one address.",
+            1,
+        ),
+    ] = 50
     sign_in_tries: Annotated[
         int, _number("Wrong passwords after which an account is locked for a while.", 1, 100)
     ] = 5

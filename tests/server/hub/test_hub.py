@@ -1,7 +1,6 @@
 """The hub: what has happened since, for this process and for guards."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,12 +8,14 @@ from msgspec.structs import replace
 from starlette.requests import Request
 
 from counterfoil.jose.jwt import unverified_claims, unverified_header
-from counterfoil.oauth.feed import Position, first_digest, next_digest
+from counterfoil.net.event_stream import Event, EventParser
+from counterfoil.oauth.feed import Position, first_digest, next_digest, position_from
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Marks, Notice
-from counterfoil.server import hub as hub_module
 from counterfoil.server.endpoints import metadata
-from counterfoil.server.hub import Hub, Told
+from counterfoil.server.hub import Hub
+from counterfoil.server.hub import hub as hub_module
+from counterfoil.server.hub.followers import Follower
 from counterfoil.server.records.store import StoreUnavailable
 from tests.installation import Installation, installed
 
@@ -40,15 +41,25 @@ async def append(place: Installation, *names: str, until: int = 10**10) -> None:
     await place.authority.store.transact(lambda tx: tx.notices.append(notices))
 
 
-async def told(hub: Hub, cursor: Position, count: int) -> list[Told]:
+def following(place: Installation, hub: Hub, cursor: Position) -> Follower:
+    follower = hub.followers.admit("192.0.2.1", place.authority.settings)
+    follower.position = cursor
+    return follower
+
+
+async def told(place: Installation, hub: Hub, cursor: Position, count: int) -> list[Event]:
     """The next notices after a cursor."""
-    found: list[Told] = []
-    async for each in hub.follow(cursor):
-        if each.position is not None:
-            found.append(each)
-        if len(found) == count:
-            break
-    return found
+    follower, parser = following(place, hub, cursor), EventParser()
+    found: list[Event] = []
+    while len(found) < count:
+        events = parser.feed(await hub.next_for(follower))
+        found += [event for event in events if event.name == "notice"]
+    hub.followers.leave(follower)
+    return found[:count]
+
+
+def numbers(events: list[Event]) -> list[int]:
+    return [position.number for event in events if (position := position_from(event.last_id))]
 
 
 async def test_an_ending_is_known_after_catching_up(place: Installation):
@@ -89,49 +100,49 @@ async def test_followers_are_told_in_order_without_gap_or_repetition(place: Inst
     await hub.catch_up()
     await append(place, "c")
     await hub.catch_up()
-    found = await told(hub, cursor, 3)
-    numbers = [each.position.number for each in found if each.position]
-    assert numbers == [cursor.number + n for n in (1, 2, 3)]
-    resumed = await told(hub, replace(cursor, number=cursor.number + 1), 2)
+    found = await told(place, hub, cursor, 3)
+    assert numbers(found) == [cursor.number + n for n in (1, 2, 3)]
+    resumed = await told(place, hub, replace(cursor, number=cursor.number + 1), 2)
     assert resumed == found[1:]
 
 
 async def test_a_waiting_follower_is_woken(place: Installation):
     hub = place.authority.hub
-    waiting = asyncio.create_task(told(hub, hub.position, 1))
+    waiting = asyncio.create_task(told(place, hub, hub.position, 1))
     await asyncio.sleep(0)
     await append(place, "late")
     await hub.catch_up()
     (found,) = await asyncio.wait_for(waiting, 5)
-    assert b"late" in found.data
+    assert "late" in found.data
 
 
-async def reset(hub: Hub, cursor: Position) -> bool:
-    """Whether following ends at once, so that the snapshot is taken."""
-    async for _ in hub.follow(cursor):
-        return False
-    return True
-
-
-async def test_a_cursor_that_cannot_be_resumed_ends_the_stream(place: Installation):
-    hub = place.authority.hub
-    assert await reset(hub, Position("another-epoch", hub.position.number))
-    assert await reset(hub, replace(hub.position, number=hub.position.number + 1))
-
-
-async def test_a_cursor_too_old_for_memory_ends_the_stream(
-    place: Installation, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("cursor", [None, Position("another-epoch", 1)])
+async def test_a_cursor_that_cannot_be_resumed_ends_the_stream(
+    place: Installation, cursor: Position | None
 ):
-    """S93: what is remembered is bounded."""
-    monkeypatch.setattr(hub_module, "_REMEMBERED", 3)
-    hub = another_hub(place)
+    hub = place.authority.hub
+    follower = following(place, hub, hub.position)
+    follower.position = cursor
+    assert await hub.next_for(follower) == b""
+
+
+async def test_a_cursor_from_the_future_ends_the_stream(place: Installation):
+    hub = place.authority.hub
+    ahead = replace(hub.position, number=hub.position.number + 1)
+    assert await hub.next_for(following(place, hub, ahead)) == b""
+
+
+async def test_a_head_is_told_only_to_whoever_holds_what_it_speaks_of(place: Installation):
+    """A follower that is catching up would take it for a gap, and connect again."""
+    hub = place.authority.hub
+    begun = hub.position
+    await append(place, *(f"n{number}" for number in range(300)))
     await hub.catch_up()
-    cursor = hub.position
-    for name in "abcd":
-        await append(place, name)
-        await hub.catch_up()
-    assert await reset(hub, cursor)
-    assert len(await told(hub, replace(cursor, number=cursor.number + 1), 3)) == 3
+    await hub._sign_head(place.clock)
+    follower, parser, names = following(place, hub, begun), EventParser(), list[str]()
+    while "head" not in names:
+        names += [event.name for event in parser.feed(await hub.next_for(follower))]
+    assert names == ["notice"] * 300 + ["head"]
 
 
 async def test_many_notices_are_read_page_by_page(
@@ -141,7 +152,7 @@ async def test_many_notices_are_read_page_by_page(
     cursor = place.authority.hub.position
     await append(place, *"abcdefg")
     await place.authority.hub.catch_up()
-    assert len(await told(place.authority.hub, cursor, 7)) == 7
+    assert len(await told(place, place.authority.hub, cursor, 7)) == 7
 
 
 async def test_a_new_epoch_is_taken_whole_and_nothing_comes_back(place: Installation):
@@ -149,7 +160,7 @@ async def test_a_new_epoch_is_taken_whole_and_nothing_comes_back(place: Installa
     hub = place.authority.hub
     await append(place, "jti")
     await hub.catch_up()
-    hub.position = Position("the-epoch-before", 99)
+    hub.backlog.begin(Position("the-epoch-before", 99))
     await append(place, "other")
     await hub.catch_up()
     assert hub.position.epoch != "the-epoch-before"
@@ -201,11 +212,18 @@ async def test_keys_that_changed_are_loaded(place: Installation):
     assert new != old
 
 
+def signed(hub: Hub) -> dict[str, object]:
+    """What the newest head says."""
+    assert hub.head is not None
+    (event,) = EventParser().feed(hub.head.data)
+    return unverified_claims(event.data)
+
+
 async def test_a_head_is_signed_only_after_a_successful_read(place: Installation):
     """A guard is as fresh as what was truly read (§4.9)."""
     hub = place.authority.hub
     await hub._sign_head(place.clock)
-    head = unverified_claims(hub._head.decode())
+    head = signed(hub)
     assert head["time"] == place.clock()
     assert head["number"] == hub.position.number
     place.clock.turn(5)
@@ -216,26 +234,16 @@ async def test_a_head_is_signed_only_after_a_successful_read(place: Installation
     hub._store = type("Broken", (), {"read": staticmethod(fail), "version": lambda self: 0})()
     with pytest.raises(StoreUnavailable):
         await hub._sign_head(place.clock)
-    assert unverified_claims(hub._head.decode()) == head
-
-
-async def test_the_snapshot_reaches_the_head(place: Installation):
-    await append(place, "jti")
-    hub = place.authority.hub
-    await hub.catch_up()
-    snapshot = unverified_claims((await hub.snapshot(place.clock)).decode())
-    assert snapshot["number"] == hub.position.number
-    assert snapshot["digest"] == hub.digest
-    assert any('"jti"' in text for text in snapshot["notices"])
+    assert signed(hub) == head
 
 
 async def next_head(hub: Hub) -> dict[str, object]:
     """The next head that the running hub signs."""
-    before = hub._head
+    before = hub.head
     async with asyncio.timeout(10):
-        while hub._head is before:
-            await hub._moved.wait()
-    return unverified_claims(hub._head.decode())
+        while hub.head is before:
+            await hub.followers.groups[0].moved.wait()
+    return signed(hub)
 
 
 async def test_heads_go_on_when_the_clock_is_set_back(tmp_path: Path):
@@ -289,37 +297,39 @@ async def test_a_failed_load_of_keys_tells_nothing_twice(place: Installation):
             await hub.catch_up()
     hub._keyring = load
     await hub.catch_up()
-    numbers = [each.position.number for each in await told(hub, cursor, 2) if each.position]
-    assert numbers == [cursor.number + 1, cursor.number + 2]
+    found = await told(place, hub, cursor, 2)
+    assert numbers(found) == [cursor.number + 1, cursor.number + 2]
 
 
 async def test_an_ending_server_ends_every_stream(place: Installation):
     hub = place.authority.hub
     await hub.catch_up()
-    streams = [hub.follow(hub.position) for _ in range(3)]
-    for stream in streams:
-        assert (await anext(stream)).position is None  # the head
-    assert hub.followers == len(streams)
-    waiting = [asyncio.create_task(drained(stream)) for stream in streams]
+    followers = [following(place, hub, hub.position) for _ in range(30)]
+    waiting = [asyncio.create_task(drained(hub, follower)) for follower in followers]
+    await asyncio.sleep(0)
     hub.end()
     async with asyncio.timeout(5):
         await asyncio.gather(*waiting)
-    assert hub.followers == 0
 
 
-async def drained(stream: AsyncIterator[Told]) -> None:
-    async for _ in stream:
+async def drained(hub: Hub, follower: Follower) -> None:
+    while await hub.next_for(follower):
         pass
 
 
-async def test_so_many_may_follow_and_no_more(tmp_path: Path):
-    async with installed(tmp_path, followers_most=1) as place, place.browser() as browser:
+async def test_each_follower_has_heads_at_its_own_turn(tmp_path: Path):
+    """Spread over the interval, so that nobody else waits while all are told at once."""
+    async with installed(tmp_path, head_interval_ms=200) as place:
         hub = place.authority.hub
-        stream = hub.follow(hub.position)
-        await anext(stream)
-        refused = await browser.get("/notices")
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
-        await stream.aclose()
+        followers = [following(place, hub, hub.position) for _ in range(40)]
+        assert {follower.group.size for follower in followers} == {2}
+        told: dict[int, list[int]] = {}
+        for _ in range(2):
+            for number, follower in enumerate(followers):
+                await hub.next_for(follower)
+                told.setdefault(number, []).append(follower.head_serial)
+    assert all(later > earlier for earlier, later in told.values())
+    assert len({serials[1] for serials in told.values()}) > 1
 
 
 async def test_the_server_is_not_ready_while_the_store_is_not_followed(place: Installation):

@@ -1,0 +1,129 @@
+"""Who follows the notices at this process: bounded, each at its own pace, none in another's way."""
+
+import asyncio
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.oauth.feed import Position
+from counterfoil.server.settings import Settings
+
+GROUPS: Final = 20
+"""Followers are woken group by group, so that nobody else waits while all are served."""
+WRITE_SECONDS: Final = 20.0
+"""How long a follower may take to receive what was written for it."""
+
+
+class SignedHead(Struct, frozen=True):
+    """A head as the event that is sent. ``serial`` rises with each."""
+
+    data: bytes
+    position: Position
+    serial: int
+
+
+class TooMany(Exception):
+    """Nobody more may follow: in all, or from this source (``of_source``)."""
+
+    def __init__(self, *, of_source: bool) -> None:
+        super().__init__("too many followers")
+        self.of_source = of_source
+
+
+class Group:
+    """Followers that are told together. ``moved`` is set, and replaced, when there is news."""
+
+    def __init__(self) -> None:
+        self.moved = asyncio.Event()
+        self.head: SignedHead | None = None
+        self.size = 0
+
+    def tell(self) -> None:
+        """Wake all that wait here."""
+        self.moved.set()
+        self.moved = asyncio.Event()
+
+
+class Follower:
+    """One that follows: where it comes from, and up to where it has been told.
+
+    It lives in one task. ``writing_since`` (the loop's time) is set while a write for it lasts.
+    """
+
+    def __init__(self, source: str, group: Group) -> None:
+        self.source = source
+        self.group = group
+        self.position: Position | None = None
+        self.head_serial = 0
+        self.writing_since: float | None = None
+        self.is_dropped = False
+        self._task = asyncio.current_task()
+
+    def lives_here(self) -> None:
+        """Note that the task that runs now is the follower's."""
+        self._task = asyncio.current_task()
+
+    def leaves(self) -> None:
+        """Note that it needs no dropping any more."""
+        self._task = None
+
+    def drop(self) -> None:
+        """End it: it has gone, or does not read."""
+        self.is_dropped = True
+        if self._task is not None:
+            self._task.cancel()
+
+
+class Followers:
+    """All followers. Those of one source cannot take the places of others."""
+
+    def __init__(self) -> None:
+        self._followers: set[Follower] = set()
+        self._of_source: dict[str, int] = {}
+        self.groups = tuple(Group() for _ in range(GROUPS))
+
+    def __len__(self) -> int:
+        return len(self._followers)
+
+    def admit(self, source: str, settings: Settings) -> Follower:
+        """Take one more in. Whoever is taken in must ``leave``.
+
+        Raises:
+            TooMany: there are as many as may be.
+        """
+        if len(self._followers) >= settings.followers_most:
+            raise TooMany(of_source=False)
+        if self._of_source.get(source, 0) >= settings.followers_per_address:
+            raise TooMany(of_source=True)
+        follower = Follower(source, min(self.groups, key=lambda group: group.size))
+        follower.group.size += 1
+        self._followers.add(follower)
+        self._of_source[source] = self._of_source.get(source, 0) + 1
+        return follower
+
+    def leave(self, follower: Follower) -> None:
+        """Let one go; again: nothing happens."""
+        if follower not in self._followers:
+            return
+        self._followers.remove(follower)
+        follower.leaves()
+        follower.group.size -= 1
+        left = self._of_source.pop(follower.source) - 1
+        if left:
+            self._of_source[follower.source] = left
+
+    def tell_all(self) -> None:
+        """Wake every follower, a group in each turn of the loop."""
+        self._tell_from(0)
+
+    def _tell_from(self, number: int) -> None:
+        self.groups[number].tell()
+        if number + 1 < len(self.groups):
+            asyncio.get_running_loop().call_soon(self._tell_from, number + 1)
+
+    def drop_stuck(self, now: float) -> None:
+        """Drop those that do not read. ``now`` is the loop's time."""
+        for follower in list(self._followers):
+            since = follower.writing_since
+            if since is not None and now - since > WRITE_SECONDS:
+                follower.drop()

@@ -1,0 +1,263 @@
+"""What has happened since: every process sees its own and the others' endings, and tells guards.
+
+Nothing here is the truth: the hub reads the store whenever its version moves, and signs how far
+it has read (the heads of the notices feed).
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from counterfoil.jose.jwt import Signer
+from counterfoil.net.event_stream import event
+from counterfoil.oauth.feed import HEAD_TYPE, Head, Position
+from counterfoil.oauth.revocations import Ended, RevocationSet, notice_from
+from counterfoil.server.hub.backlog import Backlog
+from counterfoil.server.hub.followers import GROUPS, Follower, Followers, SignedHead
+from counterfoil.server.records.signing_key import Purpose
+from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+
+_LOG: Final = logging.getLogger(__name__)
+_PAGE: Final = 500
+_POLL_SECONDS: Final = 0.02
+_PAUSE_SECONDS: Final = 1.0
+_STUCK_SECONDS: Final = 5.0
+_FORGET_SECONDS: Final = 5
+_ABOUT_KEYS: Final = frozenset({Ended.KEYS_CHANGED, Ended.KEY})
+
+
+class Keys(Protocol):
+    """The keys of this process: they sign heads, and are loaded anew when they changed."""
+
+    async def load(self, tx: Transaction) -> None:
+        """Take the keys from the store."""
+
+    def signer(self, purpose: Purpose, typ: str, now: int) -> Signer:
+        """Give the signer whose turn it is."""
+
+
+class _News(Struct, frozen=True):
+    """What one look at the store gave: the head, and some notices on the way to it.
+
+    ``anew``: they do not follow on ours, so all that live must be read.
+    """
+
+    position: Position
+    digest: str
+    at: int
+    notices: list[tuple[int, bytes]]
+    anew: bool = False
+
+    @property
+    def is_all(self) -> bool:
+        return not self.notices or self.notices[-1][0] >= self.position.number
+
+
+class Hub:
+    """The notices as this process knows them. Made in ``opening``, run by the app's lifespan."""
+
+    def __init__(self, issuer: str, store: Store, keyring: Keys) -> None:
+        self.revocations = RevocationSet()
+        self.backlog = Backlog(store)
+        self.followers = Followers()
+        self.digest = ""
+        self.head: SignedHead | None = None
+        self.has_ended = False
+        self._issuer = issuer
+        self._store = store
+        self._keyring = keyring
+        self._version = -1
+        self._forgot_at = 0
+        self._looked_at: float | None = None
+        self._catching_up = asyncio.Lock()
+
+    @property
+    def position(self) -> Position:
+        """Up to where this process has read."""
+        return self.backlog.position
+
+    async def catch_up(self) -> None:
+        """Read what was committed since the last look, by whichever process (§4.12).
+
+        Raises:
+            StoreUnavailable: the store cannot be read; what we know may be old.
+        """
+        if self._store.version() == self._version:
+            return
+        async with self._catching_up:
+            version = self._store.version()
+            while version != self._version:
+                news = await self._store.read(self._look)
+                if news.anew:
+                    await self._read_anew(news)
+                else:
+                    await self._take_in(news)
+                if news.anew or news.is_all:
+                    self._version = version
+                else:
+                    await asyncio.sleep(0)  # the loop stands still for a page, not for all
+
+    async def _look(self, tx: Transaction) -> _News:
+        position, digest = await tx.notices.head()
+        known = self.position
+        if position.epoch != known.epoch or await tx.notices.oldest() > known.number:
+            return _News(position, digest, tx.now, [], anew=True)
+        missing = known.number < position.number
+        rows = await tx.notices.after(known.number, _PAGE) if missing else []
+        return _News(position, digest, tx.now, rows)
+
+    async def _take_in(self, news: _News) -> None:
+        notices = [notice_from(text) for _, text in news.notices]
+        if any(notice.kind in _ABOUT_KEYS for notice in notices):
+            await self._store.read(self._keyring.load)
+        # From here on nothing is awaited and nothing can fail: followers never see half of it.
+        for notice in notices:
+            self.revocations.apply(notice)
+        if news.notices:
+            self.backlog.extend(news.notices)
+            self.followers.tell_all()
+        self._have_read(news)
+
+    async def _read_anew(self, news: _News) -> None:
+        """Read all that live, page by page; what was committed meanwhile comes afterwards."""
+        number = 0
+        while number < news.position.number:
+            after = number
+
+            async def work(tx: Transaction, after: int = after) -> list[tuple[int, bytes]]:
+                return await tx.notices.after(after, _PAGE)
+
+            rows = await self._store.read(work)
+            if not rows:
+                break
+            for _, text in rows:
+                self.revocations.apply(notice_from(text))
+            number = rows[-1][0]
+            await asyncio.sleep(0)
+        await self._store.read(self._keyring.load)
+        self.backlog.begin(news.position)
+        self.followers.tell_all()
+        self._have_read(news)
+
+    def _have_read(self, news: _News) -> None:
+        if news.is_all:
+            self.digest = news.digest
+        if abs(news.at - self._forgot_at) >= _FORGET_SECONDS:
+            self._forgot_at = news.at
+            self.revocations.forget(news.at)
+
+    async def run(self, clock: Callable[[], float], head_interval_ms: int) -> None:
+        """Follow the store and sign heads until cancelled. A failure is logged, and tried again.
+
+        ``clock`` dates the heads; when they are due is told by the loop's own time, for the clock
+        may be set back.
+        """
+        loop = asyncio.get_running_loop()
+        self._looked_at = loop.time()
+        turns = _Turns(head_interval_ms / 1000)
+        while True:
+            try:
+                await self.catch_up()
+                due = turns.due(loop.time())
+                if due and await self._sign_head(clock):
+                    self._tell_head(due)
+                    turns.took(due, loop.time())
+                self.followers.drop_stuck(loop.time())
+                self._looked_at = loop.time()
+                await asyncio.sleep(_POLL_SECONDS)
+            except StoreUnavailable:
+                _LOG.warning("the store cannot be read; no head is signed")
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except Exception:
+                _LOG.exception("the notices cannot be followed; no head is signed")
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    def is_stuck(self) -> bool:
+        """Whether the store has not been followed for some seconds: no guard stays fresh by us."""
+        now = asyncio.get_running_loop().time()
+        return self._looked_at is not None and now > self._looked_at + _STUCK_SECONDS
+
+    def end(self) -> None:
+        """End every follower's stream: the server is about to stop."""
+        self.has_ended = True
+        self.followers.tell_all()
+
+    async def _sign_head(self, clock: Callable[[], float]) -> bool:
+        """Sign how far the notices reach, only after a successful read of the database."""
+        before = clock()
+        position, digest = await self._store.read(_read_head)
+        if position == self.position:
+            head = Head(self._issuer, position.epoch, position.number, digest, before)
+            signer = self._keyring.signer(Purpose.FEED, HEAD_TYPE, int(before))
+            serial = self.head.serial + 1 if self.head else 1
+            self.head = SignedHead(event("head", signer.sign(head)), position, serial)
+        return position == self.position
+
+    def _tell_head(self, due: list[int]) -> None:
+        for number in due:
+            group = self.followers.groups[number]
+            group.head = self.head
+            group.tell()
+
+    async def next_for(self, follower: Follower) -> bytes:
+        """Wait for what a follower has not been told, and give it: notices in order, then a head.
+
+        Empty where it cannot be told more: its place is not in our history or too far back, so
+        that the snapshot must be taken; or the server ends. A head is told only to whoever holds
+        all that it speaks of.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        while not self.has_ended:
+            moved = follower.group.moved
+            cursor = follower.position
+            if cursor is None:
+                return b""
+            lines = self.backlog.remembered(cursor) or await self.backlog.stored(cursor)
+            if lines is None:
+                return b""
+            follower.position = lines.position
+            data = lines.data + self._head_for(follower)
+            if data:
+                return data
+            await moved.wait()
+        return b""
+
+    def _head_for(self, follower: Follower) -> bytes:
+        """Give the head whose turn it is; to a newcomer, the newest."""
+        head = follower.group.head if follower.head_serial else self.head
+        held = follower.position
+        if head is None or held is None or head.serial <= follower.head_serial:
+            return b""
+        if head.position.epoch != held.epoch or head.position.number > held.number:
+            return b""
+        follower.head_serial = head.serial
+        return head.data
+
+
+class _Turns:
+    """Spreads heads over the interval: each group has its own turn."""
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._next: list[float] = []
+
+    def due(self, now: float) -> list[int]:
+        """Say whose turn it is."""
+        if not self._next:
+            self._next = [now + self._interval * number / GROUPS for number in range(GROUPS)]
+        return [number for number, at in enumerate(self._next) if at <= now]
+
+    def took(self, groups: list[int], now: float) -> None:
+        """Note that these had their turn."""
+        for number in groups:
+            late = now - self._next[number] > self._interval
+            self._next[number] = (now if late else self._next[number]) + self._interval
+
+
+async def _read_head(tx: Transaction) -> tuple[Position, str]:
+    return await tx.notices.head()
