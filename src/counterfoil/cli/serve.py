@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from counterfoil.server.settings import Settings
 
 BACKLOG: Final = 2048
+UNREAD_MS: Final = 30_000
+"""How long the system tries to deliver what a peer does not take, before it lets go of it."""
 
 
 @click.command()
@@ -48,11 +50,14 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise Failure(
             f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}"
         ) from None
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # what is accepted here inherits it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MS)
+    return listener
 
 
 async def _nothing(_: object) -> None:
