@@ -104,11 +104,11 @@ async def opened(data: Path) -> AsyncIterator[Store]:
         await store.close()
 
 
-async def append(store: Store, count: int) -> Position:
+async def append(store: Store, count: int, width: int = 22) -> Position:
     position = (await store.read(lambda tx: tx.notices.head()))[0]
     for begin in range(0, count, 2000):
         notices = [
-            Notice(Ended.TOKEN, f"{begin + number:022}", 10**10)
+            Notice(Ended.TOKEN, f"{begin + number:0{width}}", 10**10)
             for number in range(min(2000, count - begin))
         ]
         position = await store.transact(lambda tx, each=notices: tx.notices.append(each))
@@ -126,7 +126,7 @@ async def test_those_that_do_not_read_slow_nobody_and_fill_no_memory(tmp_path: P
             reading = asking(port, cursor)
             before = memory(pid)
             waiting = asyncio.create_task(numbers_up_to(cursor.number + MANY, reading))
-            last = await append(store, MANY)
+            last = await append(store, MANY, 400)
             expected = list(range(cursor.number + 1, last.number + 1))
             assert await waiting == expected
             assert memory(pid) - before < MOST_GROWTH
@@ -167,7 +167,7 @@ async def until(number: int, place: Installation) -> None:
 async def test_one_that_does_not_read_is_dropped_and_others_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(followers, "WRITE_SECONDS", 0.2)
+    monkeypatch.setattr(followers, "WRITE_SECONDS", 1.0)
     async with installed(tmp_path, head_interval_ms=50) as place, on_a_socket(place) as port:
         hub, store = place.authority.hub, place.authority.store
         cursor = hub.position
@@ -194,7 +194,7 @@ async def test_a_snapshot_that_nobody_reads_does_not_stay(
 ):
     monkeypatch.setattr(followers, "WRITE_SECONDS", 0.2)
     async with installed(tmp_path, head_interval_ms=50) as place, on_a_socket(place) as port:
-        await append(place.authority.store, 200_000)
+        await append(place.authority.store, 40_000, 400)
         open_files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
         stuck = socket.socket()
         stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
