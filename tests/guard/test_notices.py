@@ -150,6 +150,21 @@ def test_what_was_invented_lapses(notices: Notices, book: Book):
     assert not is_dead(notices, "victim")
 
 
+def test_what_was_invented_beyond_the_end_lapses_though_nothing_follows(
+    notices: Notices, book: Book
+):
+    """No true line ever takes its number: a head that came long after knows nothing of it."""
+    invented = Notice(Ended.FAMILY, "victim", int(NOW) + 10**9).text().decode()
+    notices.hear(Position("e1", 3), invented, NOW)
+    assert notices.prove(book.head(NOW + 10, 2), NOW + 10) is Verdict.GO_ON
+    assert is_dead(notices, "victim")
+    assert notices.prove(book.head(NOW + 11, 2), NOW + 11) is Verdict.RESUME
+    assert notices.position == Position("e1", 2)
+    notices.prove(book.head(NOW + 12, 2), NOW + 12)
+    assert not is_dead(notices, "victim")
+    assert hear(notices, book, 3, NOW + 13) is Verdict.GO_ON
+
+
 def test_a_true_line_beside_an_invented_one_is_not_lost(notices: Notices, book: Book):
     """Even where the snapshot after it is an old one, replayed."""
     hear(notices, book, 3, NOW + 1)

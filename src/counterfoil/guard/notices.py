@@ -119,7 +119,7 @@ class Notices:
         if digest != head.digest:
             return self._go_back()
         self._settle(head.number, head.time)
-        return Verdict.GO_ON
+        return self._go_back() if self._holds_more_than(head) else Verdict.GO_ON
 
     def begin(self, pages: SnapshotPages, now: float) -> bool:
         """Take a signed snapshot; ``False`` where the feed cannot be resumed from it.
@@ -161,6 +161,13 @@ class Notices:
         if before is None or next_digest(before, text.encode()) == self._digests[number]:
             return Verdict.GO_ON
         return self._go_back()
+
+    def _holds_more_than(self, head: Head) -> bool:
+        """Whether a line was heard which, long after that, the issuer knows nothing of."""
+        return any(
+            heard.number is not None and heard.heard_at + SKEW < head.time
+            for heard in self._unproven
+        )
 
     def _go_back(self) -> Verdict:
         """Something heard is not true: hear it again from what is proved.
