@@ -6,7 +6,9 @@ import time
 from pathlib import Path
 
 from bench import floors, machine, report
+from bench.fanning import fan_out
 from bench.guarding import guard_costs
+from bench.many_notices import many_notices
 from bench.operations import measure, operations
 from bench.plan import FULL, QUICK, Plan
 from bench.revoking import revocation_times
@@ -45,7 +47,14 @@ def _run(plan: Plan, directory: Path) -> dict[str, float]:
         results |= measure(each, seeded, server, plan, files)
         results["rss_after_mb"] = machine.memory_mb(server.pid)
         results |= _guard(seeded, server, plan)
-    return results
+    # All followers of this machine come from one address.
+    crowded = Installation(
+        installation.data, installation.port, {"followers_per_address": str(plan.followers + 1)}
+    )
+    with counterfoil(crowded) as server:
+        full_rate = results["client_credentials_per_s"]
+        results |= fan_out(seeded, server, plan, full_rate, files)
+    return results | many_notices(directory, plan)
 
 
 def _tell_settings(installation: Installation) -> None:

@@ -16,6 +16,10 @@ class Plan(Struct, frozen=True):
     tokens: int = 1000
     revocations: int = 200
     repeats: int = 300
+    followers: int = 1000
+    fan_outs: int = 40
+    notices: int = 1_000_000
+    offline: int = 36_000
 
 
 FULL: Final = Plan()
@@ -28,6 +32,10 @@ QUICK: Final = Plan(
     tokens=40,
     revocations=5,
     repeats=10,
+    followers=20,
+    fan_outs=2,
+    notices=3000,
+    offline=600,
 )
 """It shows that everything works; its numbers mean nothing."""
 
@@ -52,6 +60,11 @@ GOALS: Final = (
     Goal("guard_warm_us", 6, "µs"),
     Goal("guard_cold_ratio", 1.3, "×"),
     Goal("revoke_to_refusal_p99_ms", 100, "ms"),
+    Goal("fan_out_idle_p99_ms", 50, "ms"),
+    Goal("fan_out_half_load_p99_ms", 50, "ms"),
+    Goal("guard_rss_snapshot_mb", 100, "MB"),
+    Goal("guard_rss_stream_mb", 100, "MB"),
+    Goal("check_at_all_notices_us", 6, "µs"),
     Goal("rss_mb", 100, "MB"),
     Goal("ready_s", 2, "s"),
 )

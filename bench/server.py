@@ -38,6 +38,7 @@ class Installation(Struct, frozen=True):
 
     data: Path
     port: int
+    settings: Mapping[str, str] = {}
 
     def run(self, *command: str, stdin: str = "") -> dict[str, object]:
         """Run a command, and give what it prints."""
@@ -52,11 +53,12 @@ class Installation(Struct, frozen=True):
         return document
 
 
-def environment() -> Mapping[str, str]:
-    """Give our environment without settings of Counterfoil: defaults are measured."""
+def environment(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:
+    """Give our environment without settings of Counterfoil but these: defaults are measured."""
     ours = {name: value for name, value in os.environ.items() if "COUNTERFOIL_" not in name}
     ours.pop("PYTHONDONTWRITEBYTECODE", None)
-    return ours
+    given = (settings or {}).items()
+    return ours | {f"COUNTERFOIL_{name.upper()}": value for name, value in given}
 
 
 @contextmanager
@@ -64,7 +66,8 @@ def counterfoil(installation: Installation) -> Iterator[Running]:
     """Run ``counterfoil serve`` on an installation, pinned, until the context is left."""
     data, port = installation.data, installation.port
     command = [COUNTERFOIL, "serve", "--data", str(data), "--port", str(port)]
-    with _running(command, port, "/health/ready", data.parent / "server.log") as running:
+    started = Started(command, "/health/ready", data.parent / "server.log", installation.settings)
+    with _running(started, port) as running:
         yield running
 
 
@@ -73,20 +76,30 @@ def raw_asgi(directory: Path) -> Iterator[Running]:
     """Run the raw ASGI app in the same way."""
     port = machine.free_port()
     command = [sys.executable, "-m", "bench.echo", str(port)]
-    with _running(command, port, "/", directory / "raw_asgi.log") as running:
+    with _running(Started(command, "/", directory / "raw_asgi.log"), port) as running:
         yield running
 
 
+class Started(Struct, frozen=True):
+    """How a server is started: its command, the path that says it is ready, its log."""
+
+    command: Sequence[str]
+    ready: str
+    log: Path
+    settings: Mapping[str, str] = {}
+
+
 @contextmanager
-def _running(command: Sequence[str], port: int, ready: str, log: Path) -> Iterator[Running]:
-    begun = time.monotonic()
+def _running(started: Started, port: int) -> Iterator[Running]:
+    begun, log = time.monotonic(), started.log
+    surroundings = environment(started.settings)
     with log.open("w") as output:
         process = subprocess.Popen(
-            command, stdout=output, stderr=output, env=environment(), start_new_session=True
+            started.command, stdout=output, stderr=output, env=surroundings, start_new_session=True
         )
     machine.pin(process.pid, machine.MEASURED)
     try:
-        _wait(process, port, ready, log)
+        _wait(process, port, started.ready, log)
         yield Running(process.pid, port, time.monotonic() - begun, log)
     finally:
         process.terminate()

@@ -12,12 +12,12 @@ from counterfoil.oauth import dead_handles
 from counterfoil.oauth.dead_handles import LATEST, DeadHandles
 
 NAMES = st.integers(0, 60).map(lambda number: f"handle-{number}")
-UNTILS = st.integers(1, 9)
-ADDED = st.tuples(st.just("add"), NAMES, UNTILS)
+TIMES = st.integers(1, 9)
+ADDED = st.tuples(st.just("add"), NAMES, TIMES)
 STEPS = st.one_of(
     ADDED,
     st.tuples(st.just("forget"), st.just(""), st.integers(0, 9)),
-    st.tuples(st.just("update"), st.lists(st.tuples(NAMES, UNTILS)), st.just(0)),
+    st.tuples(st.just("update"), st.lists(st.tuples(NAMES, TIMES)), st.just(0)),
 )
 
 

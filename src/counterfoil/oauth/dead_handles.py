@@ -82,18 +82,18 @@ class DeadHandles:
 
     def _add(self, number: int, until: int) -> None:
         shift, buckets = self._table
-        numbers, untils, soonest = buckets[number >> shift]
+        numbers, times, soonest = buckets[number >> shift]
         at = bisect_left(numbers, number)
         if at < len(numbers) and numbers[at] == number:
-            if until > untils[at]:
-                raised = untils[:]
+            if until > times[at]:
+                raised = times[:]
                 raised[at] = until
                 buckets[number >> shift] = (numbers, raised, min(raised))
             return
-        numbers, untils = numbers[:], untils[:]
+        numbers, times = numbers[:], times[:]
         numbers.insert(at, number)
-        untils.insert(at, until)
-        buckets[number >> shift] = (numbers, untils, min(soonest, until))
+        times.insert(at, until)
+        buckets[number >> shift] = (numbers, times, min(soonest, until))
         self._count += 1
         if self._count > MOST_IN_BUCKET * len(buckets):
             self._cut_buckets()
@@ -111,23 +111,21 @@ class DeadHandles:
         self._table = (shift - 1, [*halves[len(buckets) :], *halves[: len(buckets)]])
 
     def _entries(self) -> Iterator[tuple[int, int]]:
-        for numbers, untils, _ in self._table[1]:
-            yield from zip(numbers, untils, strict=True)
+        for numbers, times, _ in self._table[1]:
+            yield from zip(numbers, times, strict=True)
 
 
 def _cut(bucket: _Bucket, middle: int) -> tuple[_Bucket, _Bucket]:
-    numbers, untils, _ = bucket
+    numbers, times, _ = bucket
     at = bisect_left(numbers, middle)
-    return _bucket(numbers[:at], untils[:at]), _bucket(numbers[at:], untils[at:])
+    return _bucket(numbers[:at], times[:at]), _bucket(numbers[at:], times[at:])
 
 
-def _bucket(numbers: "array[int]", untils: "array[int]") -> _Bucket:
-    return (numbers, untils, min(untils)) if untils else _EMPTY
+def _bucket(numbers: "array[int]", times: "array[int]") -> _Bucket:
+    return (numbers, times, min(times)) if times else _EMPTY
 
 
 def _without_expired(bucket: _Bucket, now: int) -> _Bucket:
-    numbers, untils, _ = bucket
-    left = [at for at, until in enumerate(untils) if until > now or until == LATEST]
-    return _bucket(
-        array("q", [numbers[at] for at in left]), array("I", [untils[at] for at in left])
-    )
+    numbers, times, _ = bucket
+    left = [at for at, until in enumerate(times) if until > now or until == LATEST]
+    return _bucket(array("q", [numbers[at] for at in left]), array("I", [times[at] for at in left]))

@@ -1,0 +1,163 @@
+"""A thousand guards in one process: each has its own connection, parses what comes, verifies heads.
+
+The reading is the guard's own (`EventParser`, `FeedReader`, `RevocationSet`); only HTTP's frame is
+read here, for it is the guards that are to be many and not their HTTP clients. Lines in are names
+of tokens (``jti``); lines out are ``ready``, then for each name the nanoseconds of the monotonic
+clock, which all processes of a machine share, at which each guard first refused it.
+"""
+
+import asyncio
+import gc
+import resource
+import sys
+import time
+from typing import Final
+from urllib.parse import urlsplit
+
+import msgspec
+import uvloop
+
+from bench.http_session import HttpSession
+from counterfoil.guard.feed_reader import FeedReader
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.notices import Verdict
+from counterfoil.guard.policy import Issuer, Staleness
+from counterfoil.net.event_stream import EventParser
+from counterfoil.oauth.revocations import Marks
+
+_SPARE_FILES: Final = 64
+
+
+class Crowd:
+    """All guards, and the token that they are watched for."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.marks: Marks | None = None
+        self.refused: list[int] = []
+        self.ready = 0
+        self.is_over = False
+        self.progress = asyncio.Event()
+
+    async def reached(self, what: list[int] | None) -> None:
+        """Wait until all have refused, or, without a list, until all are fresh."""
+        while (self.ready if what is None else len(what)) < self.number:
+            self.progress.clear()
+            await self.progress.wait()
+
+    def watch(self, jti: str) -> list[int]:
+        """Watch for a token from now on."""
+        self.refused = []
+        self.marks = Marks(jti, "", "client", 0, "api", 0, "kid")
+        return self.refused
+
+
+class Follower(asyncio.Protocol):
+    """One guard's connection."""
+
+    def __init__(self, crowd: Crowd, start: "Start") -> None:
+        self._crowd = crowd
+        self._start = start
+        state = IssuerState(Issuer(start.issuer), Staleness.reject())
+        state.feed_keys.take(start.feed_keys)
+        self._notices = state.notices
+        self._reader = FeedReader(state)
+        reading = self._reader.snapshot(time.time())
+        reading.feed(start.snapshot)
+        if not self._reader.begin(reading, time.time()):
+            sys.exit("!! bench: the snapshot was not taken")
+        self._begun_at = self._notices.fresh_at
+        self._is_fresh = False
+        self._refuses: Marks | None = None
+        self._parser = EventParser()
+        self._buffer = b""
+        self._in_body = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
+        """Ask for what follows the snapshot."""
+        at = self._notices.position
+        asked = f"GET /notices HTTP/1.1\r\nHost: bench\r\nLast-Event-ID: {at}\r\n\r\n"
+        transport.write(asked.encode())
+
+    def data_received(self, data: bytes) -> None:
+        """Take the chunks of the body (RFC 9112 §7.1)."""
+        data = self._buffer + data
+        if not self._in_body:
+            head, end, data = data.partition(b"\r\n\r\n")
+            if not end:
+                self._buffer = head
+                return
+            if not head.startswith(b"HTTP/1.1 200"):
+                sys.exit(f"!! bench: the feed answered {head[:100]!r}")
+            self._in_body = True
+        while (line := data.find(b"\r\n")) >= 0:
+            end = line + 2 + int(data[:line], 16)
+            if len(data) < end + 2:
+                break
+            self._take(data[line + 2 : end])
+            data = data[end + 2 :]
+        self._buffer = data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody hangs up while it is measured."""
+        if not self._crowd.is_over:
+            sys.exit(f"!! bench: a follower was dropped: {exc}")
+
+    def _take(self, chunk: bytes) -> None:
+        for event in self._parser.feed(chunk):
+            if self._reader.take(event, time.time()) is not Verdict.GO_ON:
+                sys.exit(f"!! bench: a follower must begin anew: {event}")
+        crowd = self._crowd
+        marks = crowd.marks
+        watched = marks is not None and marks is not self._refuses
+        if watched and marks and self._notices.rejects(marks, time.time()) is not None:
+            self._refuses = marks
+            crowd.refused.append(time.monotonic_ns())
+            if len(crowd.refused) == crowd.number:
+                crowd.progress.set()
+        if not self._is_fresh and self._notices.fresh_at > self._begun_at:
+            self._is_fresh = True
+            crowd.ready += 1
+            crowd.progress.set()
+
+
+class Start(msgspec.Struct, frozen=True):
+    """With what every guard begins."""
+
+    issuer: str
+    feed_keys: dict[str, object]
+    snapshot: bytes
+
+
+async def main(issuer: str, number: int) -> None:
+    parts = urlsplit(issuer)
+    session = HttpSession(parts.port or 80)
+    keys = msgspec.json.decode(session.get("/notices/jwks.json").body)
+    start = Start(issuer, keys, session.get("/notices/snapshot").body.encode())
+    session.close()
+    loop, crowd = asyncio.get_running_loop(), Crowd(number)
+    for _ in range(number):
+        await loop.create_connection(lambda: Follower(crowd, start), "127.0.0.1", parts.port)
+    await crowd.reached(None)
+    gc.freeze()
+    print("ready", flush=True)
+    while name := (await asyncio.to_thread(sys.stdin.readline)).strip():
+        refused = crowd.watch(name)
+        print("watching", flush=True)
+        await crowd.reached(refused)
+        print(*refused, flush=True)
+    crowd.is_over = True
+
+
+def _allow_files(number: int) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = number + _SPARE_FILES
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        sys.exit(f"!! bench: {number} followers need {wanted} open files, and {hard} are allowed")
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+if __name__ == "__main__":
+    _allow_files(int(sys.argv[2]))
+    uvloop.run(main(sys.argv[1], int(sys.argv[2])))
