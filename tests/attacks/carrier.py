@@ -146,8 +146,8 @@ class Guarded:
         reading = self.reader.snapshot(self.turn())
         reading.feed(wire)
         self.newest_word = max(self.newest_word, at)
+        self._needs_snapshot = False
         if self.reader.begin(reading, self.turn()):
-            self._needs_snapshot = False
             self._disk = [wire], [], self._disk[2]
 
     def notice_the_end(self) -> None:

@@ -174,9 +174,10 @@ class Line:
                         draft.write(piece)
             begun = self._reader.begin(snapshot, self._clock())
             self._after_taking()
+            # Where it lies behind what is known, the feed may still be resumed from there.
+            self._needs_snapshot = False
             if not begun:
                 raise Untrusted(f"the snapshot at {url} lies behind what is known, or ahead of us")
-            self._needs_snapshot = False
             if draft is not None:
                 self._keep(draft)
 

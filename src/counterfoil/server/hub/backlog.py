@@ -19,7 +19,8 @@ FURTHEST: Final = 50_000
 """How far back the feed is resumed from the store; beyond that the snapshot is shorter."""
 _AT_ONCE: Final = 250
 _PAGE: Final = 250
-_PAGES: Final = 32
+_PAGES: Final = FURTHEST // _PAGE
+"""In memory at most: whoever asks for the same hour over and over costs no more reading."""
 _JOINED: Final = 32
 
 

@@ -12,6 +12,7 @@ GROUPS: Final = 20
 """Followers are woken group by group, so that nobody else waits while all are served."""
 WRITE_SECONDS: Final = 20.0
 """How long a follower may take to receive what was written for it."""
+_LOOK_SECONDS: Final = 1.0
 
 
 class SignedHead(Struct, frozen=True):
@@ -80,6 +81,7 @@ class Followers:
     def __init__(self) -> None:
         self._followers: set[Follower] = set()
         self._of_source: dict[str, int] = {}
+        self._looked_at = float("-inf")
         self.groups = tuple(Group() for _ in range(GROUPS))
 
     def __len__(self) -> int:
@@ -122,7 +124,10 @@ class Followers:
             asyncio.get_running_loop().call_soon(self._tell_from, number + 1)
 
     def drop_stuck(self, now: float) -> None:
-        """Drop those that do not read. ``now`` is the loop's time."""
+        """Drop those that do not read. ``now`` is the loop's time. It looks once a second."""
+        if now < self._looked_at + _LOOK_SECONDS:
+            return
+        self._looked_at = now
         for follower in list(self._followers):
             since = follower.writing_since
             if since is not None and now - since > WRITE_SECONDS:

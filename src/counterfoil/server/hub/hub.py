@@ -162,7 +162,7 @@ class Hub:
             try:
                 await self.catch_up()
                 due = turns.due(loop.time())
-                if due and await self._sign_head(clock):
+                if due and (not self._is_awaited(due) or await self._sign_head(clock)):
                     self._tell_head(due)
                     turns.took(due, loop.time())
                 self.followers.drop_stuck(loop.time())
@@ -196,6 +196,10 @@ class Hub:
             self.head = SignedHead(event("head", signer.sign(head)), position, serial)
         return position == self.position
 
+    def _is_awaited(self, due: list[int]) -> bool:
+        """Whether anyone waits for a head; one in each interval is signed for newcomers."""
+        return 0 in due or any(self.followers.groups[number].size for number in due)
+
     def _tell_head(self, due: list[int]) -> None:
         for number in due:
             group = self.followers.groups[number]
@@ -217,7 +221,10 @@ class Hub:
             cursor = follower.position
             if cursor is None:
                 return b""
-            lines = self.backlog.remembered(cursor) or await self.backlog.stored(cursor)
+            lines = self.backlog.remembered(cursor)
+            if lines is None:
+                await asyncio.sleep(0)  # whoever catches up waits for its turn at each page
+                lines = await self.backlog.stored(cursor)
             if lines is None:
                 return b""
             follower.position = lines.position

@@ -62,6 +62,7 @@ class Reading:
         statement, self._statement = self._statement, b""
         if statement:
             return statement
+        await asyncio.sleep(0)
         piece = os.pread(self._file, _PIECE, self._at)
         if not piece:
             raise StopAsyncIteration
