@@ -8,6 +8,7 @@ import pytest
 
 from counterfoil.guard import Guard, Issuer, Options, Rejected
 from counterfoil.jose.keys import PrivateKey
+from counterfoil.net.event_stream import Event
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from tests.guard.issuer import AUDIENCE, Book, TinyIssuer
@@ -66,6 +67,24 @@ def test_it_comes_back_after_the_issuer_was_gone(issuer: TinyIssuer):
         assert becomes(guard, token, Reason.REVOKED)
         assert issuer.counts["stream"] == 2
         assert issuer.counts["snapshot"] == 1
+
+
+def test_a_snapshot_that_lies_behind_is_no_dead_end(issuer: TinyIssuer):
+    """A cache may hold an old one: then the feed is resumed where the guard stands."""
+    token = issuer.token()
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        old = issuer.book.signed_snapshot(time.time())
+        issuer.end(Ended.FAMILY, "f1")
+        assert becomes(guard, token, Reason.REVOKED)
+        notices = guard._states[issuer.url].notices
+        assert guard._follower.wait_until(lambda: notices.proven_number == 1, 10)
+        issuer.snapshot_answer = lambda: old
+        resets = [Event("reset", "{}")]
+        issuer.carrier = lambda event: [resets.pop()] if resets else [event]
+        assert guard._follower.wait_until(lambda: issuer.counts["snapshot"] == 2, 10)
+        fresh_at = time.time()
+        assert guard._follower.wait_until(lambda: notices.fresh_at > fresh_at, 10)
 
 
 def test_a_restored_issuer_begins_a_new_epoch(issuer: TinyIssuer):
