@@ -1,6 +1,6 @@
 """An authorization code and what it stands for, by the code's SHA-256 (OAuth 2.1 §4.1.2)."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -33,3 +33,28 @@ class Authorization(Struct, frozen=True, kw_only=True):
     wrong_verifiers: int = 0
     dpop_jkt: str | None = None
     """The key that the client must prove when it exchanges the code (RFC 9449 §10)."""
+
+
+class Authorizations(Protocol):
+    """Authorization codes, by their SHA-256."""
+
+    async def add(self, authorization: Authorization) -> None:
+        """Add."""
+
+    async def take(self, digest: bytes, family_id: str, now: int) -> Authorization | None:
+        """Take an untaken, unexpired code: one statement, so that only one taker succeeds."""
+
+    async def find(self, digest: bytes) -> Authorization | None:
+        """Look at a code, taken or not, without taking it."""
+
+    async def put_back(self, digest: bytes) -> None:
+        """Undo a taking after a wrong verifier, counting it."""
+
+    async def burn_of_grant(self, grant_id: str) -> None:
+        """Make untaken codes of a grant worthless."""
+
+    async def burn_of_session(self, session_id: str) -> None:
+        """Make untaken codes of an ended session worthless."""
+
+    async def burn_of_client(self, client_id: str) -> None:
+        """Make untaken codes of a client worthless."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -177,3 +177,16 @@ def withdrawn(key: SigningKey, now: int) -> SigningKey:
     """Give a key as an emergency leaves it: neither signing nor published (S84)."""
     retired_at = now if key.retired_at is None else min(now, key.retired_at)
     return replace(key, withdrawn_at=now, retired_at=retired_at, gone_at=now)
+
+
+class SigningKeys(Protocol):
+    """Signing keys with their sealed private halves."""
+
+    async def add(self, key: SigningKey) -> None:
+        """Add."""
+
+    async def replace(self, key: SigningKey) -> None:
+        """Store changed times of a key, and its private half as it is sealed now."""
+
+    async def every(self, purpose: Purpose) -> list[SigningKey]:
+        """Oldest first, gone ones included until they are swept."""

@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.revocations import Notice
 from counterfoil.server.records.api import Api
-from counterfoil.server.records.authorization import Authorization
+from counterfoil.server.records.authorization import Authorizations
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.event import Event
@@ -14,7 +14,7 @@ from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.session import Session
-from counterfoil.server.records.signing_key import Purpose, SigningKey
+from counterfoil.server.records.signing_key import SigningKeys
 from counterfoil.server.records.user import User
 
 T = TypeVar("T")
@@ -170,29 +170,6 @@ class Grants(Protocol):
         """At most so many that have not been ended and whose end date has come, oldest first."""
 
 
-class Authorizations(Protocol):
-    """Authorization codes, by their SHA-256."""
-
-    async def add(self, authorization: Authorization) -> None: ...
-    async def take(self, digest: bytes, family_id: str, now: int) -> Authorization | None:
-        """Take an untaken, unexpired code: one statement, so that only one taker succeeds."""
-
-    async def find(self, digest: bytes) -> Authorization | None:
-        """Look at a code, taken or not, without taking it."""
-
-    async def put_back(self, digest: bytes) -> None:
-        """Undo a taking after a wrong verifier, counting it."""
-
-    async def burn_of_grant(self, grant_id: str) -> None:
-        """Make untaken codes of a grant worthless."""
-
-    async def burn_of_session(self, session_id: str) -> None:
-        """Make untaken codes of an ended session worthless."""
-
-    async def burn_of_client(self, client_id: str) -> None:
-        """Make untaken codes of a client worthless."""
-
-
 class Families(Protocol):
     """Families of tokens. An ended family never comes back."""
 
@@ -222,17 +199,6 @@ class Families(Protocol):
 
     async def end(self, family_id: str, at: int, why: str) -> bool:
         """End; ``False`` where it was ended already or never was."""
-
-
-class SigningKeys(Protocol):
-    """Signing keys with their sealed private halves."""
-
-    async def add(self, key: SigningKey) -> None: ...
-    async def replace(self, key: SigningKey) -> None:
-        """Store changed times of a key, and its private half as it is sealed now."""
-
-    async def every(self, purpose: Purpose) -> list[SigningKey]:
-        """Oldest first, gone ones included until they are swept."""
 
 
 class Events(Protocol):
