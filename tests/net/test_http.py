@@ -71,7 +71,6 @@ def server() -> Iterator[str]:
 async def test_a_document_is_fetched(server: str):
     async with HttpClient() as http:
         assert await http.get_json(f"{server}/object") == {"a": 1}
-        assert await http.get_text(f"{server}/text", "application/jwt", 3) == "abc"
 
 
 @pytest.mark.parametrize("path", ["html", "twice", "list", "missing", "long", "elsewhere"])
@@ -82,11 +81,17 @@ async def test_only_what_was_promised_is_taken(server: str, path: str):
             await http.get_json(f"{server}/{path}")
 
 
-@pytest.mark.parametrize(("path", "size"), [("text", 2), ("bytes", 3), ("object", 9)])
-async def test_a_text_is_bounded_and_typed(server: str, path: str, size: int):
+async def test_a_long_document_comes_in_pieces(server: str):
+    async with HttpClient() as http, http.pieces(f"{server}/text", "application/jwt") as pieces:
+        assert b"".join([piece async for piece in pieces]) == b"abc"
+
+
+@pytest.mark.parametrize("path", ["object", "missing", "elsewhere"])
+async def test_pieces_are_of_the_type_that_was_promised(server: str, path: str):
     async with HttpClient() as http:
         with pytest.raises(BadAnswer, match=f"/{path}"):
-            await http.get_text(f"{server}/{path}", "application/jwt", size)
+            async with http.pieces(f"{server}/{path}", "application/jwt"):
+                pass
 
 
 async def test_a_form_is_sent_with_credentials(server: str):
@@ -96,7 +101,10 @@ async def test_a_form_is_sent_with_credentials(server: str):
 
 
 async def test_a_stream_is_followed(server: str):
-    async with HttpClient() as http, http.events(f"{server}/stream", "e1:7") as events:
+    async with (
+        HttpClient() as http,
+        http.events(f"{server}/stream", {"Last-Event-ID": "e1:7"}) as events,
+    ):
         assert [each async for each in events] == [
             Event("message", "a", "e1:7"),
             Event("message", "b", "e1:7"),
@@ -106,7 +114,7 @@ async def test_a_stream_is_followed(server: str):
 async def test_an_endless_line_is_cut(server: str):
     async with HttpClient() as http:
         with pytest.raises(BadAnswer, match="longer than"):
-            async with http.events(f"{server}/endless", "") as events:
+            async with http.events(f"{server}/endless", {}) as events:
                 assert [each async for each in events] == []
 
 
