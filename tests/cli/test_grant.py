@@ -132,5 +132,5 @@ def test_only_a_grant_that_stands_can_end_later_than_now(lived_in: LivedIn):
     past = installation.refused("grant", "limit", lived_in.grant_id, "--until", "2001-01-31")
     assert "grant end" in past
     assert "no grant" in installation.refused("grant", "limit", "nothing", "--never")
-    installation.succeed("grant", "end", lived_in.grant_id)
+    installation.succeed("grant", "end", lived_in.grant_id, "--yes")
     assert "no grant" in installation.refused("grant", "limit", lived_in.grant_id, "--never")

@@ -203,7 +203,7 @@ def test_a_reference_token_is_looked_into_by_its_record(lived_in: LivedIn):
 
 def test_a_reference_token_is_ended_by_value(lived_in: LivedIn):
     token = reference_token(lived_in)
-    ended = lived_in.installation.json("token", "revoke", token)
+    ended = lived_in.installation.json("token", "revoke", token, "--yes")
     assert (ended["kind"], ended["jti"]) == ("access_token", JTI)
     seen = lived_in.installation.json("token", "inspect", token)
     assert (seen["ours"], seen["active"], seen["reason"]) == (True, False, "revoked")
