@@ -153,10 +153,8 @@ class Place:
 
     async def token(self, client_id: str, form: str) -> TokenResponse:
         """Ask the token endpoint."""
-        parameters = Parameters.parse(form)
-        return await token_endpoint.respond(
-            self.authority, parameters, self.basic[client_id], _ORIGIN
-        )
+        asked = token_endpoint.Asked(Parameters.parse(form), self.basic[client_id], _ORIGIN)
+        return await token_endpoint.respond(self.authority, asked)
 
 
 def _basic(client_id: str, secret: Secret | None) -> str:

@@ -30,6 +30,7 @@ ELSEWHERE = MappingProxyType(
         "server/storage/statements/json_text.py": "storage/test_grants_and_codes.py",
         "server/storage/statements/leases.py": "storage/test_housekeeping.py",
         "server/storage/statements/notices.py": "storage/test_notices.py",
+        "server/storage/statements/proofs.py": "storage/test_proofs.py",
         "server/storage/statements/sealed.py": "storage/test_housekeeping.py",
         "server/storage/statements/sessions.py": "storage/test_users_and_sessions.py",
         "server/storage/statements/signing_keys.py": "storage/test_housekeeping.py",

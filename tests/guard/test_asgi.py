@@ -123,7 +123,10 @@ def test_a_refusal_says_why(served: Served, issuer: TinyIssuer):
 def test_without_a_token_it_is_missing(served: Served):
     answer = served.get("/notes")
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == 'Bearer realm="notes", error_reason="missing"'
+    assert answer.headers["www-authenticate"] == (
+        'Bearer realm="notes", error_reason="missing", '
+        'DPoP realm="notes", algs="ES256 EdDSA PS256 RS256"'
+    )
 
 
 def test_what_was_ended_is_refused_on_the_next_request(served: Served, issuer: TinyIssuer):

@@ -3,7 +3,7 @@
 import pytest
 
 from counterfoil.guard import Rejected
-from counterfoil.guard.bearer import bearer_token
+from counterfoil.guard.bearer import bearer_token, token_in
 from counterfoil.oauth.reasons import Reason
 
 
@@ -11,6 +11,21 @@ from counterfoil.oauth.reasons import Reason
 def test_the_scheme_is_read_in_any_case(header: str):
     """RFC 9110 §11.1."""
     assert bearer_token([header]) == "a.b.c"
+
+
+@pytest.mark.parametrize(
+    ("header", "is_bound"), [("Bearer a.b.c", False), ("DPoP a.b.c", True), ("dpop  a.b.c", True)]
+)
+def test_the_scheme_says_whether_a_proof_must_come_with_it(header: str, is_bound: bool):
+    """RFC 9449 §7.1."""
+    assert token_in([header]) == ("a.b.c", is_bound)
+
+
+@pytest.mark.parametrize("header", ["DPoP", "DPoP a b", "DPoP a.b.c, DPoP a.b.c"])
+def test_what_follows_dpop_is_a_token(header: str):
+    with pytest.raises(Rejected) as raised:
+        token_in([header])
+    assert raised.value.reason is Reason.MALFORMED
 
 
 def test_padding_belongs_to_the_token():

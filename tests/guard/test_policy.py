@@ -2,7 +2,7 @@
 
 import pytest
 
-from counterfoil.guard import Credentials, Issuer, Staleness
+from counterfoil.guard import Credentials, Issuer, Proofs, Staleness
 
 
 @pytest.mark.parametrize("url", ["https://a.example", "https://a.example/t1", "http://127.0.0.1:8"])
@@ -46,3 +46,17 @@ def test_staleness_has_a_budget():
         Staleness.reject(0)
     with pytest.raises(ValueError, match="further"):
         Staleness.accept_for(-1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"public_url": "api.example"},
+        {"public_url": "ftp://api.example"},
+        {"nonce_key": b"short"},
+        {"remembered": 0},
+    ],
+)
+def test_demands_on_proofs_that_cannot_work_are_refused(arguments: dict[str, object]):
+    with pytest.raises(ValueError, match=r"URL|nonce_key|proof"):
+        Proofs(**arguments)

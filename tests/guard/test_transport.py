@@ -78,3 +78,51 @@ def test_a_token_in_the_url_is_seen(query: bytes):
 @pytest.mark.parametrize("query", [b"", b"token=x", b"q=access_token", b"access_token_type=x"])
 def test_other_parameters_are_none(query: bytes):
     assert not has_token_in_query(query)
+
+
+def url_of(*headers: tuple[bytes, bytes], public_url: str = "", **scope: object) -> str:
+    transport = Transport(("127.0.0.1",))
+    usual = {"scheme": "http", "client": ("198.51.100.7", 1), "path": "/notes"}
+    return transport.url_of(usual | scope, headers, public_url)
+
+
+HOST = (b"host", b"api.example:8000")
+FORWARDED_HOST = (b"x-forwarded-host", b"api.example")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "seen"), [("http", "http"), ("https", "https"), ("ws", "http"), ("wss", "https")]
+)
+def test_the_url_is_that_of_the_request(scheme: str, seen: str):
+    """RFC 9110 §7.1; RFC 9449 §4.3 compares it with that of the proof."""
+    assert url_of(HOST, scheme=scheme) == f"{seen}://api.example:8000/notes"
+
+
+def test_the_path_is_as_it_was_sent():
+    assert url_of(HOST, raw_path=b"/a%2Fb?x=1", path="/a/b").endswith(":8000/a%2Fb")
+    assert url_of(HOST, path="/\u00e4 %").endswith(":8000/%C3%A4%20%25")
+
+
+def test_a_named_proxy_says_what_the_client_saw():
+    proxy = {"client": ("127.0.0.1", 1)}
+    seen = "https://api.example/notes"
+    assert url_of(HOST, FORWARDED_HOST, (PROTO, b"https"), **proxy) == seen
+    assert url_of(HOST, (b"forwarded", b"for=x;host=api.example;proto=https"), **proxy) == seen
+    assert url_of(HOST, (PROTO, b"https"), **proxy) == "https://api.example:8000/notes"
+    assert url_of(HOST, **proxy) == "http://api.example:8000/notes"
+
+
+def test_nobody_else_says_where_a_request_went():
+    assert url_of(HOST, FORWARDED_HOST, (PROTO, b"https")) == "http://api.example:8000/notes"
+    assert url_of(HOST, FORWARDED_HOST, client=None) == "http://api.example:8000/notes"
+
+
+@pytest.mark.parametrize("hosts", [(), (HOST, (b"host", b"evil.example"))])
+def test_what_is_not_clear_has_no_url(hosts: tuple[tuple[bytes, bytes], ...]):
+    assert url_of(*hosts) == ""
+
+
+def test_the_owners_word_comes_first():
+    """Whatever the Host header says, which the caller writes."""
+    for public_url in ("https://api.example/v1", "https://api.example/v1/"):
+        assert url_of(HOST, public_url=public_url) == "https://api.example/v1/notes"

@@ -36,3 +36,9 @@ def test_what_is_not_understood_can_be_proved_by_nobody(cnf: dict[str, object]):
     assert not binding.is_bearer
     assert not binding.is_met_by(UNBOUND)
     assert not binding.is_met_by(Binding("jkt", "a"))
+
+
+def test_the_type_of_a_token_is_that_of_its_binding():
+    """RFC 9449 §5; a token that is bound to a certificate is shown as a bearer token (RFC 8705)."""
+    assert Binding("jkt", "k").token_type == "DPoP"
+    assert Binding("x5t#S256", "c").token_type == UNBOUND.token_type == "Bearer"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.oauth.challenge import Challenge
+from counterfoil.oauth.challenge import BOTH, DPOP, Challenge
 from counterfoil.oauth.reasons import Reason, meaning_of
 
 QUOTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E))
@@ -73,3 +73,13 @@ def test_what_no_header_can_carry_is_refused(bad: str):
 def test_a_scope_is_a_list_of_scopes(scope: str):
     with pytest.raises(ValueError, match="scope"):
         Challenge(Reason.INSUFFICIENT_SCOPE, "", scope)
+
+
+def test_the_scheme_dpop_names_its_algorithms():
+    """RFC 9449 §7.1; what is beside it is offered, not blamed."""
+    algs = 'algs="ES256 EdDSA PS256 RS256"'
+    header = Challenge(Reason.PROOF_REPLAYED, "notes", schemes=DPOP).header
+    assert header.startswith('DPoP realm="notes", error="invalid_dpop_proof", ')
+    assert header.endswith(f'error_reason="proof_replayed", {algs}')
+    offered = Challenge(Reason.MISSING, schemes=BOTH).header
+    assert offered == f'Bearer error_reason="missing", DPoP {algs}'

@@ -1,14 +1,16 @@
-"""The guard in front of any ASGI app: HTTP, WebSocket and lifespan (ASGI 3, RFC 6750)."""
+"""The guard in front of any ASGI app: HTTP, WebSocket, lifespan (ASGI 3, RFC 6750, RFC 9449)."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from counterfoil.guard.bearer import bearer_token
+from counterfoil.guard.bearer import token_in
+from counterfoil.guard.dpop import HEADER, NONCE_HEADER
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.lifespan import App, Message, Receive, Scope, Send, guarded_lifespan, start
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.guard.transport import Transport, has_token_in_query
-from counterfoil.oauth.challenge import Challenge
+from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, Challenge, Schemes
+from counterfoil.oauth.dpop import Target
 from counterfoil.oauth.reasons import Reason
 
 LOCAL_PROXY: Final = ("127.0.0.1", "::1")
@@ -58,13 +60,15 @@ class GuardMiddleware:
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._guard.proofs.policy.nonces:
+            send = _with_nonce(self._guard, send)
         answer = _Answer(scope, send)
         try:
             token = await token_of(self._guard, self._transport, scope)
             state = {**scope.get("state", {}), "token": token}
             await self._app({**scope, "state": state, TOKEN: token}, receive, answer.send)
         except Rejected as rejected:
-            await answer.refuse(challenge_of(rejected, self._realm))
+            await answer.refuse(challenge_of(rejected, self._realm, self._guard, scope))
         except BaseException:
             await answer.release()
             raise
@@ -96,17 +100,38 @@ async def token_of(guard: Guard, transport: Transport, scope: Scope) -> Token:
     authorization = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
     if has_token_in_query(scope.get("query_string", b"")):
         raise Rejected(Reason.TOKEN_IN_QUERY)
-    unverified = bearer_token(authorization)
+    unverified, is_bound = token_in(authorization)
     if not transport.is_safe(scope, headers):
         raise Rejected(Reason.INSECURE_TRANSPORT)
     if not guard.is_started:
         await start(guard)
-    return await guard.decide(unverified)
+    if not is_bound:
+        return await guard.decide(unverified)
+    url = transport.url_of(scope, headers, guard.proofs.policy.public_url)
+    return await _proved(guard, scope, Target(scope.get("method", "GET"), url, unverified))
 
 
-def challenge_of(rejected: Rejected, realm: str) -> Challenge:
+async def _proved(guard: Guard, scope: Scope, target: Target) -> Token:
+    """Decide about a token that comes with a proof; the proof is used up by one that stands."""
+    proofs = [value.decode("latin-1") for name, value in scope["headers"] if name == HEADER]
+    proof = guard.proofs.read(proofs, target)
+    token = await guard.decide(target.access_token or "", proof.binding)
+    guard.proofs.take(proof)
+    return token
+
+
+def challenge_of(rejected: Rejected, realm: str, guard: Guard, scope: Scope) -> Challenge:
     """Say a refusal for the wire; the operator's detail stays here."""
-    return Challenge(rejected.reason, realm, rejected.scope, rejected.fingerprint)
+    schemes = _schemes(rejected.reason, guard, scope)
+    return Challenge(rejected.reason, realm, rejected.scope, rejected.fingerprint, schemes)
+
+
+def _schemes(reason: Reason, guard: Guard, scope: Scope) -> Schemes:
+    """Choose the scheme that was used, or should have been (RFC 9449 §7.1, §7.2)."""
+    used = [value[:5].lower() for name, value in scope["headers"] if name == b"authorization"]
+    if guard.proofs.policy.required or used == [b"dpop "] or reason is Reason.WRONG_BINDING:
+        return DPOP
+    return BOTH if reason is Reason.MISSING else BEARER
 
 
 def headers_of(challenge: Challenge) -> dict[str, str]:
@@ -119,6 +144,18 @@ def headers_of(challenge: Challenge) -> dict[str, str]:
     if challenge.status == 503:
         headers["retry-after"] = "1"
     return headers
+
+
+def _with_nonce(guard: Guard, send: Send) -> Send:
+    """Let every answer carry the nonce that the next proof must have (RFC 9449 §9)."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            nonce = (NONCE_HEADER.encode(), (guard.proofs.nonce() or "").encode())
+            message = {**message, "headers": [*message.get("headers", ()), nonce]}
+        await send(message)
+
+    return sending
 
 
 class _Answer:

@@ -1,15 +1,19 @@
 """The guard as a FastAPI dependency: the token as an argument, its scopes in OpenAPI."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response, Security
 from fastapi.security import HTTPBearer, SecurityScopes
 
 from counterfoil.guard.asgi import LOCAL_PROXY, TOKEN, challenge_of, headers_of, token_of
+from counterfoil.guard.dpop import NONCE_HEADER
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.guard.transport import Transport
+
+_CHECKED: Final = "counterfoil.checked"
+"""Where the guard and the `Token` that it let pass stand in the scope."""
 
 
 class Guarded:
@@ -41,11 +45,13 @@ class Guarded:
         """A dependency that demands these scopes."""
         return Security(self._dependency, scopes=scopes)
 
-    def _answer(self, _request: Request, error: Exception) -> Response:
+    def _answer(self, request: Request, error: Exception) -> Response:
         if not isinstance(error, Rejected):
             raise error
-        challenge = challenge_of(error, self._realm)
-        return Response(challenge.body, challenge.status, headers_of(challenge))
+        challenge = challenge_of(error, self._realm, self._guard, request.scope)
+        response = Response(challenge.body, challenge.status, headers_of(challenge))
+        _add_nonce(self._guard, response)
+        return response
 
 
 class _Bearer(HTTPBearer):
@@ -55,10 +61,26 @@ class _Bearer(HTTPBearer):
         self._transport = transport
 
     async def __call__(  # type: ignore[override]  # FastAPI looks at this signature, not at its base's
-        self, request: Request, security_scopes: SecurityScopes
+        self, request: Request, response: Response, security_scopes: SecurityScopes
     ) -> Token:
         token = request.scope.get(TOKEN)
         if not isinstance(token, Token):
-            token = await token_of(self._guard, self._transport, request.scope)
+            token = await self._checked(request)
+            _add_nonce(self._guard, response)
         token.require(*security_scopes.scopes)
         return token
+
+    async def _checked(self, request: Request) -> Token:
+        """Check once for each request: a proof is used up, and dependencies may come twice."""
+        guard, checked = request.scope.get(_CHECKED, (None, None))
+        if guard is self._guard and isinstance(checked, Token):
+            return checked
+        token = await token_of(self._guard, self._transport, request.scope)
+        request.scope[_CHECKED] = self._guard, token
+        return token
+
+
+def _add_nonce(guard: Guard, response: Response) -> None:
+    nonce = guard.proofs.nonce()
+    if nonce is not None:
+        response.headers[NONCE_HEADER] = nonce

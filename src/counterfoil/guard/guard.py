@@ -4,6 +4,7 @@ It knows what was ended because a follower in the background holds the line to t
 """
 
 import asyncio
+import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
@@ -15,15 +16,17 @@ from msgspec import Struct
 
 from counterfoil.guard.bearer import bearer_token
 from counterfoil.guard.claims import access_token_in, claims_of, token_of
+from counterfoil.guard.dpop import ProofWatch
 from counterfoil.guard.follower import Follower
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.policy import Issuer, Staleness
+from counterfoil.guard.policy import Issuer, Proofs, Staleness
 from counterfoil.guard.registry import Registry
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_cache import TokenCache, Verified
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError, JoseReason
+from counterfoil.oauth import dpop
 from counterfoil.oauth.access_token import LEEWAY, AccessToken
 from counterfoil.oauth.binding import UNBOUND, Binding
 from counterfoil.oauth.opaque import Kind, is_spelled
@@ -46,12 +49,15 @@ class Options(Struct, frozen=True):
     """What is seldom changed.
 
     ``state_dir``: where the last signed snapshot and the keys are kept for restarts.
-    ``cached_tokens``: how many verified tokens are remembered. ``clock``: seconds since the epoch.
+    ``cached_tokens``: how many verified tokens are remembered. ``proofs``: what is demanded of
+    tokens that are bound to a key. ``clock``: seconds since the epoch; ``random``: so many bytes.
     """
 
     state_dir: Path | None = None
     cached_tokens: int = 10_000
+    proofs: Proofs = Proofs()
     clock: Callable[[], float] = time.time
+    random: Callable[[int], bytes] = secrets.token_bytes
 
 
 class _Origin(Struct, frozen=True):
@@ -96,6 +102,7 @@ class Guard:
         for state in self._states.values():
             state.registry = Registry(audience) if state.issuer.registry else None
         self._clock = options.clock
+        self.proofs = ProofWatch(options.proofs, options.clock, options.random)
         self._cache = TokenCache(options.cached_tokens)
         self._introspection = Introspection(self._states, options.clock)
         self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
@@ -129,7 +136,7 @@ class Guard:
 
         Args:
             unverified: the token as it came.
-            proved: the key that was proved on this request.
+            proved: the key that was proved on this request (``guard.proofs`` reads it).
 
         Raises:
             Rejected: with the reason.
@@ -192,6 +199,8 @@ class Guard:
         access_token = access_token_in(claims, origin.state.issuer)
         if not access_token.is_for(self.audience):
             raise Rejected(Reason.WRONG_AUDIENCE, fingerprint=access_token.jti)
+        if self.proofs.policy.required and access_token.binding.is_bearer:
+            raise Rejected(Reason.UNBOUND, fingerprint=access_token.jti)
         return Verified(
             token_of(access_token, claims),
             access_token.exp,
@@ -272,7 +281,8 @@ class Guard:
             raise _refused(Reason.EXPIRED, verified)
         if now < verified.not_before:
             raise _refused(Reason.ISSUED_IN_FUTURE, verified)
-        if verified.binding is not UNBOUND and verified.binding != proved:
+        # Nothing bound and nothing proved, the usual case, is one look.
+        if verified.binding is not proved and not _is_met(verified.binding, proved):
             raise _refused(Reason.WRONG_BINDING, verified)
         reason = verified.state.notices.rejects(verified.marks, now)
         if reason is not None:
@@ -298,6 +308,17 @@ def _issuer_named_in(unverified: str) -> str:
         return str(jwt.unverified_claims(unverified).get("iss"))
     except JoseError:
         raise Rejected(Reason.MALFORMED) from None
+
+
+def _is_met(binding: Binding, proved: Binding) -> bool:
+    """Whether a token may be used with what was proved; one that is unbound never with DPoP.
+
+    A proof that the token does not ask for is no harm by itself; but a client that believes its
+    token to be bound must learn that it is not (RFC 9449 §7.2).
+    """
+    if binding.is_bearer:
+        return proved.method != dpop.METHOD
+    return binding == proved
 
 
 def _refused(reason: Reason, verified: Verified) -> Rejected:

@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from counterfoil.jose.algorithms import ALGORITHMS
 from counterfoil.net.http import demand_safe
+from counterfoil.oauth.nonces import KEY_BYTES
+from counterfoil.oauth.target_uri import normalised
 
 BUDGET: Final = 30.0
 """Seconds for which a guard need not have heard from the issuer."""
@@ -44,6 +46,38 @@ class Staleness(Struct, frozen=True):
     def tolerance(self) -> float:
         """Seconds since the last word from the issuer for which `check` decides by itself."""
         return self.budget + self.further
+
+
+class Proofs(Struct, frozen=True, kw_only=True):
+    """What an API demands of DPoP proofs (RFC 9449); tokens that are bound always need one.
+
+    ``required``: only bound tokens are taken. ``public_url``: where clients reach what this app
+    calls ``/``; without it the ``Host`` header says so. ``nonces``: proofs must carry a nonce of
+    this guard, made with ``nonce_key`` (32 bytes, the same for every process of the API; drawn by
+    each process for itself if there is none). ``remembered``: how many used proofs are kept in
+    memory; when there are more in two minutes, further ones are refused, for to forget one would
+    be to let it be used again.
+
+    Raises:
+        ValueError: where this cannot work.
+    """
+
+    required: bool = False
+    public_url: str = ""
+    nonces: bool = False
+    nonce_key: bytes | None = None
+    remembered: int = 250_000
+
+    def __post_init__(self) -> None:
+        if self.public_url and normalised(self.public_url) is None:
+            raise ValueError(f"{self.public_url!r} is no http or https URL")
+        if self.nonce_key is not None and len(self.nonce_key) < KEY_BYTES:
+            raise ValueError(f"a nonce_key has {KEY_BYTES} bytes at least")
+        if self.remembered < 1:
+            raise ValueError("a guard must remember one used proof at least")
+
+    def __repr__(self) -> str:
+        return f"Proofs(required={self.required}, public_url={self.public_url!r}, …)"
 
 
 class Credentials(Struct, frozen=True):

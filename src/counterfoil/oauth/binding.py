@@ -20,6 +20,11 @@ class Binding(Struct, frozen=True):
         """Whether whoever holds the token may use it."""
         return not self.method
 
+    @property
+    def token_type(self) -> str:
+        """The ``token_type`` of a token with this binding (RFC 9449 §5, RFC 8705 §3)."""
+        return "DPoP" if self.method == "jkt" else "Bearer"
+
     def confirmation(self) -> Mapping[str, str] | None:
         """Give the ``cnf`` claim, or ``None`` for a bearer token (RFC 7800 §3.1)."""
         return None if self.is_bearer else {self.method: self.thumbprint}

@@ -1,19 +1,28 @@
-"""How a refusal is said: the ``WWW-Authenticate`` challenge and the JSON body (RFC 6750 §3)."""
+"""How a refusal is said: ``WWW-Authenticate`` and the JSON body (RFC 6750 §3, RFC 9449 §7.1)."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
+from counterfoil.oauth import dpop
 from counterfoil.oauth.reasons import Reason, meaning_of
 
 _QUOTABLE: Final = re.compile(r"[\x20-\x7e]*")
 _SCOPES: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
 
+Schemes: TypeAlias = tuple[str, ...]
+BEARER: Final[Schemes] = ("Bearer",)
+DPOP: Final[Schemes] = (dpop.SCHEME,)
+BOTH: Final[Schemes] = (*BEARER, *DPOP)
+
 
 class Challenge(Struct, frozen=True):
     """A refusal. ``scope`` names what is needed; ``fingerprint`` a token that was verified.
+
+    ``schemes`` are those that would be accepted; the first says what was wrong.
 
     Raises:
         ValueError: where realm or scope hold characters that the header cannot carry.
@@ -23,6 +32,7 @@ class Challenge(Struct, frozen=True):
     realm: str = ""
     scope: str = ""
     fingerprint: str = ""
+    schemes: Schemes = BEARER
 
     def __post_init__(self) -> None:
         if _QUOTABLE.fullmatch(self.realm) is None:
@@ -39,7 +49,8 @@ class Challenge(Struct, frozen=True):
     def header(self) -> str:
         """The value of ``WWW-Authenticate`` (RFC 6750 §3).
 
-        A request without a token is told no error (§3.1), only our ``error_reason``.
+        A request without a token is told no error (§3.1), only our ``error_reason``. The scheme
+        DPoP names the algorithms that proofs may have (RFC 9449 §7.1).
         """
         meaning = meaning_of(self.reason)
         members = {
@@ -49,9 +60,10 @@ class Challenge(Struct, frozen=True):
             "error_description": meaning.sentence if meaning.error else "",
             "error_reason": self.reason.value,
         }
-        return "Bearer " + ", ".join(
-            f"{name}={_quoted(value)}" for name, value in members.items() if value
-        )
+        first, *others = self.schemes
+        challenges = [_spelled(first, members)]
+        challenges += [_spelled(scheme, {"realm": self.realm}) for scheme in others]
+        return ", ".join(challenges)
 
     @property
     def body(self) -> bytes:
@@ -67,6 +79,13 @@ class Challenge(Struct, frozen=True):
         if self.fingerprint:
             members["fingerprint"] = self.fingerprint
         return msgspec.json.encode(members)
+
+
+def _spelled(scheme: str, members: Mapping[str, str]) -> str:
+    algs = " ".join(dpop.ALGORITHMS) if scheme == dpop.SCHEME else ""
+    said = {**members, "algs": algs}
+    pairs = [f"{name}={_quoted(value)}" for name, value in said.items() if value]
+    return f"{scheme} {', '.join(pairs)}".rstrip()
 
 
 def _quoted(value: str) -> str:

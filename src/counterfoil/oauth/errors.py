@@ -27,6 +27,8 @@ ERRORS: Final = MappingProxyType(
         "server_error": WireError(500, "RFC 6749 §4.1.2.1"),
         "temporarily_unavailable": WireError(503, "RFC 6749 §4.1.2.1"),
         "unsupported_token_type": WireError(400, "RFC 7009 §2.2.1"),
+        "invalid_dpop_proof": WireError(400, "RFC 9449 §5"),
+        "use_dpop_nonce": WireError(400, "RFC 9449 §8"),
         "login_required": WireError(400, "OpenID Connect Core §3.1.2.6"),
         "consent_required": WireError(400, "OpenID Connect Core §3.1.2.6"),
         "interaction_required": WireError(400, "OpenID Connect Core §3.1.2.6"),

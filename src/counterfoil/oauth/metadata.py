@@ -40,6 +40,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     global_token_revocation_endpoint_auth_methods_supported: tuple[str, ...]
     subject_types_supported: tuple[str, ...] = ("public",)
     id_token_signing_alg_values_supported: tuple[str, ...]
+    dpop_signing_alg_values_supported: tuple[str, ...]
     claims_supported: tuple[str, ...]
     prompt_values_supported: tuple[str, ...]
     authorization_response_iss_parameter_supported: bool = True

@@ -23,6 +23,14 @@ class Reason(StrEnum):
     NOT_REGISTERED = "not_registered"
     KEY_RETIRED = "key_retired"
     WRONG_BINDING = "wrong_binding"
+    UNBOUND = "unbound"
+    PROOF_MISSING = "proof_missing"
+    PROOF_INVALID = "proof_invalid"
+    PROOF_MISMATCH = "proof_mismatch"
+    PROOF_EXPIRED = "proof_expired"
+    PROOF_REPLAYED = "proof_replayed"
+    NONCE_NEEDED = "nonce_needed"
+    TOO_MANY_PROOFS = "too_many_proofs"
     INSUFFICIENT_SCOPE = "insufficient_scope"
     INSECURE_TRANSPORT = "insecure_transport"
     TOKEN_IN_QUERY = "token_in_query"
@@ -68,7 +76,33 @@ MEANINGS: Final = MappingProxyType(
             401, "invalid_token", "The key that signed the access token has been withdrawn."
         ),
         Reason.WRONG_BINDING: Meaning(
-            401, "invalid_token", "The access token is bound to a key that was not proved."
+            401, "invalid_token", "What the access token is bound to is not what was proved."
+        ),
+        Reason.UNBOUND: Meaning(
+            401, "invalid_token", "This API takes only access tokens that are bound to a key."
+        ),
+        Reason.PROOF_MISSING: Meaning(
+            401, "invalid_dpop_proof", "One DPoP proof must come with this request."
+        ),
+        Reason.PROOF_INVALID: Meaning(
+            401, "invalid_dpop_proof", "The DPoP proof is not well formed, or not genuine."
+        ),
+        Reason.PROOF_MISMATCH: Meaning(
+            401, "invalid_dpop_proof", "The DPoP proof was made for another request or token."
+        ),
+        Reason.PROOF_EXPIRED: Meaning(
+            401, "invalid_dpop_proof", "The DPoP proof was not made just now."
+        ),
+        Reason.PROOF_REPLAYED: Meaning(
+            401, "invalid_dpop_proof", "The DPoP proof was used before."
+        ),
+        Reason.NONCE_NEEDED: Meaning(
+            401, "use_dpop_nonce", "The DPoP proof must carry the nonce of the DPoP-Nonce header."
+        ),
+        Reason.TOO_MANY_PROOFS: Meaning(
+            503,
+            "temporarily_unavailable",
+            "This API cannot keep watch over more DPoP proofs at the moment.",
         ),
         Reason.INSUFFICIENT_SCOPE: Meaning(
             403, "insufficient_scope", "The access token does not carry the needed permission."

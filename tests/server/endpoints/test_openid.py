@@ -16,7 +16,6 @@ pytestmark = pytest.mark.anyio
         ("Bearer", "missing"),
         ("Bearer ", "missing"),
         ("Bearer x", "malformed"),
-        ("DPoP x", "missing"),
     ],
 )
 async def test_what_is_no_bearer_token_is_challenged(

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.anyio
 
 async def respond(place: Installation, **form: str):
     parameters = Parameters(form, {})
-    return await token_endpoint.respond(place.authority, parameters, None, Origin())
+    asked = token_endpoint.Asked(parameters, None, Origin())
+    return await token_endpoint.respond(place.authority, asked)
 
 
 async def refusal(place: Installation, **form: str) -> str:

@@ -6,14 +6,14 @@ from msgspec import to_builtins
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.events import CLI
-from counterfoil.server.protocol.userinfo import userinfo
+from counterfoil.server.protocol.userinfo import Shown, userinfo
 from tests.installation import Installation, Person
 
 pytestmark = pytest.mark.anyio
 
 
 async def ask(place: Installation, token: str):
-    return await userinfo(place.authority, token, place.clock())
+    return await userinfo(place.authority, Shown(token), place.clock())
 
 
 async def test_the_scopes_of_the_token_open_the_claims(place: Installation, person: Person):

@@ -17,6 +17,7 @@ RECORDS = [
     "Grants",
     "Authorizations",
     "Families",
+    "Proofs",
     "SigningKeys",
     "Events",
     "Notices",

@@ -18,6 +18,7 @@ from counterfoil.server.protocol import (
 )
 from counterfoil.server.records.session import Origin
 from counterfoil.server.web.answers import NO_STORE, JsonResponse, error_answer
+from counterfoil.server.web.proofs import proofs_of, with_nonce
 from counterfoil.server.web.reading import authorization_of, form_of, json_of, origin_of
 from counterfoil.server.web.refusal import log_refusal
 from counterfoil.server.web.server import Server
@@ -26,11 +27,11 @@ from counterfoil.server.web.server import Server
 async def token(server: Server, request: Request) -> Response:
     """``POST /token``."""
     try:
-        parameters, authorization, origin = await _read(server, request)
-        answer = await token_endpoint.respond(server.authority, parameters, authorization, origin)
+        asked = token_endpoint.Asked(*await _read(server, request), proofs_of(request))
+        answer = await token_endpoint.respond(server.authority, asked)
     except OAuthError as error:
-        return refused(server, request, error)
-    return JsonResponse(answer)
+        return with_nonce(server, refused(server, request, error))
+    return with_nonce(server, JsonResponse(answer))
 
 
 async def introspect(server: Server, request: Request) -> Response:

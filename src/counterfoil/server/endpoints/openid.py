@@ -1,32 +1,44 @@
-"""The userinfo endpoint over HTTP (OpenID Connect Core §5.3, RFC 6750)."""
+"""The userinfo endpoint over HTTP (OpenID Connect Core §5.3, RFC 6750, RFC 9449 §7)."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.oauth.challenge import Challenge
+from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, Challenge, Schemes
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.reasons import Reason
+from counterfoil.server.protocol.userinfo import Shown
 from counterfoil.server.protocol.userinfo import userinfo as claims_of
 from counterfoil.server.web.answers import JsonResponse
+from counterfoil.server.web.proofs import proofs_of, with_nonce
 from counterfoil.server.web.reading import authorization_of
 from counterfoil.server.web.server import Server
 
 
 async def userinfo(server: Server, request: Request) -> Response:
-    """``GET`` or ``POST /userinfo`` with a bearer token in the header (S95)."""
+    """``GET`` or ``POST /userinfo`` with a token in the header, alone or with its proof (S95)."""
+    return with_nonce(server, await _answer(server, request))
+
+
+async def _answer(server: Server, request: Request) -> Response:
     try:
         authorization = authorization_of(request)
     except OAuthError:
-        return _refused(Reason.MALFORMED)
+        return _refused(Reason.MALFORMED, BOTH)
     scheme, _, unverified = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not unverified:
-        return _refused(Reason.MISSING)
-    claims = await claims_of(server.authority, unverified.strip(), server.clock())
-    return _refused(claims) if isinstance(claims, Reason) else JsonResponse(claims)
+    bound = scheme.lower() == "dpop"
+    if not unverified or not (bound or scheme.lower() == "bearer"):
+        return _refused(Reason.MISSING, BOTH)
+    proofs = proofs_of(request) if bound else None
+    shown = Shown(unverified.strip(), request.method, proofs)
+    claims = await claims_of(server.authority, shown, server.clock())
+    if isinstance(claims, Reason):
+        proves = bound or claims is Reason.WRONG_BINDING
+        return _refused(claims, DPOP if proves else BEARER)
+    return JsonResponse(claims)
 
 
-def _refused(reason: Reason) -> Response:
-    challenge = Challenge(reason)
+def _refused(reason: Reason, schemes: Schemes) -> Response:
+    challenge = Challenge(reason, schemes=schemes)
     response = JsonResponse(challenge.body, challenge.status)
     response.raw_headers.append((b"www-authenticate", challenge.header.encode("ascii")))
     return response

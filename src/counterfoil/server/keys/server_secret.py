@@ -17,6 +17,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     refresh_mac: bytes
     pending: bytes
     csrf: bytes
+    dpop_nonce: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

@@ -154,6 +154,7 @@ def _authorization(
         expires_at=now + authority.settings.code_lifetime,
         origin=decision.origin,
         nonce=pending.nonce,
+        dpop_jkt=pending.dpop_jkt,
     )
 
 

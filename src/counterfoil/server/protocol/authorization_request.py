@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.oauth import pkce
+from counterfoil.oauth import dpop, pkce
 from counterfoil.oauth.access import Access, asked, scopes_in
 from counterfoil.oauth.errors import OAuthError, invalid_request, invalid_scope
 from counterfoil.oauth.parameters import Parameters
@@ -111,6 +111,12 @@ def _check_pkce(_: Client, parameters: Parameters) -> None:
         raise invalid_request("The parameter code_challenge is not a SHA-256 in base64url.")
 
 
+def _check_dpop(_: Client, parameters: Parameters) -> None:
+    thumbprint = parameters.get("dpop_jkt")
+    if thumbprint is not None and not dpop.is_thumbprint(thumbprint):
+        raise invalid_request("The parameter dpop_jkt is not a SHA-256 thumbprint in base64url.")
+
+
 def _check_lengths(_: Client, parameters: Parameters) -> None:
     for name in ("state", "nonce", "login_hint"):
         if len(parameters.get(name) or "") > _LONGEST:
@@ -136,6 +142,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _check_request_objects,
     _check_response_type,
     _check_pkce,
+    _check_dpop,
     _check_prompt,
     _check_max_age,
 )
@@ -186,4 +193,5 @@ def _pending(asking: Asking, parameters: Parameters, access: Access, now: int) -
         prompt=_prompts(parameters),
         max_age=int(max_age) if max_age is not None else None,
         login_hint=parameters.get("login_hint"),
+        dpop_jkt=parameters.get("dpop_jkt"),
     )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from counterfoil.jose.algorithms import ALGORITHMS
-from counterfoil.oauth import pkce
+from counterfoil.oauth import dpop, pkce
 from counterfoil.oauth.access import OPENID_SCOPES
 from counterfoil.oauth.metadata import Metadata
 from counterfoil.server.protocol.authorization_request import PROMPTS
@@ -40,6 +40,7 @@ def metadata_of(settings: Settings, scopes: frozenset[str]) -> Metadata:
         introspection_endpoint_auth_methods_supported=METHODS[:2],
         global_token_revocation_endpoint_auth_methods_supported=METHODS[:1],
         id_token_signing_alg_values_supported=tuple(ALGORITHMS),
+        dpop_signing_alg_values_supported=dpop.ALGORITHMS,
         claims_supported=CLAIMS,
         prompt_values_supported=tuple(sorted(PROMPTS)),
         status_list_aggregation_endpoint=f"{issuer}{STATUS_LISTS}",

@@ -145,7 +145,7 @@ def _of_access_token(authority: Authority, found: _Found) -> Introspection:
         active=True,
         scope=token.scope,
         client_id=token.client_id,
-        token_type="Bearer" if token.binding.is_bearer else "DPoP",
+        token_type=token.binding.token_type,
         exp=authority.hub.revocations.expiry_of(read.marks, token.exp),
         iat=token.iat,
         sub=token.sub,

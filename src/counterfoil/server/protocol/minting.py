@@ -49,7 +49,7 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
     access_token, kid = _access_token(authority, claims, form.reference)
     response = TokenResponse(
         access_token=access_token,
-        token_type="Bearer" if issuance.binding.is_bearer else "DPoP",
+        token_type=issuance.binding.token_type,
         expires_in=issuance.audience.lifetime,
         scope=claims.scope,
         refresh_token=refresh_token.reveal() if refresh_token else None,

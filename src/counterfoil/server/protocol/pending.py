@@ -30,6 +30,7 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
     login_hint: str | None = None
     subject_hint: str | None = None
     session: str = ""
+    dpop_jkt: str | None = None
 
 
 def seal(sealing: Sealing, pending: Pending, browser: str) -> str:

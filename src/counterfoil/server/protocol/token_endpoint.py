@@ -1,15 +1,18 @@
 """The token endpoint: one pipeline for every grant type (OAuth 2.1 §3.2).
 
-It owns the client's authentication, its permission, writing and minting; a grant type only
-decides, and so cannot forget a check.
+It owns the client's authentication, the proof of its key, its permission, writing and minting; a
+grant type only decides, and so cannot forget a check.
 """
 
 from functools import partial
 
+from msgspec import Struct
+
+from counterfoil.oauth.dpop import NotProved, Proof, Target
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.token_response import TokenResponse
-from counterfoil.server.protocol import client_authentication
+from counterfoil.server.protocol import client_authentication, proof_of_possession
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.grant_types import GRANT_TYPES, GrantType
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
@@ -19,26 +22,55 @@ from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 
 
-async def respond(
-    authority: Authority, parameters: Parameters, authorization: str | None, origin: Origin
-) -> TokenResponse:
+class Asked(Struct, frozen=True):
+    """What came to the endpoint: the form, and what the headers add. All of it is unverified.
+
+    ``proofs`` holds every value of the ``DPoP`` header.
+    """
+
+    parameters: Parameters
+    authorization: str | None
+    origin: Origin
+    proofs: tuple[str, ...] = ()
+
+
+async def respond(authority: Authority, asked: Asked) -> TokenResponse:
     """Answer a token request.
 
     Raises:
-        OAuthError: what was refused and why (RFC 6749 §5.2).
+        OAuthError: what was refused and why (RFC 6749 §5.2, RFC 9449 §5).
         StoreUnavailable: nothing was stored; the client may try again.
     """
-    grant_type = _grant_type_in(parameters)
-    credentials = client_authentication.credentials_in(parameters, authorization)
-    work = partial(_decide, authority, grant_type, credentials, (parameters, origin))
-    run = authority.store.transact if grant_type.writes else authority.store.read
-    decided = await run(work)
+    grant_type = _grant_type_in(asked.parameters)
+    credentials = client_authentication.credentials_in(asked.parameters, asked.authorization)
+    try:
+        proof = proof_of_possession.read(asked.proofs, _target(authority))
+        request = _Request(grant_type, credentials, asked, proof)
+        # A proof is used up, and that is written down whatever becomes of the request.
+        writes = grant_type.writes or proof is not None
+        run = authority.store.transact if writes else authority.store.read
+        decided = await run(partial(_decide, authority, request))
+    except NotProved as error:
+        raise proof_of_possession.refusal_of(error) from None
     if isinstance(decided, Refusal):
         raise decided.error
     if decided.audience.policy.costs_a_row:
         # Of its own, after what was decided has committed: a crash in between is a lost answer.
         return await authority.store.transact(partial(issue, authority, decided))
     return mint(authority, decided)
+
+
+class _Request(Struct, frozen=True):
+    """A request whose parts were read, but of a client that is not yet believed."""
+
+    grant_type: GrantType
+    credentials: client_authentication.Credentials
+    asked: Asked
+    proof: Proof | None
+
+
+def _target(authority: Authority) -> Target:
+    return Target("POST", f"{authority.issuer}/token")
 
 
 def _grant_type_in(parameters: Parameters) -> GrantType:
@@ -49,15 +81,30 @@ def _grant_type_in(parameters: Parameters) -> GrantType:
     return grant_type
 
 
-async def _decide(
-    authority: Authority,
-    grant_type: GrantType,
-    credentials: client_authentication.Credentials,
-    asked: tuple[Parameters, Origin],
-    tx: Transaction,
-) -> Issuance | Refusal:
-    authenticated = await client_authentication.authenticate(tx, credentials)
+async def _decide(authority: Authority, request: _Request, tx: Transaction) -> Issuance | Refusal:
+    grant_type, asked, proof = request.grant_type, request.asked, request.proof
+    authenticated = await client_authentication.authenticate(tx, request.credentials)
     client = authenticated.client
     client.demand_grant_type(grant_type.name)
     authority.activity.note_secret(authenticated.secret_id, tx.now)
-    return await grant_type.exchange(authority, tx, TokenRequest(client, *asked))
+    proof_of_possession.demand_registered(client, grant_type.name, proof)
+    if proof is None:
+        believed = TokenRequest(client, asked.parameters, asked.origin)
+        return await grant_type.exchange(authority, tx, believed)
+    await proof_of_possession.take(authority, tx, proof)
+    believed = TokenRequest(client, asked.parameters, asked.origin, proof.binding)
+    return await _attempt(authority, tx, grant_type, believed)
+
+
+async def _attempt(
+    authority: Authority, tx: Transaction, grant_type: GrantType, believed: TokenRequest
+) -> Issuance | Refusal:
+    """Decide after a proof was taken: a refusal undoes all but the taking, and is returned."""
+
+    async def exchange(tx: Transaction) -> Issuance | Refusal:
+        return await grant_type.exchange(authority, tx, believed)
+
+    try:
+        return await tx.attempt(exchange)
+    except OAuthError as error:
+        return Refusal(error)

@@ -201,6 +201,13 @@ class Families(Protocol):
         """End; ``False`` where it was ended already or never was."""
 
 
+class Proofs(Protocol):
+    """DPoP proofs that were used, by their id (RFC 9449 §11.1), for as long as they are timely."""
+
+    async def take(self, proof_id: bytes, until: int) -> bool:
+        """Use a proof up: one statement, so that only one taker succeeds."""
+
+
 class Events(Protocol):
     """The log of what happened, in order."""
 
@@ -277,6 +284,8 @@ class Transaction(Protocol):
     @property
     def families(self) -> Families: ...
     @property
+    def proofs(self) -> Proofs: ...
+    @property
     def signing_keys(self) -> SigningKeys: ...
     @property
     def events(self) -> Events: ...
@@ -291,6 +300,9 @@ class Transaction(Protocol):
 
     def random(self, count: int) -> bytes:
         """So many random bytes."""
+
+    async def attempt(self, work: "Work[T]") -> T:
+        """Run a work inside this one. What it raises undoes what it did, and nothing else."""
 
     async def sweep(self, limit: int) -> int:
         """Remove at most ``limit`` rows of each kind that can matter no more; says how many."""

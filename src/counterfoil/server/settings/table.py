@@ -154,6 +154,13 @@ class Settings(Struct, frozen=True, kw_only=True):
             "that is signed out when the browser is closed."
         ),
     ] = True
+    dpop_nonces: Annotated[
+        Literal["off", "required"],
+        _words(
+            "Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8). `required` shuts "
+            "out proofs that were made in stock, for one more round trip now and then."
+        ),
+    ] = "off"
     session_lifetime: Annotated[int, _seconds("A browser is signed out after so long.")] = 30 * DAY
     session_idle_lifetime: Annotated[
         int,

@@ -1,7 +1,9 @@
 """A transaction: every kind of record over one connection, bound once."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
+from counterfoil.server.records.store import StoreUnavailable, Work
 from counterfoil.server.storage.connection import Connection
 from counterfoil.server.storage.statements.apis import ApiStatements
 from counterfoil.server.storage.statements.authorizations import AuthorizationStatements
@@ -13,10 +15,13 @@ from counterfoil.server.storage.statements.grants import GrantStatements
 from counterfoil.server.storage.statements.issued_tokens import IssuedTokenStatements
 from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
+from counterfoil.server.storage.statements.proofs import ProofStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
 from counterfoil.server.storage.statements.sessions import SessionStatements
 from counterfoil.server.storage.statements.signing_keys import SigningKeyStatements
 from counterfoil.server.storage.statements.users import UserStatements
+
+T = TypeVar("T")
 
 
 class BoundTransaction:
@@ -36,6 +41,7 @@ class BoundTransaction:
         self.grants = GrantStatements(connection)
         self.authorizations = AuthorizationStatements(connection)
         self.families = FamilyStatements(connection)
+        self.proofs = ProofStatements(connection)
         self.signing_keys = SigningKeyStatements(connection)
         self.events = EventStatements(connection)
         self.notices = NoticeStatements(connection)
@@ -48,6 +54,20 @@ class BoundTransaction:
         """When the work began, in seconds since the epoch."""
         return self._connection.now
 
+    async def attempt(self, work: Work[T]) -> T:
+        """Run a work inside this one. What it raises undoes what it did, and nothing else."""
+        await self._connection.run("SAVEPOINT attempt")
+        try:
+            value = await work(self)
+        except StoreUnavailable:
+            raise  # there may be no savepoint any more, and the whole transaction goes with it
+        except Exception:
+            await self._connection.run("ROLLBACK TO SAVEPOINT attempt")
+            await self._connection.run("RELEASE SAVEPOINT attempt")
+            raise
+        await self._connection.run("RELEASE SAVEPOINT attempt")
+        return value
+
     async def sweep(self, limit: int) -> int:
         """Remove at most ``limit`` rows of each kind that can matter no more; says how many.
 
@@ -57,6 +77,7 @@ class BoundTransaction:
         swept += await self.families.sweep(limit)
         swept += await self.authorizations.sweep(limit)
         swept += await self.grants.sweep(limit)
+        swept += await self.proofs.sweep(limit)
         swept += await self.sessions.sweep(limit)
         swept += await self.clients.sweep(limit)
         swept += await self.signing_keys.sweep(limit)

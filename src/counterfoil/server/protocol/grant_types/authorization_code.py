@@ -6,7 +6,7 @@ from counterfoil.oauth import pkce
 from counterfoil.oauth.errors import OAuthError, invalid_grant, invalid_request
 from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
 from counterfoil.oauth.parameters import Parameters
-from counterfoil.server.protocol import events, families, revocation
+from counterfoil.server.protocol import events, families, proof_of_possession, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
@@ -74,6 +74,7 @@ def _demand_same_request(authorization: Authorization, request: TokenRequest) ->
     redirect_uri = request.parameters.get("redirect_uri")
     if redirect_uri is not None and redirect_uri != authorization.redirect_uri:
         raise invalid_grant("The parameter redirect_uri is not that of the authorization request.")
+    proof_of_possession.demand_requested(authorization.dpop_jkt, request)
 
 
 async def _refuse_wrong_verifier(

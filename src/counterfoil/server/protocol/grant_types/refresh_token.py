@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from counterfoil.oauth.access import scopes_in
 from counterfoil.oauth.errors import invalid_grant, invalid_scope
 from counterfoil.oauth.opaque import Secret
-from counterfoil.server.protocol import events, families, revocation
+from counterfoil.server.protocol import events, families, proof_of_possession, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.families import Share
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
@@ -43,8 +43,7 @@ async def _family_shown(
     family = await tx.families.find(shown.family_id) if shown else None
     if shown is None or family is None or family.client_id != request.client.client_id:
         raise invalid_grant(_NOT_VALID)
-    if not family.binding.is_met_by(request.proved):
-        raise invalid_grant("The refresh token is bound to a key that was not proved.")
+    family = proof_of_possession.rebound(family, request)
     return shown, families.limited(family, request.client, authority.settings)
 
 
