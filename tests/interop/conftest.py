@@ -11,3 +11,12 @@ from tests.interop.serving import Serving, serving
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with serving(tmp_path_factory.mktemp("serving") / "data") as it:
         yield it
+
+
+@pytest.fixture(scope="session")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """Another one, which demands its nonces in DPoP proofs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COUNTERFOIL_DPOP_NONCES", "required")
+        with serving(tmp_path_factory.mktemp("strict") / "data") as it:
+            yield it

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from counterfoil.client import Client, Registration
+from counterfoil.guard import Guard, Options, Proofs
+from counterfoil.guard.asgi import GuardMiddleware
+from tests.guard.test_asgi import Served, notes_app
 from tests.interop.serving import CALLBACK, GOODBYE, NOTES, SCOPE, Serving
 
 pytestmark = pytest.mark.npm
@@ -37,6 +40,35 @@ def test_openid_client_goes_the_whole_line(server: Serving, client_id: str):
         assert saw["before"]["aud"] == NOTES
         assert saw["after"] == {"active": False}
     assert saw["logout"].startswith(f"{server.issuer}/logout?")
+
+
+@pytest.mark.parametrize("nonces", ["off", "required"])
+@pytest.mark.parametrize("client_id", ["web", "spa"])
+def test_openid_client_binds_its_tokens_to_a_key(
+    server: Serving, strict: Serving, client_id: str, nonces: str
+):
+    """S20: code flow, userinfo, refresh and an API, with nonces and without (RFC 9449)."""
+    at = strict if nonces == "required" else server
+    options = Options(proofs=Proofs(nonces=nonces == "required"))
+    with Guard(at.issuer, audience=NOTES, options=options) as guard:
+        assert guard.wait_until_fresh(10)
+        with Served(GuardMiddleware(notes_app(), guard)) as api:
+            given = {
+                "issuer": at.issuer,
+                "client_id": client_id,
+                "client_secret": at.secrets[client_id],
+                "redirect_uri": CALLBACK,
+                "scope": SCOPE,
+                "api": f"{api.url}/notes",
+            }
+            saw = conversation("openid_client_dpop.mjs", given, at.allow)
+    assert [each.lower() for each in saw["token_types"]] == ["dpop", "dpop"]
+    assert saw["userinfo"]["sub"] == saw["claims"]["sub"]
+    assert saw["turned"] is True
+    assert saw["api"] == 200
+    assert saw["as_bearer"] == "invalid_token"
+    assert saw["with_another_key"] == "invalid_token"
+    assert saw["without_the_key"] == "invalid_grant"
 
 
 def test_jose_verifies_an_access_token_through_jwks_uri(server: Serving):

@@ -2,6 +2,7 @@
 
 from counterfoil.client.authorization import Attempt, SignIn
 from counterfoil.client.client import AsyncClient, Client
+from counterfoil.client.dpop import DpopKey
 from counterfoil.client.errors import NotTrusted, Refused
 from counterfoil.client.id_token import Identity
 from counterfoil.client.registration import Registration
@@ -12,6 +13,7 @@ __all__ = [
     "AsyncClient",
     "Attempt",
     "Client",
+    "DpopKey",
     "HttpFailure",
     "Identity",
     "NotTrusted",

@@ -2,16 +2,17 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Self
 
 from msgspec import Struct
 
 from counterfoil.client.authorization import Attempt, SignIn
+from counterfoil.client.dpop import DpopKey
 from counterfoil.client.flows import Flows
 from counterfoil.client.registration import Registration
 from counterfoil.client.tokens import Tokens
-from counterfoil.net.exchange import AsyncSender, BlockingSender
+from counterfoil.net.exchange import Answer, AsyncSender, BlockingSender
 
 
 class Outside(Struct, frozen=True):
@@ -28,11 +29,14 @@ class Client:
     """A client that waits for its answers. Threads may share it.
 
     Every method raises `HttpFailure` where no usable answer came, `Refused` where the server said
-    no, and `NotTrusted` where an answer is not what was asked for.
+    no, and `NotTrusted` where an answer is not what was asked for. With a ``key`` every token is
+    bound to it (RFC 9449), and the key is proved wherever the token is used.
     """
 
-    def __init__(self, registration: Registration, outside: Outside = REAL) -> None:
-        self._flows = Flows(registration, outside.clock, outside.random)
+    def __init__(
+        self, registration: Registration, outside: Outside = REAL, key: DpopKey | None = None
+    ) -> None:
+        self._flows = Flows(registration, outside.clock, outside.random, key)
         self._sender = BlockingSender()
 
     def __enter__(self) -> Self:
@@ -68,6 +72,19 @@ class Client:
         """Get a token for this client itself."""
         return self._sender.run(self._flows.client_credentials(scope, resource))
 
+    def fetch(self, tokens: Tokens, url: str, form: Mapping[str, str] | None = None) -> Answer:
+        """Call an API: a GET, or a POST of a form. Gives the answer, whatever its status."""
+        return self._sender.run(self._flows.fetch(tokens, url, form))
+
+    def headers(self, tokens: Tokens, method: str, url: str) -> dict[str, str]:
+        """Write the headers for one call of an API by other means; a proof is good once."""
+        return self._flows.headers(tokens, method, url)
+
+    def note_nonce(self, url: str, nonce: str) -> None:
+        """Keep the ``DPoP-Nonce`` of an answer that came by other means, for the next headers."""
+        if self._flows.prover is not None:
+            self._flows.prover.note_nonce(url, nonce)
+
     def revoke(self, token: str) -> None:
         """Give a token back; a refresh token with all that hangs on it."""
         self._sender.run(self._flows.revoke(token))
@@ -80,8 +97,10 @@ class Client:
 class AsyncClient:
     """The same client for async code. It belongs to one event loop; it raises as `Client`."""
 
-    def __init__(self, registration: Registration, outside: Outside = REAL) -> None:
-        self._flows = Flows(registration, outside.clock, outside.random)
+    def __init__(
+        self, registration: Registration, outside: Outside = REAL, key: DpopKey | None = None
+    ) -> None:
+        self._flows = Flows(registration, outside.clock, outside.random, key)
         self._sender = AsyncSender()
 
     async def __aenter__(self) -> Self:
@@ -109,6 +128,21 @@ class AsyncClient:
     async def client_credentials(self, scope: str = "", resource: str | None = None) -> Tokens:
         """As :meth:`Client.client_credentials`."""
         return await self._sender.run(self._flows.client_credentials(scope, resource))
+
+    async def fetch(
+        self, tokens: Tokens, url: str, form: Mapping[str, str] | None = None
+    ) -> Answer:
+        """As :meth:`Client.fetch`."""
+        return await self._sender.run(self._flows.fetch(tokens, url, form))
+
+    def headers(self, tokens: Tokens, method: str, url: str) -> dict[str, str]:
+        """As :meth:`Client.headers`."""
+        return self._flows.headers(tokens, method, url)
+
+    def note_nonce(self, url: str, nonce: str) -> None:
+        """As :meth:`Client.note_nonce`."""
+        if self._flows.prover is not None:
+            self._flows.prover.note_nonce(url, nonce)
 
     async def revoke(self, token: str) -> None:
         """As :meth:`Client.revoke`."""

@@ -12,13 +12,15 @@ from counterfoil.client.authorization import (
     code_in,
     new_attempt,
 )
+from counterfoil.client.dpop import DpopKey, Prover
 from counterfoil.client.errors import NotTrusted, Refused
 from counterfoil.client.id_token import Expected, identity_in
 from counterfoil.client.provider import Provider
 from counterfoil.client.registration import Registration
-from counterfoil.client.tokens import Tokens, tokens_in
+from counterfoil.client.tokens import BEARER, Tokens, tokens_in
 from counterfoil.net.exchange import Answer, Exchange, Request
 from counterfoil.net.http import BadAnswer, Unreachable
+from counterfoil.oauth import dpop
 from counterfoil.oauth.parameters import appended
 
 
@@ -35,15 +37,19 @@ class Flows:
         registration: Registration,
         clock: Callable[[], float],
         random: Callable[[int], bytes],
+        key: DpopKey | None = None,
     ) -> None:
         self._registration = registration
         self._provider = Provider(registration.issuer, clock)
         self._clock = clock
         self._random = random
+        self.prover = None if key is None else Prover(key, clock, random)
 
     def begin(self, scope: str, further: Mapping[str, str]) -> Exchange[SignIn]:
-        """Begin a sign-in (OAuth 2.1 §4.1.1)."""
+        """Begin a sign-in (OAuth 2.1 §4.1.1); with a key, for that key alone (RFC 9449 §10)."""
         metadata = yield from self._provider.metadata()
+        if self.prover is not None:
+            further = {**further, "dpop_jkt": self.prover.key.thumbprint}
         attempt = new_attempt(self._registration, scope, further, self._random)
         return SignIn(authorization_url(metadata, self._registration, attempt, further), attempt)
 
@@ -113,10 +119,43 @@ class Flows:
 
     def _tokens(self, form: Mapping[str, str], asked: str) -> Exchange[Tokens]:
         metadata = yield from self._provider.metadata()
-        answer = yield self._request(metadata.address("token_endpoint"), form)
+        request = self._request(metadata.address("token_endpoint"), form)
+        answer = yield from self._proving(request)
         if answer.status != 200:
             raise _refusal_in(answer)
-        return tokens_in(answer.json(), asked, self._clock())
+        token_type = BEARER if self.prover is None else dpop.SCHEME
+        return tokens_in(answer.json(), asked, self._clock(), token_type)
+
+    def fetch(self, tokens: Tokens, url: str, form: Mapping[str, str] | None) -> Exchange[Answer]:
+        """Call an API: a GET, or a POST of a form (RFC 6750 §2.1, RFC 9449 §7.1)."""
+        authorization = f"{tokens.token_type} {tokens.access_token}"
+        if tokens.token_type == BEARER:
+            return (yield Request(url, form, authorization))
+        return (yield from self._proving(Request(url, form, authorization), tokens.access_token))
+
+    def headers(self, tokens: Tokens, method: str, url: str) -> dict[str, str]:
+        """Write the headers for one call of an API by other means."""
+        authorization = f"{tokens.token_type} {tokens.access_token}"
+        if tokens.token_type == BEARER:
+            return {"Authorization": authorization}
+        proof = self._needed().proof(method, url, tokens.access_token)
+        return {"Authorization": authorization, "DPoP": proof}
+
+    def _proving(self, request: Request, access_token: str | None = None) -> Exchange[Answer]:
+        """Send a request with a proof; once more where the server wants its nonce in it (§8)."""
+        if self.prover is None and access_token is None:
+            return (yield request)
+        prover = self._needed()
+        answer = yield _proved(prover, request, access_token)
+        if prover.heed(answer):
+            answer = yield _proved(prover, request, access_token)
+            prover.heed(answer)
+        return answer
+
+    def _needed(self) -> Prover:
+        if self.prover is None:
+            raise ValueError("these tokens are bound to a key, and this client was given none")
+        return self.prover
 
     def _request(self, url: str, form: Mapping[str, str]) -> Request:
         given = {name: value for name, value in form.items() if value}
@@ -137,6 +176,11 @@ class Flows:
         )
         identity = identity_in(unverified, keys, expected, self._clock())
         return msgspec.structs.replace(tokens, identity=identity)
+
+
+def _proved(prover: Prover, request: Request, access_token: str | None) -> Request:
+    proof = prover.proof(request.method, request.url, access_token)
+    return msgspec.structs.replace(request, proof=proof)
 
 
 def _target(resource: str | None) -> dict[str, str]:

@@ -23,11 +23,15 @@ _HEADERS: Final = {
 
 
 class Request(Struct, frozen=True):
-    """A request. ``form`` makes it a POST; ``authorization`` is the value of that header."""
+    """A request. ``form`` makes it a POST; ``authorization`` is the value of that header.
+
+    ``proof`` is the value of the header ``DPoP``.
+    """
 
     url: str
     form: Mapping[str, str] | None = None
     authorization: str = ""
+    proof: str = ""
 
     @property
     def method(self) -> str:
@@ -37,19 +41,25 @@ class Request(Struct, frozen=True):
     @property
     def headers(self) -> dict[str, str]:
         """The headers that are this request's own."""
-        return {"Authorization": self.authorization} if self.authorization else {}
+        own = {"Authorization": self.authorization, "DPoP": self.proof}
+        return {name: value for name, value in own.items() if value}
 
     def __repr__(self) -> str:
         return f"Request({self.method} {self.url})"
 
 
 class Answer(Struct, frozen=True):
-    """An answer, whatever its status."""
+    """An answer, whatever its status.
+
+    ``www_authenticate`` and ``dpop_nonce`` are the headers of these names.
+    """
 
     url: str
     status: int
     media_type: str
     body: bytes
+    www_authenticate: str = ""
+    dpop_nonce: str = ""
 
     def json(self) -> dict[str, object]:
         """Read the body as a JSON object.
@@ -210,7 +220,14 @@ def _demand_short(request: Request, body: bytearray) -> None:
 
 def _answer_of(request: Request, answer: httpx2.Response, body: bytes) -> Answer:
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return Answer(request.url, answer.status_code, media_type, body)
+    return Answer(
+        request.url,
+        answer.status_code,
+        media_type,
+        body,
+        answer.headers.get("www-authenticate", ""),
+        answer.headers.get("dpop-nonce", ""),
+    )
 
 
 def _unreachable(request: Request, error: httpx2.HTTPError) -> Unreachable:
