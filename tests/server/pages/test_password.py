@@ -43,6 +43,17 @@ async def test_the_others_are_out_and_this_browser_stays_in(
         assert (await visitor.sign_in(again, password=password)).status_code == status
 
 
+@pytest.mark.parametrize("keep", [False, True])
+async def test_the_new_cookie_stays_as_long_as_the_one_before(person: Person, *, keep: bool):
+    """S34: who did not ask to be kept signed in is signed out when the browser is closed."""
+    page = await person.browser.get("/sign-in")
+    await person.sign_in(page, keep=keep)
+    answer = await change(person)
+    assert answer.status_code == 200
+    (cookie,) = [each for each in answer.headers.get_list("set-cookie") if "session" in each]
+    assert ("max-age" in cookie.lower()) is keep
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [

@@ -99,6 +99,7 @@ async def _conclude(
 
 async def _renewed(tx: Transaction, session: Session, ending: Ending) -> Changed:
     secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
-    renewed = replace(session, digest=secret.fingerprint(), auth_time=tx.now, last_used_at=tx.now)
+    times = {"auth_time": tx.now, "last_used_at": tx.now, "cookie_set_at": tx.now}
+    renewed = replace(session, digest=secret.fingerprint(), **times)
     await tx.sessions.renew(renewed)
     return Changed(renewed, secret, ending)

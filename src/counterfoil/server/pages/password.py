@@ -79,8 +79,9 @@ def _changed(server: Server, changed: Changed) -> Response:
         back_title="Back to my account",
     )
     response = show(server, page)
-    left = changed.session.expires_at - changed.session.auth_time
-    server.cookies.set_session(response, changed.secret, left)
+    idle = server.authority.settings.session_idle_lifetime
+    lifetime = changed.session.cookie_lifetime(changed.session.auth_time, idle)
+    server.cookies.set_session(response, changed.secret, lifetime)
     return response
 
 
