@@ -1,6 +1,8 @@
 """The list of what happened."""
 
-from tests.cli.conftest import Installation
+import pytest
+
+from tests.cli.conftest import Installation, LivedIn
 
 
 def test_events_are_listed_newest_first(installation: Installation):
@@ -10,8 +12,33 @@ def test_events_are_listed_newest_first(installation: Installation):
     assert [event["kind"] for event in events] == ["client_secret_added", "client_added"]
     newest = events[0]
     assert set(newest) == {
-        "number", "at", "kind", "actor", "subject", "address", "user_agent", "detail",
+        "number", "at", "kind", "actor", "proof", "subject", "address", "user_agent", "detail",
     }  # fmt: skip
-    assert (newest["actor"], newest["subject"]) == ("cli", client_id)
+    assert (newest["actor"], newest["proof"], newest["subject"]) == ("cli", "cli", client_id)
     assert newest["number"] == events[1]["number"] + 1
     assert client_id in installation.succeed("event", "list")
+
+
+def test_events_are_found_by_kind_actor_subject_and_time(lived_in: LivedIn):
+    """S111: and by the person whom they concern."""
+    run = lived_in.installation
+    run.succeed("session", "end", lived_in.session_id, "--yes")
+
+    def kinds(*asked: str) -> list[str]:
+        return [each["kind"] for each in run.json("event", "list", *asked)["events"]]
+
+    assert kinds("--kind", "session_ended") == ["session_ended"]
+    assert kinds("--subject", lived_in.session_id) == ["session_ended"]
+    assert kinds("--subject", lived_in.user_id) == ["family_ended", "session_ended", "user_added"]
+    assert kinds("--user", lived_in.user_id) == kinds("--subject", lived_in.user_id)
+    assert kinds("--actor", "janitor", "--kind", "key_made") == ["key_made"] * 2
+    assert kinds("--actor", f"user:{lived_in.user_id}") == []
+    assert len(kinds("--since", "2026-01-31T08:00")) > 3
+    assert kinds("--since", "2199-01-01") == []
+    assert kinds("--limit", "1") == kinds("--count", "1") == ["family_ended"]
+
+
+@pytest.mark.parametrize("asked", [("--kind", "nonsense"), ("--since", "yesterday")])
+def test_what_cannot_be_asked_is_said(lived_in: LivedIn, asked: tuple[str, str]):
+    result = lived_in.installation.run("event", "list", *asked)
+    assert result.exit_code == 2

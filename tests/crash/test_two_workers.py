@@ -31,7 +31,7 @@ from counterfoil.server.settings import load
 from counterfoil.server.storage.sqlite import SqliteStore
 from tests.crash.customer import Books, Customer
 from tests.installation import CALLBACK, NOTES, PASSWORD
-from tests.storage.samples import feed_is_whole
+from tests.storage.samples import feed_is_whole, log_is_whole
 
 pytestmark = pytest.mark.anyio
 
@@ -184,6 +184,7 @@ async def check(data: Path, issuer: str, books: Books) -> None:
 
     async def look(tx: Any) -> None:
         await feed_is_whole(tx)
+        await log_is_whole(tx)
         notices = [notice_from(text) for text in await tx.notices.live()]
         dead = [notice.name for notice in notices if notice.kind is Ended.FAMILY]
         assert len(dead) == len(set(dead)), "one ending was told twice"

@@ -95,6 +95,8 @@ async def test_a_grant_is_recorded_apart_from_any_token(place: Installation, per
     assert consent.subject == grant.id
     assert consent.at == int(place.clock())
     assert consent.address == "127.0.0.1"
+    (session,) = await place.authority.store.read(lambda tx: tx.sessions.of_user(person.user_id))
+    assert consent.proof == f"session:{session.id}"
     assert consent.detail == {"client_id": "app", "scope": "notes:read openid"}
 
 

@@ -9,6 +9,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.binding import Binding
 from counterfoil.oauth.feed import first_digest, next_digest
 from counterfoil.oauth.revocations import Ended, Notice
+from counterfoil.server.audit.verification import verify
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.authorization import Authorization
 from counterfoil.server.records.client import Client, ClientSecret
@@ -139,9 +140,10 @@ def event(**fields: Any) -> Event:
         at=NOW,
         actor="user:ada",
         subject="session:sid-1",
+        proof="password",
         address="203.0.113.7",
         user_agent="curl",
-        detail={"how": "password"},
+        detail={"why": "asked"},
     )
     return msgspec.structs.replace(whole, **fields)
 
@@ -164,6 +166,14 @@ async def feed_is_whole(tx: Transaction) -> int:
     assert [number for number, _ in stored] == list(range(1, position.number + 1))
     assert digest == chained(position.epoch, (text for _, text in stored))
     return position.number
+
+
+async def log_is_whole(tx: Transaction) -> int:
+    """Walk the audit log from its beginning; gives the last number."""
+    found = await verify(tx, [], [])
+    assert found.faults == ()
+    assert found.lines == found.end.number
+    return found.end.number
 
 
 def chained(epoch: str, texts: Iterable[bytes]) -> str:

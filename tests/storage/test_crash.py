@@ -13,7 +13,7 @@ import pytest
 from counterfoil.oauth.revocations import notice_from
 from counterfoil.server.records.store import Transaction
 from tests.storage.conftest import Clock, open_sqlite
-from tests.storage.samples import feed_is_whole
+from tests.storage.samples import feed_is_whole, log_is_whole
 
 ROOT = Path(__file__).parents[2]
 KILLS = 30
@@ -36,8 +36,12 @@ def acknowledged(output: bytes, name: str) -> set[str]:
 
 
 async def stored(tx: Transaction) -> set[str]:
-    """What stands in the feed; each notice must have its event, each event its notice."""
+    """What stands in the feed; each notice must have its event, each event its notice.
+
+    S111: the audit log has no gap, and its chain holds.
+    """
     await feed_is_whole(tx)
+    await log_is_whole(tx)
     names = [notice_from(text).name for text in await tx.notices.live()]
     events = [event.subject for event in await tx.events.latest(1_000_000)]
     assert len(set(names)) == len(names)

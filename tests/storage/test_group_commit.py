@@ -184,7 +184,7 @@ async def test_an_engine_that_rolls_back_by_itself_fails_the_whole_batch(
     """The database is full in the middle of a work, which even catches it and writes on."""
 
     async def fill_up(tx: Transaction) -> None:
-        await tx.events.append(event(user_agent="x" * 1_000_000))
+        await tx.events.append(event(detail={"x": "x" * 1_000_000}))
 
     async def catches(tx: Transaction) -> str:
         try:

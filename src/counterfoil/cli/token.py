@@ -1,16 +1,12 @@
 """``counterfoil token``: look into a token, and end one, held or lost (S45, S48)."""
 
-import re
 import sys
-from typing import Final
 
 import click
 
 from counterfoil.cli.endings import yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, print_fields
-
-_JTI: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 @click.group()
@@ -33,15 +29,16 @@ def end(call: Invocation, unverified: str | None, jti: str | None, *, yes: bool)
     """
     from counterfoil.cli.token_ending import end_token, read_token
     from counterfoil.server.protocol.endings import Ends, Target
+    from counterfoil.server.protocol.identifiers import is_fingerprint
 
     if (unverified is None) == (jti is None):
         raise click.UsageError("give a token, or - for standard input, or --jti")
     if jti is not None:
-        if not _JTI.fullmatch(jti):
-            raise click.UsageError("--jti takes the 22 characters of a jti, not a token")
+        if not is_fingerprint(jti):
+            raise click.UsageError("--jti takes a jti, of 22 or 39 characters, not a token")
         target = Target(Ends.TOKEN, jti)
     else:
-        target = read_token(call, _read(unverified or ""))
+        target = read_token(call, read_pasted(unverified or ""))
     document = end_token(call, target, yes=yes)
     call.show(document, document.tell)
 
@@ -56,7 +53,7 @@ def inspect(call: Invocation, unverified: str) -> None:
     """Say whose a token is, what it holds, and whether it stands or why not."""
     from counterfoil.cli.token_inspection import inspected
 
-    text = _read(unverified)
+    text = read_pasted(unverified)
     document = call.run(lambda authority: inspected(authority, text))
 
     def tell() -> None:
@@ -67,7 +64,12 @@ def inspect(call: Invocation, unverified: str) -> None:
     call.show(document, tell)
 
 
-def _read(unverified: str) -> str:
+def read_pasted(unverified: str) -> str:
+    """Take a token from the command line, or from standard input where it is ``-``.
+
+    Raises:
+        Failure: there is none.
+    """
     if unverified == "-":
         unverified = sys.stdin.buffer.read().decode("ascii", "replace")
     text = unverified.strip()

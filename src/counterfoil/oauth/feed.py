@@ -31,13 +31,19 @@ def position_from(text: str) -> Position | None:
 
 
 class Head(Struct, frozen=True):
-    """How far the notices reach, as of ``time`` (seconds since the epoch)."""
+    """How far the notices reach, as of ``time`` (seconds since the epoch).
+
+    It also says how far the audit log reached, and the digest of its chain: whoever keeps a head
+    is a witness of what the log held. Guards keep it and make nothing of it.
+    """
 
     iss: str
     epoch: str
     number: int
     digest: str
     time: float
+    audit_number: int = 0
+    audit_digest: str = ""
 
 
 def first_digest(epoch: str) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from counterfoil.jose.keys import PrivateKey
+from counterfoil.server.audit.keeping import AuditKeeper
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
@@ -35,6 +36,7 @@ class Janitor:
         self._holder = holder
         self._chores = chores
         self._interval = rotation.settings.sweep_interval
+        self._audit = AuditKeeper(store, rotation.settings)
 
     async def run(self) -> None:
         """Look after things until cancelled. A failure is logged, and tried again next time."""
@@ -48,7 +50,9 @@ class Janitor:
             await asyncio.sleep(self._interval)
 
     async def tick(self) -> bool:
-        """Turn keys, do the chores and sweep, if this process holds the lease; say whether it does.
+        """Turn keys, do the chores, sweep and keep the log, if this process holds the lease.
+
+        Says whether it does.
 
         Raises:
             StoreUnavailable: what was done until then stands.
@@ -58,6 +62,7 @@ class Janitor:
         await self._turn_keys()
         for chore in (*self._chores, _sweep_some):
             await self._do(chore)
+        await self._audit.tick()
         return True
 
     async def _take_lease(self, tx: Transaction) -> bool:

@@ -226,6 +226,8 @@ async def test_a_head_is_signed_only_after_a_successful_read(place: Installation
     head = signed(hub)
     assert head["time"] == place.clock()
     assert head["number"] == hub.position.number
+    last = await place.authority.store.read(lambda tx: tx.events.last())
+    assert (head["audit_number"], head["audit_digest"]) == (last.number, last.digest)
     place.clock.turn(5)
 
     async def fail(_: object) -> None:

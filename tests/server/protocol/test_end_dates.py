@@ -48,7 +48,8 @@ async def test_a_grant_ends_on_its_day_with_all_under_it(place: Installation, pe
     assert await limit(person, end) == 0
     event = await latest(place)
     assert (event.kind, event.actor) == (EventKind.GRANT_LIMITED, "cli")
-    assert event.detail == {"until": str(end)}
+    whose = {"client_id": "app", "user_id": person.user_id}
+    assert event.detail == {"until": str(end), **whose}
     assert await end_due(place) == 0
     place.clock.turn(2 * DAY)
     assert await end_due(place) == 1

@@ -20,6 +20,7 @@ RECORDS = [
     "Proofs",
     "SigningKeys",
     "Events",
+    "Segments",
     "Notices",
     "IssuedTokens",
     "Leases",

@@ -17,6 +17,7 @@ from counterfoil.oauth.feed import HEAD_TYPE, Head, Position
 from counterfoil.oauth.revocations import Ended, RevocationSet, notice_from
 from counterfoil.server.hub.backlog import Backlog
 from counterfoil.server.hub.followers import GROUPS, Follower, Followers, SignedHead
+from counterfoil.server.records.audit import Point
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
 
@@ -188,9 +189,10 @@ class Hub:
     async def _sign_head(self, clock: Callable[[], float]) -> bool:
         """Sign how far the notices reach, only after a successful read of the database."""
         before = clock()
-        position, digest = await self._store.read(_read_head)
+        position, digest, audit = await self._store.read(_read_head)
         if position == self.position:
-            head = Head(self._issuer, position.epoch, position.number, digest, before)
+            reached = (self._issuer, position.epoch, position.number, digest)
+            head = Head(*reached, before, audit.number, audit.digest)
             signer = self._keyring.signer(Purpose.FEED, HEAD_TYPE, int(before))
             serial = self.head.serial + 1 if self.head else 1
             self.head = SignedHead(event("head", signer.sign(head)), position, serial)
@@ -266,5 +268,5 @@ class _Turns:
             self._next[number] = (now if late else self._next[number]) + self._interval
 
 
-async def _read_head(tx: Transaction) -> tuple[Position, str]:
-    return await tx.notices.head()
+async def _read_head(tx: Transaction) -> tuple[Position, str, Point]:
+    return *await tx.notices.head(), await tx.events.last()

@@ -81,7 +81,7 @@ async def _conclude(
         return None
     if user is None or not user.is_enabled or user.locked_until > tx.now:
         return None
-    by = events.by_user(user.id, change.origin)
+    by = events.by_session(session, change.origin)
     # The current password may have been replaced while it was being verified.
     changed = proved is not None and await tx.users.change_password(
         user.id, proved.before, proved.after

@@ -119,7 +119,7 @@ async def _start(authority: Authority, tx: Transaction, user: User, attempt: Att
         style=style_of(authority.settings, keep=attempt.keep),
         cookie_set_at=tx.now,
     )
-    by = events.by_user(user.id, attempt.origin)
+    by = events.by_user(user.id, attempt.origin, events.PASSWORD)
     if not (renews and await tx.sessions.renew(session)):
         session = replace(session, id=new_handle(tx))
         await tx.sessions.add(session)

@@ -106,4 +106,4 @@ class Resealing(Struct, frozen=True):
 def _event(now: int, resealed: int) -> Event:
     detail = {"values": str(resealed)}
     kind = EventKind.MASTER_KEY_CHANGED
-    return Event(kind=kind, at=now, actor="cli", subject="master key", detail=detail)
+    return Event(kind=kind, at=now, actor="cli", subject="master key", proof="cli", detail=detail)

@@ -192,4 +192,4 @@ async def _record(tx: Transaction, kind: EventKind, key: SigningKey, actor: str)
 
 def _event(tx: Transaction, kind: EventKind, key: SigningKey, actor: str) -> Event:
     detail = {"purpose": key.purpose.value}
-    return Event(kind=kind, at=tx.now, actor=actor, subject=key.kid, detail=detail)
+    return Event(kind=kind, at=tx.now, actor=actor, subject=key.kid, proof=actor, detail=detail)

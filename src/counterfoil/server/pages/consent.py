@@ -96,7 +96,7 @@ def _span_in(form: Parameters) -> Span | None:
 
 async def _deny(server: Server, request: Request, flow: Flow, person: Person) -> Response:
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    by = events.by_user(person.user.id, origin)
+    by = events.by_session(person.session, origin)
     await server.authority.store.transact(partial(_note_refusal, flow.pending.client_id, by))
     error = OAuthError("access_denied", "The person did not allow it.")
     to = (flow.pending.redirect_uri, flow.pending.state)

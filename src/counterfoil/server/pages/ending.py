@@ -60,7 +60,7 @@ async def answer(server: Server, request: Request) -> Response:
     demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
     target = _target(request)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    by = events.by_user(person.user.id, origin)
+    by = events.by_session(person.session, origin)
 
     async def work(tx: Transaction) -> Ending:
         await _demand_own(tx, person, target)

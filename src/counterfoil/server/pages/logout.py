@@ -72,7 +72,7 @@ async def _log_out(
     server: Server, request: Request, person: Person, asked: LogoutRequest
 ) -> Response:
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    by = events.by_user(person.user.id, origin)
+    by = events.by_session(person.session, origin)
 
     async def work(tx: Transaction) -> None:
         await revocation.end_session(tx, person.session.id, by)

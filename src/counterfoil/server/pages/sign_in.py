@@ -131,7 +131,7 @@ async def sign_out(server: Server, request: Request) -> Response:
     if person is not None:
         demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
         origin = origin_of(request, server.authority.settings.trusted_proxies)
-        by = events.by_user(person.user.id, origin)
+        by = events.by_session(person.session, origin)
         end = partial(_end_session, person.session.id, by)
         await server.authority.store.transact(end)
         await server.authority.hub.catch_up()

@@ -74,7 +74,7 @@ async def approve(
     if grant is None:
         return None
     if decision.asked:
-        by = events.by_user(decision.session.user_id, decision.origin)
+        by = events.by_session(decision.session, decision.origin)
         detail = {"client_id": pending.client_id, "scope": decision.access.scope}
         if grant.ends_at is not None:
             detail["until"] = str(grant.ends_at)

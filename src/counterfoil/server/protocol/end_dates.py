@@ -8,7 +8,7 @@ from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.store import Transaction
 
-JANITOR: Final = Actor("janitor")
+JANITOR: Final = Actor("janitor", proof="janitor")
 _AT_ONCE: Final = 100
 
 
@@ -27,7 +27,8 @@ async def limit_grant(tx: Transaction, grant: Grant, ends_at: int | None, by: Ac
     """
     if not await tx.grants.limit(grant.id, ends_at, tx.now):
         return 0
-    detail = {"until": "never" if ends_at is None else str(ends_at)}
+    until = "never" if ends_at is None else str(ends_at)
+    detail = {"until": until, "client_id": grant.client_id, "user_id": grant.user_id}
     await events.record(tx, EventKind.GRANT_LIMITED, by, grant.id, detail)
     return await end_beyond(tx, grant.id, ends_at, by)
 

@@ -1,8 +1,6 @@
 """What can be ended, and how it is named: a kind and a name, or a token that somebody pasted."""
 
-import re
 from enum import StrEnum
-from typing import Final
 
 from msgspec import Struct
 
@@ -10,11 +8,10 @@ from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.identifiers import is_fingerprint
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
 from counterfoil.server.protocol.token_kinds import other_secret
 from counterfoil.server.records.store import Transaction
-
-_JTI: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class Ends(StrEnum):
@@ -64,8 +61,8 @@ def demand_fingerprint(target: Target) -> None:
     Raises:
         OAuthError: ``invalid_request``.
     """
-    if not _JTI.fullmatch(target.name):
-        raise invalid_request("The fingerprint of an access token is the 22 characters of its jti.")
+    if not is_fingerprint(target.name):
+        raise invalid_request("The fingerprint of an access token is its jti: 22 or 39 characters.")
 
 
 async def target_of_token(authority: Authority, tx: Transaction, unverified: str) -> Target:

@@ -1,34 +1,54 @@
-"""Writing down what happened: who, what, when, from where (S111)."""
+"""Writing down what happened: who, what to whom, when, from where, with what proof (S111)."""
 
 from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.server.protocol.issuance import TokenRequest
 from counterfoil.server.records.event import Event, EventKind
-from counterfoil.server.records.session import Origin
+from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
+
+NO_PROOF: Final = "none"
+PASSWORD: Final = "password"
+DPOP: Final = "dpop"
 
 
 class Actor(Struct, frozen=True):
-    """Who acts (``user:…``, ``client:…``, ``cli``, ``janitor``), and from where."""
+    """Who acts (``user:…``, ``client:…``, ``cli``, ``janitor``), and from where.
+
+    ``proof`` says by what they were known (see ``Event``); ``none``: they only said so.
+    """
 
     name: str
     origin: Origin = Origin()
+    proof: str = NO_PROOF
 
 
-CLI: Final = Actor("cli")
+CLI: Final = Actor("cli", proof="cli")
 
 
 def by_client(request: TokenRequest) -> Actor:
     """The client of a token request acts."""
-    return Actor(f"client:{request.client.client_id}", request.origin)
+    by = by_client_with(request.client.client_id, request.secret_id, request.origin)
+    return replace(by, proof=DPOP) if by.proof == NO_PROOF and not request.proved.is_bearer else by
 
 
-def by_user(user_id: str, origin: Origin) -> Actor:
+def by_client_with(client_id: str, secret_id: str | None, origin: Origin) -> Actor:
+    """A client acts, known by one of its secrets; a public one (``None``) only named itself."""
+    return Actor(f"client:{client_id}", origin, f"secret:{secret_id}" if secret_id else NO_PROOF)
+
+
+def by_user(user_id: str, origin: Origin, proof: str = NO_PROOF) -> Actor:
     """A person acts."""
-    return Actor(f"user:{user_id}", origin)
+    return Actor(f"user:{user_id}", origin, proof)
+
+
+def by_session(session: Session, origin: Origin) -> Actor:
+    """A person acts in their session."""
+    return by_user(session.user_id, origin, f"session:{session.id}")
 
 
 async def record(
@@ -45,6 +65,7 @@ async def record(
             at=tx.now,
             actor=by.name,
             subject=subject,
+            proof=by.proof,
             address=by.origin.address,
             user_agent=by.origin.user_agent,
             detail=detail or {},

@@ -8,7 +8,7 @@ from counterfoil.oauth.errors import invalid_target
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.protocol.audience import Audience, audience_of, resource_in
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, SignedIn, TokenRequest
 from counterfoil.server.protocol.refresh_tokens import RANDOM_BYTES, spell_refresh_token
 from counterfoil.server.protocol.standing import Standing
@@ -124,7 +124,7 @@ def issuance_under(
         access=share.access,
         audience=share.audience,
         issued_at=tx.now,
-        handle=new_handle(tx),
+        handle=new_token_handle(tx, family.id),
         family_id=family.id,
         binding=family.binding,
         signed_in=signed_in,

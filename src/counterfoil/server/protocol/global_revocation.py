@@ -18,7 +18,7 @@ from counterfoil.server.protocol import client_authentication, endings
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import AuthenticatedClient
 from counterfoil.server.protocol.endings import Ending, Ends, Target
-from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.events import by_client_with
 from counterfoil.server.records.client import END_USERS
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
@@ -45,11 +45,11 @@ async def end_everything_of_subject(
     subject = subject_in(body)
 
     async def work(tx: Transaction) -> Ending | None:
-        client = (await client_authentication.authenticate(tx, credentials)).client
+        known = await client_authentication.authenticate(tx, credentials)
         user = await _meant(authority, tx, subject)
         if user is None:
             return None
-        by = Actor(f"client:{client.client_id}", origin)
+        by = by_client_with(known.client.client_id, known.secret_id, origin)
         return await endings.carry_out(authority, tx, Target(Ends.USER, user.id), by)
 
     ending = await authority.store.transact(work)

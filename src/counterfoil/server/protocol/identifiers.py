@@ -1,11 +1,15 @@
 """Random names: handles of tokens and families, ids of users, sessions and grants."""
 
+import re
 from base64 import urlsafe_b64encode
 from typing import Final
 
 from counterfoil.server.records.store import Transaction
 
 HANDLE_BYTES: Final = 16
+WITHIN_FAMILY_BYTES: Final = 12
+"""Chance in the handle of a token that also names its family: no two are the same in one family."""
+_FINGERPRINT: Final = re.compile(r"(?:([A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{16}|[A-Za-z0-9_-]{22})")
 
 
 def new_handle(tx: Transaction) -> str:
@@ -16,3 +20,24 @@ def new_handle(tx: Transaction) -> str:
 def named(content: bytes) -> str:
     """Spell random bytes as a name."""
     return urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+
+
+def new_token_handle(tx: Transaction, family_id: str = "") -> str:
+    """Make the ``jti`` of an access token: it begins with its family, where there is one.
+
+    So a fingerprint found in a log leads to all that stands behind the token, with no row for it.
+    """
+    if not family_id:
+        return new_handle(tx)
+    return f"{family_id}.{named(tx.random(WITHIN_FAMILY_BYTES))}"
+
+
+def is_fingerprint(text: str) -> bool:
+    """Whether a text is spelled as the fingerprint of a token."""
+    return _FINGERPRINT.fullmatch(text) is not None
+
+
+def family_in(fingerprint: str) -> str:
+    """Give the family that a fingerprint names; empty where it names none."""
+    match = _FINGERPRINT.fullmatch(fingerprint)
+    return (match[1] or "") if match else ""

@@ -14,12 +14,16 @@ from counterfoil.server.records.user import User
 
 
 class TokenRequest(Struct, frozen=True):
-    """A request of the token endpoint, from an authenticated client, with what was proved."""
+    """A request of the token endpoint, from an authenticated client, with what was proved.
+
+    ``secret_id`` names the secret by which the client was known; public ones have none.
+    """
 
     client: Client
     parameters: Parameters
     origin: Origin
     proved: Binding = UNBOUND
+    secret_id: str | None = None
 
 
 class SignedIn(Struct, frozen=True):

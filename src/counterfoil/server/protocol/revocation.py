@@ -13,6 +13,7 @@ from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.protocol import events, what_hangs
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause, Extent
 from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.identifiers import family_in
 from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import SKEW, Family
@@ -45,7 +46,9 @@ async def end_token(tx: Transaction, handle: str, expires_at: int | None, by: Ac
     if expired or await tx.notices.names_token(handle):
         return await nothing_ended(tx)
     until = await longest_end(tx) if expires_at is None else expires_at + SKEW
-    await events.record(tx, EventKind.TOKEN_ENDED, by, handle)
+    family = await tx.families.find(family_in(handle))
+    detail = {"user_id": family.user_id} if family else {}
+    await events.record(tx, EventKind.TOKEN_ENDED, by, handle, detail)
     position = await tx.notices.append([Notice(Ended.TOKEN, handle, until)])
     return Ending(0, 0, position)
 
@@ -65,7 +68,8 @@ async def sign_out_of_app(tx: Transaction, grant_id: str, by: Actor) -> Ending:
     await tx.authorizations.burn_of_grant(grant_id)
     hanging = await what_hangs.of_grant(tx, grant_id)
     if hanging.families:
-        await events.record(tx, EventKind.APP_SIGNED_OUT, by, grant_id, _counted(hanging))
+        detail = _counted(hanging) | await _whose(tx, grant_id)
+        await events.record(tx, EventKind.APP_SIGNED_OUT, by, grant_id, detail)
     return await _end(tx, hanging, "signed_out", by)
 
 
@@ -74,7 +78,8 @@ async def end_grant(tx: Transaction, grant_id: str, by: Actor) -> Ending:
     hanging = await what_hangs.of_grant(tx, grant_id)
     taken_back = await tx.grants.end(grant_id, tx.now)
     if taken_back:
-        await events.record(tx, EventKind.GRANT_ENDED, by, grant_id, _counted(hanging))
+        detail = _counted(hanging) | await _whose(tx, grant_id)
+        await events.record(tx, EventKind.GRANT_ENDED, by, grant_id, detail)
     ending = await _end(tx, hanging, "grant_ended", by)
     return Ending(ending.families, 0, ending.position, ended=taken_back or ending.ended)
 
@@ -183,6 +188,12 @@ async def _end_families(tx: Transaction, families: Iterable[Family], why: str, b
             notices.append(Notice(Ended.FAMILY, family.id, family.access_expires_at + SKEW))
     position = await tx.notices.append(notices) if notices else (await tx.notices.head())[0]
     return Ending(len(notices), 0, position, ended=bool(notices))
+
+
+async def _whose(tx: Transaction, grant_id: str) -> dict[str, str]:
+    """Name whose permission it is or was: the log finds, and erases, a person's lines by this."""
+    grant = await tx.grants.find(grant_id)
+    return {"client_id": grant.client_id, "user_id": grant.user_id} if grant else {}
 
 
 def _counted(hanging: Hanging) -> dict[str, str]:

@@ -8,7 +8,7 @@ from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import client_authentication, revocation
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.events import Actor, by_client_with
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.session import Origin
@@ -39,8 +39,9 @@ async def _end(
     tx: Transaction,
 ) -> None:
     unverified, origin = asked
-    client = (await client_authentication.authenticate(tx, credentials)).client
-    by = Actor(f"client:{client.client_id}", origin)
+    authenticated = await client_authentication.authenticate(tx, credentials)
+    client = authenticated.client
+    by = by_client_with(client.client_id, authenticated.secret_id, origin)
     if is_spelled(Kind.REFRESH_TOKEN, unverified):
         await _end_refresh_token(authority, tx, client, (unverified, by))
     else:

@@ -19,7 +19,7 @@ from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
-SERVER: Final = Actor("server")
+SERVER: Final = Actor("server", proof="server")
 
 
 class _Change(Struct, frozen=True):

@@ -8,6 +8,7 @@ from functools import partial
 
 from msgspec import Struct
 
+from counterfoil.oauth.binding import UNBOUND
 from counterfoil.oauth.dpop import NotProved, Proof, Target
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.parameters import Parameters
@@ -88,11 +89,11 @@ async def _decide(authority: Authority, request: _Request, tx: Transaction) -> I
     client.demand_grant_type(grant_type.name)
     authority.activity.note_secret(authenticated.secret_id, tx.now)
     proof_of_possession.demand_registered(client, grant_type.name, proof)
+    secret_id, proved = authenticated.secret_id, proof.binding if proof else UNBOUND
+    believed = TokenRequest(client, asked.parameters, asked.origin, proved, secret_id)
     if proof is None:
-        believed = TokenRequest(client, asked.parameters, asked.origin)
         return await grant_type.exchange(authority, tx, believed)
     await proof_of_possession.take(authority, tx, proof)
-    believed = TokenRequest(client, asked.parameters, asked.origin, proof.binding)
     return await _attempt(authority, tx, grant_type, believed)
 
 

@@ -1,7 +1,9 @@
-"""An event: who did what, when, from where. Appended, never changed (S111, S14)."""
+"""An event: who did what to whom, when, from where, with what proof. Never changed (S111, S14)."""
 
 from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
 
@@ -45,19 +47,87 @@ class EventKind(StrEnum):
     KEY_RETIRED = "key_retired"
     KEY_WITHDRAWN = "key_withdrawn"
     MASTER_KEY_CHANGED = "master_key_changed"
+    PERSONAL_DATA_ERASED = "personal_data_erased"
+
+
+SUBJECTS: Final = MappingProxyType(
+    {
+        EventKind.SIGNED_IN: "session",
+        EventKind.SIGN_IN_FAILED: "user",
+        EventKind.CONSENT_GIVEN: "grant",
+        EventKind.CONSENT_REFUSED: "client",
+        EventKind.CODE_REPLAYED: "family",
+        EventKind.CODE_BURNED: "grant",
+        EventKind.FAMILY_STARTED: "family",
+        EventKind.REFRESH_REUSED: "family",
+        EventKind.REFRESH_REPEATED: "family",
+        EventKind.TOKEN_ENDED: "token",
+        EventKind.FAMILY_ENDED: "family",
+        EventKind.SESSION_ENDED: "session",
+        EventKind.APP_SIGNED_OUT: "grant",
+        EventKind.GRANT_ENDED: "grant",
+        EventKind.USER_SIGNED_OUT: "user",
+        EventKind.GRANT_LIMITED: "grant",
+        EventKind.USER_ADDED: "user",
+        EventKind.USER_DISABLED: "user",
+        EventKind.USER_ENABLED: "user",
+        EventKind.PASSWORD_CHANGED: "user",
+        EventKind.PASSWORD_SET: "user",
+        EventKind.CLIENT_ADDED: "client",
+        EventKind.CLIENT_CHANGED: "client",
+        EventKind.CLIENT_DISABLED: "client",
+        EventKind.CLIENT_ENABLED: "client",
+        EventKind.CLIENT_TOKENS_ENDED: "client",
+        EventKind.CLIENT_SECRET_ADDED: "client",
+        EventKind.CLIENT_SECRET_RETIRED: "client",
+        EventKind.API_ADDED: "api",
+        EventKind.API_CHANGED: "api",
+        EventKind.API_TOKENS_ENDED: "api",
+        EventKind.LIFETIME_SHORTENED: "lifetime",
+        EventKind.KEY_MADE: "key",
+        EventKind.KEY_RETIRED: "key",
+        EventKind.KEY_WITHDRAWN: "key",
+        EventKind.MASTER_KEY_CHANGED: "key",
+        EventKind.PERSONAL_DATA_ERASED: "log",
+    }
+)
+"""What the subject of each kind is. Where it is a user, it can be erased (``records/audit.py``)."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """One thing that happened. ``actor`` is ``user:…``, ``client:…``, ``cli`` or ``janitor``.
+    """One thing that happened.
 
-    ``subject`` names what it was done to; ``detail`` holds ids and words, never a secret.
+    ``actor``: ``user:…``, ``client:…``, ``cli``, ``janitor`` or ``server``. ``proof`` says by what
+    it was known: ``session:…``, ``secret:…`` or ``token:…`` with its name, ``dpop``, ``password``,
+    ``cli``, ``janitor``, ``server``; ``none``: it only said so. ``subject`` names what it was done
+    to; ``detail`` holds ids and words, never a secret. Its ``user_id`` is the person concerned,
+    where the subject is something of theirs.
     """
 
     kind: EventKind
     at: int
     actor: str
     subject: str
+    proof: str = ""
     address: str = ""
     user_agent: str = ""
     detail: Mapping[str, str] = {}
     number: int = 0
+
+
+class EventQuery(Struct, frozen=True, kw_only=True):
+    """Which events are asked for, newest first. What is ``None`` is not asked.
+
+    ``subject`` is an id, of a person concerned too; ``person`` is the id of one who acted or is
+    concerned; ``since`` in seconds; ``before`` and ``after``
+    are numbers.
+    """
+
+    kind: EventKind | None = None
+    actor: str | None = None
+    subject: str | None = None
+    person: str | None = None
+    since: int | None = None
+    before: int | None = None
+    after: int | None = None
+    limit: int = 50

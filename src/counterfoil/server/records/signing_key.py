@@ -7,6 +7,7 @@ from typing import Final, Protocol, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
+from counterfoil.server.records.audit import FeedKey
 from counterfoil.server.records.family import SKEW
 
 LONGEST_LIFETIME: Final = "longest_lifetime"
@@ -190,3 +191,6 @@ class SigningKeys(Protocol):
 
     async def every(self, purpose: Purpose) -> list[SigningKey]:
         """Oldest first, gone ones included until they are swept."""
+
+    async def feed_keys(self) -> list[FeedKey]:
+        """Public halves of all keys that have ever signed heads, swept ones included."""

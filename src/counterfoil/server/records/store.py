@@ -6,10 +6,10 @@ from typing import Protocol, TypeVar
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.revocations import Notice
 from counterfoil.server.records.api import Api
+from counterfoil.server.records.audit import Events, Segments
 from counterfoil.server.records.authorization import Authorizations
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.default_lifetime import DefaultLifetime
-from counterfoil.server.records.event import Event
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.issued_token import IssuedTokens
@@ -208,14 +208,6 @@ class Proofs(Protocol):
         """Use a proof up: one statement, so that only one taker succeeds."""
 
 
-class Events(Protocol):
-    """The log of what happened, in order."""
-
-    async def append(self, event: Event) -> None: ...
-    async def latest(self, count: int) -> list[Event]:
-        """The newest events, newest first."""
-
-
 class Notices(Protocol):
     """The feed: numbered without a gap within an epoch, chained, kept while they matter."""
 
@@ -289,6 +281,8 @@ class Transaction(Protocol):
     def signing_keys(self) -> SigningKeys: ...
     @property
     def events(self) -> Events: ...
+    @property
+    def segments(self) -> Segments: ...
     @property
     def notices(self) -> Notices: ...
     @property

@@ -1,5 +1,6 @@
 """The settings: one table, read from defaults, a TOML file, the environment, the command line."""
 
+from counterfoil.server.settings.addresses import SettingsError
 from counterfoil.server.settings.describing import as_markdown, describe
 from counterfoil.server.settings.reading import FILE_NAME, load
 from counterfoil.server.settings.table import (
@@ -9,7 +10,6 @@ from counterfoil.server.settings.table import (
     SETTINGS,
     Setting,
     Settings,
-    SettingsError,
 )
 
 __all__ = [

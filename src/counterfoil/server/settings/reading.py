@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from counterfoil.server.settings.table import PREFIX, SETTINGS, Settings, SettingsError
+from counterfoil.server.settings.addresses import SettingsError
+from counterfoil.server.settings.table import PREFIX, SETTINGS, Settings
 
 FILE_NAME: Final = "counterfoil.toml"
 _ENVIRONMENT: Final = "the environment"

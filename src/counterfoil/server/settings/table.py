@@ -1,24 +1,19 @@
 """The table of settings: each with its type, its bounds, what it is for, and its default."""
 
-import ipaddress
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
-from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 from msgspec.structs import fields, force_setattr
 
 from counterfoil.oauth.opaque import Secret
+from counterfoil.server.settings.addresses import SettingsError, check_issuer, check_network
 
 PREFIX: Final = "COUNTERFOIL_"
 MINUTE: Final = 60
 DAY: Final = 24 * 60 * MINUTE
-
-
-class SettingsError(Exception):
-    """A setting cannot be used. The text says which, from which source, and why."""
 
 
 def _number(help: str, least: int, most: int | None = None, unit: str = "") -> Meta:  # noqa: A002
@@ -214,6 +209,33 @@ class Settings(Struct, frozen=True, kw_only=True):
     sweep_interval: Annotated[
         int, _seconds("How often keys are looked after and what has expired is removed.")
     ] = MINUTE
+    audit_segment_lines: Annotated[
+        int, _number("Lines after which a segment of the audit log is closed.", 10, 100_000)
+    ] = 10_000
+    audit_segment_age: Annotated[
+        int, _seconds("A segment of the audit log is closed when its oldest line is so old.")
+    ] = DAY
+    audit_export_dir: Annotated[
+        Path | None,
+        _words(
+            "Directory to which closed segments of the audit log are written, one file each. "
+            "Without it nothing is written unattended."
+        ),
+    ] = None
+    audit_retention: Annotated[
+        int,
+        _seconds(
+            "Lines of the audit log stay in the database for so long at least. Then they go, if "
+            "their segment was exported."
+        ),
+    ] = 400 * DAY
+    audit_drop_unexported: Annotated[
+        bool,
+        _words(
+            "Let old lines of the audit log go although their segment was never exported. "
+            "Otherwise they stay."
+        ),
+    ] = False
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _words("The least that is logged.")
     ] = "info"
@@ -226,9 +248,9 @@ class Settings(Struct, frozen=True, kw_only=True):
             force_setattr(self, "master_key_file", self.data / "master.key")
         if self.master_key is not None and self.master_key_command:
             raise SettingsError("master_key and master_key_command are both set; use one.")
-        _check_issuer(self.issuer)
+        check_issuer(self.issuer)
         for proxy in self.trusted_proxies:
-            _check_network(proxy)
+            check_network(proxy)
         _check_order(self)
 
     @property
@@ -250,39 +272,6 @@ class Settings(Struct, frozen=True, kw_only=True):
     def status_list_lifetime(self) -> int:
         """How long a signed status list lives, in seconds: a cache may keep it, then a verifier."""
         return 2 * self.status_list_ttl
-
-
-def _check_issuer(issuer: str) -> None:
-    try:
-        parts = urlsplit(issuer)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise SettingsError(f"issuer {issuer!r} is not a URL.") from None
-    if parts.scheme not in {"https", "http"} or not host or "@" in parts.netloc:
-        raise SettingsError(f"issuer {issuer!r} must be an https URL with a host.")
-    if "?" in issuer or "#" in issuer or issuer.endswith("/"):
-        raise SettingsError(
-            f"issuer {issuer!r} must have no query, no fragment and no slash at its end."
-        )
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise SettingsError(
-            f"issuer {issuer!r} must be https, for plain http is for loopback hosts only. "
-            "Set issuer to the address under which everyone reaches the server."
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _check_network(proxy: str) -> None:
-    try:
-        ipaddress.ip_network(proxy)
-    except ValueError:
-        raise SettingsError(f"trusted_proxies: {proxy!r} is no address or network.") from None
 
 
 def _check_order(settings: Settings) -> None:

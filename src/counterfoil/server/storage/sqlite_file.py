@@ -9,6 +9,7 @@ from typing import Final
 import apsw
 
 from counterfoil.oauth.feed import first_digest
+from counterfoil.server.storage.earlier_events import take_in_earlier_events
 from counterfoil.server.storage.migration import migrate, shipped
 
 OLDEST_SQLITE: Final = (3, 51, 3)
@@ -57,6 +58,7 @@ def prepare(path: Path, now: int, random: Callable[[int], bytes]) -> None:
     try:
         engine.set_busy_timeout(_OPENING_SECONDS * 1000)
         migrate(engine, shipped(), now)
+        take_in_earlier_events(engine, random)
         _begin_feed(engine, random)
     finally:
         engine.close()

@@ -17,6 +17,7 @@ from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
 from counterfoil.server.storage.statements.proofs import ProofStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
+from counterfoil.server.storage.statements.segments import SegmentStatements
 from counterfoil.server.storage.statements.sessions import SessionStatements
 from counterfoil.server.storage.statements.signing_keys import SigningKeyStatements
 from counterfoil.server.storage.statements.users import UserStatements
@@ -43,7 +44,8 @@ class BoundTransaction:
         self.families = FamilyStatements(connection)
         self.proofs = ProofStatements(connection)
         self.signing_keys = SigningKeyStatements(connection)
-        self.events = EventStatements(connection)
+        self.events = EventStatements(connection, random)
+        self.segments = SegmentStatements(connection)
         self.notices = NoticeStatements(connection)
         self.issued_tokens = IssuedTokenStatements(connection)
         self.leases = LeaseStatements(connection)
@@ -71,7 +73,7 @@ class BoundTransaction:
     async def sweep(self, limit: int) -> int:
         """Remove at most ``limit`` rows of each kind that can matter no more; says how many.
 
-        Grants come last: families and codes hang under them. Events are kept.
+        Grants come last: families and codes hang under them. Events leave by segments (`audit`).
         """
         swept = await self.notices.sweep(limit)
         swept += await self.families.sweep(limit)

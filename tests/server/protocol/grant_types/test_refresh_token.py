@@ -101,7 +101,7 @@ async def test_a_repeat_from_elsewhere_is_answered_and_written_down(
     family = await family_of(person)
     assert (event.kind, event.subject) == (EventKind.REFRESH_REPEATED, family.id)
     assert event.address == "198.51.100.9"
-    assert event.detail == {"rotated_from": "127.0.0.1"}
+    assert event.detail == {"rotated_from": "127.0.0.1", "user_id": person.user_id}
     assert family.origin.address == "127.0.0.1", "what is compared is where it was rotated"
 
 

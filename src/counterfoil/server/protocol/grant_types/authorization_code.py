@@ -61,7 +61,8 @@ async def _refuse_untakeable(
     if not replayed or authorization is None or authorization.family_id is None:
         raise invalid_grant(_NOT_VALID)
     by = events.by_client(request)
-    await events.record(tx, EventKind.CODE_REPLAYED, by, authorization.family_id)
+    whose = {"user_id": authorization.user_id}
+    await events.record(tx, EventKind.CODE_REPLAYED, by, authorization.family_id, whose)
     await revocation.end_family(tx, authorization.family_id, "code_replayed", by)
     return Refusal(
         invalid_grant("The authorization code was used before; all that came of it has been ended.")
@@ -83,7 +84,8 @@ async def _refuse_wrong_verifier(
     await tx.authorizations.put_back(authorization.digest)
     if authorization.wrong_verifiers + 1 == MOST_WRONG_VERIFIERS:
         by = events.by_client(request)
-        await events.record(tx, EventKind.CODE_BURNED, by, authorization.grant_id)
+        whose = {"user_id": authorization.user_id}
+        await events.record(tx, EventKind.CODE_BURNED, by, authorization.grant_id, whose)
     return Refusal(invalid_grant("The code_verifier does not match the code_challenge."))
 
 
@@ -98,7 +100,8 @@ async def _start_family(
     )
     await tx.families.add(family)
     by = events.by_client(request)
-    await events.record(tx, EventKind.FAMILY_STARTED, by, family.id)
+    detail = {"client_id": family.client_id, "user_id": family.user_id}
+    await events.record(tx, EventKind.FAMILY_STARTED, by, family.id, detail)
     signed_in = SignedIn(
         standing.user, authorization.auth_time, authorization.session_id, authorization.nonce
     )

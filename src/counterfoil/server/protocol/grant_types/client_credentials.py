@@ -4,7 +4,7 @@ from counterfoil.oauth.access import Access, asked, scopes_in
 from counterfoil.oauth.errors import invalid_scope
 from counterfoil.server.protocol.audience import audience_of, catalogue, resource_in
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, TokenRequest
 from counterfoil.server.records.store import Transaction
 
@@ -23,7 +23,7 @@ async def exchange(authority: Authority, tx: Transaction, request: TokenRequest)
         access=access,
         audience=await audience_of(tx, resource, request.client, authority.settings),
         issued_at=tx.now,
-        handle=new_handle(tx),
+        handle=new_token_handle(tx),
         binding=request.proved,
     )
 

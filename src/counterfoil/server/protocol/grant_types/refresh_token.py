@@ -102,7 +102,8 @@ async def _repeat(
         return None
     rotated_from = family.origin.address
     if request.origin.address != rotated_from:
-        by, detail = events.by_client(request), {"rotated_from": rotated_from}
+        by = events.by_client(request)
+        detail = {"rotated_from": rotated_from, "user_id": family.user_id}
         await events.record(tx, EventKind.REFRESH_REPEATED, by, family.id, detail)
     issuance = families.issuance_under(tx, family, request, share, signed_in)
     return replace(issuance, refresh_token=successor)
@@ -130,7 +131,7 @@ async def _asked(
 
 async def _refuse_reused(tx: Transaction, request: TokenRequest, family: Family) -> Refusal:
     by = events.by_client(request)
-    await events.record(tx, EventKind.REFRESH_REUSED, by, family.id)
+    await events.record(tx, EventKind.REFRESH_REUSED, by, family.id, {"user_id": family.user_id})
     await revocation.end_family(tx, family.id, "refresh_reused", by)
     return Refusal(
         invalid_grant("The refresh token was used before; all tokens of its family are ended.")

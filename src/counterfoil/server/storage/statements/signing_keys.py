@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from counterfoil.server.records.audit import FeedKey
 from counterfoil.server.records.signing_key import Purpose, SigningKey
 from counterfoil.server.storage.connection import Connection, Row
 
@@ -18,6 +19,16 @@ _EVERY: Final = """
 SELECT kid, purpose, algorithm, public_jwk, sealed, created_at, active_from, retired_at, gone_at,
     withdrawn_at
 FROM signing_keys WHERE purpose = ? ORDER BY created_at, active_from, kid
+"""
+_FEED_KEYS: Final = """
+SELECT kid, algorithm, public_jwk, withdrawn_at FROM signing_keys WHERE purpose = ?
+UNION SELECT kid, algorithm, public_jwk, withdrawn_at FROM feed_keys_before
+"""
+_KEEP_PUBLIC: Final = """
+INSERT INTO feed_keys_before (kid, algorithm, public_jwk, withdrawn_at)
+SELECT kid, algorithm, public_jwk, withdrawn_at FROM signing_keys
+WHERE gone_at <= ? AND purpose = ?
+ON CONFLICT (kid) DO NOTHING
 """
 _SWEEP: Final = """
 DELETE FROM signing_keys WHERE kid IN (
@@ -64,8 +75,15 @@ class SigningKeyStatements:
         return [_key(row) for row in await self._connection.all(_EVERY, purpose.value)]
 
     async def sweep(self, limit: int) -> int:
-        """Remove gone ones."""
-        return await self._connection.run(_SWEEP, self._connection.now, limit)
+        """Remove gone ones; of those that signed heads the public half stays."""
+        now = self._connection.now
+        await self._connection.run(_KEEP_PUBLIC, now, Purpose.FEED.value)
+        return await self._connection.run(_SWEEP, now, limit)
+
+    async def feed_keys(self) -> list[FeedKey]:
+        """Public halves of all keys that have ever signed heads, swept ones included."""
+        rows = await self._connection.all(_FEED_KEYS, Purpose.FEED.value)
+        return [FeedKey(row[0], row[1], row[2], row[3] is not None) for row in rows]
 
 
 def _key(row: Row) -> SigningKey:
