@@ -117,6 +117,7 @@ def test_a_refusal_says_why(served: Served, issuer: TinyIssuer):
         "error_description": "The access token is meant for another API.",
         "error_reason": "wrong_audience",
         "fingerprint": "t1",
+        "request_id": answer.headers["x-request-id"],
     }
 
 

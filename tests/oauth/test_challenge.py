@@ -47,10 +47,13 @@ def test_a_request_without_a_token_is_told_no_error():
 
 def test_the_needed_scope_and_the_fingerprint_are_named():
     """RFC 6750 §3: ``scope`` is what the resource needs."""
-    challenge = Challenge(Reason.INSUFFICIENT_SCOPE, "", "notes:read notes:write", "t1")
+    challenge = Challenge(
+        Reason.INSUFFICIENT_SCOPE, "", "notes:read notes:write", "t1", request_id="r1"
+    )
     assert challenge.status == 403
     assert members(challenge.header)["scope"] == "notes:read notes:write"
     assert json.loads(challenge.body)["fingerprint"] == "t1"
+    assert json.loads(challenge.body)["request_id"] == "r1"
     assert json.loads(challenge.body)["scope"] == "notes:read notes:write"
 
 

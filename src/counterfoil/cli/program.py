@@ -18,8 +18,10 @@ COMMANDS: Final = MappingProxyType(
         "family": "What hangs under one authorization.",
         "session": "Browsers that are signed in.",
         "token": "Tokens: look into one, end one.",
+        "explain": "Why a token is refused, since when and by whom.",
         "key": "Signing keys, and what to do when one has leaked.",
-        "event": "What happened: who, what, when, from where.",
+        "event": "What happened: who, what to whom, when, from where, with what proof.",
+        "audit": "The audit log: prove it whole, write it to files, erase a person from it.",
         "settings": "Every setting with its value, its source and its default.",
         "doctor": "What is wrong with this installation, and the mend.",
     }

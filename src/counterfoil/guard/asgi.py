@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from counterfoil.guard.bearer import token_in
 from counterfoil.guard.dpop import HEADER, NONCE_HEADER
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.lifespan import App, Message, Receive, Scope, Send, guarded_lifespan, start
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.guard.transport import Transport, has_token_in_query
-from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, Challenge, Schemes
+from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, REQUEST_ID, Challenge, Schemes
 from counterfoil.oauth.dpop import Target
 from counterfoil.oauth.reasons import Reason
 
@@ -121,9 +123,10 @@ async def _proved(guard: Guard, scope: Scope, target: Target) -> Token:
 
 
 def challenge_of(rejected: Rejected, realm: str, guard: Guard, scope: Scope) -> Challenge:
-    """Say a refusal for the wire; the operator's detail stays here."""
+    """Name and log a refusal, and say it for the wire; the operator's detail stays here."""
     schemes = _schemes(rejected.reason, guard, scope)
-    return Challenge(rejected.reason, realm, rejected.scope, rejected.fingerprint, schemes)
+    named = Challenge(rejected.reason, realm, rejected.scope, rejected.fingerprint, schemes)
+    return replace(named, request_id=guard.note_refusal(rejected))
 
 
 def _schemes(reason: Reason, guard: Guard, scope: Scope) -> Schemes:
@@ -141,6 +144,8 @@ def headers_of(challenge: Challenge) -> dict[str, str]:
         "cache-control": "no-store",
         "www-authenticate": challenge.header,
     }
+    if challenge.request_id:
+        headers[REQUEST_ID] = challenge.request_id
     if challenge.status == 503:
         headers["retry-after"] = "1"
     return headers

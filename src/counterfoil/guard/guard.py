@@ -21,6 +21,7 @@ from counterfoil.guard.follower import Follower
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.policy import Issuer, Proofs, Staleness
+from counterfoil.guard.refusal import log_refusal
 from counterfoil.guard.registry import Registry
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_cache import TokenCache, Verified
@@ -102,6 +103,7 @@ class Guard:
         for state in self._states.values():
             state.registry = Registry(audience) if state.issuer.registry else None
         self._clock = options.clock
+        self._random = options.random
         self.proofs = ProofWatch(options.proofs, options.clock, options.random)
         self._cache = TokenCache(options.cached_tokens)
         self._introspection = Introspection(self._states, options.clock)
@@ -162,6 +164,10 @@ class Guard:
         Raises as :meth:`check`.
         """
         return self.check(bearer_token(authorization))
+
+    def note_refusal(self, rejected: Rejected) -> str:
+        """Log a refusal under a name that is drawn for it, and give the name."""
+        return log_refusal(rejected, self._random)
 
     async def decide(self, unverified: str, proved: Binding = UNBOUND) -> Token:
         """Decide about a token, and ask its issuer where the owner chose that (RFC 7662).

@@ -10,6 +10,8 @@ from msgspec import Struct
 from counterfoil.oauth import dpop
 from counterfoil.oauth.reasons import Reason, meaning_of
 
+REQUEST_ID: Final = "x-request-id"
+"""The header in which every refusal names itself. It is never taken over from a request."""
 _QUOTABLE: Final = re.compile(r"[\x20-\x7e]*")
 _SCOPES: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
 
@@ -23,6 +25,7 @@ class Challenge(Struct, frozen=True):
     """A refusal. ``scope`` names what is needed; ``fingerprint`` a token that was verified.
 
     ``schemes`` are those that would be accepted; the first says what was wrong.
+    ``request_id`` is the name under which the log knows this refusal.
 
     Raises:
         ValueError: where realm or scope hold characters that the header cannot carry.
@@ -33,6 +36,7 @@ class Challenge(Struct, frozen=True):
     scope: str = ""
     fingerprint: str = ""
     schemes: Schemes = BEARER
+    request_id: str = ""
 
     def __post_init__(self) -> None:
         if _QUOTABLE.fullmatch(self.realm) is None:
@@ -67,7 +71,7 @@ class Challenge(Struct, frozen=True):
 
     @property
     def body(self) -> bytes:
-        """The JSON body: what the header says, and the token's fingerprint where it is known."""
+        """The JSON body: what the header says, the token's fingerprint, the request's id."""
         meaning = meaning_of(self.reason)
         members = {
             "error": meaning.error or "invalid_request",
@@ -78,6 +82,8 @@ class Challenge(Struct, frozen=True):
             members["scope"] = self.scope
         if self.fingerprint:
             members["fingerprint"] = self.fingerprint
+        if self.request_id:
+            members["request_id"] = self.request_id
         return msgspec.json.encode(members)
 
 

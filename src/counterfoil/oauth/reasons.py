@@ -21,6 +21,7 @@ class Reason(StrEnum):
     ISSUED_IN_FUTURE = "issued_in_future"
     REVOKED = "revoked"
     NOT_REGISTERED = "not_registered"
+    USED_UP = "used_up"
     KEY_RETIRED = "key_retired"
     WRONG_BINDING = "wrong_binding"
     UNBOUND = "unbound"
@@ -71,6 +72,9 @@ MEANINGS: Final = MappingProxyType(
         Reason.REVOKED: Meaning(401, "invalid_token", "The access token has been revoked."),
         Reason.NOT_REGISTERED: Meaning(
             401, "invalid_token", "The issuer has no record of this access token."
+        ),
+        Reason.USED_UP: Meaning(
+            401, "invalid_token", "The token has been used as often as it may be."
         ),
         Reason.KEY_RETIRED: Meaning(
             401, "invalid_token", "The key that signed the access token has been withdrawn."

@@ -22,12 +22,12 @@ from counterfoil.server.endpoints import (
     status_lists,
 )
 from counterfoil.server.keys.keyring import NoSigningKey
-from counterfoil.server.pages import account, consent, ending, logout, password, sign_in
+from counterfoil.server.pages import account, consent, ending, explain, logout, password, sign_in
 from counterfoil.server.pages.assets import asset
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
 from counterfoil.server.records.store import StoreUnavailable
-from counterfoil.server.web.answers import error_answer
+from counterfoil.server.web.answers import error_answer, name_request
 from counterfoil.server.web.browser import keep_session, show
 from counterfoil.server.web.headers import HSTS, open_to_scripts, preflight
 from counterfoil.server.web.refusal import log_refusal
@@ -66,6 +66,10 @@ ROUTES: Final = (
     Route("/signed-out", _GET, sign_in.signed_out, Caller.PERSON),
     Route("/", _GET, account.home, Caller.PERSON),
     Route("/account/apps", _GET, account.apps, Caller.PERSON),
+    Route("/account/explain", _GET, explain.account_ask, Caller.PERSON),
+    Route("/account/explain", _POST, explain.account_answer, Caller.PERSON),
+    Route("/admin/explain", _GET, explain.admin_ask, Caller.PERSON),
+    Route("/admin/explain", _POST, explain.admin_answer, Caller.PERSON),
     Route("/account/sign-out", _POST, sign_in.sign_out, Caller.PERSON),
     Route("/account/browsers", _GET, account.browsers, Caller.PERSON),
     Route("/account/password", _GET, password.ask, Caller.PERSON),
@@ -233,7 +237,7 @@ async def _handled(server: Server, request: Request, route: Route) -> Response:
 def _refused(server: Server, route: Route, error: OAuthError) -> Response:
     reference = log_refusal(server, route.path, error)
     if route.caller is not Caller.PERSON:
-        return error_answer(error)
+        return error_answer(error, reference)
     page = ErrorPage(
         prefix=server.prefix,
         title="This cannot go on",
@@ -241,4 +245,6 @@ def _refused(server: Server, route: Route, error: OAuthError) -> Response:
         code=error.error,
         request_id=reference,
     )
-    return show(server, page, status=error.status)
+    response = show(server, page, status=error.status)
+    name_request(response, reference)
+    return response

@@ -13,10 +13,13 @@ from counterfoil.server.pages.views import (
     AppsPage,
     BrowserRow,
     BrowsersPage,
+    CheckRow,
     ConsentPage,
     EndedPage,
     EndPage,
     ErrorPage,
+    Explained,
+    ExplainPage,
     HomePage,
     LogoutPage,
     Page,
@@ -129,6 +132,18 @@ def views(text: str) -> dict[str, Page]:
         ),
         "password": PasswordPage(
             user_email=text, csrf=f"csrf {text}", action="/go", sentence=text, error=text
+        ),
+        "explain": ExplainPage(**form, user_email=text, whose=text),
+        "explained": ExplainPage(
+            **form,
+            user_email=text,
+            whose=text,
+            explained=Explained(
+                verdict=text,
+                sentence=text,
+                facts=(("By", text),),
+                checks=(CheckRow(check=text, outcome=text, sentence=text),),
+            ),
         ),
         "logout": LogoutPage(**form, client_name=text, fields=((text, text), ("state", text))),
         "plain logout": LogoutPage(**form),

@@ -37,6 +37,8 @@ def test_one_answer_does_not_change_another():
 )
 def test_an_error_challenges_who_used_the_header(error: str, basic: bool, challenged: bool):
     """RFC 6749 §5.2."""
-    response = error_answer(OAuthError(error, "Why."), basic=basic)
+    response = error_answer(OAuthError(error, "Why."), "r1", basic=basic)
     assert ("www-authenticate" in response.headers) is challenged
-    assert msgspec.json.decode(response.body) == {"error": error, "error_description": "Why."}
+    said = {"error": error, "error_description": "Why.", "request_id": "r1"}
+    assert msgspec.json.decode(response.body) == said
+    assert response.headers["x-request-id"] == "r1"

@@ -65,4 +65,7 @@ def test_answers_are_open_to_scripts_with_their_challenge():
     response = Response()
     open_to_scripts(response)
     assert response.headers["access-control-allow-origin"] == "*"
-    assert response.headers["access-control-expose-headers"] == "WWW-Authenticate, DPoP-Nonce"
+    assert (
+        response.headers["access-control-expose-headers"]
+        == "WWW-Authenticate, DPoP-Nonce, X-Request-Id"
+    )

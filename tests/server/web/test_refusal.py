@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.server.web.refusal import log_refusal
+from counterfoil.oauth.reasons import Reason
+from counterfoil.server.web.refusal import log_refusal, log_rejection
 from tests.installation import Installation
 
 pytestmark = pytest.mark.anyio
@@ -29,3 +30,16 @@ async def test_the_line_is_found_by_its_reference(
 async def test_no_two_have_the_same_reference(place: Installation):
     error = OAuthError("invalid_grant", "Told.")
     assert len({log_refusal(place.server, "/token", error) for _ in range(20)}) == 20
+
+
+async def test_a_refused_token_is_logged_by_reason_and_fingerprint(
+    place: Installation, caplog: pytest.LogCaptureFixture
+):
+    """S109, S110: by these it is explained; nothing else of it stands there."""
+    caplog.set_level(logging.INFO, "counterfoil")
+    first = log_rejection(place.server, "/userinfo", Reason.EXPIRED, "f1")
+    second = log_rejection(place.server, "/userinfo", Reason.MALFORMED, "")
+    assert [each.getMessage() for each in caplog.records] == [
+        f"{first} /userinfo: expired fingerprint=f1",
+        f"{second} /userinfo: malformed fingerprint=-",
+    ]

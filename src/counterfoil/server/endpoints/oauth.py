@@ -75,11 +75,11 @@ async def end_user(server: Server, request: Request) -> Response:
 def _nobody(server: Server, request: Request) -> Response:
     """Answer 404 (§3.4.2); whoever asks for many in vain is slowed down like a guesser."""
     error = invalid_request("There is no such user.")
-    log_refusal(server, request.scope["path"], error)
+    request_id = log_refusal(server, request.scope["path"], error)
     wait = _wait_after_failure(server, request)
     if wait:
-        return _too_many(wait)
-    response = error_answer(error)
+        return _too_many(wait, request_id)
+    response = error_answer(error, request_id)
     response.status_code = 404
     return response
 
@@ -91,11 +91,11 @@ async def _read(server: Server, request: Request) -> tuple[Parameters, str | Non
 
 def refused(server: Server, request: Request, error: OAuthError) -> Response:
     """Refuse; who fails to authenticate too often from one address is told to wait."""
-    log_refusal(server, request.scope["path"], error)
+    request_id = log_refusal(server, request.scope["path"], error)
     wait = _wait_after_failure(server, request) if error.error == "invalid_client" else 0
     if wait:
-        return _too_many(wait)
-    return error_answer(error, basic="authorization" in request.headers)
+        return _too_many(wait, request_id)
+    return error_answer(error, request_id, basic="authorization" in request.headers)
 
 
 def _wait_after_failure(server: Server, request: Request) -> float:
@@ -111,10 +111,10 @@ def _wait_after_failure(server: Server, request: Request) -> float:
     return wait
 
 
-def _too_many(wait: float) -> Response:
+def _too_many(wait: float, request_id: str) -> Response:
     """Answer 429 with ``Retry-After`` in seconds (RFC 6585 §4)."""
     sentence = "Too many failed attempts came from this address; wait."
-    response = error_answer(OAuthError("temporarily_unavailable", sentence))
+    response = error_answer(OAuthError("temporarily_unavailable", sentence), request_id)
     response.status_code = 429
     response.raw_headers.append((b"retry-after", str(math.ceil(wait)).encode("ascii")))
     return response

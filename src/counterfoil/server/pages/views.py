@@ -229,3 +229,33 @@ class HomePage(Page, frozen=True, kw_only=True):
     issuer: str
     csrf: str
     signed_in_as: str | None = None
+
+
+class CheckRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One check of an explained token. `outcome` is `passed`, `failed` or `not_known`."""
+
+    check: str
+    outcome: str
+    sentence: str
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found out about a token. `verdict` is a headline, `facts` name and value."""
+
+    verdict: str
+    sentence: str
+    facts: tuple[tuple[str, str], ...] = ()
+    checks: tuple[CheckRow, ...] = ()
+
+
+class ExplainPage(Page, frozen=True, kw_only=True):
+    """Asks for a token or a fingerprint, and says why it is refused. Never shows what was pasted.
+
+    Posts `token` and `csrf` to `action`. `whose` says whose tokens are explained here.
+    """
+
+    action: str
+    csrf: str
+    user_email: str
+    whose: str
+    explained: Explained | None = None

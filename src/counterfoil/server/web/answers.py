@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
+from counterfoil.oauth.challenge import REQUEST_ID
 from counterfoil.oauth.errors import OAuthError
 
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -33,10 +34,23 @@ def cacheable(content: object, max_age: int) -> JsonResponse:
     return response
 
 
-def error_answer(error: OAuthError, *, basic: bool = False) -> JsonResponse:
-    """Say an error; ``basic`` tells whether the client tried the Authorization header."""
-    body: Mapping[str, str] = {"error": error.error, "error_description": error.description}
+def name_request(response: Response, request_id: str) -> None:
+    """Add the name under which the log knows a refusal."""
+    response.raw_headers.append((REQUEST_ID.encode("ascii"), request_id.encode("ascii")))
+
+
+def error_answer(error: OAuthError, request_id: str, *, basic: bool = False) -> JsonResponse:
+    """Say an error, with the name under which the log knows it.
+
+    ``basic`` tells whether the client tried the Authorization header.
+    """
+    body: Mapping[str, str] = {
+        "error": error.error,
+        "error_description": error.description,
+        "request_id": request_id,
+    }
     response = JsonResponse(body, error.status)
+    name_request(response, request_id)
     if error.status == 401 and basic:
         response.raw_headers.append((b"www-authenticate", b'Basic realm="counterfoil"'))
     return response

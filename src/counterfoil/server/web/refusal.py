@@ -1,9 +1,10 @@
-"""What is refused leaves one line in the log, which says where, what and why."""
+"""What is refused leaves one line in the log: a name of its own, where, what and why (S109)."""
 
 import logging
 from typing import Final
 
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol.identifiers import named
 from counterfoil.server.web.server import Server
 
@@ -16,7 +17,22 @@ def log_refusal(server: Server, path: str, error: OAuthError) -> str:
     Nothing of the request is logged but ``path``, which is one of our own routes: parameters hold
     secrets.
     """
-    reference = named(server.random(6))
+    reference = _name(server)
     level = logging.WARNING if error.status >= 500 else logging.INFO
     _LOG.log(level, "%s %s: %s (%s)", reference, path, error.error, error.detail)
     return reference
+
+
+def log_rejection(server: Server, path: str, reason: Reason, fingerprint: str) -> str:
+    """Log that an access token was refused, and give the reference; ``fingerprint`` may be empty.
+
+    A fingerprint is one of ours: a token that we did not sign has none.
+    """
+    reference = _name(server)
+    _LOG.info("%s %s: %s fingerprint=%s", reference, path, reason, fingerprint or "-")
+    return reference
+
+
+def _name(server: Server) -> str:
+    """Never taken over from a request: who sends it would choose what the log says."""
+    return named(server.random(6))

@@ -1,0 +1,156 @@
+"""Explaining an access token that was pasted: in the order of a guard's checks (RFC 9068 §4)."""
+
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.jose import jwt
+from counterfoil.jose.errors import JoseError
+from counterfoil.oauth.access_token import TYPE, AccessToken, access_token_from
+from counterfoil.oauth.opaque import fingerprint
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.registry import digest_of
+from counterfoil.server.protocol.explaining.claims import concluded, explain_claims
+from counterfoil.server.protocol.explaining.endings import Case
+from counterfoil.server.protocol.explaining.explanation import (
+    Explanation,
+    Step,
+    failed,
+    not_known,
+    passed,
+)
+from counterfoil.server.protocol.explaining.history import Subject, dated
+from counterfoil.server.records.signing_key import Purpose, SigningKey
+
+_RECORDED: Final = "It was written down when it was issued, as its API wants."
+_NO_RECORD: Final = (
+    "There is no record of it: it has expired and been forgotten, or we never issued it."
+)
+_UNBELIEVED: Final = "Nothing after this is asked: what it says of itself is not believed."
+_FAILS_AT: Final = MappingProxyType(
+    {
+        "oversized": ("spelling", Reason.MALFORMED, "It is longer than any token of ours."),
+        "malformed": (
+            "spelling",
+            Reason.MALFORMED,
+            "It is not spelled as a token is. Was all of it copied, and nothing else?",
+        ),
+        "unknown_critical": ("spelling", Reason.MALFORMED, "It demands what nobody here knows."),
+        "wrong_algorithm": (
+            "key",
+            Reason.BAD_SIGNATURE,
+            "It names an algorithm that its key is not used with. We never made it so.",
+        ),
+        "unknown_key": (
+            "key",
+            Reason.UNKNOWN_KEY,
+            "It is signed by a key that is not ours.",
+        ),
+        "wrong_type": (
+            "type",
+            Reason.WRONG_TYPE,
+            "It is of another type: an ID token, perhaps, which opens no API.",
+        ),
+        "bad_signature": (
+            "signature",
+            Reason.BAD_SIGNATURE,
+            "Its signature does not match: something in it was changed, or we never made it.",
+        ),
+    }
+)
+_MET: Final = (
+    ("spelling", "It is spelled as a token is."),
+    ("key", "It names a key of ours that is published."),
+    ("type", "It is an access token."),
+    ("signature", "Its signature is ours."),
+)
+
+
+class _Genuine(Struct, frozen=True):
+    """A token whose signature is ours."""
+
+    token: AccessToken
+    kid: str
+
+
+async def explain_access_token(case: Case, unverified: str) -> Explanation:
+    """Walk the checks of a JWT; nothing of it is believed before its signature is."""
+    steps, genuine = await _checked(case, unverified)
+    if genuine is None:
+        return concluded(steps)
+    token = genuine.token
+    steps += await _registry(case, unverified, token)
+    return await explain_claims(case, steps, token, token.marks(genuine.kid))
+
+
+async def explain_reference(case: Case, unverified: str) -> Explanation:
+    """Walk the checks of an opaque token: it counts by its row alone."""
+    row = await case.tx.issued_tokens.find(fingerprint(unverified))
+    if row is None or row.claims is None:
+        return concluded([failed("registry", Reason.NOT_REGISTERED, _NO_RECORD)])
+    return await explain_claims(case, [passed("registry", _RECORDED)], row.claims, row.marks)
+
+
+async def _registry(case: Case, unverified: str, token: AccessToken) -> list[Step]:
+    """An API may want that only what was written down counts, whoever has signed it (S43)."""
+    audiences = (token.aud,) if isinstance(token.aud, str) else token.aud
+    apis = [await case.tx.apis.find(audience) for audience in audiences]
+    if not any(api is not None and api.policy.is_looked_up for api in apis):
+        return []
+    row = await case.tx.issued_tokens.find(digest_of(unverified))
+    if row is None:
+        return [failed("registry", Reason.NOT_REGISTERED, _NO_RECORD)]
+    return [passed("registry", _RECORDED)]
+
+
+async def _checked(case: Case, unverified: str) -> tuple[list[Step], _Genuine | None]:
+    keys = case.authority.keyring.published(Purpose.TOKENS, case.now)
+    try:
+        verified = jwt.verify(unverified, keys, TYPE)
+    except JoseError as error:
+        return await _failed_at(case, unverified, error), None
+    met = [passed(check, sentence) for check, sentence in _MET]
+    token = access_token_from(verified.claims)
+    if token is None:
+        lacking = failed("claims", Reason.MALFORMED, "A claim that it needs is missing or wrong.")
+        return [*met, lacking], None
+    return met, _Genuine(token, verified.kid)
+
+
+async def _failed_at(case: Case, unverified: str, error: JoseError) -> list[Step]:
+    check, reason, sentence = _FAILS_AT.get(error.reason, _FAILS_AT["malformed"])
+    step = failed(check, reason, sentence)
+    if error.reason == "unknown_key":
+        step = await _unknown_key(case, unverified, step)
+    checks = [each for each, _ in _MET]
+    met = [passed(each, said) for each, said in _MET[: checks.index(check)]]
+    return [*met, step, not_known("claims", _UNBELIEVED)]
+
+
+async def _unknown_key(case: Case, unverified: str, step: Step) -> Step:
+    """Say more of a key that is not published. What the header names is only looked for."""
+    kid = jwt.unverified_header(unverified).get("kid")
+    keys = await case.tx.signing_keys.every(Purpose.TOKENS)
+    key = next((each for each in keys if each.kid == kid), None)
+    if key is not None:
+        return await _gone_key(case, key)
+    if _names_another_issuer(case, unverified):
+        sentence = "It is signed by a key that is not ours, and names another issuer."
+        return failed("key", Reason.WRONG_ISSUER, sentence)
+    return step
+
+
+async def _gone_key(case: Case, key: SigningKey) -> Step:
+    if key.withdrawn_at is not None:
+        sentence = "Its key was withdrawn in an emergency: nothing that it signed stands."
+        return await dated(case.tx, failed("key", Reason.KEY_RETIRED, sentence), Subject(key.kid))
+    sentence = "Its key has gone: the last token that it signed expired long ago."
+    return failed("key", Reason.UNKNOWN_KEY, sentence)
+
+
+def _names_another_issuer(case: Case, unverified: str) -> bool:
+    try:
+        return jwt.unverified_claims(unverified).get("iss") != case.authority.issuer
+    except JoseError:
+        return False

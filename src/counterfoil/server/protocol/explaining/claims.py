@@ -1,0 +1,98 @@
+"""What a genuine access token says, judged as a guard judges it, and what stands behind it."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from counterfoil.oauth.access_token import LEEWAY, AccessToken
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.revocations import Marks
+from counterfoil.server.protocol.explaining.endings import Case, notices_about
+from counterfoil.server.protocol.explaining.explanation import (
+    Explanation,
+    Step,
+    Verdict,
+    at,
+    decided,
+    failed,
+    not_known,
+    passed,
+)
+from counterfoil.server.protocol.explaining.standing import client_of, what_is_behind
+
+_STANDS: Final = (
+    "Nothing that can be seen here refuses it. A guard still does where it is for another API, "
+    "lacks a permission, is bound to a key that was not proved, or where the guard is stale."
+)
+_FORGOTTEN: Final = "Its authorization has been forgotten: no token of it has lived for long."
+
+
+async def explain_claims(
+    case: Case, steps: list[Step], token: AccessToken, marks: Marks
+) -> Explanation:
+    """Go on with a token that we made, after ``steps``; ``marks`` are those by which it ends."""
+    steps = [
+        *steps,
+        _issuer(case, token),
+        await _audience(case, token),
+        *_times(case, token),
+        _binding(token),
+        *await notices_about(case, marks),
+    ]
+    if not token.fam:
+        return concluded([*steps, await client_of(case, token.client_id)], token)
+    family = await case.tx.families.find(token.fam)
+    if family is None:
+        return concluded([*steps, not_known("authorization", _FORGOTTEN)], token, token.sub)
+    # Whoever has a leaked key could name another's family beside a subject of their own.
+    owner = token.sub if token.sub == family.user_id else ""
+    return concluded([*steps, *await what_is_behind(case, family)], token, owner)
+
+
+def concluded(steps: list[Step], token: AccessToken | None = None, owner: str = "") -> Explanation:
+    """Let the first failing check decide; ``owner`` is the person whose token it is for sure."""
+    found = Explanation(
+        kind="access_token",
+        verdict=Verdict.STANDS,
+        sentence=_STANDS,
+        fingerprint=token.jti if token else "",
+        owner=owner,
+        steps=tuple(steps),
+    )
+    return decided(found)
+
+
+def _issuer(case: Case, token: AccessToken) -> Step:
+    if token.iss == case.authority.issuer:
+        return passed("issuer", "It comes from this server.")
+    sentence = "It names another issuer than this server is now; was the setting changed?"
+    return failed("issuer", Reason.WRONG_ISSUER, sentence)
+
+
+async def _audience(case: Case, token: AccessToken) -> Step:
+    if token.is_for(case.authority.issuer):
+        return passed("audience", "It is for this server itself, and for no API.")
+    api = await case.tx.apis.find(token.aud) if isinstance(token.aud, str) else None
+    if api is None:
+        return not_known("audience", "It is for an API that is not registered here any more.")
+    refused = "the guard of any other API refuses it with wrong_audience"
+    return passed("audience", f"It is for {api.name} ({api.uri}); {refused}.")
+
+
+def _times(case: Case, token: AccessToken) -> list[Step]:
+    expiry = passed("expiry", f"It lives until {at(token.exp)}.")
+    if case.now >= token.exp:
+        expiry = failed("expiry", Reason.EXPIRED, f"It expired at {at(token.exp)}.")
+        expiry = replace(expiry, since=token.exp)
+    begin = passed("begin", f"It was issued at {at(token.iat)}.")
+    if token.begins_at > case.now + LEEWAY:
+        sentence = f"It begins only at {at(token.begins_at)}."
+        begin = failed("begin", Reason.ISSUED_IN_FUTURE, sentence)
+    return [expiry, begin]
+
+
+def _binding(token: AccessToken) -> Step:
+    if token.binding.is_bearer:
+        return passed("binding", "Whoever holds it may use it; it is bound to no key.")
+    sentence = "It is bound to a key: only the request shows whether that was proved."
+    return not_known("binding", sentence)

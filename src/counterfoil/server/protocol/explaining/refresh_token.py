@@ -1,0 +1,76 @@
+"""Explaining a refresh token that was pasted by mistake: through its family, without using it."""
+
+import hmac
+from typing import Final
+
+from msgspec.structs import replace
+
+from counterfoil.oauth.reasons import Reason
+from counterfoil.server.protocol.explaining.endings import Case
+from counterfoil.server.protocol.explaining.explanation import (
+    Explanation,
+    Step,
+    Verdict,
+    at,
+    decided,
+    failed,
+    not_known,
+    passed,
+)
+from counterfoil.server.protocol.explaining.standing import what_is_behind
+from counterfoil.server.protocol.refresh_tokens import Presentation, read_refresh_token
+from counterfoil.server.records.family import Family
+
+_NOT_OURS: Final = "We never made it: the part that only we can write is not ours."
+_FORGOTTEN: Final = "Its family has been forgotten: it ended or expired long ago."
+_STANDS: Final = "It would be exchanged for new tokens, if its client shows it."
+_CARE: Final = (
+    " It is a secret, and should not be pasted anywhere: end it if it may have been seen."
+)
+
+
+async def explain_refresh_token(case: Case, unverified: str) -> Explanation:
+    """Say whether a refresh token could be used, and what ended it. It stays as it was."""
+    shown = read_refresh_token(case.authority.keys.refresh_mac, unverified)
+    if shown is None:
+        return _concluded([failed("signature", Reason.BAD_SIGNATURE, _NOT_OURS)])
+    ours = passed("signature", "We made it.")
+    family = await case.tx.families.find(shown.family_id)
+    if family is None:
+        return _concluded([ours, failed("family", Reason.EXPIRED, _FORGOTTEN)])
+    behind = [replace(step, decides=True) for step in await what_is_behind(case, family)]
+    return _concluded([ours, *behind[:1], *_own(case, family, shown), *behind[1:]], family)
+
+
+def _own(case: Case, family: Family, shown: Presentation) -> list[Step]:
+    return [_expiry(case, family), _use(family, shown)]
+
+
+def _expiry(case: Case, family: Family) -> Step:
+    if case.now < family.refresh_expires_at:
+        return passed("expiry", f"It lives until {at(family.refresh_expires_at)}.")
+    step = failed("expiry", Reason.EXPIRED, f"It expired at {at(family.refresh_expires_at)}.")
+    return replace(step, since=family.refresh_expires_at)
+
+
+def _use(family: Family, shown: Presentation) -> Step:
+    if hmac.compare_digest(shown.digest, family.refresh_digest or b""):
+        return passed("use", "It was not used yet.")
+    if shown.generation < family.refresh_generation:
+        sentence = f"It was exchanged for a newer one, the last time at {at(family.rotated_at)}."
+        return replace(failed("use", Reason.USED_UP, sentence), since=family.rotated_at)
+    return not_known("use", "It is not the one that was handed out last.")
+
+
+def _concluded(steps: list[Step], family: Family | None = None) -> Explanation:
+    found = decided(
+        Explanation(
+            kind="refresh_token",
+            verdict=Verdict.STANDS,
+            sentence=_STANDS,
+            fingerprint=family.id if family else "",
+            owner=family.user_id if family else "",
+            steps=tuple(steps),
+        )
+    )
+    return replace(found, sentence=found.sentence + _CARE)

@@ -1,0 +1,107 @@
+"""What stands behind a token: family, session, grant, person, client. No guard asks for these.
+
+They decide whether it can be renewed; what was ended among them has its notices, which decide.
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+from msgspec.structs import replace
+
+from counterfoil.oauth.reasons import Reason
+from counterfoil.server.protocol.explaining.endings import Case
+from counterfoil.server.protocol.explaining.explanation import Step, at, failed, not_known, passed
+from counterfoil.server.protocol.explaining.history import Subject, dated
+from counterfoil.server.records.family import Family
+
+_WHY: Final = MappingProxyType(
+    {
+        "code_replayed": "its authorization code was shown a second time",
+        "refresh_reused": "a refresh token of it was used a second time",
+        "revoked": "it was revoked",
+        "revoked_by_client": "the app gave it back",
+        "ended_by_user": "the person ended it",
+        "signed_out": "the app was signed out",
+        "session_ended": "the browser was signed out",
+        "grant_ended": "the permission was taken back",
+        "permission_taken_back": "some of the permission was taken back",
+        "user_disabled": "the account was disabled",
+        "client_disabled": "the client was disabled",
+    }
+)
+
+
+async def what_is_behind(case: Case, family: Family) -> list[Step]:
+    """Look at each thing that a family rests on."""
+    return [
+        await family_of(case, family),
+        await _session(case, family),
+        await _grant(case, family),
+        await _person(case, family),
+        await client_of(case, family.client_id),
+    ]
+
+
+async def family_of(case: Case, family: Family) -> Step:
+    """Say whether a family stands, or since when and why not."""
+    if family.ended_at is None:
+        return passed("authorization", f"It was authorized at {at(family.created_at)}, and stands.")
+    why = _WHY.get(family.ended_why, family.ended_why.replace("_", " "))
+    sentence = f"The authorization has ended: {why}."
+    step = await dated(case.tx, _revoked("authorization", sentence), Subject(family.id))
+    return replace(step, since=family.ended_at)
+
+
+async def client_of(case: Case, client_id: str) -> Step:
+    """Say whether a client may act."""
+    client = await case.tx.clients.find(client_id)
+    if client is None:
+        return replace(not_known("client", "The client is not registered any more."), decides=False)
+    if client.is_enabled:
+        return passed("client", f"The client {client.client_name} may act.")
+    step = _revoked("client", f"The client {client.client_name} is disabled.")
+    return replace(await dated(case.tx, step, Subject(client_id)), since=client.disabled_at)
+
+
+async def _session(case: Case, family: Family) -> Step:
+    if family.session_id is None:
+        return passed("session", "It goes on without the person being signed in.")
+    session = await case.tx.sessions.find(family.session_id)
+    if session is None:
+        step = not_known("session", "The browser's session has been forgotten: it ended long ago.")
+        return replace(step, decides=False)
+    if session.ended_at is not None:
+        step = _revoked("session", "The person was signed out of the browser that it came from.")
+        return replace(await dated(case.tx, step, Subject(session.id)), since=session.ended_at)
+    if not session.is_live(case.now, case.authority.settings.session_idle_lifetime):
+        step = failed("session", Reason.EXPIRED, "The browser's session has expired.")
+        return replace(step, decides=False)
+    return passed("session", "The person is signed in, in the browser that it came from.")
+
+
+async def _grant(case: Case, family: Family) -> Step:
+    grant = await case.tx.grants.find(family.grant_id)
+    if grant is None:
+        step = not_known("permission", "The permission has been forgotten: it ended long ago.")
+        return replace(step, decides=False)
+    if grant.ended_at is not None:
+        step = _revoked("permission", "The person's permission for the client was taken back.")
+        return replace(await dated(case.tx, step, Subject(grant.id)), since=grant.ended_at)
+    if not grant.access.covers(family.access):
+        step = _revoked("permission", "Some of what it may do was taken back since.")
+        return replace(step, since=grant.updated_at)
+    return passed("permission", "The person's permission for the client stands.")
+
+
+async def _person(case: Case, family: Family) -> Step:
+    user = await case.tx.users.find(family.user_id)
+    if user is None:
+        return replace(not_known("person", "The account has gone."), decides=False)
+    if user.is_enabled:
+        return passed("person", "The account may be used.")
+    step = _revoked("person", "The account is disabled.")
+    return replace(await dated(case.tx, step, Subject(user.id)), since=user.disabled_at)
+
+
+def _revoked(check: str, sentence: str) -> Step:
+    return replace(failed(check, Reason.REVOKED, sentence), decides=False)
