@@ -70,6 +70,7 @@ def test_every_page_of_the_line_is_good_for_everyone(chromium: Browser, run: Dem
 def look_around_the_account(person: Person, look: Callable[[str], None]) -> None:
     """Every page that asks before it ends, and what it says afterwards."""
     page = person.page
+    look_at_an_explanation(person, look)
     page.get_by_role("link", name="Password").click()
     look("password")
     page.get_by_label("Your present password").fill("wrong")
@@ -93,3 +94,14 @@ def look_around_the_account(person: Person, look: Callable[[str], None]) -> None
     page.go_back()
     page.reload()
     look("end-nothing")
+
+
+def look_at_an_explanation(person: Person, look: Callable[[str], None]) -> None:
+    """The page that says why a token is refused, before and after the question."""
+    page, account = person.page, person.page.url
+    page.goto(f"{person.run.issuer}/account/explain")
+    look("explain")
+    page.get_by_label("Token or fingerprint").fill("nothing of mine")
+    page.get_by_role("button", name="Explain").click()
+    look("explained")
+    page.goto(account)
