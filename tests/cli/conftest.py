@@ -112,7 +112,8 @@ def lived_in(installation: Installation) -> LivedIn:
     scopes = ("--scope", "notes:read=Read your notes", "--scope", "notes:write=Change your notes")
     installation.succeed("api", "add", API, "--name", "Notes", *scopes)
     redirect = ("--redirect-uri", "https://app.example/callback")
-    arguments = ("Notes app", "--scope", "notes:read", *redirect, "--client-id", "notes-app")
+    scope = "notes:read openid offline_access"
+    arguments = ("Notes app", "--scope", scope, *redirect, "--client-id", "notes-app")
     client = installation.json("client", "add", *arguments)
     user = installation.json("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
 
@@ -141,7 +142,8 @@ async def allow(
         origin=origin,
     )
     await tx.sessions.add(session)
-    access = Access({API: frozenset({"notes:read"})}, frozenset({"openid"}))
+    openid = frozenset({"openid", "offline_access"})
+    access = Access({API: frozenset({"notes:read"})}, openid)
     grant = await tx.grants.allow(
         Grant(
             id=new_handle(tx),

@@ -157,7 +157,7 @@ def test_families_of_a_grant_are_listed_to_be_ended(lived_in: LivedIn):
         "client_id": lived_in.client_id,
         "user_id": lived_in.user_id,
         "session_id": lived_in.session_id,
-        "scope": "notes:read openid",
+        "scope": "notes:read offline_access openid",
         "created_at": online["created_at"],
         "last_used_at": online["created_at"],
         "address": "192.0.2.7",

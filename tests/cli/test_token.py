@@ -83,7 +83,7 @@ def test_a_refresh_token_is_shown_and_ended_with_its_family(lived_in: LivedIn):
         "sub": lived_in.user_id,
         "fam": lived_in.offline_id,
         "generation": 0,
-        "scope": "notes:read openid",
+        "scope": "notes:read offline_access openid",
     }
     bearer = access_token(lived_in, JTI, family=lived_in.offline_id)
     ended = installation.json("token", "revoke", token, "--yes")
@@ -214,3 +214,14 @@ def test_a_reference_token_that_nobody_issued_is_none_of_ours(lived_in: LivedIn)
     seen = lived_in.installation.json("token", "inspect", token)
     assert (seen["ours"], seen["reason"], seen["claims"]) == (False, "not_registered", {})
     assert "no access token of ours" in lived_in.installation.refused("token", "revoke", token)
+
+
+def test_a_refresh_token_that_would_be_refused_is_not_called_good(lived_in: LivedIn):
+    """What it rests on has gone: refresh, introspection and this command say the same."""
+    installation, token = lived_in.installation, lived_in.refresh_token
+    assert installation.json("token", "inspect", token)["active"]
+    (before,) = installation.transact(lambda tx: tx.users.every())
+    installation.transact(lambda tx: tx.users.disable(before.id, int(time.time())))
+    seen = installation.json("token", "inspect", token)
+    assert (seen["active"], seen["reason"]) == (False, "revoked")
+    assert "may no longer sign in" in seen["sentence"]

@@ -134,6 +134,32 @@ async def test_a_longer_limit_revives_no_refresh_token(
     assert (await refresh(place, tokens)).json()["error"] == "invalid_grant"
 
 
+@pytest.mark.parametrize("limit", ["offline_idle_lifetime", "reproof_interval"])
+async def test_a_limit_that_came_and_went_revives_no_refresh_token(
+    place: Installation, person: Person, app: str, limit: str
+):
+    """S26: what was refused while a shorter limit stood stays refused when it is lifted."""
+    tokens = await person.tokens(scope=OFFLINE)
+    await give_policy(place, app, **{limit: 60})
+    place.clock.turn(60)
+    assert (await refresh(place, tokens)).json()["error"] == "invalid_grant"
+    await give_policy(place, app, **{limit: None})
+    assert (await refresh(place, tokens)).json()["error"] == "invalid_grant"
+
+
+async def test_a_limit_that_did_not_bite_costs_nothing(
+    place: Installation, person: Person, app: str
+):
+    """S26: refreshed in time, a family goes on by the limits of today."""
+    tokens = await person.tokens(scope=OFFLINE)
+    await give_policy(place, app, offline_idle_lifetime=60)
+    place.clock.turn(59)
+    await give_policy(place, app, offline_idle_lifetime=None)
+    tokens = (await refresh(place, tokens)).json()
+    place.clock.turn(6000)
+    assert (await refresh(place, tokens)).status_code == 200
+
+
 async def test_proof_anew_ends_what_rests_on_the_old_one(
     place: Installation, person: Person, app: str
 ):

@@ -11,6 +11,7 @@ from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import revocation
+from counterfoil.server.protocol.endings import carry_out
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.token_reading import ReadToken
 from counterfoil.server.records.signing_key import Purpose
@@ -198,3 +199,20 @@ async def test_rows_leave_when_their_tokens_have_expired(own: Installation):
     own.clock.turn(1 + 60 + settings.status_list_lifetime)
     assert await store.transact(lambda tx: tx.sweep(2000)) >= 1000
     assert await reason(own, tokens[0]) is Reason.NOT_REGISTERED
+
+
+@pytest.mark.parametrize("policy", ["registry", "reference"])
+async def test_what_was_issued_before_can_be_ended_by_value(own: Installation, policy: str):
+    """S37: guards that know of no registry still take it, so that its end must reach them."""
+    by_client, by_value = [await own.service_token() for _ in range(2)]
+    await own.set_policy(NOTES, **POLICIES[policy])
+    assert not (await asked(own, by_client))["active"]
+    assert (await own.post("/revoke", "service", token=by_client)).status_code == 200
+    target = await own.target_of(by_value)
+    await own.authority.store.transact(lambda tx: carry_out(own.authority, tx, target, CLI))
+    await own.authority.hub.catch_up()
+    for token in (by_client, by_value):
+        read = own.authority.reader.genuine(token, own.clock())
+        assert not isinstance(read, Reason)
+        ended = own.authority.hub.revocations.rejects(read.marks, own.clock())
+        assert ended is Reason.REVOKED

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.binding import Binding
-from counterfoil.server.records.family import SKEW
+from counterfoil.server.records.family import SKEW, Life
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Store, Transaction
 from counterfoil.server.storage.sqlite import SqliteStore
@@ -92,6 +92,31 @@ async def test_the_life_of_an_access_token_is_never_recorded_as_shorter(peopled:
     found = await peopled.read(lambda tx: tx.families.find("family-1"))
     assert found is not None
     assert found.access_expires_at == NOW + 900
+
+
+async def test_refresh_tokens_of_a_client_are_clipped_and_never_lengthened(peopled: Store) -> None:
+    """By the last use and by the sign-in, whichever is first; offline apart from online."""
+    long = {"auth_time": NOW, "last_used_at": NOW + 50, "refresh_expires_at": NOW + 900}
+    kinds = {"online": "sid-1", "offline": None}
+    for name, session_id in kinds.items():
+        made = family(id=name, session_id=session_id, **long)
+        await peopled.transact(lambda tx, made=made: tx.families.add(made))
+
+    async def ends(name: str, life: Life, *, offline: bool) -> int:
+        await peopled.transact(lambda tx: tx.families.clip("notes-web", life, offline=offline))
+        found = await peopled.read(lambda tx: tx.families.find(name))
+        assert found is not None
+        return found.refresh_expires_at - NOW
+
+    assert await ends("online", Life(100, 500), offline=True) == 900
+    assert await ends("online", Life(100, 500), offline=False) == 150
+    assert await ends("online", Life(400, 120), offline=False) == 120
+    assert await ends("online", Life(400, 500), offline=False) == 120
+    assert await ends("offline", Life(10**10, 60), offline=True) == 60
+    assert (
+        await peopled.transact(lambda tx: tx.families.clip("another", Life(1, 1), offline=True))
+        == 0
+    )
 
 
 async def test_a_family_is_prolonged_while_it_lives_and_is_not_rotated(peopled: Store) -> None:

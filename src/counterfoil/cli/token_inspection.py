@@ -10,9 +10,11 @@ from msgspec import Struct, to_builtins
 from counterfoil.cli.output import Failure, at
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError
+from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.introspection import standing_family
 from counterfoil.server.protocol.refresh_tokens import Presentation, read_refresh_token
 from counterfoil.server.protocol.token_kinds import other_secret
 from counterfoil.server.protocol.token_reading import ReadToken
@@ -92,13 +94,21 @@ async def _refresh_token(authority: Authority, unverified: str) -> Inspection:
     if shown is None:
         return _refused("bad_signature", "We never made this refresh token.", ours=False)
 
-    async def work(tx: Transaction) -> Family | None:
-        return await tx.families.find(shown.family_id)
+    async def work(tx: Transaction) -> tuple[Family | None, str | None]:
+        found = await tx.families.find(shown.family_id)
+        if found is None or found.ended_at is not None:
+            return found, None
+        try:
+            return await standing_family(authority, tx, found), None
+        except OAuthError as error:
+            return found, error.description
 
-    family = await authority.store.read(work)
+    family, gone = await authority.store.read(work)
     if family is None:
         return _refused("expired", "The token's family has been forgotten.", ours=True)
     reason, sentence = _judged(family, shown, int(time.time()))
+    if reason is None and gone is not None:
+        reason, sentence = "revoked", gone
     return Inspection(
         kind="refresh_token",
         ours=True,

@@ -82,7 +82,7 @@ async def target_of_token(authority: Authority, tx: Transaction, unverified: str
     other = other_secret(unverified)
     if other is not None:
         raise invalid_request(f"This is {other}, not a token.")
-    read = await authority.reader.find(unverified, tx)
+    read = await authority.reader.find_to_end(unverified, tx)
     if isinstance(read, Reason):
         sentence = meaning_of(read).sentence
         raise invalid_request(f"This is no access token of ours: {sentence} ({read})")

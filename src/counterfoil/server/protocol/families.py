@@ -13,16 +13,9 @@ from counterfoil.server.protocol.issuance import Issuance, SignedIn, TokenReques
 from counterfoil.server.protocol.refresh_tokens import RANDOM_BYTES, spell_refresh_token
 from counterfoil.server.protocol.standing import Standing
 from counterfoil.server.records.client import Client
-from counterfoil.server.records.family import Family
+from counterfoil.server.records.family import Family, Life
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
-
-
-class Life(Struct, frozen=True):
-    """How long refreshing goes on: since the last use, and since the sign-in. In seconds."""
-
-    idle: int
-    absolute: int
 
 
 def life_of(client: Client, settings: Settings, *, offline: bool) -> Life:
@@ -40,7 +33,10 @@ def life_of(client: Client, settings: Settings, *, offline: bool) -> Life:
 
 
 def limited(family: Family, client: Client, settings: Settings) -> Family:
-    """Hold a family to lifetimes that were shortened since; a lengthened one revives nothing."""
+    """Hold a family to lifetimes that were shortened since.
+
+    A lengthened one revives nothing: where a client's policy shortened it, that was written down.
+    """
     life = life_of(client, settings, offline=family.is_offline)
     ends = min(family.last_used_at + life.idle, family.auth_time + life.absolute)
     return replace(family, refresh_expires_at=min(family.refresh_expires_at, ends))

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.errors import OAuthError, invalid_grant
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.reasons import Reason
@@ -95,13 +95,22 @@ async def _find(
 async def _standing_family(authority: Authority, tx: Transaction, unverified: str) -> Family | None:
     shown = read_refresh_token(authority.keys.refresh_mac, unverified)
     family = await tx.families.find(shown.family_id) if shown else None
-    owner = await tx.clients.find(family.client_id) if family else None
-    if family is None or owner is None:
-        return None
     try:
-        standing = await what_stands(authority, tx, owner, family)
+        return await standing_family(authority, tx, family) if family else None
     except OAuthError:
         return None
+
+
+async def standing_family(authority: Authority, tx: Transaction, family: Family) -> Family:
+    """Give a family as a refresh would find it: what it may still do, and until when.
+
+    Raises:
+        OAuthError: ``invalid_grant``, saying what it rested on and has gone.
+    """
+    owner = await tx.clients.find(family.client_id)
+    if owner is None:
+        raise invalid_grant("The client has gone.")
+    standing = await what_stands(authority, tx, owner, family)
     limited = families.limited(family, owner, authority.settings)
     ends = limited.refresh_expires_at
     ends = min(ends, standing.until or ends)

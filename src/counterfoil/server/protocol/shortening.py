@@ -16,8 +16,12 @@ from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.family import Life
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
+
+_FOREVER: Final = 10**10
+"""Seconds, added to a time: no limit."""
 
 SERVER: Final = Actor("server", proof="server")
 
@@ -40,6 +44,22 @@ async def note_client(tx: Transaction, before: Client, after: Client, by: Actor)
     if change.shortens:
         generation = await tx.clients.next_generation(name)
         await _shorten(tx, (Ended.CLIENT, name, generation), change, by)
+
+
+async def note_refreshing(tx: Transaction, client: Client) -> None:
+    """Write down how long refresh tokens already out may live by a client's policy.
+
+    So that one that was refused meanwhile stays refused when the policy is lengthened again.
+    """
+    policy = client.policy
+    for offline, idle, absolute in (
+        (False, policy.refresh_idle_lifetime, policy.refresh_absolute_lifetime),
+        (True, policy.offline_idle_lifetime, policy.offline_absolute_lifetime),
+    ):
+        longest = min(absolute or _FOREVER, policy.reproof_interval or _FOREVER)
+        if idle is not None or longest != _FOREVER:
+            life = Life(idle or _FOREVER, longest)
+            await tx.families.clip(client.client_id, life, offline=offline)
 
 
 async def note_api(tx: Transaction, before: Api, after: Api, by: Actor) -> None:

@@ -17,6 +17,13 @@ SKEW: Final = 60
 """Seconds that a notice outlives the last token it concerns."""
 
 
+class Life(Struct, frozen=True):
+    """How long refreshing goes on: since the last use, and since the sign-in. In seconds."""
+
+    idle: int
+    absolute: int
+
+
 class Family(Struct, frozen=True, kw_only=True):
     """One authorization's tokens. ``id`` is the handle in its access tokens. Times in seconds.
 

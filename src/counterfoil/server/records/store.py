@@ -10,7 +10,7 @@ from counterfoil.server.records.audit import Events, Segments
 from counterfoil.server.records.authorization import Authorizations
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.default_lifetime import DefaultLifetime
-from counterfoil.server.records.family import Family
+from counterfoil.server.records.family import Family, Life
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.session import Session
@@ -186,6 +186,12 @@ class Families(Protocol):
         """Record until when an access token lives that is issued under a family; never shorter.
 
         ``False`` where the family is ended or its generation is no longer ``generation``.
+        """
+
+    async def clip(self, client_id: str, life: Life, *, offline: bool) -> int:
+        """Let no refresh token of a client, offline or online, live longer than this.
+
+        Gives how many were shortened.
         """
 
     async def live_of_grant(self, grant_id: str) -> list[Family]: ...

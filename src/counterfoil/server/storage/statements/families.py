@@ -3,7 +3,7 @@
 from typing import Final
 
 from counterfoil.oauth.binding import Binding
-from counterfoil.server.records.family import SKEW, Family
+from counterfoil.server.records.family import SKEW, Family, Life
 from counterfoil.server.storage.connection import Connection, Row
 from counterfoil.server.storage.statements.json_text import access_from, json_text, origin_from
 
@@ -34,6 +34,12 @@ _PROLONG: Final = """
 UPDATE families SET
     access_expires_at = CASE WHEN access_expires_at > ? THEN access_expires_at ELSE ? END
 WHERE id = ? AND ended_at IS NULL AND refresh_generation = ?
+"""
+_CLIP: Final = """
+UPDATE families SET refresh_expires_at = CASE
+    WHEN last_used_at + ? < auth_time + ? THEN last_used_at + ? ELSE auth_time + ? END
+WHERE client_id = ? AND (session_id IS NULL) = ? AND ended_at IS NULL
+    AND (refresh_expires_at > last_used_at + ? OR refresh_expires_at > auth_time + ?)
 """
 _LIVE: Final = """
 families.ended_at IS NULL AND (access_expires_at > ? OR refresh_expires_at > ?)
@@ -134,6 +140,12 @@ class FamilyStatements:
             _PROLONG, access_expires_at, access_expires_at, family_id, generation
         )
         return changed == 1
+
+    async def clip(self, client_id: str, life: Life, *, offline: bool) -> int:
+        """Let no refresh token of a client live longer than this; gives how many were shortened."""
+        idle, absolute = life.idle, life.absolute
+        times = (idle, absolute, idle, absolute)
+        return await self._connection.run(_CLIP, *times, client_id, offline, idle, absolute)
 
     async def live_of_grant(self, grant_id: str) -> list[Family]:
         """Live ones under a grant, oldest first."""
