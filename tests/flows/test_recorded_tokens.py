@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason
-from counterfoil.server.protocol import revocation
+from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.endings import carry_out
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.token_reading import ReadToken
+from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation, Person, installed
@@ -202,17 +204,35 @@ async def test_rows_leave_when_their_tokens_have_expired(own: Installation):
 
 
 @pytest.mark.parametrize("policy", ["registry", "reference"])
-async def test_what_was_issued_before_can_be_ended_by_value(own: Installation, policy: str):
-    """S37: guards that know of no registry still take it, so that its end must reach them."""
-    by_client, by_value = [await own.service_token() for _ in range(2)]
-    await own.set_policy(NOTES, **POLICIES[policy])
-    assert not (await asked(own, by_client))["active"]
-    assert (await own.post("/revoke", "service", token=by_client)).status_code == 200
-    target = await own.target_of(by_value)
+async def test_what_was_issued_before_ends_when_tokens_begin_to_be_looked_up(
+    own: Installation, policy: str
+):
+    """S43: it is written down nowhere, and guards that know of no registry would still take it."""
+    token = await own.service_token()
+
+    async def look_up(tx: Transaction) -> None:
+        api = await tx.apis.find(NOTES)
+        assert api is not None
+        wanted = replace(api, policy=ApiPolicy(**POLICIES[policy]))
+        await registration.update_api(tx, wanted, CLI)
+
+    await own.authority.store.transact(look_up)
+    await own.authority.hub.catch_up()
+    read = own.authority.reader.genuine(token, own.clock())
+    assert not isinstance(read, Reason)
+    ended = own.authority.hub.revocations.rejects(read.marks, own.clock())
+    assert ended is Reason.REVOKED
+    assert (await asked(own, await own.service_token()))["active"]
+
+
+async def test_who_looks_after_the_server_ends_a_forged_token_by_value(own: Installation):
+    """S43: a leaked key made it, and guards that know of no registry take it."""
+    token = await own.service_token()
+    await own.set_policy(NOTES, registry=True)
+    target = await own.target_of(token)
     await own.authority.store.transact(lambda tx: carry_out(own.authority, tx, target, CLI))
     await own.authority.hub.catch_up()
-    for token in (by_client, by_value):
-        read = own.authority.reader.genuine(token, own.clock())
-        assert not isinstance(read, Reason)
-        ended = own.authority.hub.revocations.rejects(read.marks, own.clock())
-        assert ended is Reason.REVOKED
+    read = own.authority.reader.genuine(token, own.clock())
+    assert not isinstance(read, Reason)
+    ended = own.authority.hub.revocations.rejects(read.marks, own.clock())
+    assert ended is Reason.REVOKED

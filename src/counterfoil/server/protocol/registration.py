@@ -175,7 +175,8 @@ async def add_api(tx: Transaction, api: Api, by: Actor) -> None:
 async def update_api(tx: Transaction, api: Api, by: Actor) -> Api | None:
     """Change an API's name, scopes, lifetime of tokens and policy; gives it as it stands then.
 
-    A shorter lifetime reaches the tokens already out (S26). ``None`` where there is no such API.
+    A shorter lifetime reaches the tokens already out (S26); they end where from now on every token
+    is looked up. ``None`` where there is no such API.
 
     Raises:
         OAuthError: ``invalid_request`` or ``invalid_scope``, saying what cannot be registered.
@@ -190,9 +191,12 @@ async def update_api(tx: Transaction, api: Api, by: Actor) -> Api | None:
         await tx.apis.update(api)
         await _raise_longest(tx, api)
         await shortening.note_api(tx, before, api, by)
+        if api.policy.is_looked_up and not before.policy.is_looked_up:
+            # None of those already out is written down: they end at every guard, not only here.
+            await revocation.end_tokens_of_api(tx, api.uri, by)
         detail = {"changed": " ".join(changed)}
         await events.record(tx, EventKind.API_CHANGED, by, api.uri, detail)
-    return api
+    return await tx.apis.find(api.uri)
 
 
 def _demand_api(api: Api) -> None:

@@ -63,7 +63,7 @@ async def _end_access_token(
     authority: Authority, tx: Transaction, client: Client, asked: tuple[str, Actor]
 ) -> None:
     unverified, by = asked
-    read = await authority.reader.find_to_end(unverified, tx)
+    read = await authority.reader.find(unverified, tx)
     if isinstance(read, Reason) or tx.now >= read.token.exp:
         return
     _demand_owner(client, read.token.client_id)

@@ -73,8 +73,9 @@ class TokenReader:
     async def find_to_end(self, unverified: str, tx: Transaction) -> ReadToken | Reason:
         """Find a token that is to be ended: of a JWT the signature is enough.
 
-        One that was issued before its API kept a registry, or forged with a leaked key, stands at
-        guards that know of no registry; it must be possible to end it.
+        One that was forged with a leaked key stands at guards that know of no registry: whoever
+        looks after the server must be able to end it. Clients are not: they could forge on and on,
+        and every guard would keep a notice for each.
         """
         if is_spelled(Kind.ACCESS_TOKEN, unverified):
             return await self.find(unverified, tx)

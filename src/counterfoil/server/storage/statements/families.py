@@ -38,7 +38,8 @@ WHERE id = ? AND ended_at IS NULL AND refresh_generation = ?
 _CLIP: Final = """
 UPDATE families SET refresh_expires_at = CASE
     WHEN last_used_at + ? < auth_time + ? THEN last_used_at + ? ELSE auth_time + ? END
-WHERE client_id = ? AND (session_id IS NULL) = ? AND ended_at IS NULL
+WHERE grant_id IN (SELECT id FROM grants WHERE grants.client_id = ?)
+    AND (session_id IS NULL) = ? AND ended_at IS NULL
     AND (refresh_expires_at > last_used_at + ? OR refresh_expires_at > auth_time + ?)
 """
 _LIVE: Final = """
