@@ -16,6 +16,7 @@ from counterfoil.server.storage.work import finished
 
 T = TypeVar("T")
 
+_TRIES_TO_OPEN: Final = 5
 _VERSION: Final = "PRAGMA data_version"
 
 
@@ -58,11 +59,16 @@ class SqliteStore(Store):
             UnknownDatabase: the database is newer than the code.
             StoreUnavailable: the file cannot be made or used.
         """
-        try:
-            prepare(path, int(clock()), random)
-            return cls(path, clock=clock, random=random)
-        except (OSError, apsw.Error) as error:
-            raise unavailable(error) from error
+        for _ in range(_TRIES_TO_OPEN):
+            try:
+                prepare(path, int(clock()), random)
+                return cls(path, clock=clock, random=random)
+            except apsw.BusyError as error:
+                # Two that open at once may each wait for the other: the engine turns one away.
+                busy = error
+            except (OSError, apsw.Error) as error:
+                raise unavailable(error) from error
+        raise unavailable(busy) from busy
 
     async def transact(self, work: Work[T]) -> T:
         """Run a work alone, and commit, together with whatever else is asked meanwhile.
