@@ -59,16 +59,21 @@ class SqliteStore(Store):
             UnknownDatabase: the database is newer than the code.
             StoreUnavailable: the file cannot be made or used.
         """
-        for _ in range(_TRIES_TO_OPEN):
+        for tries_left in reversed(range(_TRIES_TO_OPEN)):
             try:
-                prepare(path, int(clock()), random)
-                return cls(path, clock=clock, random=random)
-            except apsw.BusyError as error:
-                # Two that open at once may each wait for the other: the engine turns one away.
-                busy = error
+                return cls._opened(path, clock=clock, random=random)
             except (OSError, apsw.Error) as error:
-                raise unavailable(error) from error
-        raise unavailable(busy) from busy
+                # Two that open at once may each wait for the other: the engine turns one away.
+                if not (tries_left and isinstance(error, apsw.BusyError)):
+                    raise unavailable(error) from error
+        raise AssertionError("the last try gives the store or raises")
+
+    @classmethod
+    def _opened(
+        cls, path: Path, *, clock: Callable[[], float], random: Callable[[int], bytes]
+    ) -> "SqliteStore":
+        prepare(path, int(clock()), random)
+        return cls(path, clock=clock, random=random)
 
     async def transact(self, work: Work[T]) -> T:
         """Run a work alone, and commit, together with whatever else is asked meanwhile.
