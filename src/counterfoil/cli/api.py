@@ -11,7 +11,7 @@ from counterfoil.cli.output import Failure, print_fields, print_table
 from counterfoil.cli.policies import changes_in, in_words, policy_option
 
 if TYPE_CHECKING:
-    from counterfoil.cli.api_documents import ApiDocument
+    from counterfoil.server.documents.apis import ApiDocument
     from counterfoil.server.records.api import Api
     from counterfoil.server.records.store import Transaction
 
@@ -52,7 +52,7 @@ def add(
     policies: tuple[str, ...],
 ) -> None:
     """Register an API by its identifier, the audience of its tokens."""
-    from counterfoil.cli.api_documents import document_of
+    from counterfoil.server.documents.apis import document_of
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.policies import with_changes
     from counterfoil.server.protocol.registration import add_api
@@ -117,7 +117,7 @@ def update(
     """Change an API. What is not given stays as it is."""
     from msgspec.structs import replace
 
-    from counterfoil.cli.api_documents import document_of
+    from counterfoil.server.documents.apis import document_of
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.policies import with_changes
     from counterfoil.server.protocol.registration import update_api
@@ -151,7 +151,7 @@ def _without(scopes: Mapping[str, str], removed: tuple[str, ...]) -> dict[str, s
 
 
 def _tell(document: "ApiDocument") -> None:
-    from counterfoil.cli.api_documents import UNDECIDED
+    from counterfoil.server.documents.apis import UNDECIDED
 
     print_fields(
         (
@@ -180,7 +180,7 @@ def _described(scopes: tuple[str, ...]) -> dict[str, str]:
 @installation
 def list_apis(call: Invocation) -> None:
     """List the APIs."""
-    from counterfoil.cli.api_documents import UNDECIDED, ApiList, document_of
+    from counterfoil.server.documents.apis import UNDECIDED, ApiList, document_of
 
     async def work(tx: "Transaction") -> "list[Api]":
         return await tx.apis.every()

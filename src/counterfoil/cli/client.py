@@ -12,8 +12,8 @@ from counterfoil.cli.output import Failure, at, print_fields, print_table
 from counterfoil.cli.policies import changes_in, in_words, policy_option
 
 if TYPE_CHECKING:
-    from counterfoil.cli.client_documents import ClientDocument, NewClientDocument
     from counterfoil.oauth.opaque import Secret
+    from counterfoil.server.documents.clients import ClientDocument, NewClientDocument
     from counterfoil.server.protocol.endings import Ending
     from counterfoil.server.records.client import Client, ClientSecret
     from counterfoil.server.records.store import Transaction
@@ -57,7 +57,7 @@ def add(
     **members: Any,
 ) -> None:
     """Register a client and print its secret, this once."""
-    from counterfoil.cli.client_documents import new_document
+    from counterfoil.server.documents.clients import new_document
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.identifiers import new_handle
     from counterfoil.server.protocol.policies import with_changes
@@ -112,7 +112,7 @@ def update(
     """Change a client. A list that is given takes the place of the one that stands."""
     from msgspec.structs import replace
 
-    from counterfoil.cli.client_documents import document_of
+    from counterfoil.server.documents.clients import document_of
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.policies import with_changes
     from counterfoil.server.protocol.registration import update_client
@@ -139,7 +139,7 @@ def _tell_new(document: "NewClientDocument") -> None:
 
 
 def _tell(document: "ClientDocument") -> None:
-    from counterfoil.cli.client_documents import UNDECIDED
+    from counterfoil.server.documents.clients import UNDECIDED
 
     print_fields(
         (
@@ -161,7 +161,7 @@ def _tell(document: "ClientDocument") -> None:
 @installation
 def list_clients(call: Invocation) -> None:
     """List the clients."""
-    from counterfoil.cli.client_documents import ClientList, document_of
+    from counterfoil.server.documents.clients import ClientList, document_of
 
     async def work(tx: "Transaction") -> "list[Client]":
         return await tx.clients.every()
@@ -186,7 +186,7 @@ def list_clients(call: Invocation) -> None:
 @installation
 def show(call: Invocation, client_id: str) -> None:
     """Show a client and when its secrets were used. The secrets themselves are not kept."""
-    from counterfoil.cli.client_documents import shown_document
+    from counterfoil.server.documents.clients import shown_document
 
     async def work(tx: "Transaction") -> "tuple[Client, list[ClientSecret]]":
         return await _find(tx, client_id), await tx.clients.secrets_of(client_id)
@@ -227,7 +227,7 @@ async def _find(tx: "Transaction", client_id: str) -> "Client":
 @installation
 def rotate_secret(call: Invocation, client_id: str, overlap: int, *, yes: bool) -> None:
     """Give a client a new secret and print it, this once; --overlap 0 ends all its tokens."""
-    from counterfoil.cli.client_documents import new_document
+    from counterfoil.server.documents.clients import new_document
     from counterfoil.server.protocol import registration
     from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
     from counterfoil.server.protocol.events import CLI

@@ -13,9 +13,9 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from counterfoil.cli.invocation import Invocation
-from counterfoil.cli.key_documents import KeyDocument
-from counterfoil.cli.key_documents import documents as key_documents
 from counterfoil.cli.output import Failure, at
+from counterfoil.server.documents.keys import KeyDocument
+from counterfoil.server.documents.keys import documents as key_documents
 from counterfoil.server.opening import DATABASE
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings

@@ -4,7 +4,6 @@ import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
-from msgspec import Struct
 
 from counterfoil.cli.invocation import Invocation
 from counterfoil.cli.output import Failure, counted, printable
@@ -12,6 +11,7 @@ from counterfoil.cli.output import Failure, counted, printable
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from counterfoil.server.documents.endings import EndingDocument
     from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.protocol.endings import Ending, Foreseen, Target
     from counterfoil.server.records.store import Transaction, Work
@@ -24,28 +24,6 @@ _UNANSWERED: Final = "Nothing was done: where nobody can be asked, give --yes"
 def yes_option(command: "Callable[..., None]") -> "Callable[..., None]":
     """Give a command ``--yes``."""
     return click.option("--yes", is_flag=True, help="Do not ask.")(command)
-
-
-class EndingDocument(Struct, frozen=True, kw_only=True):
-    """``notice`` is ``epoch:number``: a guard whose head has reached it refuses what was ended.
-
-    ``ended`` is false where nothing was left to end.
-    """
-
-    families_ended: int
-    sessions_ended: int
-    notice: str
-    ended: bool
-
-
-def document_of(ending: "Ending") -> EndingDocument:
-    """Give the document of an ending."""
-    return EndingDocument(
-        families_ended=ending.families,
-        sessions_ended=ending.sessions,
-        notice=str(ending.position),
-        ended=ending.ended,
-    )
 
 
 def named(kind: str, name: str) -> "Find":
@@ -61,6 +39,8 @@ def named(kind: str, name: str) -> "Find":
 
 def end(call: Invocation, find: "Find", subject: str, *, yes: bool) -> None:
     """End what ``find`` gives; ``subject`` says of what is told afterwards that it has ended."""
+    from counterfoil.server.documents.endings import document_of
+
     document = document_of(ended(call, find, yes=yes))
     call.show(document, lambda: tell_ending(f"{subject} has ended.", document))
 
@@ -126,6 +106,7 @@ class Change(NamedTuple):
 
 def make(call: Invocation, change: Change, *, yes: bool) -> None:
     """Make a change after saying what will end by it, and asking where anything will."""
+    from counterfoil.server.documents.endings import document_of
     from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause, Extent
 
     subject = call.read(change.find)
@@ -158,13 +139,13 @@ def refused(sentence: str) -> Failure:
     return Failure(printable(sentence[:1].lower() + sentence[1:].removesuffix(".")))
 
 
-def tell_ending(subject: str, document: EndingDocument) -> None:
+def tell_ending(subject: str, document: "EndingDocument") -> None:
     """Tell a person what was ended."""
     click.echo(printable(subject if document.ended else "Nothing was left to end."))
     tell_counts(document)
 
 
-def tell_counts(document: EndingDocument) -> None:
+def tell_counts(document: "EndingDocument") -> None:
     """Tell how much has ended, and how far guards must have read to know of it."""
     ended_now = [
         counted(count, noun)

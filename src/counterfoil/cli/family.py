@@ -6,10 +6,10 @@ import click
 
 from counterfoil.cli.endings import end, named, yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
-from counterfoil.cli.output import at, print_table
+from counterfoil.cli.output import Failure, at, print_table
 
 if TYPE_CHECKING:
-    from counterfoil.cli.family_documents import FamilyDocument
+    from counterfoil.server.documents.families import FamilyDocument
     from counterfoil.server.records.store import Transaction
 
 
@@ -23,9 +23,11 @@ def family() -> None:
 @installation
 def list_families(call: Invocation, grant_id: str) -> None:
     """List the live families of a grant: one for each authorization, whatever was refreshed."""
-    from counterfoil.cli.family_documents import FamilyList, documents
+    from counterfoil.server.documents.families import FamilyList, documents
 
     async def work(tx: "Transaction") -> "list[FamilyDocument]":
+        if await tx.grants.find(grant_id) is None:
+            raise Failure(f"there is no grant {grant_id}")
         return await documents(tx, grant_id)
 
     document = FamilyList(families=tuple(call.read(work)))

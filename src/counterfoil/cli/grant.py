@@ -11,7 +11,7 @@ from counterfoil.cli.output import Failure, at, print_table
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from counterfoil.cli.grant_documents import GrantDocument
+    from counterfoil.server.documents.grants import GrantDocument
     from counterfoil.server.records.store import Transaction
 
 
@@ -26,10 +26,12 @@ def grant() -> None:
 @installation
 def list_grants(call: Invocation, user: str | None, client_id: str | None) -> None:
     """List what people allow apps at present: one row for each person and app."""
-    from counterfoil.cli.grant_documents import GrantList, documents
+    from counterfoil.cli.people import find_person
+    from counterfoil.server.documents.grants import GrantList, documents
 
     async def work(tx: "Transaction") -> "list[GrantDocument]":
-        return await documents(tx, user, client_id)
+        user_id = None if user is None else (await find_person(tx, user)).id
+        return await documents(tx, user_id, client_id)
 
     document = GrantList(grants=tuple(call.read(work)))
     rows = [
@@ -62,7 +64,7 @@ def limit(call: Invocation, grant_id: str, *, until: "datetime | None", never: b
     """Give a permission another end date. What would outlive it ends at once."""
     from datetime import UTC
 
-    from counterfoil.cli.grant_documents import LimitedGrant, document_of
+    from counterfoil.server.documents.grants import LimitedGrant, document_of
     from counterfoil.server.protocol.end_dates import limit_grant
     from counterfoil.server.protocol.events import CLI
 

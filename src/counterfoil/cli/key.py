@@ -29,7 +29,7 @@ key.add_command(rehearse)
 @installation
 def list_keys(call: Invocation) -> None:
     """List the signing keys: next, active, retired, withdrawn, gone."""
-    from counterfoil.cli.key_documents import KeyList, documents
+    from counterfoil.server.documents.keys import KeyList, documents
 
     document = KeyList(keys=tuple(call.read(documents)))
     rows = [

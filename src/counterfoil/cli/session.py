@@ -9,7 +9,7 @@ from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import at, print_table
 
 if TYPE_CHECKING:
-    from counterfoil.cli.session_documents import SessionDocument
+    from counterfoil.server.documents.sessions import SessionDocument
     from counterfoil.server.records.store import Transaction
 
 
@@ -23,12 +23,14 @@ def session() -> None:
 @installation
 def list_sessions(call: Invocation, user: str | None) -> None:
     """List the browsers that are signed in at present, newest first."""
-    from counterfoil.cli.session_documents import SessionList, documents
+    from counterfoil.cli.people import find_person
+    from counterfoil.server.documents.sessions import SessionList, documents
 
     idle_limit = call.settings().session_idle_lifetime
 
     async def work(tx: "Transaction") -> "list[SessionDocument]":
-        return await documents(tx, user, idle_limit)
+        user_id = None if user is None else (await find_person(tx, user)).id
+        return await documents(tx, user_id, idle_limit)
 
     document = SessionList(sessions=tuple(call.read(work)))
     rows = [

@@ -1,8 +1,9 @@
 """Ending a token by its value or by its ``jti``, whoever holds it (S45, S48)."""
 
-from counterfoil.cli.endings import EndingDocument, document_of, ended, refused, tell_ending
+from counterfoil.cli.endings import ended, refused, tell_ending
 from counterfoil.cli.invocation import Invocation
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.server.documents.endings import EndingDocument, document_of
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.endings import Ends, Target, target_of_token
 from counterfoil.server.records.store import Transaction

@@ -31,7 +31,7 @@ def add(
     call: Invocation, email: str, name: str | None, *, admin: bool, password_stdin: bool
 ) -> None:
     """Add a person. Asks for the password twice, hidden."""
-    from counterfoil.cli.people import document_of
+    from counterfoil.server.documents.users import document_of
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.registration import NewUser, add_user
 
@@ -64,7 +64,7 @@ def _password(*, from_stdin: bool) -> str:
 @installation
 def list_users(call: Invocation) -> None:
     """List the people."""
-    from counterfoil.cli.people import UserList, document_of
+    from counterfoil.server.documents.users import UserList, document_of
 
     async def work(tx: "Transaction") -> "list[User]":
         return await tx.users.every()

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from counterfoil.cli.people import find_person
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.store import Transaction
 
@@ -44,42 +43,28 @@ class GrantList(Struct, frozen=True, kw_only=True):
 
 
 async def documents(
-    tx: Transaction, user: str | None, client_id: str | None
+    tx: Transaction, user_id: str | None, client_id: str | None
 ) -> list[GrantDocument]:
-    """Read the live grants, of one person or client where these are named.
-
-    Raises:
-        Failure: there is no such person.
-    """
-    if user is not None:
-        grants = await tx.grants.of_user((await find_person(tx, user)).id)
-    else:
-        grants = await tx.grants.every()
-    emails = {each.id: each.email for each in await tx.users.every()}
-    names = {each.client_id: each.client_name for each in await tx.clients.every()}
+    """Read the live grants, of one person or client where these are named."""
+    grants = await (tx.grants.every() if user_id is None else tx.grants.of_user(user_id))
     return [
-        await _document(tx, grant, emails.get(grant.user_id, ""), names.get(grant.client_id, ""))
+        await document_of(tx, grant)
         for grant in grants
         if client_id in {None, grant.client_id} and grant.is_live(tx.now)
     ]
 
 
 async def document_of(tx: Transaction, grant: Grant) -> GrantDocument:
-    """Read what belongs to one grant."""
-    user, client = await tx.users.find(grant.user_id), await tx.clients.find(grant.client_id)
-    return await _document(
-        tx, grant, user.email if user else "", client.client_name if client else ""
-    )
-
-
-async def _document(tx: Transaction, grant: Grant, email: str, client_name: str) -> GrantDocument:
+    """Give the document of a grant, with the names of its person and client."""
+    user = await tx.users.find(grant.user_id)
+    client = await tx.clients.find(grant.client_id)
     live = [each for each in await tx.families.live_of_grant(grant.id) if each.is_live(tx.now)]
     return GrantDocument(
         id=grant.id,
         user_id=grant.user_id,
-        email=email,
+        email=user.email if user else "",
         client_id=grant.client_id,
-        client_name=client_name,
+        client_name=client.client_name if client else "",
         scope=grant.access.scope,
         apis={uri: tuple(sorted(scopes)) for uri, scopes in grant.access.apis.items()},
         openid=tuple(sorted(grant.access.openid)),

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from counterfoil.cli.output import Failure
+from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Transaction
 
 
@@ -31,25 +31,21 @@ class FamilyList(Struct, frozen=True, kw_only=True):
 
 
 async def documents(tx: Transaction, grant_id: str) -> list[FamilyDocument]:
-    """Read the live families of a grant.
+    """Read the live families of a grant."""
+    return [document_of(family) for family in await tx.families.live_of_grant(grant_id)]
 
-    Raises:
-        Failure: there is no such grant.
-    """
-    if await tx.grants.find(grant_id) is None:
-        raise Failure(f"there is no grant {grant_id}")
-    return [
-        FamilyDocument(
-            id=family.id,
-            grant_id=family.grant_id,
-            client_id=family.client_id,
-            user_id=family.user_id,
-            session_id=family.session_id,
-            scope=family.access.scope,
-            created_at=family.created_at,
-            last_used_at=family.last_used_at,
-            address=family.origin.address,
-            user_agent=family.origin.user_agent,
-        )
-        for family in await tx.families.live_of_grant(grant_id)
-    ]
+
+def document_of(family: Family) -> FamilyDocument:
+    """Give the document of a family."""
+    return FamilyDocument(
+        id=family.id,
+        grant_id=family.grant_id,
+        client_id=family.client_id,
+        user_id=family.user_id,
+        session_id=family.session_id,
+        scope=family.access.scope,
+        created_at=family.created_at,
+        last_used_at=family.last_used_at,
+        address=family.origin.address,
+        user_agent=family.origin.user_agent,
+    )

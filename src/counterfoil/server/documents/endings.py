@@ -1,0 +1,27 @@
+"""Receipts of endings as JSON. A stable interface."""
+
+from msgspec import Struct
+
+from counterfoil.server.protocol.endings import Ending
+
+
+class EndingDocument(Struct, frozen=True, kw_only=True):
+    """``notice`` is ``epoch:number``: a guard whose head has reached it refuses what was ended.
+
+    ``ended`` is false where nothing was left to end.
+    """
+
+    families_ended: int
+    sessions_ended: int
+    notice: str
+    ended: bool
+
+
+def document_of(ending: Ending) -> EndingDocument:
+    """Give the document of an ending."""
+    return EndingDocument(
+        families_ended=ending.families,
+        sessions_ended=ending.sessions,
+        notice=str(ending.position),
+        ended=ending.ended,
+    )
