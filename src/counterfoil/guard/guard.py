@@ -109,6 +109,19 @@ class Guard:
         self._introspection = Introspection(self._states, options.clock)
         self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
 
+    @classmethod
+    def beside(cls, state: IssuerState, *, audience: str, options: Options = _USUAL) -> Self:
+        """Make a guard in the issuer's own process: it reads ``state``, and follows nobody.
+
+        Whoever gives the state keeps it up to date.
+        """
+        guard = cls(
+            issuers=(state.issuer,), audience=audience, staleness=state.staleness, options=options
+        )
+        guard._states[state.issuer.url] = state
+        guard._follower = Follower((), options.clock)
+        return guard
+
     def start(self) -> None:
         """Begin to follow the issuers in a background thread. Again: nothing happens."""
         self._follower.start()

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     NONCE_NEEDED = "nonce_needed"
     TOO_MANY_PROOFS = "too_many_proofs"
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    NOT_PERMITTED = "not_permitted"
     INSECURE_TRANSPORT = "insecure_transport"
     TOKEN_IN_QUERY = "token_in_query"
     STALE = "stale"
@@ -110,6 +111,9 @@ MEANINGS: Final = MappingProxyType(
         ),
         Reason.INSUFFICIENT_SCOPE: Meaning(
             403, "insufficient_scope", "The access token does not carry the needed permission."
+        ),
+        Reason.NOT_PERMITTED: Meaning(
+            403, "insufficient_scope", "The person behind the access token may not do this."
         ),
         Reason.INSECURE_TRANSPORT: Meaning(
             400, "invalid_request", "An access token must not be sent over plain HTTP."

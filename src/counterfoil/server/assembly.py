@@ -16,6 +16,7 @@ from counterfoil.server.pages.rendering import Pages
 from counterfoil.server.protocol import end_dates, shortening
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
+from counterfoil.server.protocol.own_api import own_api_uri, settle_own_api
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.records.store import StoreUnavailable, Transaction
@@ -37,6 +38,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             stack.push_async_callback(authority.store.close)
             await authority.store.transact(partial(_note_default, settings))
             stack.callback(authority.snapshots.close)
+            await _settle(authority)
             passwords = stack.enter_context(closing(Passwords(settings.password_threads)))
             stack.push_async_callback(_flush_last, authority)
             for work in _background(authority, outside):
@@ -48,6 +50,15 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
 
 async def _note_default(settings: Settings, tx: Transaction) -> None:
     await shortening.note_default(tx, settings)
+
+
+async def _settle(authority: Authority) -> None:
+    issuer = authority.issuer
+    if not await authority.store.transact(partial(settle_own_api, issuer=issuer)):
+        _LOG.error(
+            "another API is registered as %s: this server cannot be administered by HTTP",
+            own_api_uri(issuer),
+        )
 
 
 def _background(

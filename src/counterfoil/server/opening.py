@@ -6,6 +6,7 @@ Only here are store and protocol both known; the command line and the server bot
 import secrets
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -19,6 +20,7 @@ from counterfoil.server.keys.sealing import Sealing, Seals
 from counterfoil.server.keys.server_secret import load_server_keys
 from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.own_api import register_own_api
 from counterfoil.server.protocol.token_reading import TokenReader
 from counterfoil.server.records.store import Store
 from counterfoil.server.settings import Settings
@@ -62,6 +64,7 @@ async def _authority(
     rotation = Rotation(settings, sealing)
     keys = await store.transact(lambda tx: load_server_keys(tx, sealing))
     await store.transact(rotation.rotate)
+    await store.transact(partial(register_own_api, issuer=settings.issuer))
     keyring = Keyring(sealing)
     hub = Hub(settings.issuer, store, keyring)
     await hub.catch_up()

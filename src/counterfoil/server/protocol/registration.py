@@ -14,6 +14,8 @@ from counterfoil.server.protocol import events, revocation, shortening
 from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.own_api import SCOPES as OWN_SCOPES
+from counterfoil.server.protocol.own_api import is_own
 from counterfoil.server.protocol.policies import demand_api_policy, demand_client_policy
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.api import Api
@@ -40,6 +42,8 @@ _CHANGEABLE_OF_CLIENT: Final = (
     "post_logout_redirect_uris",
     "policy",
 )
+RESERVED: Final = OPENID_SCOPES | RESERVED_SCOPES | OWN_SCOPES.keys()
+"""Names of scopes that no other API may have."""
 _CHANGEABLE_OF_API: Final = ("name", "scopes", "token_lifetime", "policy")
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
@@ -166,7 +170,7 @@ async def add_api(tx: Transaction, api: Api, by: Actor) -> None:
         OAuthError: ``invalid_target`` or ``invalid_scope``, saying what cannot be registered.
         Conflict: the identifier is taken.
     """
-    _demand_api(api)
+    _demand_api(api, RESERVED)
     await tx.apis.add(api)
     await _raise_longest(tx, api)
     await events.record(tx, EventKind.API_ADDED, by, api.uri)
@@ -186,7 +190,11 @@ async def update_api(tx: Transaction, api: Api, by: Actor) -> Api | None:
         return None
     changed = _changed(before, api, _CHANGEABLE_OF_API)
     api = replace(before, **{name: getattr(api, name) for name in _CHANGEABLE_OF_API})
-    _demand_api(api)
+    if is_own(before):
+        _demand_as_it_was(before, api)
+        _demand_api(api, RESERVED - api.scopes.keys())
+    else:
+        _demand_api(api, RESERVED)
     if changed:
         await tx.apis.update(api)
         await _raise_longest(tx, api)
@@ -199,14 +207,21 @@ async def update_api(tx: Transaction, api: Api, by: Actor) -> Api | None:
     return await tx.apis.find(api.uri)
 
 
-def _demand_api(api: Api) -> None:
+def _demand_as_it_was(before: Api, api: Api) -> None:
+    if api.scopes != before.scopes or api.policy != before.policy:
+        raise invalid_request("The server's own API keeps its scopes and its policy.")
+
+
+def _demand_api(api: Api, reserved: frozenset[str]) -> None:
     _demand_name("name", api.name)
     if ":" not in api.uri or "#" in api.uri or " " in api.uri or not api.uri.isascii():
         raise invalid_request("An API's identifier is an absolute URI without a fragment.")
     scopes_in(" ".join(api.scopes))
-    reserved = (OPENID_SCOPES | RESERVED_SCOPES) & set(api.scopes)
-    if reserved or not api.scopes or any(" " in scope for scope in api.scopes):
-        raise invalid_scope("An API needs scopes of its own, none of OpenID's, without spaces.")
+    taken = reserved & api.scopes.keys()
+    if taken:
+        raise invalid_scope(f"The scope {min(taken)} is the server's own: choose another name.")
+    if not api.scopes or any(" " in scope for scope in api.scopes):
+        raise invalid_scope("An API needs scopes of its own, without spaces.")
     demand_api_policy(api)
 
 

@@ -128,6 +128,9 @@ class Apis(Protocol):
     async def update(self, api: Api) -> bool:
         """Change name, scopes, lifetime and policy; ``False`` where there is no such API."""
 
+    async def rename(self, uri: str, to: str) -> None:
+        """Give an API another identifier; raises ``Conflict`` where that is taken."""
+
     async def next_generation(self, uri: str) -> int:
         """Draw the next generation: all tokens of an earlier one are dead."""
 

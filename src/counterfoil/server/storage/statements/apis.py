@@ -17,6 +17,7 @@ _EVERY: Final = f"{_SELECT} ORDER BY created_at, uri"
 _UPDATE: Final = """
 UPDATE apis SET name = ?, scopes = ?, token_lifetime = ?, policy = ? WHERE uri = ?
 """
+_RENAME: Final = "UPDATE apis SET uri = ? WHERE uri = ?"
 _NEXT_GENERATION: Final = """
 UPDATE apis SET generation = generation + 1 WHERE uri = ? RETURNING generation
 """
@@ -61,6 +62,10 @@ class ApiStatements:
             api.uri,
         )
         return changed == 1
+
+    async def rename(self, uri: str, to: str) -> None:
+        """Give an API another identifier; raises ``Conflict`` where that is taken."""
+        await self._connection.run(_RENAME, to, uri)
 
     async def next_generation(self, uri: str) -> int:
         """Draw the next generation.
