@@ -34,6 +34,7 @@ ELSEWHERE = MappingProxyType(
         "server/storage/statements/issued_tokens.py": "storage/test_issued_tokens.py",
         "server/storage/statements/json_text.py": "storage/test_grants_and_codes.py",
         "server/storage/statements/leases.py": "storage/test_housekeeping.py",
+        "server/storage/statements/lists.py": "storage/test_lists.py",
         "server/storage/statements/notices.py": "storage/test_notices.py",
         "server/storage/statements/proofs.py": "storage/test_proofs.py",
         "server/storage/statements/sealed.py": "storage/test_housekeeping.py",

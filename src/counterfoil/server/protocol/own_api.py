@@ -43,7 +43,7 @@ async def register_own_api(tx: Transaction, issuer: str) -> None:
     """Register the server's own API where that was never done."""
     if not any(is_own(api) for api in await tx.apis.every()):
         uri = own_api_uri(issuer)
-        await tx.apis.add(Api(uri=uri, name=NAME, created_at=tx.now, scopes=SCOPES))
+        await tx.apis.add(Api(uri=uri, name=NAME, created_at=tx.now, scopes=dict(SCOPES)))
         await events.record(tx, EventKind.API_ADDED, SERVER, uri)
 
 
@@ -61,16 +61,15 @@ async def settle_own_api(tx: Transaction, issuer: str) -> bool:
             return False
         await _move(tx, own.uri, uri)
     if dict(own.scopes) != dict(SCOPES):
-        await tx.apis.update(replace(own, uri=uri, scopes=SCOPES))
+        await tx.apis.update(replace(own, uri=uri, scopes=dict(SCOPES)))
     return True
 
 
 async def _move(tx: Transaction, former: str, uri: str) -> None:
     await tx.apis.rename(former, uri)
     for client in await tx.clients.every():
-        if former in client.access.apis:
-            apis = {
-                uri if name == former else name: own for name, own in client.access.apis.items()
-            }
+        apis = dict(client.access.apis)
+        if former in apis:
+            apis[uri] = apis.pop(former)
             await tx.clients.update(replace(client, access=replace(client.access, apis=apis)))
     await events.record(tx, EventKind.API_CHANGED, SERVER, uri, {"formerly": former})

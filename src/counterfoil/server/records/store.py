@@ -13,6 +13,7 @@ from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.family import Family, Life
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.issued_token import IssuedTokens
+from counterfoil.server.records.listing import Lists
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.signing_key import SigningKeys
 from counterfoil.server.records.user import User
@@ -296,6 +297,8 @@ class Transaction(Protocol):
     def notices(self) -> Notices: ...
     @property
     def issued_tokens(self) -> IssuedTokens: ...
+    @property
+    def lists(self) -> Lists: ...
     @property
     def leases(self) -> Leases: ...
     @property

@@ -14,6 +14,7 @@ from counterfoil.server.storage.statements.families import FamilyStatements
 from counterfoil.server.storage.statements.grants import GrantStatements
 from counterfoil.server.storage.statements.issued_tokens import IssuedTokenStatements
 from counterfoil.server.storage.statements.leases import LeaseStatements
+from counterfoil.server.storage.statements.lists import ListStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
 from counterfoil.server.storage.statements.proofs import ProofStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
@@ -48,6 +49,7 @@ class BoundTransaction:
         self.segments = SegmentStatements(connection)
         self.notices = NoticeStatements(connection)
         self.issued_tokens = IssuedTokenStatements(connection)
+        self.lists = ListStatements(connection)
         self.leases = LeaseStatements(connection)
         self.sealed = SealedStatements(connection)
 
