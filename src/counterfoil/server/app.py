@@ -21,16 +21,15 @@ from counterfoil.server.endpoints import (
     registry,
     status_lists,
 )
-from counterfoil.server.keys.keyring import NoSigningKey
+from counterfoil.server.endpoints.api.routes import API_ROUTES
 from counterfoil.server.pages import account, consent, ending, explain, logout, password, sign_in
 from counterfoil.server.pages.assets import asset
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
-from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.web.answers import error_answer, name_request
 from counterfoil.server.web.browser import keep_session, show
 from counterfoil.server.web.headers import HSTS, open_to_scripts, preflight
-from counterfoil.server.web.refusal import log_refusal
+from counterfoil.server.web.refusal import error_of, log_refusal
 from counterfoil.server.web.server import Caller, Route, Server
 
 _LOG: Final = logging.getLogger(__name__)
@@ -76,6 +75,7 @@ ROUTES: Final = (
     Route("/account/password", _POST, password.answer, Caller.PERSON),
     Route("/account/end/{kind}/{name}", _GET, ending.ask, Caller.PERSON),
     Route("/account/end/{kind}/{name}", _POST, ending.answer, Caller.PERSON),
+    *API_ROUTES,
     Route("/static/{name}", _GET, asset, Caller.PERSON),
 )
 
@@ -221,17 +221,8 @@ def _without_route(
 async def _handled(server: Server, request: Request, route: Route) -> Response:
     try:
         return keep_session(server, request, await route.handler(server, request))
-    except OAuthError as error:
-        return _refused(server, route, error)
-    except (StoreUnavailable, NoSigningKey) as error:
-        sentence = "The server cannot answer at the moment; try again."
-        unavailable = OAuthError("temporarily_unavailable", sentence, detail=str(error))
-        return _refused(server, route, unavailable)
     except Exception as error:
-        _LOG.exception("%s %s failed", request.method, route.path)
-        sentence = "The server made a mistake; it has been noted."
-        broken = OAuthError("server_error", sentence, detail=type(error).__name__)
-        return _refused(server, route, broken)
+        return _refused(server, route, error_of(f"{request.method} {route.path}", error))
 
 
 def _refused(server: Server, route: Route, error: OAuthError) -> Response:

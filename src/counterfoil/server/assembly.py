@@ -22,6 +22,7 @@ from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.records.store import StoreUnavailable, Transaction
 from counterfoil.server.settings import Settings
 from counterfoil.server.web.cookies import Cookies
+from counterfoil.server.web.gate import Gate
 from counterfoil.server.web.server import Server
 
 _LOG: Final = logging.getLogger(__name__)
@@ -104,6 +105,7 @@ def _server(authority: Authority, passwords: Passwords, outside: Outside) -> Ser
     settings = authority.settings
     return Server(
         authority=authority,
+        gate=Gate(authority, outside.clock),
         pages=Pages(),
         cookies=Cookies(development=settings.development),
         passwords=passwords,

@@ -22,7 +22,7 @@ class ApiDocument(Struct, frozen=True, kw_only=True):
     scopes: Mapping[str, str]
     token_lifetime: int | None
     created_at: int
-    policy: Mapping[str, object]
+    policy: Mapping[str, bool | int | str | None]
 
 
 class ApiList(Struct, frozen=True, kw_only=True):

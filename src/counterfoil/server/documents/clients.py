@@ -27,7 +27,7 @@ class ClientDocument(Struct, frozen=True, kw_only=True):
     scope: str
     token_endpoint_auth_method: str
     disabled_at: int | None
-    policy: Mapping[str, object]
+    policy: Mapping[str, bool | int | str | None]
 
     @property
     def is_public(self) -> bool:

@@ -5,7 +5,9 @@ from typing import Final
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.reasons import Reason
+from counterfoil.server.keys.keyring import NoSigningKey
 from counterfoil.server.protocol.identifiers import named
+from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.web.server import Server
 
 _LOG: Final = logging.getLogger(__name__)
@@ -36,3 +38,16 @@ def log_rejection(server: Server, path: str, reason: Reason, fingerprint: str) -
 def _name(server: Server) -> str:
     """Never taken over from a request: who sends it would choose what the log says."""
     return named(server.random(6))
+
+
+def error_of(request_line: str, error: Exception) -> OAuthError:
+    """Say for the wire what a handler raised. A mistake of ours is logged with its traceback."""
+    match error:
+        case OAuthError():
+            return error
+        case StoreUnavailable() | NoSigningKey():
+            sentence = "The server cannot answer at the moment; try again."
+            return OAuthError("temporarily_unavailable", sentence, detail=str(error))
+    _LOG.error("%s failed", request_line, exc_info=error)
+    sentence = "The server made a mistake; it has been noted."
+    return OAuthError("server_error", sentence, detail=type(error).__name__)

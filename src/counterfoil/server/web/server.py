@@ -14,6 +14,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.web.cookies import Cookies
+from counterfoil.server.web.gate import Gate
 from counterfoil.server.web.page import Renderer
 
 
@@ -24,6 +25,7 @@ class Server(Struct, frozen=True):
     """
 
     authority: Authority
+    gate: Gate
     pages: Renderer
     cookies: Cookies
     passwords: Passwords

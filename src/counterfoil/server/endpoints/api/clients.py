@@ -1,0 +1,203 @@
+"""Clients: listed, shown, registered and changed under the names of RFC 7591."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import asdict, replace
+
+from counterfoil.oauth.errors import invalid_request
+from counterfoil.server.documents.clients import (
+    ClientDocument,
+    NewClientDocument,
+    ShownClientDocument,
+    document_of,
+    new_document,
+    shown_document,
+)
+from counterfoil.server.documents.endings import EndingDocument
+from counterfoil.server.documents.endings import document_of as receipt_of
+from counterfoil.server.endpoints.api.operation import Asked, Call, Nothing
+from counterfoil.server.endpoints.api.paging import Paging
+from counterfoil.server.endpoints.api.powers import demand_powers
+from counterfoil.server.endpoints.api.responding import NotFound
+from counterfoil.server.protocol import registration, revocation
+from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.policies import with_changes
+from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.policy import ClientPolicy
+from counterfoil.server.records.store import Transaction
+
+_DAY: Final = 24 * 60 * 60
+Uris = Annotated[tuple[Annotated[str, Meta(max_length=2048)], ...], Meta(max_length=100)]
+GrantTypes = Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=16)]
+Scope = Annotated[str, Meta(max_length=8192, description="Names, with spaces between them.")]
+Name = Annotated[str, Meta(max_length=200)]
+Policy = Annotated[
+    Mapping[str, bool | int | None],
+    Meta(
+        max_length=32,
+        description="What is decided for it alone; null takes a decision back.",
+        extra_json_schema={"$ref": "#/components/schemas/ClientPolicy"},
+    ),
+]
+
+
+class ClientPage(Struct, frozen=True, kw_only=True):
+    """A part of the clients, newest first; ``next`` is the cursor of the part after."""
+
+    clients: tuple[ClientDocument, ...]
+    next: str | None
+
+
+class NewClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A client to register. Without ``grant_types`` they follow from its redirect URIs."""
+
+    client_name: Name
+    client_id: Annotated[str, Meta(max_length=128)] | None = None
+    grant_types: GrantTypes = ()
+    redirect_uris: Uris = ()
+    post_logout_redirect_uris: Uris = ()
+    scope: Scope = ""
+    token_endpoint_auth_method: Literal["none", "client_secret_basic"] = "client_secret_basic"
+    policy: Policy = msgspec.field(default_factory=dict)
+
+
+class ChangedClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is to change; what is left out stays. A list takes the place of the one before."""
+
+    client_name: Name | UnsetType = UNSET
+    grant_types: GrantTypes | UnsetType = UNSET
+    redirect_uris: Uris | UnsetType = UNSET
+    post_logout_redirect_uris: Uris | UnsetType = UNSET
+    scope: Scope | UnsetType = UNSET
+    policy: Policy | UnsetType = UNSET
+
+
+class SecretRotation(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How many seconds the secret before stays good. 0 ends it, and every token of the client."""
+
+    overlap: Annotated[int, Meta(ge=0, le=365 * _DAY)] = _DAY
+
+
+async def list_clients(call: Call[Paging, Nothing]) -> ClientPage:
+    """``GET /api/clients``."""
+    part = call.query.part
+
+    async def work(tx: Transaction) -> list[Client]:
+        return [await _find(tx, each) for each in await tx.lists.clients(part)]
+
+    found = await call.server.authority.store.read(work)
+    shown, after = call.query.cut(found, lambda each: (each.created_at, each.client_id))
+    return ClientPage(clients=tuple(map(document_of, shown)), next=after)
+
+
+async def show_client(call: Call[Nothing, Nothing]) -> ShownClientDocument:
+    """``GET /api/clients/{client_id}``."""
+
+    async def work(tx: Transaction) -> ShownClientDocument:
+        found = await _find(tx, call.names["client_id"])
+        return shown_document(found, await tx.clients.secrets_of(found.client_id))
+
+    return await call.server.authority.store.read(work)
+
+
+async def add_client(call: Call[Nothing, NewClient]) -> NewClientDocument:
+    """``POST /api/clients``: the secret is in this answer, and in no other."""
+    asked, development = call.body, call.server.authority.settings.development
+
+    async def work(tx: Transaction) -> NewClientDocument:
+        new = Client(
+            client_id=asked.client_id if asked.client_id is not None else new_handle(tx),
+            client_name=asked.client_name,
+            created_at=tx.now,
+            grant_types=asked.grant_types or _usual(asked),
+            scopes=frozenset(asked.scope.split()),
+            redirect_uris=asked.redirect_uris,
+            post_logout_redirect_uris=asked.post_logout_redirect_uris,
+            public=asked.token_endpoint_auth_method == "none",
+            policy=with_changes(ClientPolicy(), asked.policy),
+        )
+        demand_powers(call.admitted, new.scopes)
+        secret = await registration.add_client(tx, new, call.by, development=development)
+        return new_document(new, secret)
+
+    return await call.server.authority.store.transact(work)
+
+
+def _usual(asked: NewClient) -> tuple[str, ...]:
+    if asked.redirect_uris:
+        return ("authorization_code", "refresh_token")
+    return ("client_credentials",)
+
+
+async def change_client(call: Call[Nothing, ChangedClient]) -> ClientDocument:
+    """``PATCH /api/clients/{client_id}``."""
+    development = call.server.authority.settings.development
+
+    async def work(tx: Transaction) -> ClientDocument:
+        found = await _find(tx, call.names["client_id"])
+        wanted = _changed(found, call.body)
+        demand_powers(call.admitted, found.scopes | wanted.scopes)
+        changed = await registration.update_client(tx, wanted, call.by, development=development)
+        return document_of(changed or found)
+
+    return await call.server.authority.store.transact(work)
+
+
+def _changed(found: Client, asked: ChangedClient) -> Client:
+    given = {name: value for name, value in asdict(asked).items() if value is not UNSET}
+    scope, policy = given.pop("scope", None), given.pop("policy", {})
+    if scope is not None:
+        given["scopes"] = frozenset(scope.split())
+    return replace(found, **given, policy=with_changes(found.policy, policy))
+
+
+async def rotate_secret(call: Call[Nothing, SecretRotation]) -> NewClientDocument:
+    """``POST /api/clients/{client_id}/rotate-secret``."""
+
+    async def work(tx: Transaction) -> NewClientDocument:
+        found = await _find(tx, call.names["client_id"])
+        demand_powers(call.admitted, found.scopes)
+        if found.public:
+            raise invalid_request("This client is public: it has no secret.")
+        overlap = call.body.overlap
+        secret = await registration.rotate_secret(tx, found.client_id, overlap, call.by)
+        return new_document(found, secret)
+
+    document = await call.server.authority.store.transact(work)
+    await call.server.authority.hub.catch_up()
+    return document
+
+
+async def disable_client(call: Call[Nothing, Nothing]) -> EndingDocument:
+    """``POST /api/clients/{client_id}/disable``: every token that it has ends."""
+
+    async def work(tx: Transaction) -> Ending:
+        found = await _find(tx, call.names["client_id"])
+        return await revocation.disable_client(tx, found.client_id, call.by)
+
+    ending = await call.server.authority.store.transact(work)
+    await call.server.authority.hub.catch_up()
+    return receipt_of(ending)
+
+
+async def enable_client(call: Call[Nothing, Nothing]) -> ClientDocument:
+    """``POST /api/clients/{client_id}/enable``: nothing that has ended comes back."""
+
+    async def work(tx: Transaction) -> ClientDocument:
+        found = await _find(tx, call.names["client_id"])
+        demand_powers(call.admitted, found.scopes)
+        await registration.enable_client(tx, found.client_id, call.by)
+        return document_of(await _find(tx, found.client_id))
+
+    return await call.server.authority.store.transact(work)
+
+
+async def _find(tx: Transaction, client_id: str) -> Client:
+    found = await tx.clients.find(client_id)
+    if found is None:
+        raise NotFound("There is no such client.")
+    return found

@@ -1,0 +1,92 @@
+"""Endings: one way for all of them, which says what will end, or ends it and gives the receipt."""
+
+from functools import partial
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from counterfoil.oauth.errors import invalid_request
+from counterfoil.server.endpoints.api.operation import Asked, Call
+from counterfoil.server.protocol import endings
+from counterfoil.server.protocol.endings import Ending, Ends, Foreseen, Target, target_of_token
+from counterfoil.server.records.store import Transaction
+
+
+class EndingAsked(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is to end: a kind and a name; or a token, which is not kept and never repeated."""
+
+    kind: Ends | None = None
+    name: Annotated[str, Meta(max_length=512)] = ""
+    token: Annotated[str, Meta(max_length=16_384)] = ""
+
+    def __repr__(self) -> str:
+        return "EndingAsked(…)"
+
+
+class DryRun(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether it is only to be said what would end."""
+
+    dry_run: bool = False
+
+
+class EndingAnswer(Struct, frozen=True, kw_only=True):
+    """What has ended or, in a dry run, would. ``sentence`` says in plain words what ends.
+
+    ``ended`` is false in a dry run, and where nothing was left to end. ``notice`` is the receipt,
+    ``epoch:number``: a guard that has read so far refuses what has ended; null in a dry run.
+    """
+
+    kind: Ends
+    name: str
+    dry_run: bool
+    sentence: str
+    sessions: int
+    families: int
+    apps: tuple[str, ...]
+    ended: bool
+    notice: str | None
+
+
+async def end(call: Call[DryRun, EndingAsked]) -> EndingAnswer:
+    """``POST /api/endings``."""
+    authority = call.server.authority
+    target = _target(call)
+    if call.query.dry_run:
+        foreseen = await authority.store.read(partial(_foresee, call, target))
+        return _said(foreseen, None)
+
+    async def work(tx: Transaction) -> tuple[Foreseen, Ending]:
+        foreseen = await _foresee(call, target, tx)
+        return foreseen, await endings.carry_out(authority, tx, target, call.by)
+
+    foreseen, ending = await authority.store.transact(work)
+    await authority.hub.catch_up()
+    return _said(foreseen, ending)
+
+
+def _target(call: Call[DryRun, EndingAsked]) -> Target:
+    asked = call.body
+    if asked.kind is not None and asked.name and not asked.token:
+        return Target(asked.kind, asked.name)
+    if asked.token and asked.kind is None and not asked.name:
+        return target_of_token(call.server.authority, asked.token, call.server.clock())
+    raise invalid_request("Give kind and name, or else token.")
+
+
+async def _foresee(call: Call[DryRun, EndingAsked], target: Target, tx: Transaction) -> Foreseen:
+    return await endings.foresee(call.server.authority, tx, target)
+
+
+def _said(foreseen: Foreseen, ending: Ending | None) -> EndingAnswer:
+    counted = foreseen if ending is None else ending
+    return EndingAnswer(
+        kind=foreseen.target.kind,
+        name=foreseen.target.name,
+        dry_run=ending is None,
+        sentence=foreseen.sentence,
+        sessions=counted.sessions,
+        families=counted.families,
+        apps=foreseen.apps,
+        ended=ending is not None and ending.ended,
+        notice=str(ending.position) if ending is not None else None,
+    )

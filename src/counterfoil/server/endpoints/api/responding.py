@@ -1,0 +1,116 @@
+"""How the admin API answers: JSON, and one form of error whatever went wrong (RFC 6749 §5.2)."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.guard.token import Rejected
+from counterfoil.guard.transport import has_token_in_query
+from counterfoil.oauth.challenge import Challenge
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.reasons import Reason, meaning_of
+from counterfoil.server.endpoints.api.operation import Operation, read_call
+from counterfoil.server.records.store import Conflict
+from counterfoil.server.web.answers import JsonResponse
+from counterfoil.server.web.gate import Admitted
+from counterfoil.server.web.refusal import error_of, log_refusal
+from counterfoil.server.web.server import Handler, Server
+
+REALM: Final = "counterfoil"
+
+
+class ErrorDocument(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What went wrong: a stable word, and a sentence for people.
+
+    ``request_id`` is the reference under which the server's log knows the request. The last three
+    come with a token that was refused: why, what it would have needed, and its ``jti``.
+    """
+
+    error: str
+    error_description: str
+    request_id: str
+    error_reason: str = ""
+    scope: str = ""
+    fingerprint: str = ""
+
+
+class NotFound(Exception):
+    """There is no such thing: 404. The text is the sentence for the caller."""
+
+
+def handler_of(operation: Operation) -> Handler:
+    """Give the handler of an operation's route."""
+    shape = operation.shape
+
+    async def handler(server: Server, request: Request) -> Response:
+        try:
+            admitted = await _admit(server, request, operation.scope)
+            call = await read_call(server, request, admitted, shape)
+            answer = await operation.handler(call)
+        except Exception as error:
+            return _failed(server, f"{operation.method} {operation.path}", error)
+        return JsonResponse(msgspec.json.encode(answer, enc_hook=_revealed), operation.status)
+
+    return handler
+
+
+async def _admit(server: Server, request: Request, scope: str) -> Admitted:
+    if has_token_in_query(request.scope.get("query_string", b"")):
+        raise Rejected(Reason.TOKEN_IN_QUERY)
+    headers = request.scope["headers"]
+    given = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
+    return await server.gate.admit(given, scope)
+
+
+def _revealed(value: object) -> object:
+    """Spell a new secret in the one answer that hands it over; no other holds one."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    raise NotImplementedError(f"{type(value).__name__} is not for JSON")
+
+
+def _failed(server: Server, request_line: str, error: Exception) -> Response:
+    match error:
+        case Rejected():
+            return _rejected(server, request_line, error)
+        case NotFound():
+            said = OAuthError("invalid_request", str(error))
+            return _document(server, request_line, said, ("not_found", 404))
+        case Conflict():
+            said = OAuthError("invalid_request", "Something stands there by that name already.")
+            return _document(server, request_line, said, ("conflict", 409))
+    said = error_of(request_line, error)
+    return _document(server, request_line, said, (said.error, said.status))
+
+
+def _document(
+    server: Server, request_line: str, said: OAuthError, outcome: tuple[str, int]
+) -> Response:
+    reference = log_refusal(server, request_line, said)
+    word, status = outcome
+    document = ErrorDocument(error=word, error_description=said.description, request_id=reference)
+    return JsonResponse(document, status)
+
+
+def _rejected(server: Server, request_line: str, rejected: Rejected) -> Response:
+    """Refuse as any guard does, with its challenge (RFC 6750 §3)."""
+    challenge = Challenge(rejected.reason, REALM, rejected.scope, rejected.fingerprint)
+    meaning = meaning_of(rejected.reason)
+    detail = f"{rejected.reason} {rejected.fingerprint} {rejected.detail}".strip()
+    word = meaning.error or "invalid_request"
+    reference = log_refusal(server, request_line, OAuthError(word, meaning.sentence, detail=detail))
+    document = ErrorDocument(
+        error=word,
+        error_description=meaning.sentence,
+        request_id=reference,
+        error_reason=rejected.reason.value,
+        scope=rejected.scope,
+        fingerprint=rejected.fingerprint,
+    )
+    response = JsonResponse(document, challenge.status)
+    response.raw_headers.append((b"www-authenticate", challenge.header.encode("ascii")))
+    return response

@@ -1,0 +1,70 @@
+"""Every operation of the admin API, in one table: its routes and its description are made of it."""
+
+from typing import Final
+
+from counterfoil.server.endpoints.api import (
+    apis,
+    clients,
+    endings,
+    events,
+    families,
+    grants,
+    keys,
+    sessions,
+    settings,
+    users,
+)
+from counterfoil.server.endpoints.api.operation import Operation
+from counterfoil.server.protocol.own_api import END, READ, WRITE
+
+_CLIENT: Final = "/api/clients/{client_id}"
+_USER: Final = "/api/users/{user_id}"
+_API: Final = "/api/apis/named"
+
+OPERATIONS: Final = (
+    Operation("GET", "/api/clients", READ, "List clients.", clients.list_clients),
+    Operation("POST", "/api/clients", WRITE, "Register a client.", clients.add_client, 201),
+    Operation("GET", _CLIENT, READ, "Show a client.", clients.show_client),
+    Operation("PATCH", _CLIENT, WRITE, "Change a client.", clients.change_client),
+    Operation(
+        "POST",
+        f"{_CLIENT}/rotate-secret",
+        WRITE,
+        "Give a client a new secret.",
+        clients.rotate_secret,
+    ),
+    Operation(
+        "POST",
+        f"{_CLIENT}/disable",
+        WRITE,
+        "Disable a client and end all its tokens.",
+        clients.disable_client,
+    ),
+    Operation("POST", f"{_CLIENT}/enable", WRITE, "Enable a client.", clients.enable_client),
+    Operation("GET", "/api/apis", READ, "List APIs.", apis.list_apis),
+    Operation("POST", "/api/apis", WRITE, "Register an API.", apis.add_api, 201),
+    Operation("GET", _API, READ, "Show an API.", apis.show_api),
+    Operation("PATCH", _API, WRITE, "Change an API.", apis.change_api),
+    Operation("GET", "/api/users", READ, "List people.", users.list_users),
+    Operation("POST", "/api/users", WRITE, "Add a person.", users.add_user, 201),
+    Operation("GET", _USER, READ, "Show a person.", users.show_user),
+    Operation(
+        "POST",
+        f"{_USER}/disable",
+        WRITE,
+        "Disable a person and end everything of theirs.",
+        users.disable_user,
+    ),
+    Operation("POST", f"{_USER}/enable", WRITE, "Enable a person.", users.enable_user),
+    Operation("GET", "/api/grants", READ, "List what people allow apps.", grants.list_grants),
+    Operation("GET", "/api/grants/{grant_id}", READ, "Show a grant.", grants.show_grant),
+    Operation("GET", "/api/sessions", READ, "List signed-in browsers.", sessions.list_sessions),
+    Operation("GET", "/api/sessions/{session_id}", READ, "Show a session.", sessions.show_session),
+    Operation("GET", "/api/families", READ, "List authorizations.", families.list_families),
+    Operation("GET", "/api/families/{family_id}", READ, "Show a family.", families.show_family),
+    Operation("GET", "/api/keys", READ, "List signing keys.", keys.list_keys),
+    Operation("GET", "/api/keys/{kid}", READ, "Show a signing key.", keys.show_key),
+    Operation("GET", "/api/events", READ, "List what happened.", events.list_events),
+    Operation("GET", "/api/settings", READ, "List the settings.", settings.list_settings),
+    Operation("POST", "/api/endings", END, "End something, or say what would.", endings.end),
+)
