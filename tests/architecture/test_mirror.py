@@ -44,6 +44,8 @@ ELSEWHERE = MappingProxyType(
         "server/storage/statements/users.py": "storage/test_users_and_sessions.py",
         "server/settings/addresses.py": "server/settings/test_reading.py",
         "cli/audit_documents.py": "cli/test_audit.py",
+        "server/endpoints/api/routes.py": "server/endpoints/api/test_openapi.py",
+        "server/endpoints/api/table.py": "server/endpoints/api/test_openapi.py",
         "server/documents/apis.py": "cli/test_api.py",
         "server/documents/clients.py": "cli/test_client.py",
         "server/documents/endings.py": "cli/test_endings.py",

@@ -22,6 +22,8 @@ class FamilyDocument(Struct, frozen=True, kw_only=True):
     last_used_at: int
     address: str
     user_agent: str
+    ended_at: int | None
+    ended_why: str
 
 
 class FamilyList(Struct, frozen=True, kw_only=True):
@@ -48,4 +50,6 @@ def document_of(family: Family) -> FamilyDocument:
         last_used_at=family.last_used_at,
         address=family.origin.address,
         user_agent=family.origin.user_agent,
+        ended_at=family.ended_at,
+        ended_why=family.ended_why,
     )

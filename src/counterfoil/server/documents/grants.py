@@ -27,6 +27,7 @@ class GrantDocument(Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     ends_at: int | None
+    ended_at: int | None
 
 
 class LimitedGrant(Struct, frozen=True, kw_only=True):
@@ -72,4 +73,5 @@ async def document_of(tx: Transaction, grant: Grant) -> GrantDocument:
         created_at=grant.created_at,
         updated_at=grant.updated_at,
         ends_at=grant.ends_at,
+        ended_at=grant.ended_at,
     )

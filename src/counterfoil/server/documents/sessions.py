@@ -17,6 +17,7 @@ class SessionDocument(Struct, frozen=True, kw_only=True):
     expires_at: int
     address: str
     user_agent: str
+    ended_at: int | None
 
 
 class SessionList(Struct, frozen=True, kw_only=True):
@@ -47,4 +48,5 @@ async def document_of(tx: Transaction, session: Session) -> SessionDocument:
         expires_at=session.expires_at,
         address=session.origin.address,
         user_agent=session.origin.user_agent,
+        ended_at=session.ended_at,
     )

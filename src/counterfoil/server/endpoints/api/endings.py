@@ -50,31 +50,30 @@ class EndingAnswer(Struct, frozen=True, kw_only=True):
 async def end(call: Call[DryRun, EndingAsked]) -> EndingAnswer:
     """``POST /api/endings``."""
     authority = call.server.authority
-    target = _target(call)
     if call.query.dry_run:
-        foreseen = await authority.store.read(partial(_foresee, call, target))
-        return _said(foreseen, None)
+        return _said(await authority.store.read(partial(_foresee, call)), None)
 
     async def work(tx: Transaction) -> tuple[Foreseen, Ending]:
-        foreseen = await _foresee(call, target, tx)
-        return foreseen, await endings.carry_out(authority, tx, target, call.by)
+        foreseen = await _foresee(call, tx)
+        return foreseen, await endings.carry_out(authority, tx, foreseen.target, call.by)
 
     foreseen, ending = await authority.store.transact(work)
     await authority.hub.catch_up()
     return _said(foreseen, ending)
 
 
-def _target(call: Call[DryRun, EndingAsked]) -> Target:
+async def _foresee(call: Call[DryRun, EndingAsked], tx: Transaction) -> Foreseen:
+    target = await _target(call, tx)
+    return await endings.foresee(call.server.authority, tx, target)
+
+
+async def _target(call: Call[DryRun, EndingAsked], tx: Transaction) -> Target:
     asked = call.body
     if asked.kind is not None and asked.name and not asked.token:
         return Target(asked.kind, asked.name)
     if asked.token and asked.kind is None and not asked.name:
-        return target_of_token(call.server.authority, asked.token, call.server.clock())
+        return await target_of_token(call.server.authority, tx, asked.token)
     raise invalid_request("Give kind and name, or else token.")
-
-
-async def _foresee(call: Call[DryRun, EndingAsked], target: Target, tx: Transaction) -> Foreseen:
-    return await endings.foresee(call.server.authority, tx, target)
 
 
 def _said(foreseen: Foreseen, ending: Ending | None) -> EndingAnswer:

@@ -4,7 +4,6 @@ It is the same at every installation of a version, and so tells a stranger nothi
 """
 
 import re
-from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -44,24 +43,36 @@ async def openapi(server: Server, _: Request) -> Response:
     return cacheable(description(server.authority.issuer), _MAX_AGE)
 
 
-def description(issuer: str, operations: Iterable[Operation] = OPERATIONS) -> Mapping[str, Any]:
-    """Describe the API of an issuer."""
-    shapes = {each: each.shape for each in operations}
-    types = {part for shape in shapes.values() for part in (shape.body, shape.answer)}
-    named = sorted(types | {ErrorDocument, ClientPolicy, ApiPolicy}, key=lambda each: each.__name__)
-    _, schemas = msgspec.json.schema_components(
-        named, ref_template=_REFERENCE, schema_hook=_schema_of
+def description(issuer: str) -> bytes:
+    """Describe the API of an issuer, as JSON."""
+    security = {"securitySchemes": {"oauth": _security(issuer)}}
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.1",
+            "info": _INFO,
+            "servers": [{"url": issuer}],
+            "paths": _PATHS,
+            "components": {"schemas": _SCHEMAS, **security},
+        }
     )
+
+
+def _paths() -> msgspec.Raw:
     paths: dict[str, dict[str, Any]] = {}
-    for operation, shape in shapes.items():
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _row(operation, shape)
-    return {
-        "openapi": "3.1.1",
-        "info": _INFO,
-        "servers": [{"url": issuer}],
-        "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": {"oauth": _security(issuer)}},
-    }
+    for each in OPERATIONS:
+        paths.setdefault(each.path, {})[each.method.lower()] = _row(each, each.shape)
+    return msgspec.Raw(msgspec.json.encode(paths))
+
+
+def _schemas() -> msgspec.Raw:
+    types = {part for each in OPERATIONS for part in (each.shape.body, each.shape.answer)}
+    named = (types - {Nothing}) | {ErrorDocument, ClientPolicy, ApiPolicy}
+    _, schemas = msgspec.json.schema_components(
+        sorted(named, key=lambda each: each.__name__),
+        ref_template=_REFERENCE,
+        schema_hook=_schema_of,
+    )
+    return msgspec.Raw(msgspec.json.encode(schemas))
 
 
 def _schema_of(kind: type) -> dict[str, Any]:
@@ -123,3 +134,8 @@ def _security(issuer: str) -> dict[str, Any]:
             "authorizationCode": {"authorizationUrl": f"{issuer}/authorize", **token},
         },
     }
+
+
+# What is the same for every issuer is written once: whoever asks has no token.
+_PATHS: Final = _paths()
+_SCHEMAS: Final = _schemas()

@@ -1,0 +1,107 @@
+"""The description of the admin API: complete, true, and open to all."""
+
+import json
+from typing import Any
+
+import pytest
+
+from counterfoil.server.app import ROUTES
+from counterfoil.server.endpoints.api.openapi import PATH, description
+from counterfoil.server.endpoints.api.table import OPERATIONS
+from counterfoil.server.protocol.own_api import SCOPES
+from tests.administration import Administrator
+from tests.installation import NOTES, PASSWORD, Installation, Person
+from tests.json_schema import faults
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_it_is_open_to_all_and_may_be_cached(place: Installation) -> None:
+    async with place.browser() as anyone:
+        answer = await anyone.get(PATH)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.content == description(place.issuer)
+    assert answer.json()["openapi"].startswith("3.1.")
+
+
+def test_every_route_is_described_and_nothing_else() -> None:
+    routes = {(each.path, each.methods[0]) for each in ROUTES if each.path.startswith("/api/")}
+    paths = json.loads(description("https://id.example"))["paths"]
+    described = {(path, method.upper()) for path, row in paths.items() for method in row}
+    assert described == routes - {(PATH, "GET")}
+    assert {scope for each in OPERATIONS for scope in (each.scope,)} == set(SCOPES)
+
+
+def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
+    whole = json.loads(description("https://id.example"))
+    references = {each.rpartition("/")[2] for each in _references(whole)}
+    assert references == set(whole["components"]["schemas"])
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [each.name for each in OPERATIONS]
+    assert len(set(names)) == len(names)
+
+
+async def test_every_operation_answers_as_it_is_described(
+    admin: Administrator, person: Person
+) -> None:
+    """Each is driven once, and what it takes and gives is held against its schema."""
+    await person.tokens()
+    (grant,) = (await admin.get("/api/grants", user_id=person.user_id))["grants"]
+    (family,) = (await admin.get("/api/families", grant_id=grant["id"]))["families"]
+    kid = (await admin.get("/api/keys"))["keys"][0]["kid"]
+    names = {
+        "client_id": "service",
+        "user_id": person.user_id,
+        "grant_id": grant["id"],
+        "session_id": family["session_id"],
+        "family_id": family["id"],
+        "kid": kid,
+    }
+    api = {"uri": "https://driven.example", "name": "D", "scopes": {"driven": "D"}}
+    bodies: dict[str, Any] = {
+        "add_client": {"client_name": "X", "scope": "notes:read"},
+        "change_client": {"client_name": "Service"},
+        "rotate_secret": {"overlap": 60},
+        "add_api": api,
+        "change_api": {"name": "Driven"},
+        "add_user": {"email": "driven@example.com", "password": PASSWORD},
+        "end": {"kind": "family", "name": family["id"]},
+    }
+    for operation in OPERATIONS:
+        path = operation.path.format(**names)
+        query = {"uri": NOTES} if operation.path.endswith("named") else {}
+        body = bodies.get(operation.name)
+        if body is not None:
+            described = admin.description["paths"][operation.path][operation.method.lower()]
+            schema = described["requestBody"]["content"]["application/json"]["schema"]
+            assert faults(body, schema, admin.description) == []
+        answer = await admin.ask(operation.method, path, params=query, json=body)
+        assert answer.status_code == operation.status, (operation.name, answer.text)
+
+
+def test_the_checker_finds_faults() -> None:
+    root = json.loads(description("https://id.example"))
+    schema = {"$ref": "#/components/schemas/NewApi"}
+    right = {"uri": "https://x.example", "name": "X", "scopes": {"x": "X"}}
+    assert faults(right, schema, root) == []
+    for wrong in (
+        {**right, "more": 1},
+        {**right, "name": 1},
+        {**right, "scopes": {"x": 1}},
+        {**right, "token_lifetime": 0},
+        {"name": "X"},
+        [],
+    ):
+        assert faults(wrong, schema, root), wrong
+
+
+def _references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [each for member in value.values() for each in _references(member)]
+    if isinstance(value, list):
+        return [each for member in value for each in _references(member)]
+    return []

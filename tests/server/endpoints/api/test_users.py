@@ -1,0 +1,60 @@
+"""People by the admin API."""
+
+import pytest
+
+from tests.administration import Administrator
+from tests.installation import PASSWORD, Installation, Person
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_person_is_added_and_signs_in(place: Installation, admin: Administrator) -> None:
+    body = {"email": "new@example.com", "password": PASSWORD, "name": "New"}
+    made = await admin.post("/api/users", body, 201)
+    assert PASSWORD not in str(made)
+    assert made["is_admin"] is False
+    assert made == await admin.get(f"/api/users/{made['id']}")
+    async with place.browser() as browser:
+        await Person(place, browser, "new@example.com", made["id"]).tokens()
+    assert await admin.refused("POST", "/api/users", json=body) == (409, "conflict")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"email": "no", "password": PASSWORD},
+        {"email": "x@example.com", "password": "short"},
+        {"email": "x@example.com"},
+        {"email": "x@example.com", "password": PASSWORD, "name": "a\u0000b"},
+        {"email": "x@example.com", "password": PASSWORD, "is_admin": True},
+        {"email": "x@example.com", "password": PASSWORD, "id": "chosen"},
+    ],
+)
+async def test_what_makes_no_sense_is_refused(admin: Administrator, body: object) -> None:
+    assert await admin.refused("POST", "/api/users", json=body) == (400, "invalid_request")
+
+
+async def test_disabling_ends_everything_and_enabling_brings_nothing_back(
+    admin: Administrator, person: Person
+) -> None:
+    await person.tokens()
+    path = f"/api/users/{person.user_id}"
+    receipt = await admin.post(f"{path}/disable")
+    assert (receipt["sessions_ended"], receipt["families_ended"]) == (1, 1)
+    assert (await admin.get(path))["disabled_at"] is not None
+    assert (await admin.post(f"{path}/enable"))["disabled_at"] is None
+    page = await admin.get("/api/sessions", user_id=person.user_id)
+    assert page["sessions"] == []
+
+
+async def test_people_are_listed_newest_first(admin: Administrator, person: Person) -> None:
+    page = await admin.get("/api/users", limit=200)
+    assert person.user_id in [each["id"] for each in page["users"]]
+    ages = [each["created_at"] for each in page["users"]]
+    assert ages == sorted(ages, reverse=True)
+    assert "password" not in str(page)
+
+
+async def test_who_is_not_there_is_not_found(admin: Administrator) -> None:
+    assert await admin.refused("GET", "/api/users/nobody") == (404, "not_found")
+    assert await admin.refused("POST", "/api/users/nobody/disable") == (404, "not_found")
