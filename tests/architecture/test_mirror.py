@@ -14,6 +14,7 @@ ELSEWHERE = MappingProxyType(
         "server/protocol/explaining/endings.py": "server/protocol/test_explain.py",
         "server/protocol/explaining/explanation.py": "server/protocol/test_explain.py",
         "server/protocol/explaining/history.py": "server/protocol/test_explain.py",
+        "server/records/listing.py": "storage/test_lists.py",
         "server/storage/connection.py": "storage/test_transactions.py",
         "server/storage/earlier_events.py": "storage/test_audit.py",
         "server/storage/group_commit.py": "storage/test_group_commit.py",

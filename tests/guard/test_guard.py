@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from counterfoil.guard import Credentials, Guard, Issuer, Staleness, Undecided
+from counterfoil.guard import Credentials, Guard, Issuer, Rejected, Staleness, Undecided
+from counterfoil.guard.guard import Options
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.binding import Binding
 from counterfoil.oauth.reasons import Reason
@@ -272,3 +273,15 @@ def test_many_threads_may_check_while_notices_come_in(desk: Desk):
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_guard_beside_its_issuer_reads_the_state_that_it_is_given(desk: Desk):
+    """Its checks are those of any guard; it has nobody to follow."""
+    beside = Guard.beside(desk.state, audience=AUDIENCE, options=Options(clock=desk.clock))
+    text = desk.token()
+    assert beside.check(text).fingerprint == "t1"
+    desk.end(Ended.FAMILY, "f1")
+    with pytest.raises(Rejected) as refused:
+        beside.check(text)
+    assert refused.value.reason is Reason.REVOKED
+    assert beside.wait_until_fresh(0), "there is nothing to wait for"

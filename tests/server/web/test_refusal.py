@@ -6,7 +6,9 @@ import pytest
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.reasons import Reason
-from counterfoil.server.web.refusal import log_refusal, log_rejection
+from counterfoil.server.keys.keyring import NoSigningKey
+from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.web.refusal import error_of, log_refusal, log_rejection
 from tests.installation import Installation
 
 pytestmark = pytest.mark.anyio
@@ -43,3 +45,18 @@ async def test_a_refused_token_is_logged_by_reason_and_fingerprint(
         f"{first} /userinfo: expired fingerprint=f1",
         f"{second} /userinfo: malformed fingerprint=-",
     ]
+
+
+async def test_a_mistake_of_ours_is_logged_whole_and_told_in_a_word(
+    caplog: pytest.LogCaptureFixture,
+):
+    error = error_of("GET /x", ZeroDivisionError("with a secret"))
+    assert (error.error, error.detail) == ("server_error", "ZeroDivisionError")
+    assert "secret" not in error.description
+    (line,) = [each for each in caplog.records if each.exc_info]
+    assert line.getMessage() == "GET /x failed"
+
+
+@pytest.mark.parametrize("raised", [StoreUnavailable("gone"), NoSigningKey("none")])
+async def test_what_will_pass_is_503(raised: Exception):
+    assert error_of("GET /x", raised).status == 503
