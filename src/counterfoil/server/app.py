@@ -23,6 +23,7 @@ from counterfoil.server.endpoints import (
 )
 from counterfoil.server.endpoints.api.routes import API_ROUTES
 from counterfoil.server.pages import account, consent, ending, explain, logout, password, sign_in
+from counterfoil.server.pages.admin.routes import ADMIN_ROUTES
 from counterfoil.server.pages.assets import asset
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
@@ -76,6 +77,7 @@ ROUTES: Final = (
     Route("/account/end/{kind}/{name}", _GET, ending.ask, Caller.PERSON),
     Route("/account/end/{kind}/{name}", _POST, ending.answer, Caller.PERSON),
     *API_ROUTES,
+    *ADMIN_ROUTES,
     Route("/static/{name}", _GET, asset, Caller.PERSON),
 )
 

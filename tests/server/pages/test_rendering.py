@@ -7,6 +7,15 @@ import msgspec
 import pytest
 from jinja2 import UndefinedError
 
+from counterfoil.server.pages.admin.views import (
+    AdminEndPage,
+    AdminListPage,
+    AdminThingPage,
+    Frame,
+    Group,
+    Row,
+    Verb,
+)
 from counterfoil.server.pages.rendering import TEMPLATES, Pages, shown
 from counterfoil.server.pages.views import (
     AppRow,
@@ -103,6 +112,48 @@ def asking(text: str, *, nothing: bool = False) -> EndPage:
     )
 
 
+def administration(text: str) -> dict[str, Page]:
+    """The pages for administrators."""
+    facts = ((text, text), ("Empty", ""))
+    frame = Frame(user_email=text, csrf=f"csrf {text}", here="clients", rooms=(("clients", text),))
+    row = Row(name=text, href="/id/admin/clients/c1", facts=facts, tags=(text,))
+    plain = Row(name=text)
+    listed = AdminListPage(frame=frame, title=text, lead=text, rows=(row, plain))
+    thing = AdminThingPage(
+        frame=frame,
+        kind=text,
+        title=text,
+        facts=facts,
+        tags=(text,),
+        groups=(
+            Group(title=text, rows=(row,), more="/id/admin/grants"),
+            Group(title=text, rows=()),
+        ),
+        verbs=(Verb(says=text, label=text, href="/id/admin/end"),),
+    )
+    asks = AdminEndPage(
+        frame=frame,
+        action="/id/admin/end",
+        back="/id/admin/clients",
+        title=text,
+        kind="grant",
+        name=text,
+        sentence=text,
+    )
+    return {
+        "admin list": listed,
+        "admin list in parts": msgspec.structs.replace(
+            listed, after="/id/admin/clients", first="/id/admin/clients"
+        ),
+        "admin list of nothing": msgspec.structs.replace(listed, rows=()),
+        "admin thing": thing,
+        "plain admin thing": AdminThingPage(frame=frame, kind=text, title=text, facts=()),
+        "admin end": asks,
+        "admin end here": msgspec.structs.replace(asks, here=True),
+        "admin end of nothing": msgspec.structs.replace(asks, nothing=True),
+    }
+
+
 def views(text: str) -> dict[str, Page]:
     """Each page with `text` in every field that takes text, and its sparest form."""
     form = {"action": "/go", "csrf": f"csrf {text}"}
@@ -150,6 +201,10 @@ def views(text: str) -> dict[str, Page]:
         "signed out": SignedOutPage(),
         "home": HomePage(issuer=text, csrf=f"csrf {text}"),
         "home signed in": HomePage(issuer=text, csrf=f"csrf {text}", signed_in_as=text),
+        "home of an administrator": HomePage(
+            issuer=text, csrf=f"csrf {text}", signed_in_as=text, is_admin=True
+        ),
+        **administration(text),
     }
 
 

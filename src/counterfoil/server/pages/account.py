@@ -42,6 +42,7 @@ async def home(server: Server, request: Request) -> Response:
         prefix=server.prefix,
         issuer=server.authority.issuer,
         signed_in_as=person.user.email if person else None,
+        is_admin=person is not None and person.user.is_admin,
         csrf=csrf_token(server.authority.keys.csrf, holder),
     )
     return remember(server, browser, show(server, page))

@@ -9,6 +9,7 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from counterfoil.server.pages.admin.views import AdminEndPage, AdminListPage, AdminThingPage
 from counterfoil.server.pages.views import (
     AppsPage,
     BrowsersPage,
@@ -39,6 +40,9 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         LogoutPage: "logout.html",
         SignedOutPage: "signed_out.html",
         HomePage: "home.html",
+        AdminListPage: "admin_list.html",
+        AdminThingPage: "admin_thing.html",
+        AdminEndPage: "admin_end.html",
     }
 )
 MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(

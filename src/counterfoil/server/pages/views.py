@@ -229,6 +229,7 @@ class HomePage(Page, frozen=True, kw_only=True):
     issuer: str
     csrf: str
     signed_in_as: str | None = None
+    is_admin: bool = False
 
 
 class CheckRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,11 +68,18 @@ def day_of(moment: int) -> str:
     return f"{day.day} {day:%B %Y}"
 
 
+def moment_of(moment: int | None) -> str:
+    """Name a moment to the minute, in UTC; nothing where there is none."""
+    if moment is None:
+        return ""
+    return f"{day_of(moment)}, {datetime.fromtimestamp(moment, UTC):%H:%M} UTC"
+
+
 def end_of(grant: Grant | None) -> str | None:
     """Name the end date of a permission to the minute, in UTC, if it has one."""
     if grant is None or grant.ends_at is None:
         return None
-    return f"{day_of(grant.ends_at)}, {datetime.fromtimestamp(grant.ends_at, UTC):%H:%M} UTC"
+    return moment_of(grant.ends_at)
 
 
 def device_of(user_agent: str) -> str:

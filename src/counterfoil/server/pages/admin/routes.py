@@ -1,0 +1,32 @@
+"""The map of the admin pages. Each row is guarded by what wraps it: no page can forget to ask."""
+
+from typing import Final
+
+from counterfoil.server.pages.admin import ending, lists, overview, things
+from counterfoil.server.pages.admin.visit import for_administrators, page
+from counterfoil.server.web.server import Caller, Route
+
+_GET: Final = ("GET", "HEAD")
+_PAGES: Final = (
+    ("/admin/", overview.overview),
+    ("/admin/clients", lists.of_clients),
+    ("/admin/clients/{client_id}", things.client),
+    ("/admin/apis", lists.of_apis),
+    ("/admin/apis/named", things.api),
+    ("/admin/users", lists.of_users),
+    ("/admin/users/{user_id}", things.user),
+    ("/admin/grants", lists.of_grants),
+    ("/admin/grants/{grant_id}", things.grant),
+    ("/admin/sessions", lists.of_sessions),
+    ("/admin/sessions/{session_id}", things.session),
+    ("/admin/keys", lists.of_keys),
+    ("/admin/keys/{kid}", things.key),
+    ("/admin/events", lists.of_events),
+    ("/admin/end", ending.ask),
+)
+
+ADMIN_ROUTES: Final = (
+    *(Route(path, _GET, page(view), Caller.PERSON) for path, view in _PAGES),
+    Route("/admin", _GET, for_administrators(overview.onward), Caller.PERSON),
+    Route("/admin/end", ("POST",), for_administrators(ending.answer), Caller.PERSON),
+)

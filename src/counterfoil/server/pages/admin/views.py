@@ -1,0 +1,82 @@
+"""What the admin pages show. Two templates serve all nouns: a list, and one thing.
+
+Every string is untrusted text. ``href`` is an address of ours, complete.
+"""
+
+from msgspec import Struct
+
+from counterfoil.server.web.page import Page
+
+
+class Frame(Struct, frozen=True, kw_only=True):
+    """What stands around every admin page: who is signed in, and the rooms, one of them here."""
+
+    user_email: str
+    csrf: str
+    here: str
+    rooms: tuple[tuple[str, str], ...]
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One line of a list. ``facts`` are names with their values; empty values are left out."""
+
+    name: str
+    href: str | None = None
+    facts: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class AdminListPage(Page, frozen=True, kw_only=True):
+    """A part of a list. ``after`` leads to the part after, ``first`` back to the beginning."""
+
+    frame: Frame
+    title: str
+    lead: str
+    rows: tuple[Row, ...]
+    after: str | None = None
+    first: str | None = None
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """What belongs to a thing. ``more`` leads to all of it where this is a part."""
+
+    title: str
+    rows: tuple[Row, ...]
+    more: str | None = None
+
+
+class Verb(Struct, frozen=True, kw_only=True):
+    """Something that can be done to a thing: a link to the page that asks."""
+
+    says: str
+    label: str
+    href: str
+
+
+class AdminThingPage(Page, frozen=True, kw_only=True):
+    """One thing: what is known of it, what belongs to it, and what can be ended."""
+
+    frame: Frame
+    kind: str
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    tags: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    verbs: tuple[Verb, ...] = ()
+
+
+class AdminEndPage(Page, frozen=True, kw_only=True):
+    """Says what will end, and asks. Posts ``csrf``, ``kind`` and ``name`` to ``action``.
+
+    ``nothing``: it has ended already. ``here``: this browser is signed out by it.
+    """
+
+    frame: Frame
+    action: str
+    back: str
+    title: str
+    kind: str
+    name: str
+    sentence: str
+    nothing: bool = False
+    here: bool = False
