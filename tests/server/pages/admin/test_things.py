@@ -1,0 +1,59 @@
+"""The page of one thing."""
+
+import html
+from urllib.parse import quote
+
+import pytest
+
+from counterfoil.server.protocol.endings import Ends
+from tests.installation import NOTES, Installation, Person
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_client_with_its_secrets_and_grants(
+    place: Installation, boss: Person, person: Person
+) -> None:
+    await person.tokens()
+    page = html.unescape((await boss.browser.get("/admin/clients/app")).text)
+    for told in ("https://app.example/callback", "authorization_code", "notes:read", "Secrets"):
+        assert told in page
+    assert person.email in page
+    assert place.secrets["app"] not in page
+    assert "/admin/end?kind=client&name=app" in page
+
+
+async def test_an_api_with_its_scopes(boss: Person) -> None:
+    page = html.unescape((await boss.browser.get(f"/admin/apis/named?uri={quote(NOTES)}")).text)
+    assert "Read your notes" in page
+    assert f"/admin/end?kind=api&name={quote(NOTES, safe='')}" in page
+
+
+async def test_a_person_a_grant_and_a_session_lead_to_each_other(
+    place: Installation, boss: Person, person: Person
+) -> None:
+    await person.tokens()
+    (grant,) = await place.authority.store.read(lambda tx: tx.grants.of_user(person.user_id))
+    (family,) = await place.authority.store.read(lambda tx: tx.families.live_of_grant(grant.id))
+    of_user = (await boss.browser.get(f"/admin/users/{person.user_id}")).text
+    assert f"/admin/grants/{grant.id}" in of_user
+    assert f"/admin/sessions/{family.session_id}" in of_user
+    of_grant = html.unescape((await boss.browser.get(f"/admin/grants/{grant.id}")).text)
+    assert f"/admin/users/{person.user_id}" in of_grant
+    assert "/admin/clients/app" in of_grant
+    assert f"/admin/end?kind=family&name={family.id}" in of_grant
+    for kind in (Ends.GRANT, Ends.APP_SESSIONS):
+        assert f"/admin/end?kind={kind.value}&name={grant.id}" in of_grant
+    of_session = html.unescape(
+        (await boss.browser.get(f"/admin/sessions/{family.session_id}")).text
+    )
+    assert f"/admin/users/{person.user_id}" in of_session
+    assert f"/admin/end?kind=session&name={family.session_id}" in of_session
+
+
+async def test_a_key_without_its_private_half(place: Installation, boss: Person) -> None:
+    jwks = (await boss.browser.get("/jwks.json")).json()
+    kid = jwks["keys"][0]["kid"]
+    page = html.unescape((await boss.browser.get(f"/admin/keys/{kid}")).text)
+    assert "active" in page
+    assert f"/admin/end?kind=key&name={kid}" in page
