@@ -36,6 +36,14 @@ async def test_a_service_is_let_in_for_what_its_token_carries(place: Installatio
     assert await why(place, token, WRITE) is Reason.INSUFFICIENT_SCOPE
 
 
+async def test_a_token_opens_no_more_than_it_carries(place: Installation) -> None:
+    """Though its client may have more: it asked for less."""
+    await place.add_client("modest", scopes=frozenset({READ, WRITE}))
+    token = await place.service_token("modest", scope=READ)
+    assert await why(place, token) is None
+    assert await why(place, token, WRITE) is Reason.INSUFFICIENT_SCOPE
+
+
 async def test_it_is_the_guard_that_decides(
     place: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
