@@ -25,6 +25,7 @@ from tests.administration import (
     person_token,
 )
 from tests.installation import NOTES, PASSWORD, Installation, Person, hidden_fields
+from tests.proofs import App
 
 pytestmark = pytest.mark.anyio
 EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
@@ -188,6 +189,39 @@ async def test_a_token_comes_in_the_header_once_and_nowhere_else(admin: Administ
         ):
             assert answer.status_code == status
             assert token not in answer.text
+
+
+async def test_a_token_that_is_bound_needs_the_proof_of_its_key_for_this_very_request(
+    place: Installation,
+) -> None:
+    """RFC 9449 §7: stolen without its key it opens nothing; a proof is for one request, once."""
+    client_id = f"bound-{secrets.token_hex(4)}"
+    await place.add_client(client_id, scopes=frozenset(SCOPES))
+    app, thief = App(place, client_id), App(place, client_id)
+    form = {"grant_type": "client_credentials"}
+    token = (await app.send(app.proof(), **form)).json()["access_token"]
+
+    async def ask(proof: str | None, scheme: str = "DPoP") -> tuple[int, str]:
+        headers = {"authorization": f"{scheme} {token}"} | ({"dpop": proof} if proof else {})
+        async with place.browser() as browser:
+            answer = await browser.get("/api/clients/service", headers=headers)
+        return answer.status_code, answer.json().get("error_reason", "")
+
+    def proof(of: App, path: str = "/api/clients/service", method: str = "GET") -> str:
+        return of.proof(path, method, token=token)
+
+    once = proof(app)
+    assert await ask(once) == (200, "")
+    for attempt, reason in (
+        (ask(once), "proof_replayed"),
+        (ask(None), "proof_missing"),
+        (ask(None, "Bearer"), "wrong_binding"),
+        (ask(proof(app), "Bearer"), "wrong_binding"),
+        (ask(proof(thief)), "wrong_binding"),
+        (ask(proof(app, "/api/clients")), "proof_mismatch"),
+        (ask(proof(app, method="PATCH")), "proof_mismatch"),
+    ):
+        assert await attempt == (401, reason)
 
 
 async def test_a_client_that_is_named_like_a_person_is_no_person(

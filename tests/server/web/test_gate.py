@@ -13,6 +13,7 @@ from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.own_api import READ, WRITE
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.signing_key import Purpose
+from counterfoil.server.web.gate import Presented
 from tests.administration import administrator, person_token
 from tests.installation import Installation, Person, installed, restarted
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.anyio
 async def why(place: Installation, token: str, scope: str = READ) -> Reason | None:
     """Ask the gate itself: why not, or None."""
     try:
-        await place.server.gate.admit([f"Bearer {token}"], scope)
+        await place.server.gate.admit(Presented((f"Bearer {token}",)), scope)
     except Rejected as rejected:
         return rejected.reason
     return None
@@ -30,7 +31,7 @@ async def why(place: Installation, token: str, scope: str = READ) -> Reason | No
 
 async def test_a_service_is_let_in_for_what_its_token_carries(place: Installation) -> None:
     token = (await administrator(place, READ)).token
-    admitted = await place.server.gate.admit([f"Bearer {token}"], READ)
+    admitted = await place.server.gate.admit(Presented((f"Bearer {token}",)), READ)
     assert admitted.user is None
     assert admitted.acting_from(Origin("::1")).name == f"client:{admitted.token.client_id}"
     assert await why(place, token, WRITE) is Reason.INSUFFICIENT_SCOPE
@@ -63,7 +64,7 @@ async def test_a_person_is_let_in_only_while_they_are_an_administrator(
     boss = await place.add_user("gate@example.com", is_admin=True)
     async with place.browser() as browser:
         token = await person_token(place, Person(place, browser, boss.email, boss.id))
-    admitted = await place.server.gate.admit([f"Bearer {token}"], READ)
+    admitted = await place.server.gate.admit(Presented((f"Bearer {token}",)), READ)
     assert admitted.user is not None
     assert admitted.acting_from(Origin()).name == f"user:{boss.id}"
     disable = partial(revocation.disable_user, user_id=boss.id, by=CLI)

@@ -4,10 +4,11 @@ Nothing is followed over a line here. The guard reads the keys and endings of th
 which has caught up with all the others' before every decision.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from msgspec import Struct
 
+from counterfoil.guard.bearer import token_in
 from counterfoil.guard.guard import Guard, Options
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.notices import Notices
@@ -15,9 +16,12 @@ from counterfoil.guard.policy import Issuer, Staleness
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.jose.jwt import MAX_BYTES, Verifier
 from counterfoil.oauth.access_token import TYPE
+from counterfoil.oauth.binding import UNBOUND
+from counterfoil.oauth.dpop import NotProved, Proof, Target, read_proof
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
 from counterfoil.server.hub import Hub
+from counterfoil.server.protocol import proof_of_possession
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import Actor, by_user
 from counterfoil.server.protocol.own_api import own_api_uri
@@ -25,6 +29,18 @@ from counterfoil.server.records.session import Origin
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
+
+
+class Presented(Struct, frozen=True):
+    """What came with a request to open it; none of it is verified. Every value of each header.
+
+    ``url`` is the address that was asked, as the caller sees it, without its query.
+    """
+
+    authorization: tuple[str, ...]
+    method: str = "GET"
+    url: str = ""
+    proofs: tuple[str, ...] = ()
 
 
 class Admitted(Struct, frozen=True):
@@ -82,14 +98,14 @@ class Gate:
 
     def __init__(self, authority: Authority, clock: Callable[[], float]) -> None:
         self.audience = own_api_uri(authority.issuer)
-        self._store = authority.store
+        self._authority = authority
         self._clock = clock
         self._state = OwnState(authority)
         options = Options(clock=clock)
         self._guard = Guard.beside(self._state, audience=self.audience, options=options)
 
-    async def admit(self, authorization: Sequence[str], scope: str) -> Admitted:
-        """Decide about the values of the ``Authorization`` header.
+    async def admit(self, presented: Presented, scope: str) -> Admitted:
+        """Decide about a token, and the proof of its key where it is bound to one (RFC 9449 §7).
 
         ``scope`` is what is needed. The client must still be registered for it, and a person
         behind the token must at this moment be an enabled administrator.
@@ -99,14 +115,26 @@ class Gate:
             StoreUnavailable: endings could not be read.
         """
         await self._state.catch_up(self._clock())
-        token = self._guard.check_header(*authorization)
+        unverified, is_bound = token_in(presented.authorization)
+        proof = _proof_in(presented, unverified) if is_bound else None
+        token = self._guard.check(unverified, UNBOUND if proof is None else proof.binding)
         token.require(scope)
 
         async def work(tx: Transaction) -> User | None:
+            if proof is not None:
+                await self._take(tx, proof)
             await self._demand_client(tx, token, scope)
             return await _person_behind(tx, token)
 
-        return Admitted(token, await self._store.read(work))
+        store = self._authority.store
+        run = store.read if proof is None else store.transact
+        return Admitted(token, await run(work))
+
+    async def _take(self, tx: Transaction, proof: Proof) -> None:
+        try:
+            await proof_of_possession.take(self._authority, tx, proof)
+        except NotProved as error:
+            raise Rejected(error.reason, detail=str(error)) from None
 
     async def _demand_client(self, tx: Transaction, token: Token, scope: str) -> None:
         client = await tx.clients.find(token.client_id)
@@ -114,6 +142,14 @@ class Gate:
             raise _rejected(Reason.REVOKED, token)
         if scope not in client.access.apis.get(self.audience, frozenset()):
             raise Rejected(Reason.INSUFFICIENT_SCOPE, scope, fingerprint=token.fingerprint)
+
+
+def _proof_in(presented: Presented, unverified: str) -> Proof:
+    target = Target(presented.method, presented.url, unverified)
+    try:
+        return read_proof(presented.proofs, target)
+    except NotProved as error:
+        raise Rejected(error.reason, detail=str(error)) from None
 
 
 async def _person_behind(tx: Transaction, token: Token) -> User | None:

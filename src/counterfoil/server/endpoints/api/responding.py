@@ -1,6 +1,7 @@
 """How the admin API answers: JSON, and one form of error whatever went wrong (RFC 6749 §5.2)."""
 
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
@@ -9,14 +10,15 @@ from starlette.responses import Response
 
 from counterfoil.guard.token import Rejected
 from counterfoil.guard.transport import has_token_in_query
-from counterfoil.oauth.challenge import Challenge
+from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, Challenge, Schemes
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.endpoints.api.operation import Operation, read_call
 from counterfoil.server.records.store import Conflict
 from counterfoil.server.web.answers import JsonResponse
-from counterfoil.server.web.gate import Admitted
+from counterfoil.server.web.gate import Admitted, Presented
+from counterfoil.server.web.proofs import proofs_of, with_nonce
 from counterfoil.server.web.refusal import error_of, log_refusal
 from counterfoil.server.web.server import Handler, Server
 
@@ -48,22 +50,33 @@ def handler_of(operation: Operation) -> Handler:
 
     async def handler(server: Server, request: Request) -> Response:
         try:
-            admitted = await _admit(server, request, operation.scope)
+            admitted = await _admit(server, request, operation)
             call = await read_call(server, request, admitted, shape)
             answer = await operation.handler(call)
         except Exception as error:
-            return _failed(server, f"{operation.method} {operation.path}", error)
-        return JsonResponse(msgspec.json.encode(answer, enc_hook=_revealed), operation.status)
+            return with_nonce(server, _failed(server, request, operation, error))
+        body = msgspec.json.encode(answer, enc_hook=_revealed)
+        return with_nonce(server, JsonResponse(body, operation.status))
 
     return handler
 
 
-async def _admit(server: Server, request: Request, scope: str) -> Admitted:
+async def _admit(server: Server, request: Request, operation: Operation) -> Admitted:
     if has_token_in_query(request.scope.get("query_string", b"")):
         raise Rejected(Reason.TOKEN_IN_QUERY)
+    names = {name: quote(value, safe="") for name, value in request.path_params.items()}
+    presented = Presented(
+        _authorization_of(request),
+        request.method,
+        server.authority.issuer + operation.path.format_map(names),
+        proofs_of(request),
+    )
+    return await server.gate.admit(presented, operation.scope)
+
+
+def _authorization_of(request: Request) -> tuple[str, ...]:
     headers = request.scope["headers"]
-    given = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
-    return await server.gate.admit(given, scope)
+    return tuple([value.decode("latin-1") for name, value in headers if name == b"authorization"])
 
 
 def _revealed(value: object) -> object:
@@ -73,18 +86,27 @@ def _revealed(value: object) -> object:
     raise NotImplementedError(f"{type(value).__name__} is not for JSON")
 
 
-def _failed(server: Server, request_line: str, error: Exception) -> Response:
+def _failed(server: Server, request: Request, operation: Operation, error: Exception) -> Response:
+    line = f"{operation.method} {operation.path}"
     match error:
         case Rejected():
-            return _rejected(server, request_line, error)
+            return _rejected(server, line, error, _schemes(request, error.reason))
         case NotFound():
             said = OAuthError("invalid_request", str(error))
-            return _document(server, request_line, said, ("not_found", 404))
+            return _document(server, line, said, ("not_found", 404))
         case Conflict():
             said = OAuthError("invalid_request", "Something stands there by that name already.")
-            return _document(server, request_line, said, ("conflict", 409))
-    said = error_of(request_line, error)
-    return _document(server, request_line, said, (said.error, said.status))
+            return _document(server, line, said, ("conflict", 409))
+    said = error_of(line, error)
+    return _document(server, line, said, (said.error, said.status))
+
+
+def _schemes(request: Request, reason: Reason) -> Schemes:
+    """Choose the scheme that was used, or should have been (RFC 9449 §7.1)."""
+    bound = any(value[:5].lower() == "dpop " for value in _authorization_of(request))
+    if bound or reason is Reason.WRONG_BINDING:
+        return DPOP
+    return BOTH if reason is Reason.MISSING else BEARER
 
 
 def _document(
@@ -96,9 +118,10 @@ def _document(
     return JsonResponse(document, status)
 
 
-def _rejected(server: Server, request_line: str, rejected: Rejected) -> Response:
+def _rejected(server: Server, request_line: str, rejected: Rejected, schemes: Schemes) -> Response:
     """Refuse as any guard does, with its challenge (RFC 6750 §3)."""
-    challenge = Challenge(rejected.reason, REALM, rejected.scope, rejected.fingerprint)
+    named = (rejected.scope, rejected.fingerprint)
+    challenge = Challenge(rejected.reason, REALM, *named, schemes)
     meaning = meaning_of(rejected.reason)
     detail = f"{rejected.reason} {rejected.fingerprint} {rejected.detail}".strip()
     word = meaning.error or "invalid_request"
