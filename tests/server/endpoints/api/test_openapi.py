@@ -1,6 +1,7 @@
 """The description of the admin API: complete, true, and open to all."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.administration import Administrator
 from tests.installation import NOTES, PASSWORD, Installation, Person
 from tests.json_schema import faults
 
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "admin-api.md"
 pytestmark = pytest.mark.anyio
 
 
@@ -37,6 +39,14 @@ def test_every_reference_leads_somewhere_and_every_schema_is_used() -> None:
     whole = json.loads(description("https://id.example"))
     references = {each.rpartition("/")[2] for each in _references(whole)}
     assert references == set(whole["components"]["schemas"])
+
+
+def test_the_handbook_has_every_operation_and_scope() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    rows = [f"| {o.method} | `{o.path}` | `{o.scope}` | {o.says} |" for o in OPERATIONS]
+    assert [line for line in page.splitlines() if "| `/api/" in line] == rows
+    for scope, says in SCOPES.items():
+        assert f"| `{scope}` | {says} |" in page
 
 
 def test_operations_have_names_of_their_own() -> None:
