@@ -26,7 +26,7 @@ SCOPES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 NAME: Final = "Administration of this server"
-SERVER: Final = Actor("server")
+SERVER: Final = Actor("server", proof="server")
 
 
 def own_api_uri(issuer: str) -> str:

@@ -54,9 +54,10 @@ class Admitted(Struct, frozen=True):
 
     def acting_from(self, origin: Origin) -> Actor:
         """Give the one to whom events are put down."""
+        proof = f"token:{self.token.fingerprint}"
         if self.user is not None:
-            return by_user(self.user.id, origin)
-        return Actor(f"client:{self.token.client_id}", origin)
+            return by_user(self.user.id, origin, proof)
+        return Actor(f"client:{self.token.client_id}", origin, proof)
 
 
 class _OwnNotices(Notices):

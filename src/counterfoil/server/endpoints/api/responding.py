@@ -16,10 +16,10 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.endpoints.api.operation import Operation, read_call
 from counterfoil.server.records.store import Conflict
-from counterfoil.server.web.answers import JsonResponse
+from counterfoil.server.web.answers import JsonResponse, name_request
 from counterfoil.server.web.gate import Admitted, Presented
 from counterfoil.server.web.proofs import proofs_of, with_nonce
-from counterfoil.server.web.refusal import error_of, log_refusal
+from counterfoil.server.web.refusal import error_of, log_refusal, log_rejection
 from counterfoil.server.web.server import Handler, Server
 
 REALM: Final = "counterfoil"
@@ -115,7 +115,9 @@ def _document(
     reference = log_refusal(server, request_line, said)
     word, status = outcome
     document = ErrorDocument(error=word, error_description=said.description, request_id=reference)
-    return JsonResponse(document, status)
+    response = JsonResponse(document, status)
+    name_request(response, reference)
+    return response
 
 
 def _rejected(server: Server, request_line: str, rejected: Rejected, schemes: Schemes) -> Response:
@@ -123,11 +125,9 @@ def _rejected(server: Server, request_line: str, rejected: Rejected, schemes: Sc
     named = (rejected.scope, rejected.fingerprint)
     challenge = Challenge(rejected.reason, REALM, *named, schemes)
     meaning = meaning_of(rejected.reason)
-    detail = f"{rejected.reason} {rejected.fingerprint} {rejected.detail}".strip()
-    word = meaning.error or "invalid_request"
-    reference = log_refusal(server, request_line, OAuthError(word, meaning.sentence, detail=detail))
+    reference = log_rejection(server, request_line, rejected.reason, rejected.fingerprint)
     document = ErrorDocument(
-        error=word,
+        error=meaning.error or "invalid_request",
         error_description=meaning.sentence,
         request_id=reference,
         error_reason=rejected.reason.value,
@@ -135,5 +135,6 @@ def _rejected(server: Server, request_line: str, rejected: Rejected, schemes: Sc
         fingerprint=rejected.fingerprint,
     )
     response = JsonResponse(document, challenge.status)
+    name_request(response, reference)
     response.raw_headers.append((b"www-authenticate", challenge.header.encode("ascii")))
     return response

@@ -77,7 +77,7 @@ async def answer(visit: Visit) -> Response:
     demand_own_form(server.authority.keys.csrf, visit.person.session.id, form, visit.request)
     target = _target(form)
     origin = origin_of(visit.request, server.authority.settings.trusted_proxies)
-    by = events.by_user(visit.person.user.id, origin)
+    by = events.by_session(visit.person.session, origin)
     here = await visit.read(partial(_is_here, visit, target))
 
     async def work(tx: Transaction) -> Ending:

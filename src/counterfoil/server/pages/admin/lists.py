@@ -7,6 +7,7 @@ from counterfoil.server.documents import apis, clients, grants, keys, sessions, 
 from counterfoil.server.pages.admin import rows
 from counterfoil.server.pages.admin.views import AdminListPage, Row
 from counterfoil.server.pages.admin.visit import ROOMS, SAYS, SHOWN, Visit
+from counterfoil.server.records.event import EventQuery
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.cursors import cut
 
@@ -82,7 +83,8 @@ async def of_keys(visit: Visit) -> AdminListPage:
 async def of_events(visit: Visit) -> AdminListPage:
     """``GET /admin/events``."""
     part = visit.part
-    found = await visit.read(lambda tx: tx.events.before(part.at, part.limit))
+    query = EventQuery(before=part.at, limit=part.limit)
+    found = await visit.read(lambda tx: tx.events.find(query))
     shown, after = cut(found, SHOWN, lambda each: (each.number, "-"))
     return _page(visit, "events", [rows.of_event(each) for each in shown], after)
 

@@ -32,6 +32,7 @@ ROOMS: Final = (
     ("sessions", "Sessions"),
     ("keys", "Keys"),
     ("events", "Events"),
+    ("explain", "Explain"),
 )
 
 SAYS: Final = MappingProxyType(
@@ -43,6 +44,7 @@ SAYS: Final = MappingProxyType(
         "sessions": "Browsers that are signed in.",
         "keys": "They sign tokens and notices, and turn by themselves.",
         "events": "Who did what, when and from where.",
+        "explain": "Why a token is refused: which check, since when and by whom.",
     }
 )
 
