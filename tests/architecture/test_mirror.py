@@ -47,6 +47,7 @@ ELSEWHERE = MappingProxyType(
         "cli/audit_documents.py": "cli/test_audit.py",
         "server/endpoints/api/routes.py": "server/endpoints/api/test_openapi.py",
         "server/endpoints/api/table.py": "server/endpoints/api/test_openapi.py",
+        "server/pages/admin/explaining.py": "server/pages/test_explain.py",
         "server/pages/admin/routes.py": "server/pages/admin/test_visit.py",
         "server/pages/admin/rows.py": "server/pages/admin/test_lists.py",
         "server/pages/admin/views.py": "server/pages/test_rendering.py",

@@ -308,7 +308,8 @@ async def test_a_wrong_method_is_refused_with_the_right_ones(
 ) -> None:
     """RFC 9110 §15.5.6."""
     path = re.sub(r"\{\w+\}", "x", route.path)
-    for method in ("PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "BREW"):
+    right = {method for each in ROUTES if each.path == route.path for method in each.methods}
+    for method in {"PUT", "DELETE", "PATCH", "TRACE", "CONNECT", "BREW"} - right:
         answer = await send(site.app, Sent(method, path))
         assert answer.status == 405
         allowed = set((answer.header(b"allow") or b"").decode().split(", "))

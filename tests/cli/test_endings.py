@@ -162,6 +162,8 @@ def test_families_of_a_grant_are_listed_to_be_ended(lived_in: LivedIn):
         "last_used_at": online["created_at"],
         "address": "192.0.2.7",
         "user_agent": "Firefox\x1b[31m on Linux",
+        "ended_at": None,
+        "ended_why": "",
     }
     installation.succeed("family", "end", lived_in.online_id, "--yes")
     (left,) = installation.json("family", "list", lived_in.grant_id)["families"]

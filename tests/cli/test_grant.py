@@ -25,6 +25,7 @@ def test_a_grant_is_one_row_however_many_authorizations_hang_under_it(lived_in: 
         "created_at": grant["created_at"],
         "updated_at": grant["updated_at"],
         "ends_at": None,
+        "ended_at": None,
     }
 
 
@@ -74,6 +75,7 @@ def test_sessions_are_listed(lived_in: LivedIn):
         "expires_at": session["expires_at"],
         "address": "192.0.2.7",
         "user_agent": "Firefox\x1b[31m on Linux",
+        "ended_at": None,
     }
 
 

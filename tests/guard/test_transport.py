@@ -112,6 +112,13 @@ def test_a_named_proxy_says_what_the_client_saw():
     assert url_of(HOST, **proxy) == "http://api.example:8000/notes"
 
 
+@pytest.mark.parametrize("query", [b"%C2%80=", b"\xff=1", b"%FF%FE=%00", b"\xc3\xa4=1&%=2"])
+def test_a_query_of_any_bytes_is_read(query: bytes):
+    """A stranger's bytes are not a mistake of ours: the API answers, and finds a token in them."""
+    assert not has_token_in_query(query)
+    assert has_token_in_query(query + b"&access_token=x")
+
+
 def test_nobody_else_says_where_a_request_went():
     assert url_of(HOST, FORWARDED_HOST, (PROTO, b"https")) == "http://api.example:8000/notes"
     assert url_of(HOST, FORWARDED_HOST, client=None) == "http://api.example:8000/notes"

@@ -103,5 +103,5 @@ def has_token_in_query(query: bytes) -> bool:
     """Whether the URL carries a token, where logs and caches would see it (RFC 9700 §4.3.2)."""
     if b"=" not in query:
         return False
-    names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
-    return b"access_token" in names
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    return "access_token" in [name for name, _ in pairs]

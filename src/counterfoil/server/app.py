@@ -68,8 +68,6 @@ ROUTES: Final = (
     Route("/account/apps", _GET, account.apps, Caller.PERSON),
     Route("/account/explain", _GET, explain.account_ask, Caller.PERSON),
     Route("/account/explain", _POST, explain.account_answer, Caller.PERSON),
-    Route("/admin/explain", _GET, explain.admin_ask, Caller.PERSON),
-    Route("/admin/explain", _POST, explain.admin_answer, Caller.PERSON),
     Route("/account/sign-out", _POST, sign_in.sign_out, Caller.PERSON),
     Route("/account/browsers", _GET, account.browsers, Caller.PERSON),
     Route("/account/password", _GET, password.ask, Caller.PERSON),

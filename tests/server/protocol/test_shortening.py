@@ -135,6 +135,7 @@ async def test_a_shorter_default_limits_every_api_that_goes_by_it(place: Install
     await start_with(place, 600)
     assert {(notice.name, notice.generation, notice.max_age) for notice in await limits(place)} == {
         (NOTES, 2, 600),
+        (f"{place.issuer}/api", 2, 600),
         (place.issuer, 1, 600),
     }
     bank = await read(place, lambda tx: tx.apis.find(BANK))

@@ -24,6 +24,7 @@ RECORDS = [
     "Notices",
     "IssuedTokens",
     "Leases",
+    "Lists",
     "Sealed",
 ]
 

@@ -11,7 +11,6 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.pages.views import CheckRow, Explained, ExplainPage
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.explain import explain, explain_to
@@ -59,22 +58,16 @@ async def account_answer(server: Server, request: Request) -> Response:
     return _page(server, person, ACCOUNT, found)
 
 
-async def admin_ask(server: Server, request: Request) -> Response:
-    """``GET /admin/explain``."""
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    _demand_administrator(person)
+async def admin_ask(server: Server, person: Person) -> Response:
+    """``GET /admin/explain``; that an administrator asks has been seen to."""
     return _page(server, person, ADMIN)
 
 
-async def admin_answer(server: Server, request: Request) -> Response:
-    """``POST /admin/explain``: of any token."""
-    pasted, person = await _pasted(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    _demand_administrator(person)
-    return _page(server, person, ADMIN, await explain(server.authority, pasted))
+async def admin_answer(server: Server, request: Request, person: Person) -> Response:
+    """``POST /admin/explain``: of any token; that an administrator asks has been seen to."""
+    form = await form_of(request)
+    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    return _page(server, person, ADMIN, await explain(server.authority, form.get("token") or ""))
 
 
 async def _pasted(server: Server, request: Request) -> tuple[str, Person | None]:
@@ -83,11 +76,6 @@ async def _pasted(server: Server, request: Request) -> tuple[str, Person | None]
     if person is not None:
         demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
     return form.get("token") or "", person
-
-
-def _demand_administrator(person: Person) -> None:
-    if not person.user.is_admin:
-        raise OAuthError("access_denied", "This page is for administrators.")
 
 
 def _page(

@@ -19,7 +19,7 @@ def address_of(route) -> str:
 
 
 def test_every_admin_page_is_in_the_guarded_table() -> None:
-    assert list(ADMIN_ROUTES) == ADMIN
+    assert list(ADMIN_ROUTES) == ADMIN, "no page stands beside the table"
     assert dict(ROOMS).keys() == SAYS.keys()
 
 

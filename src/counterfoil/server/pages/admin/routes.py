@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from counterfoil.server.pages.admin import ending, lists, overview, things
+from counterfoil.server.pages.admin import ending, explaining, lists, overview, things
 from counterfoil.server.pages.admin.visit import for_administrators, page
 from counterfoil.server.web.server import Caller, Route
 
@@ -28,5 +28,7 @@ _PAGES: Final = (
 ADMIN_ROUTES: Final = (
     *(Route(path, _GET, page(view), Caller.PERSON) for path, view in _PAGES),
     Route("/admin", _GET, for_administrators(overview.onward), Caller.PERSON),
+    Route("/admin/explain", _GET, for_administrators(explaining.ask), Caller.PERSON),
+    Route("/admin/explain", ("POST",), for_administrators(explaining.answer), Caller.PERSON),
     Route("/admin/end", ("POST",), for_administrators(ending.answer), Caller.PERSON),
 )
