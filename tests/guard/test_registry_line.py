@@ -1,12 +1,21 @@
 """The line to the registry: a real server in a process of its own, and guards in this one."""
 
 import secrets
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from counterfoil.guard import Credentials, Guard, Issuer, Rejected, Undecided
+from counterfoil.guard import (
+    Credentials,
+    Guard,
+    Issuer,
+    Options,
+    Rejected,
+    Staleness,
+    Undecided,
+)
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.reasons import Reason
@@ -81,6 +90,32 @@ async def test_a_leaked_key_alone_mints_nothing_that_counts(place: Installation,
         assert plain.check(token).scopes == {"notes:admin"}
 
 
+@pytest.mark.parametrize("stale", [False, True])
+async def test_a_registry_that_the_api_no_longer_keeps_vouches_for_nothing(
+    place: Installation, *, stale: bool
+):
+    """S43: set back by mistake, or not yet set: a signature alone never counts for this guard."""
+    staleness = Staleness.introspect(budget=1) if stale else Staleness.reject()
+    credentials = Credentials("guard", place.secrets["guard"])
+    trusted = Issuer(place.issuer, credentials=credentials, registry=True)
+    ahead = [0.0]
+    options = Options(clock=lambda: time.time() + ahead[0])
+    with Guard(issuers=[trusted], audience=NOTES, staleness=staleness, options=options) as guard:
+        await fresh(guard)
+        token = forged(place, await place.service_token(), jti="forged")
+        await place.set_policy(NOTES)
+        ahead[0] = 5 if stale else 0
+        try:
+            said = (await place.post("/introspect", "guard", token=token)).json()
+            assert said["active"], "the server goes by the signature again"
+            with pytest.raises(Rejected) as refused:
+                await guard.decide(token)
+            assert refused.value.reason is Reason.NOT_REGISTERED
+        finally:
+            await place.set_policy(NOTES, registry=True)
+            await guard.aclose()
+
+
 async def test_a_token_that_is_not_known_yet_is_asked_about(place: Installation):
     """The line may be slow, or down: nobody is refused for that."""
     guard = guard_of(place)
@@ -139,7 +174,7 @@ async def test_wrong_credentials_learn_nothing(
 
 
 async def test_an_api_without_a_registry_is_never_told(place: Installation):
-    """A guard of it that insists asks about each token, and decides as it is told."""
+    """A guard of it that insists takes nothing: that a signature is enough is what it forbids."""
     await place.add_api("https://plain.example", "Plain", {"plain:read": "Read"})
     await place.add_client("plain", scopes=frozenset({"plain:read"}))
     credentials = Credentials("guard", place.secrets["guard"])
@@ -147,6 +182,8 @@ async def test_an_api_without_a_registry_is_never_told(place: Installation):
     with Guard(issuers=[trusted], audience="https://plain.example") as guard:
         await fresh(guard)
         token = await place.service_token("plain")
-        assert (await guard.decide(token)).client_id == "plain"
+        with pytest.raises(Rejected) as refused:
+            await guard.decide(token)
+        assert refused.value.reason is Reason.NOT_REGISTERED
         assert not knows(guard, token)
     await guard.aclose()

@@ -287,13 +287,14 @@ class Guard:
         """Check all that changes: times, the proof of this request, revocations, staleness."""
         now = self._clock()
         self._refuse_dead(verified, proved, now)
-        state = verified.state
-        if now > state.notices.fresh_at + state.tolerance:
-            if state.staleness.then == "introspect":
-                raise Undecided(state.issuer.url, verified.token)
-            raise _refused(Reason.STALE, verified)
+        state, otherwise = verified.state, Reason.REVOKED
         if state.registry is not None and not state.registry.knows(verified.registered):
-            raise Undecided(state.issuer.url, verified.token, Reason.NOT_REGISTERED)
+            otherwise = Reason.NOT_REGISTERED
+        is_stale = now > state.notices.fresh_at + state.tolerance
+        if is_stale and state.staleness.then != "introspect":
+            raise _refused(Reason.STALE, verified)
+        if is_stale or otherwise is Reason.NOT_REGISTERED:
+            raise Undecided(state.issuer.url, verified.token, otherwise)
 
     def _refuse_dead(self, verified: Verified, proved: Binding, now: float) -> None:
         if now >= verified.expires_at:

@@ -58,7 +58,11 @@ class Introspection:
             answer = await self._ask_once(digest, unverified, undecided.issuer)
         if answer is None:
             raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint)
-        if answer.get("active") is not True:
+        # Where the registry was asked for, a signature that the issuer knows is not enough.
+        unregistered = (
+            undecided.otherwise is Reason.NOT_REGISTERED and answer.get("registered") is not True
+        )
+        if answer.get("active") is not True or unregistered:
             raise Rejected(undecided.otherwise, fingerprint=undecided.fingerprint)
         return answer
 

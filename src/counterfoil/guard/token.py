@@ -63,7 +63,8 @@ class Undecided(Rejected):
 
     The adapters ask it. Who does not ask has a refusal: ``stale``. ``token`` is ``None`` where
     nothing at all is known here: it is a reference token. ``issuer`` is whom to ask, ``otherwise``
-    why the token is refused if the issuer says no.
+    why the token is refused if the issuer says no; where that is ``not_registered``, it must also
+    say that the token stands in its registry.
     """
 
     def __init__(

@@ -27,7 +27,8 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The answer of RFC 7662 §2.2. Only ``active`` where the token does not stand.
 
     ``fam`` and ``gen`` are said of a reference token alone, for it says nothing itself: whoever
-    follows the notices knows by them when this answer no longer holds.
+    follows the notices knows by them when this answer no longer holds. ``registered``: it is a
+    signed token whose API keeps a registry, and it stands there (S43).
     """
 
     active: bool
@@ -44,6 +45,7 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     cnf: Mapping[str, object] | None = None
     fam: str | None = None
     gen: tuple[int, int] | None = None
+    registered: bool = False
 
 
 INACTIVE: Final = Introspection(active=False)
@@ -165,4 +167,5 @@ def _of_access_token(authority: Authority, found: _Found) -> Introspection:
         cnf=token.cnf,
         fam=(token.fam or None) if is_opaque else None,
         gen=token.gen if is_opaque else None,
+        registered=read.registered,
     )

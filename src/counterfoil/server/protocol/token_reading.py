@@ -6,6 +6,7 @@ from functools import partial
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jwt import Verifier
@@ -23,10 +24,14 @@ _REMEMBERED: Final = 4096
 
 
 class ReadToken(Struct, frozen=True):
-    """A token that we issued, with the marks by which it can be ended."""
+    """A token that we issued, with the marks by which it can be ended.
+
+    ``registered``: its issue was looked up, and is written down.
+    """
 
     token: AccessToken
     marks: Marks
+    registered: bool = False
 
 
 class TokenReader:
@@ -68,7 +73,7 @@ class TokenReader:
         if isinstance(read, Reason) or not await _must_be_recorded(tx, read.token):
             return read
         row = await tx.issued_tokens.find(digest_of(unverified))
-        return read if row is not None else Reason.NOT_REGISTERED
+        return replace(read, registered=True) if row is not None else Reason.NOT_REGISTERED
 
     async def find_to_end(self, unverified: str, tx: Transaction) -> ReadToken | Reason:
         """Find a token that is to be ended: of a JWT the signature is enough.
