@@ -62,7 +62,7 @@ async def test_appending_costs_one_statement_more_than_the_insert() -> None:
             return 1
 
     counting = Counting()
-    await EventStatements(counting, secrets.token_bytes).append(event())  # type: ignore[arg-type]
+    await EventStatements(counting, secrets.token_bytes).append(event())
     assert len(counting.asked) == 2
 
 
@@ -75,7 +75,7 @@ async def test_events_are_found_by_what_is_asked(store: Store) -> None:
     await store.transact(work)
 
     async def numbers(**asked: object) -> list[int]:
-        query = EventQuery(**asked)  # type: ignore[arg-type]
+        query = EventQuery(**asked)
         return [each.number for each in await store.read(lambda tx: tx.events.find(query))]
 
     assert await numbers() == [3, 2, 1]
@@ -201,7 +201,7 @@ async def test_no_question_about_one_thing_scans_the_log(sqlite: SqliteStore) ->
             assert not [detail for *_, detail in plan if detail.startswith("SCAN")]
             return []
 
-    statements = EventStatements(Planning(), secrets.token_bytes)  # type: ignore[arg-type]
+    statements = EventStatements(Planning(), secrets.token_bytes)
     for query in (
         EventQuery(subject="x"),
         EventQuery(subject="x", since=NOW),

@@ -168,7 +168,7 @@ async def test_who_is_erased_while_a_file_is_written_is_not_in_it(place: Place):
     (segment,) = await place.segments()
 
     class Interrupted(AuditKeeper):
-        async def _entries_of(self, segment: Segment):  # type: ignore[no-untyped-def]
+        async def _entries_of(self, segment: Segment):
             entries = await super()._entries_of(segment)
             await self.store.transact(lambda tx: erase_from_log(tx, "ada", events.CLI))
             return entries
