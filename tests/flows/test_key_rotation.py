@@ -14,9 +14,8 @@ from counterfoil.jose.jwt import unverified_header
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.assembly import build
 from counterfoil.server.janitor import Janitor
-from counterfoil.server.keys.rotation import JANITOR
 from counterfoil.server.opening import Outside
-from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.event import CLI, JANITOR, EventKind
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.settings import load
 from tests.flows.serving import fresh, refusal, refusal_of, served, until
@@ -106,13 +105,13 @@ async def test_the_turn_of_a_key_leaves_its_events(place: Installation):
     place.clock.turn(INTERVAL)
     await keep_house(place)
     events = await place.authority.store.read(lambda tx: tx.events.latest(4))
-    assert {event.actor for event in events} == {JANITOR}
+    assert {event.actor for event in events} == {JANITOR.name}
     assert {event.kind for event in events} == {EventKind.KEY_MADE, EventKind.KEY_RETIRED}
 
 
 async def withdraw(place: Installation, kid: str) -> None:
     rotation = place.authority.rotation
-    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "cli"))
+    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, CLI))
 
 
 async def test_a_withdrawn_key_takes_all_that_it_signed_with_it(place: Installation):

@@ -184,7 +184,7 @@ async def test_a_withdrawn_key_takes_back_what_it_signed_and_no_more(own: Instal
     opaque = await own.service_token()
     kid = own.authority.keyring.published(Purpose.TOKENS, int(own.clock())).only().kid
     rotation = own.authority.rotation
-    await own.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "test"))
+    await own.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, CLI))
     assert await reason(own, signed) in {Reason.UNKNOWN_KEY, Reason.KEY_RETIRED}
     assert await reason(own, opaque) is None
 

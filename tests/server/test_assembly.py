@@ -127,7 +127,7 @@ async def test_a_withdrawn_key_is_withdrawn_everywhere(nodes: tuple[Installation
     assert await is_active(other, token)
     rotation = one.authority.rotation
     kid = str(unverified_header(token)["kid"])
-    await one.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "cli"))
+    await one.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, CLI))
     assert not await is_active(other, token)
     assert not await is_active(one, token)
 

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from counterfoil.jose.jwt import unverified_header
+from counterfoil.server.records.event import CLI
 from tests.installation import Installation, Person, hidden_fields, installed, token_request
 
 pytestmark = pytest.mark.anyio
@@ -183,7 +184,7 @@ async def test_an_id_token_from_before_the_keys_turned_asks_first(tmp_path: Path
         old = (await person.tokens())["id_token"]
         kid = str(unverified_header(old)["kid"])
         rotation = place.authority.rotation
-        await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "cli"))
+        await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, CLI))
         await place.authority.hub.catch_up()
         page = await logout(
             person, id_token_hint=old, client_id="app", post_logout_redirect_uri=BYE

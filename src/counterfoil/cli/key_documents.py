@@ -57,7 +57,7 @@ async def signing_kid(tx: Transaction, purpose: str) -> str:
 async def turned(rotation: Rotation, tx: Transaction, kid: str) -> TurnDocument:
     """Let the signing key retire as soon as its successor has been published for long enough."""
     purpose = (await find(tx, kid)).purpose
-    retired_at = await rotation.retire(tx, kid, CLI.name)
+    retired_at = await rotation.retire(tx, kid, CLI)
     keys = await tx.signing_keys.every(Purpose(purpose))
     successor = signing_key(keys, retired_at)
     if successor is None:

@@ -16,6 +16,7 @@ from counterfoil.server.endpoints import metadata
 from counterfoil.server.hub import Hub
 from counterfoil.server.hub import hub as hub_module
 from counterfoil.server.hub.followers import Follower
+from counterfoil.server.records.event import CLI
 from counterfoil.server.records.store import StoreUnavailable
 from tests.installation import Installation, installed
 
@@ -206,7 +207,7 @@ async def test_keys_that_changed_are_loaded(place: Installation):
     token = await place.service_token()
     rotation = place.authority.rotation
     old = str(unverified_header(token)["kid"])
-    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, old, "cli"))
+    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, old, CLI))
     await place.authority.hub.catch_up()
     new = str(unverified_header(await place.service_token())["kid"])
     assert new != old

@@ -9,7 +9,7 @@ import pytest
 from counterfoil.jose.jwt import unverified_header, verify
 from counterfoil.oauth.revocations import Ended
 from counterfoil.server.keys.rotation import KeyRefused
-from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.event import CLI, EventKind
 from counterfoil.server.records.family import SKEW
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME, Purpose
 from tests.server.keys.installation import START, Installation, installation
@@ -35,13 +35,13 @@ async def advance(place: Installation, seconds: int, tick: int = 600) -> None:
 
 
 async def withdraw(place: Installation, kid: str) -> tuple[str, ...]:
-    taken = await place.store.transact(partial(place.rotation.withdraw, kid=kid, actor="cli"))
+    taken = await place.store.transact(partial(place.rotation.withdraw, kid=kid, by=CLI))
     await place.load()
     return taken
 
 
 async def retire(place: Installation, kid: str) -> int:
-    at = await place.store.transact(partial(place.rotation.retire, kid=kid, actor="cli"))
+    at = await place.store.transact(partial(place.rotation.retire, kid=kid, by=CLI))
     await place.load()
     return at
 

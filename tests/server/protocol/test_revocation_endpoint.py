@@ -11,7 +11,7 @@ from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.protocol import revocation_endpoint
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.token_reading import TokenReader
-from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.event import CLI, EventKind
 from counterfoil.server.records.session import Origin
 from tests.installation import Installation, Person
 
@@ -75,7 +75,7 @@ async def test_a_token_signed_by_a_key_that_was_just_made_is_known(place: Instal
     other = await of_another_process(place)
     kid = str(unverified_header(await place.service_token())["kid"])
     rotation = place.authority.rotation
-    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "cli"))
+    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, CLI))
     await place.authority.hub.catch_up()
     token = await place.service_token()
     assert unverified_header(token)["kid"] != kid

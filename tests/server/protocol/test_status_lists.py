@@ -148,7 +148,7 @@ async def test_a_withdrawn_key_signs_no_list_that_is_given_out(place: Installati
     await published(place, list_id)
     ring, rotation = place.authority.keyring, place.authority.rotation
     kid = ring.published(Purpose.TOKENS, int(place.clock())).only().kid
-    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "test"))
+    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, CLI))
     later = await published(place, list_id)
     keys = ring.published(Purpose.TOKENS, int(place.clock()))
     assert kid not in {key.kid for key in keys.values()}
@@ -163,7 +163,7 @@ async def test_an_empty_list_too_is_signed_anew_when_its_key_was_withdrawn(place
     first = await published(place, list_id)
     ring, rotation = place.authority.keyring, place.authority.rotation
     kid = ring.published(Purpose.TOKENS, int(place.clock())).only().kid
-    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "test"))
+    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, CLI))
     assert await published(place, list_id) != first
 
 
@@ -257,7 +257,7 @@ class Life:
         now = int(self.place.clock())
         kid = self.place.authority.keyring.signer(Purpose.TOKENS, TYPE, now).kid
         rotation = self.place.authority.rotation
-        await self.transact(lambda tx: rotation.withdraw(tx, kid, "test"))
+        await self.transact(lambda tx: rotation.withdraw(tx, kid, CLI))
 
     async def turn(self) -> None:
         self.place.clock.turn(self.chance.choice([1, 40, 400, 1500]))

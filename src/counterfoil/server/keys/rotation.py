@@ -1,19 +1,16 @@
 """The turning of keys: what ``plan_rotation`` says is done here, with its events and notices."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.keys.keyring import sealed_key
 from counterfoil.server.keys.sealing import Seals
-from counterfoil.server.records.event import Event, EventKind
+from counterfoil.server.records.event import JANITOR, Actor, Event, EventKind
 from counterfoil.server.records.family import SKEW
 from counterfoil.server.records.rehearsal import Occurrence, rehearse
-from counterfoil.server.records.session import Origin
 from counterfoil.server.records.signing_key import (
     LONGEST_LIFETIME,
     MakeNext,
@@ -30,9 +27,6 @@ from counterfoil.server.records.signing_key import (
 )
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
-
-JANITOR: Final = "janitor"
-_NOWHERE: Final = Origin()
 
 
 class KeyRefused(Exception):
@@ -81,7 +75,7 @@ class Rotation(Struct, frozen=True):
             told += rehearse(keys, purpose, await self._rules(tx), (tx.now, until))
         return tuple(sorted(told, key=lambda each: each.at))
 
-    async def retire(self, tx: Transaction, kid: str, actor: str) -> int:
+    async def retire(self, tx: Transaction, kid: str, by: Actor) -> int:
         """Let the signing key retire before its time; what it signed stands (S81).
 
         Gives the second at which its successor takes over: at once where that has been published
@@ -94,12 +88,10 @@ class Rotation(Struct, frozen=True):
         if key != signing_key(keys, tx.now):
             raise KeyRefused(f"The key {kid} is not the one that signs.")
         plan = plan_early_turn(keys, tx.now, await self._rules(tx))
-        await self._carry_out(tx, key.purpose, plan, actor)
+        await self._carry_out(tx, key.purpose, plan, by)
         return next(step.retired_at for step in plan if isinstance(step, Retire))
 
-    async def withdraw(
-        self, tx: Transaction, kid: str, actor: str, origin: Origin = _NOWHERE
-    ) -> tuple[str, ...]:
+    async def withdraw(self, tx: Transaction, kid: str, by: Actor) -> tuple[str, ...]:
         """Withdraw a key in an emergency: nothing that it signed stands (S84).
 
         Where it is the one that signs, the next goes with it, for it lay beside it and has signed
@@ -118,12 +110,10 @@ class Rotation(Struct, frozen=True):
             taken += [other for other in keys if other.is_next(tx.now)]
         for each in taken:
             await tx.signing_keys.replace(withdrawn(each, tx.now))
-            event = _event(tx, EventKind.KEY_WITHDRAWN, each, actor)
-            seen = replace(event, address=origin.address, user_agent=origin.user_agent)
-            await tx.events.append(seen)
+            await _record(tx, EventKind.KEY_WITHDRAWN, each, by)
         until = tx.now + (await self._rules(tx)).longest_lifetime + SKEW
         await tx.notices.append([Notice(Ended.KEY, each.kid, until) for each in taken])
-        await self._carry_out(tx, key.purpose, await self._plan(tx, key.purpose), actor)
+        await self._carry_out(tx, key.purpose, await self._plan(tx, key.purpose), by)
         return tuple(each.kid for each in taken)
 
     async def _plan(self, tx: Transaction, purpose: Purpose) -> tuple[Step, ...]:
@@ -144,7 +134,7 @@ class Rotation(Struct, frozen=True):
         tx: Transaction,
         purpose: Purpose,
         plan: Sequence[Step],
-        actor: str,
+        by: Actor,
         made: PrivateKey | None = None,
     ) -> None:
         keys = {key.kid: key for key in await tx.signing_keys.every(purpose)}
@@ -154,12 +144,12 @@ class Rotation(Struct, frozen=True):
                 turn = tx.now, step.active_from
                 key = sealed_key(private, purpose, self.sealing, turn)
                 await tx.signing_keys.add(key)
-                await _record(tx, EventKind.KEY_MADE, key, actor)
+                await _record(tx, EventKind.KEY_MADE, key, by)
             else:
                 keys[step.kid] = changed(keys[step.kid], step)
                 await tx.signing_keys.replace(keys[step.kid])
                 if isinstance(step, Retire):
-                    await _record(tx, EventKind.KEY_RETIRED, keys[step.kid], actor)
+                    await _record(tx, EventKind.KEY_RETIRED, keys[step.kid], by)
         until = tx.now + self.settings.jwks_max_age + SKEW
         await tx.notices.append([Notice(Ended.KEYS_CHANGED, purpose.value, until)])
 
@@ -186,10 +176,16 @@ async def _find(tx: Transaction, kid: str) -> tuple[SigningKey, list[SigningKey]
     raise KeyRefused(f"There is no key {kid}.")
 
 
-async def _record(tx: Transaction, kind: EventKind, key: SigningKey, actor: str) -> None:
-    await tx.events.append(_event(tx, kind, key, actor))
-
-
-def _event(tx: Transaction, kind: EventKind, key: SigningKey, actor: str) -> Event:
-    detail = {"purpose": key.purpose.value}
-    return Event(kind=kind, at=tx.now, actor=actor, subject=key.kid, proof=actor, detail=detail)
+async def _record(tx: Transaction, kind: EventKind, key: SigningKey, by: Actor) -> None:
+    await tx.events.append(
+        Event(
+            kind=kind,
+            at=tx.now,
+            actor=by.name,
+            subject=key.kid,
+            proof=by.proof,
+            address=by.origin.address,
+            user_agent=by.origin.user_agent,
+            detail={"purpose": key.purpose.value},
+        )
+    )

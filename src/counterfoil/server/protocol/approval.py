@@ -12,12 +12,11 @@ from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.oauth.parameters import appended
 from counterfoil.server.protocol import end_dates, events, revocation
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.end_dates import JANITOR
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.lifetimes import earliest
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.authorization import Authorization
-from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.event import JANITOR, EventKind
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction

@@ -4,11 +4,10 @@ from typing import Final
 
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.events import Actor
-from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.event import JANITOR, EventKind
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.store import Transaction
 
-JANITOR: Final = Actor("janitor", proof="janitor")
 _AT_ONCE: Final = 100
 
 

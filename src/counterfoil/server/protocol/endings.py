@@ -97,7 +97,7 @@ async def _api(_: Authority, tx: Transaction, target: Target, by: Actor) -> Endi
 async def _key(authority: Authority, tx: Transaction, target: Target, by: Actor) -> Ending:
     if not (await find_key(tx, target.name)).is_published(tx.now):
         return await nothing_ended(tx)
-    await authority.rotation.withdraw(tx, target.name, by.name, by.origin)
+    await authority.rotation.withdraw(tx, target.name, by)
     position, _ = await tx.notices.head()
     return Ending(0, 0, position)
 

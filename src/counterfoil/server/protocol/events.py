@@ -3,31 +3,17 @@
 from collections.abc import Mapping
 from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from counterfoil.server.protocol.issuance import TokenRequest
-from counterfoil.server.records.event import Event, EventKind
+from counterfoil.server.records.event import CLI, NO_PROOF, Actor, Event, EventKind
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 
-NO_PROOF: Final = "none"
+__all__ = ["CLI", "NO_PROOF", "Actor", "Origin"]
+
 PASSWORD: Final = "password"
 DPOP: Final = "dpop"
-
-
-class Actor(Struct, frozen=True):
-    """Who acts (``user:…``, ``client:…``, ``cli``, ``janitor``), and from where.
-
-    ``proof`` says by what they were known (see ``Event``); ``none``: they only said so.
-    """
-
-    name: str
-    origin: Origin = Origin()
-    proof: str = NO_PROOF
-
-
-CLI: Final = Actor("cli", proof="cli")
 
 
 def by_client(request: TokenRequest) -> Actor:

@@ -7,6 +7,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.server.records.session import Origin
+
 
 class EventKind(StrEnum):
     """What can happen. The words are stable."""
@@ -92,6 +94,24 @@ SUBJECTS: Final = MappingProxyType(
     }
 )
 """What the subject of each kind is. Where it is a user, it can be erased (``records/audit.py``)."""
+
+
+NO_PROOF: Final = "none"
+
+
+class Actor(Struct, frozen=True):
+    """Who acts (``user:…``, ``client:…``, ``cli``, ``janitor``), and from where.
+
+    ``proof`` says by what they were known (see ``Event``); ``none``: they only said so.
+    """
+
+    name: str
+    origin: Origin = Origin()
+    proof: str = NO_PROOF
+
+
+CLI: Final = Actor("cli", proof="cli")
+JANITOR: Final = Actor("janitor", proof="janitor")
 
 
 class Event(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.explain import explain
 from counterfoil.server.protocol.explaining.explanation import Explanation, Outcome, Verdict
+from counterfoil.server.records.event import CLI
 from counterfoil.server.records.signing_key import Purpose
 from tests.attacks.forging import FORGERIES, Loot, encode
 from tests.installation import Installation, Person
@@ -99,7 +100,7 @@ async def test_a_withdrawn_key_is_named_with_who_withdrew_it(place: Installation
     loot = await loot_of(place, person)
     kid = str(loot.header["kid"])
     rotation = place.authority.rotation
-    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, "cli"))
+    await place.authority.store.transact(lambda tx: rotation.withdraw(tx, kid, CLI))
     found = await told(place, loot.token)
     assert (found.decided_by, found.reason, found.by) == ("key", Reason.KEY_RETIRED, "cli")
     assert found.since == int(place.clock())
