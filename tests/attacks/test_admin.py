@@ -8,12 +8,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from counterfoil.server.app import ROUTES
 from counterfoil.server.endpoints.api.table import OPERATIONS
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.events import CLI
-from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.store import Conflict, Transaction
 from counterfoil.server.web.reading import MAX_BODY
 from tests.administration import (
     END,
@@ -137,8 +138,6 @@ async def test_whoever_is_no_administrator_any_more_opens_nothing(
     place: Installation, boss: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asked anew at every request: neither token nor session remembers it."""
-    from msgspec.structs import replace
-
     from counterfoil.server.storage.statements.users import UserStatements
 
     caller = Administrator(place, await person_token(place, boss))
@@ -224,15 +223,64 @@ async def test_a_token_that_is_bound_needs_the_proof_of_its_key_for_this_very_re
         assert await attempt == (401, reason)
 
 
+async def test_a_client_cannot_be_named_like_a_person(
+    place: Installation, admin: Administrator, boss: Person
+) -> None:
+    """RFC 9068 §5: a service's tokens have its name for their subject. Whoever may register one
+    must not become Ada at every API that goes by the subject."""
+    body = {"client_name": "X", "client_id": boss.user_id, "grant_types": ["client_credentials"]}
+    refused = await admin.refused("POST", "/api/clients", json=body | {"scope": "notes:read"})
+    assert refused == (409, "conflict")
+    with pytest.raises(Conflict):
+        await place.add_client(boss.user_id)
+
+
 async def test_a_client_that_is_named_like_a_person_is_no_person(
     place: Installation, boss: Person
 ) -> None:
-    """A token's subject is the client there, whatever it is called; it may what it was given."""
-    await place.add_client(boss.user_id, scopes=frozenset({"notes:read", READ}))
+    """Were there one: a token's subject is the client there; it may what it was given."""
+    await place.add_client("twin", scopes=frozenset({"notes:read", READ}))
+
+    async def renamed(tx: Transaction) -> None:
+        twin = await tx.clients.find("twin")
+        (secret,) = await tx.clients.secrets_of("twin")
+        assert twin is not None
+        await tx.clients.add(replace(twin, client_id=boss.user_id))
+        await tx.clients.add_secret(replace(secret, id="twins", client_id=boss.user_id))
+
+    await place.authority.store.transact(renamed)
+    place.secrets[boss.user_id] = place.secrets["twin"]
     caller = Administrator(place, await place.service_token(boss.user_id, scope=READ))
     assert await caller.refused("POST", "/api/users", json={}) == (403, "insufficient_scope")
     found = await caller.get("/api/clients", limit=1)
     assert found["clients"]
+
+
+async def test_a_slash_in_a_name_reaches_no_other_operation(
+    place: Installation, admin: Administrator
+) -> None:
+    """What a proxy sees as a name must not be read as a name and a verb."""
+    async with place.browser() as browser:
+        for slash in ("%2F", "%2f"):
+            path = f"/api/clients/service{slash}disable"
+            answer = await browser.post(path, headers=bearer(admin.token))
+            assert answer.status_code == 404
+    assert (await admin.get("/api/clients/service"))["disabled_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/apis", {"uri": "x:\n", "name": "X", "scopes": {"x:read": "Read"}}),
+        ("/api/apis", {"uri": "x:y", "name": "X", "scopes": {"x:read": "a\x00<script>"}}),
+        ("/api/users", {"email": "b\nc@example.com", "password": PASSWORD}),
+    ],
+)
+async def test_what_cannot_be_printed_is_no_name(
+    admin: Administrator, path: str, body: dict[str, Any]
+) -> None:
+    """It would stand in the log for ever."""
+    assert (await admin.refused("POST", path, json=body))[0] == 400
 
 
 # What may be asked.

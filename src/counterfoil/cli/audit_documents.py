@@ -18,6 +18,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.erasure import erase_from_log
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.audit import FeedKey, Segment
+from counterfoil.server.records.erased import ErasedLines
 from counterfoil.server.records.store import Transaction
 
 _LONGEST_FILE: Final = 64 * 1024 * 1024
@@ -44,6 +45,7 @@ class VerificationDocument(Struct, frozen=True, kw_only=True):
     files: int
     heads: int
     unheard: tuple[str, ...]
+    unseen: tuple[str, ...]
     faults: tuple[FaultDocument, ...]
 
 
@@ -116,6 +118,7 @@ def _document_of(found: Verification) -> VerificationDocument:
         files=found.files,
         heads=found.heads,
         unheard=found.unheard,
+        unseen=found.unseen,
         faults=tuple(map(_fault, found.faults)),
     )
 
@@ -132,6 +135,8 @@ def tell_verification(document: VerificationDocument) -> None:
         click.echo(f"... and {len(document.faults) - _FAULTS_SHOWN} more.")
     for each in document.unheard:
         click.echo(f"Not checked: {each} speaks of lines that were dropped; give --files.")
+    for each in document.unseen:
+        click.echo(f"Not checked: {each}, which were dropped; give --files.")
     stretch = f"{document.first} to {document.number}" if document.lines else "none"
     click.echo(f"Lines in the database: {stretch}. Files: {document.files}.")
     click.echo(f"Parts that were erased: {document.erased_parts}. Heads: {document.heads}.")
@@ -174,15 +179,27 @@ def tell_export(document: ExportDocument) -> None:
 async def erased(authority: Authority, user_id: str, directory: Path | None) -> ErasureDocument:
     """Erase a person from the database, and then from the files that are known or named.
 
-    In this order: a file that is being written meanwhile is written once more.
+    In this order: the log tells of it before a file is changed, and a file that is being written
+    meanwhile is written once more.
 
     Raises:
         Failure: a file cannot be read.
     """
-    parts = await authority.store.transact(partial(_erase, user_id))
     directories = {each for each in (authority.settings.audit_export_dir, directory) if each}
     paths = [path for each in sorted(directories) if each.is_dir() for path in _files_in(each)]
+    in_files = _would_erase_in(paths, user_id)
+    parts = await authority.store.transact(partial(_erase, user_id, in_files))
     return ErasureDocument(parts=parts, files=_erased_in(paths, user_id))
+
+
+def _would_erase_in(paths: Iterable[Path], user_id: str) -> ErasedLines:
+    found = ErasedLines()
+    try:
+        for path in paths:
+            found |= files.would_erase(path, user_id)
+    except files.BrokenFile as error:
+        raise Failure(f"{error}; nothing was erased") from None
+    return found
 
 
 def _erased_in(paths: Iterable[Path], user_id: str) -> dict[str, int]:
@@ -200,8 +217,8 @@ def tell_erasure(document: ErasureDocument) -> None:
         click.echo(f"Erased in {counted(count, 'line')} of {path}.")
 
 
-async def _erase(user_id: str, tx: Transaction) -> int:
-    return await erase_from_log(tx, user_id, CLI)
+async def _erase(user_id: str, in_files: ErasedLines, tx: Transaction) -> int:
+    return await erase_from_log(tx, user_id, CLI, in_files)
 
 
 async def _close(tx: Transaction) -> None:

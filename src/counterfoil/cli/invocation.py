@@ -104,7 +104,7 @@ def sentence_of(error: Exception) -> str | None:
     from counterfoil.server.identity.passwords import PasswordRefused
     from counterfoil.server.keys.master_key import MasterKeyError
     from counterfoil.server.keys.rotation import KeyRefused
-    from counterfoil.server.records.store import StoreUnavailable
+    from counterfoil.server.records.store import Conflict, StoreUnavailable
     from counterfoil.server.storage.migration import UnknownDatabase
     from counterfoil.server.storage.sqlite_file import UnsupportedSqlite
 
@@ -117,6 +117,8 @@ def sentence_of(error: Exception) -> str | None:
             return f"{error} (`counterfoil doctor` says more)"
         case KeyRefused() | PasswordRefused() | OSError() | Failure():
             return str(error)
+        case Conflict():
+            return "something stands there by that name already"
         case UnicodeError():
             return "what was given is not valid UTF-8"
     return None

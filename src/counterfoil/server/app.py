@@ -178,6 +178,10 @@ def _table(routes: tuple[Route, ...]) -> tuple[dict[str, dict[str, Route]], list
 
 def _path_of(scope: Scope, prefix: str) -> str:
     """Give the path below the server: without the mount's root path or the issuer's own path."""
+    raw: bytes = scope.get("raw_path") or b""
+    if b"%" in raw and b"%2f" in raw.lower():
+        # An id with a slash in it must not be read as another operation on another id.
+        return ""
     path: str = scope["path"]
     root: str = scope.get("root_path", "") or prefix
     if not root:

@@ -179,3 +179,19 @@ async def test_who_is_erased_while_a_file_is_written_is_not_in_it(place: Place):
     await keeper.tick()
     assert b'"ada"' not in path.read_bytes()
     assert (await place.segments())[0].exported_at is not None
+
+
+async def test_a_file_is_not_replaced_by_half_of_it(place: Place):
+    """S111: its lines were dropped after somebody had looked which segments are whole."""
+    await place.happen(10)
+    keeper = place.exporting()
+    await keeper.tick()
+    (segment,) = await place.segments()
+    (name,) = place.files()
+    before = (place.exports / name).read_bytes()
+    place.clock.now += 31 * DAY
+    await keeper.tick()
+    assert await place.numbers() == []
+    with pytest.raises(OSError, match="lines 1 to 10 are no longer all in the database"):
+        await keeper.export(segment, place.exports)
+    assert (place.exports / name).read_bytes() == before

@@ -9,12 +9,14 @@ import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from counterfoil.server.audit import files
 from counterfoil.server.audit.verification import Verification, verify
 from counterfoil.server.audit.walk import Witness
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.erasure import erase_from_log
-from counterfoil.server.records.audit import Point
+from counterfoil.server.records.audit import BEGINNING, Point
 from tests.server.audit.test_keeping import DAY, Place, place
 
 pytestmark = pytest.mark.anyio
@@ -191,7 +193,7 @@ async def test_blanking_what_no_erasure_tells_of_is_found(place: Place):
     await place.happen(10)
     tamper(place, "UPDATE events SET about_salt = NULL, about_person = NULL, about_detail = NULL")
     (fault,) = (await verified(place)).faults
-    assert "10 personal parts are blank, but erasures of only 0" in fault.sentence
+    assert "Lines 1 to 10 are blank beside the chain" in fault.sentence
 
 
 async def test_verification_goes_on_over_dropped_segments_and_into_their_files(place: Place):
@@ -204,11 +206,66 @@ async def test_verification_goes_on_over_dropped_segments_and_into_their_files(p
     assert await place.numbers() == list(range(21, 26))
     without = await verified(place, heads)
     assert (without.faults, without.unheard) == ((), ("head 7 (line 7)",))
+    assert without.unseen == ("lines 1 to 10", "lines 11 to 20")
     paths = sorted(place.exports.iterdir())
     found = await verified(place, heads, paths)
     assert (found.faults, found.unheard, found.files) == ((), (), 2)
     paths[0].write_bytes(paths[0].read_bytes().replace(b'"family-4"', b'"family-5"'))
     assert stretches(await verified(place, heads, paths)) == [(5, 5)]
+
+
+async def dropped(place: Place) -> list[Path]:
+    """Two segments whose lines stand in files alone, and five lines after them."""
+    await place.happen(LINES)
+    place.clock.now += 31 * DAY
+    await place.exporting(audit_segment_age=365 * DAY).tick()
+    return sorted(place.exports.iterdir())
+
+
+async def test_a_file_that_has_gone_is_missed(place: Place):
+    """S111: it was the only copy of its lines."""
+    one, two = await dropped(place)
+    assert stretches(await verified(place, paths=[two])) == [(1, 10)]
+    assert stretches(await verified(place, paths=[one])) == [(11, 20)]
+
+
+async def test_a_file_of_a_segment_that_was_never_closed_is_no_evidence(place: Place):
+    """S111: whoever chains lines of their own from the beginning proves nothing with them."""
+    paths = await dropped(place)
+    header, entries = files.read(paths[0])
+    some, last = [], BEGINNING
+    for entry in list(entries)[:4]:
+        line = replace(entry.line, actor="client:innocent")
+        last = Point(line.number, line.after(last.digest))
+        some.append(replace(entry, line=line, digest=last.digest))
+    forged = replace(header, last_number=4, last_digest=last.digest)
+    path = files.write(place.exports, forged, some)
+    found = await verified(place, paths=[*paths, path])
+    assert [fault.sentence for fault in found.faults] == [
+        "The file of lines 1 to 4 is not the segment that was closed here."
+    ]
+
+
+async def test_blanking_a_file_is_found(place: Place):
+    """S111: who did it is gone, and no erasure tells of that."""
+    one, two = await dropped(place)
+    header, entries = files.read(one)
+    files.write(place.exports, header, [replace(each, about=None) for each in entries])
+    assert stretches(await verified(place, paths=[one, two])) == [(1, 10)]
+
+
+async def test_one_persons_erasure_does_not_pay_for_anothers(place: Place):
+    """S111: no signed head could show it, for the chain stays as it was."""
+    await place.happen(10)
+    await place.happen(8, "bob")
+    await place.store.transact(lambda tx: erase_from_log(tx, "ada", events.CLI))
+    place.clock.now += 31 * DAY
+    await place.exporting(audit_segment_age=365 * DAY).tick()
+    assert await place.numbers() == list(range(11, 20))
+    assert (await verified(place)).faults == ()
+    blank = "UPDATE events SET about_salt = NULL, about_person = NULL, about_detail = NULL"
+    tamper(place, f"{blank} WHERE about_person = 'bob'")
+    assert stretches(await verified(place)) == [(11, 18)]
 
 
 async def test_a_tampered_line_after_dropped_segments_is_found(place: Place):

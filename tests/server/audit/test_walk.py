@@ -7,6 +7,7 @@ from counterfoil.server.audit.walk import (
     beginning_of,
     contradicted,
     gaps_between,
+    untold,
 )
 from counterfoil.server.records.audit import BEGINNING, Point
 from counterfoil.server.records.event import EventKind
@@ -77,22 +78,20 @@ def test_what_stands_beside_a_line_may_go_and_not_change():
 
 
 def test_erasures_that_no_line_tells_of_are_found():
-    """Whoever blanks personal fields to hide what they did leaves a count that does not fit."""
-    told = event(10, kind=EventKind.PERSONAL_DATA_ERASED, subject="events", detail={"parts": "2"})
+    """S111: an erasure that was ordered covers the lines and parts that it names, and no others."""
+    detail = {"parts": "2", "lines_by": "5", "lines_about": "5"}
+    told = event(10, kind=EventKind.PERSONAL_DATA_ERASED, subject="events", detail=detail)
     from counterfoil.server.records.audit import entry_of
 
     entries = log(9)
     last = Point(9, entries[-1].digest)
     erasure = entry_of(replace(told, actor="cli", address="", user_agent=""), last, bytes)
     entries[4] = replace(entries[4], by=None, about=None)
-    honest = walked([*entries, erasure])
-    honest.demand_told_erasures()
-    assert honest.faults == []
+    assert untold([walked([*entries, erasure])]) == []
+    assert named(untold([walked(entries)])) == [(5, 5)]
     entries[6] = replace(entries[6], by=None)
-    hidden = walked([*entries, erasure])
-    hidden.demand_told_erasures()
-    assert len(hidden.faults) == 1
-    assert "3 personal parts are blank, but erasures of only 2" in hidden.faults[0].sentence
+    (hidden,) = untold([walked([*entries, erasure])])
+    assert hidden.sentence == "Line 7 is blank beside the chain: no erasure tells of it."
 
 
 def head(number: int, digest: str) -> Witness:

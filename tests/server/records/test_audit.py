@@ -112,7 +112,7 @@ def test_an_event_comes_back_as_it_was(
     made = entry(given)
     assert event_of(made) == msgspec.structs.replace(given, number=1)
     assert not made.belies_its_commitments
-    assert made.erased_parts == 0
+    assert made.erased.parts == 0
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_erasing_takes_a_persons_part_and_no_others(
     assert (after.by.person if after.by else None) == by
     assert (after.about.person if after.about else None) == about
     assert not after.belies_its_commitments
-    assert after.erased_parts == (by is None) + (about is None)
+    assert after.erased.parts == (by is None) + (about is None)
 
 
 def test_an_erased_person_is_shown_as_erased():

@@ -124,6 +124,9 @@ class Life:
             else:
                 assert isinstance(step, Activate | Retire | Forget)
                 self.keys[step.kid] = changed(self.keys[step.kid], step)
+                if isinstance(step, Activate):  # an earlier turn, by the setting of its day
+                    ahead = min(self.ahead[step.kid], self.rules.publish_ahead)
+                    self.ahead[step.kid] = ahead
         self.look()
 
     def pass_time(self, seconds: int) -> None:

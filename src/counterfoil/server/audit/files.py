@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from counterfoil.server.audit.walk import Fault, Walk
 from counterfoil.server.records.audit import Entry, Point, Segment
+from counterfoil.server.records.erased import ErasedLines
 
 PATTERN: Final = "audit-*.jsonl"
 _FORMAT: Final = "counterfoil audit 1"
@@ -85,7 +86,7 @@ def _entries(path: Path, texts: Iterable[bytes]) -> Iterator[Entry]:
 def walk(path: Path, segments: Iterable[Segment], wanted: Iterable[int]) -> Walk:
     """Walk a file from the digest before it to the digest after it.
 
-    Where ``segments`` knows of this stretch, the file must begin and end as recorded there.
+    It must begin and end as one of ``segments`` does.
     """
     try:
         return _walk(path, segments, wanted)
@@ -104,7 +105,7 @@ def _walk(path: Path, segments: Iterable[Segment], wanted: Iterable[int]) -> Wal
     if walked.at != end:
         walked.faults.append(_fault(header, "does not end at the digest that it names"))
     recorded = [each for each in segments if each.last_number == header.last_number]
-    if any((each.before, each.end) != (walked_from(header), end) for each in recorded):
+    if [(each.before, each.end) for each in recorded] != [(walked_from(header), end)]:
         walked.faults.append(_fault(header, "is not the segment that was closed here"))
     return walked
 
@@ -117,6 +118,24 @@ def walked_from(header: Header) -> Point:
 def _fault(header: Header, what: str) -> Fault:
     first, last = header.first_number, header.last_number
     return Fault(first, last, f"The file of lines {first} to {last} {what}.")
+
+
+def would_erase(path: Path, user_id: str) -> ErasedLines:
+    """Say of which lines in a file ``erase`` would blank a part.
+
+    Raises:
+        BrokenFile: it is none of ours, or was damaged.
+        OSError: it cannot be read.
+    """
+    _, entries = read(path)
+    by, about = set[int](), set[int]()
+    for entry in entries:
+        after = entry.without(user_id)
+        if entry.by != after.by:
+            by.add(entry.line.number)
+        if entry.about != after.about:
+            about.add(entry.line.number)
+    return ErasedLines(frozenset(by), frozenset(about))
 
 
 def erase(path: Path, user_id: str) -> int:

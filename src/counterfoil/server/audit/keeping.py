@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.server.audit import files
-from counterfoil.server.records.audit import BEGINNING, Entry, Segment
+from counterfoil.server.records.audit import BEGINNING, Entry, Point, Segment
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.store import Store, Transaction
 from counterfoil.server.settings import Settings
@@ -76,10 +76,15 @@ class AuditKeeper(Struct, frozen=True):
         """Write the file of a segment, and note that it stands there.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be written, or its lines are no longer all here.
         """
         seen = (await self.store.read(lambda tx: tx.events.last())).number
         entries = await self._entries_of(segment)
+        ends = [Point(each.line.number, each.digest) for each in entries[-1:]]
+        if len(entries) != segment.length or ends != [segment.end]:
+            # They were dropped meanwhile: a file that stands must not be replaced by half of it.
+            first, last = segment.first_number, segment.last_number
+            raise OSError(f"lines {first} to {last} are no longer all in the database")
         header = files.header_of(segment, self.settings.issuer)
         path = await asyncio.to_thread(files.write, directory, header, entries)
         await self.store.transact(partial(_note, segment, seen))

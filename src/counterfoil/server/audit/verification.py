@@ -1,6 +1,8 @@
 """Verifying the audit log: the database, its files, and what signed heads know of it (S111)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +16,8 @@ from counterfoil.server.audit.walk import (
     beginning_of,
     contradicted,
     gaps_between,
+    lines,
+    untold,
 )
 from counterfoil.server.records.audit import Point, Segment
 from counterfoil.server.records.store import Transaction
@@ -23,7 +27,10 @@ _FIRST: Final = -(2**63)
 
 
 class Verification(Struct, frozen=True, kw_only=True):
-    """What was found. ``unheard`` witnesses speak of lines that are neither here nor in a file."""
+    """What was found. ``unheard`` witnesses speak of lines that are neither here nor in a file.
+
+    ``unseen`` are dropped segments of which no file was asked for.
+    """
 
     lines: int
     first: int
@@ -32,6 +39,7 @@ class Verification(Struct, frozen=True, kw_only=True):
     files: int
     heads: int
     unheard: tuple[str, ...]
+    unseen: tuple[str, ...]
     faults: tuple[Fault, ...]
 
 
@@ -53,18 +61,22 @@ async def verify(tx: Transaction, heads: Sequence[Witness], paths: Sequence[Path
     faults, unheard = contradicted(
         passed, end, [*heads, *_still_here(segments, walked.first, ends)]
     )
+    elsewhere = _elsewhere(segments, walked.first, {each.at for each in of_files})
+    missing = [_missing(segment) for segment in elsewhere] if paths else []
+    every = [walked, *of_files]
     return Verification(
         lines=walked.lines,
         first=walked.first or 0,
         end=walked.at,
-        erased_parts=walked.erased,
+        erased_parts=reduce(or_, (each.erased for each in every)).parts,
         files=len(of_files),
         heads=len(heads),
         unheard=tuple(f"{each.known_by} (line {each.point.number})" for each in unheard),
+        unseen=() if paths else tuple(_stretch(segment) for segment in elsewhere),
         faults=tuple(
-            [*gaps_between(segments), *walked.faults]
-            + [fault for each in of_files for fault in each.faults]
-            + faults
+            [*gaps_between(segments), *missing]
+            + [fault for each in every for fault in each.faults]
+            + [*untold(every), *faults]
         ),
     )
 
@@ -76,13 +88,33 @@ async def _walk(tx: Transaction, segments: Sequence[Segment], wanted: Iterable[i
         for entry in page:
             walked.take(entry)
         page = await tx.events.entries(page[-1].line.number, _PAGE)
-    walked.demand_told_erasures()
     return walked
 
 
 def _end_of(segment: Segment) -> Witness:
-    stretch = f"{segment.first_number} to {segment.last_number}"
-    return Witness(segment.end, f"The recorded end of the segment of lines {stretch}")
+    return Witness(segment.end, f"The recorded end of the segment of {_stretch(segment)}")
+
+
+def _stretch(segment: Segment) -> str:
+    return f"lines {segment.first_number} to {segment.last_number}"
+
+
+def _elsewhere(
+    segments: Iterable[Segment], first: int | None, seen: Container[Point]
+) -> list[Segment]:
+    """Give the dropped segments whose lines are not all here, nor in a file that was walked."""
+    return [
+        segment
+        for segment in segments
+        if segment.dropped_at is not None
+        and (first is None or first > segment.first_number)
+        and segment.end not in seen
+    ]
+
+
+def _missing(segment: Segment) -> Fault:
+    first, last = segment.first_number, segment.last_number
+    return Fault(first, last, f"{lines(first, last)} missing: the file of them is not here.")
 
 
 def _end_of_dropped(segments: Iterable[Segment]) -> int:

@@ -1,17 +1,23 @@
 """Walking the chain of the audit log: what was changed, taken out, put in, cut off. Pure (S111)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from counterfoil.server.records.audit import BEGINNING, Entry, Point, Segment
+from counterfoil.server.records.erased import (
+    ABOUT,
+    BY,
+    ErasedLines,
+    Stretch,
+    stretches_in,
+    stretches_of,
+)
 from counterfoil.server.records.event import EventKind
 
-PARTS: Final = "parts"
-"""The detail of an erasure that tells how many parts it erased."""
-_TOLD: Final = msgspec.json.Decoder(dict[str, str])
+_DETAIL: Final = msgspec.json.Decoder(dict[str, str])
 
 
 class Fault(Struct, frozen=True):
@@ -20,6 +26,25 @@ class Fault(Struct, frozen=True):
     first: int
     last: int
     sentence: str
+
+
+class _Told(Struct, frozen=True):
+    """What one line tells of: the lines before it that were blanked, part by part."""
+
+    number: int
+    by: list[Stretch]
+    about: list[Stretch]
+
+    def covers(self, erased: ErasedLines) -> ErasedLines:
+        """Give which of these it tells of."""
+        return ErasedLines(self._among(self.by, erased.by), self._among(self.about, erased.about))
+
+    def _among(self, stretches: list[Stretch], numbers: frozenset[int]) -> frozenset[int]:
+        return frozenset(
+            number
+            for number in numbers
+            if number < self.number and any(first <= number <= last for first, last in stretches)
+        )
 
 
 class Witness(Struct, frozen=True):
@@ -42,8 +67,9 @@ class Walk:
         self.passed: dict[int, str] = {start.number: start.digest} if start.digest else {}
         self.first: int | None = None
         self.lines = 0
-        self.erased = 0
-        self._told = 0
+        self._blank_by: set[int] = set()
+        self._blank_about: set[int] = set()
+        self.told: list[_Told] = []
         self._wanted = frozenset(wanted)
 
     def take(self, entry: Entry) -> None:
@@ -62,23 +88,18 @@ class Walk:
             )
         self.first = self.first or number
         self.lines += 1
-        self.erased += entry.erased_parts
-        self._told += _parts_told(entry)
+        self._blank_by |= entry.erased.by
+        self._blank_about |= entry.erased.about
+        if entry.line.kind == EventKind.PERSONAL_DATA_ERASED:
+            self.told.append(_told_in(entry))
         self.at = Point(number, entry.digest)
         if number in self._wanted:
             self.passed[number] = entry.digest
 
-    def demand_told_erasures(self) -> None:
-        """Demand that the log itself tells of everything that was erased in it."""
-        if self.erased > self._told:
-            self.faults.append(
-                Fault(
-                    1,
-                    self.at.number,
-                    f"{self.erased} personal parts are blank, but erasures of only {self._told} "
-                    "are told of.",
-                )
-            )
+    @property
+    def erased(self) -> ErasedLines:
+        """The lines that are blank beside the chain."""
+        return ErasedLines(frozenset(self._blank_by), frozenset(self._blank_about))
 
     def _miss(self, until: int) -> None:
         first = self.at.number + 1
@@ -141,10 +162,25 @@ def lines(first: int, last: int) -> str:
     return f"Line {first} is" if first == last else f"Lines {first} to {last} are"
 
 
-def _parts_told(entry: Entry) -> int:
-    if entry.line.kind != EventKind.PERSONAL_DATA_ERASED:
-        return 0
+def untold(walks: Sequence[Walk]) -> list[Fault]:
+    """Find lines that are blank beside the chain though no later line tells of it."""
+    erased = ErasedLines()
+    for walk in walks:
+        erased |= walk.erased
+    hidden = erased
+    for told in (each for walk in walks for each in walk.told):
+        covered = told.covers(hidden)
+        hidden = ErasedLines(hidden.by - covered.by, hidden.about - covered.about)
+    return [
+        Fault(first, last, f"{lines(first, last)} blank beside the chain: no erasure tells of it.")
+        for first, last in stretches_of(hidden.by | hidden.about)
+    ]
+
+
+def _told_in(entry: Entry) -> _Told:
     try:
-        return int(_TOLD.decode(entry.line.detail).get(PARTS, "0"))
-    except (msgspec.MsgspecError, ValueError):
-        return 0
+        detail = _DETAIL.decode(entry.line.detail)
+    except msgspec.MsgspecError:
+        detail = {}
+    by, about = (stretches_in(detail.get(name, "")) for name in (BY, ABOUT))
+    return _Told(entry.line.number, by, about)

@@ -30,7 +30,7 @@ from counterfoil.server.records.client import (
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
-from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.store import Conflict, Transaction
 from counterfoil.server.records.user import User
 
 _LONGEST_NAME: Final = 200
@@ -58,6 +58,9 @@ async def add_client(
         Conflict: the ``client_id`` is taken.
     """
     _demand_consistent(client, development=development)
+    if await tx.users.find(client.client_id) is not None:
+        # A service's tokens have its client_id for their sub (RFC 9068 §5): nobody's name is free.
+        raise Conflict("the client_id is taken")
     await tx.clients.add(replace(client, access=await _access_of(tx, client.scopes)))
     await events.record(tx, EventKind.CLIENT_ADDED, by, client.client_id)
     return None if client.public else (await _add_secret(tx, client.client_id, by))
@@ -214,8 +217,12 @@ def _demand_as_it_was(before: Api, api: Api) -> None:
 
 def _demand_api(api: Api, reserved: frozenset[str]) -> None:
     _demand_name("name", api.name)
-    if ":" not in api.uri or "#" in api.uri or " " in api.uri or not api.uri.isascii():
+    is_clean = api.uri.isascii() and api.uri.isprintable() and not set(api.uri) & {"#", " "}
+    if not is_clean or ":" not in api.uri:
         raise invalid_request("An API's identifier is an absolute URI without a fragment.")
+    for scope, description in api.scopes.items():
+        if description:
+            _demand_name(f"The description of {scope}", description)
     scopes_in(" ".join(api.scopes))
     taken = reserved & api.scopes.keys()
     if taken:
@@ -248,7 +255,11 @@ async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
         Conflict: the e-mail is taken.
     """
     local, at, domain = new.email.strip().rpartition("@")
-    if not (local and at and domain) or len(new.email) > _LONGEST_NAME or " " in new.email.strip():
+    if (
+        not (local and at and domain)
+        or len(new.email) > _LONGEST_NAME
+        or not _is_one_word(new.email)
+    ):
         raise invalid_request("This is not an e-mail address.")
     user = User(
         id=new_handle(tx),
@@ -287,6 +298,10 @@ async def enable_client(tx: Transaction, client_id: str, by: Actor) -> Ending:
     if await tx.clients.enable(client_id):
         await events.record(tx, EventKind.CLIENT_ENABLED, by, client_id)
     return await revocation.follow(tx, Cause.CLIENT_ENABLED, client_id, by)
+
+
+def _is_one_word(text: str) -> bool:
+    return text.isprintable() and " " not in text.strip()
 
 
 def _demand_name(field: str, name: str) -> None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from counterfoil.oauth.feed import next_digest
+from counterfoil.server.records.erased import ErasedLines
 from counterfoil.server.records.event import SUBJECTS, Event, EventKind, EventQuery
 
 USER: Final = "user"
@@ -21,8 +22,8 @@ ERASED: Final = "erased"
 """What is shown in the place of an id that was erased. No id is so short."""
 CHAINED_DETAILS: Final = frozenset(
     {
-        "at", "changed", "client_id", "families", "from", "generation", "id", "of", "parts",
-        "purpose", "scope", "sessions", "to", "until", "values", "why",
+        "at", "changed", "client_id", "families", "from", "generation", "id", "lines_about",
+        "lines_by", "of", "parts", "purpose", "scope", "sessions", "to", "until", "values", "why",
     }
 )  # fmt: skip
 """Names of details that name and locate nobody. All others stand beside the chain, committed to."""
@@ -80,10 +81,14 @@ class Entry(Struct, frozen=True):
     about: Concerned | None = None
 
     @property
-    def erased_parts(self) -> int:
-        """How many of the two parts that stood beside the line are gone."""
-        beside = ((self.line.by, self.by), (self.line.about, self.about))
-        return sum(bool(committed) and part is None for committed, part in beside)
+    def erased(self) -> ErasedLines:
+        """Which of the two parts that stood beside the line are gone."""
+        number = frozenset({self.line.number})
+        nothing = frozenset[int]()
+        return ErasedLines(
+            number if self.line.by and self.by is None else nothing,
+            number if self.line.about and self.about is None else nothing,
+        )
 
     @property
     def belies_its_commitments(self) -> bool:
@@ -131,6 +136,11 @@ class Segment(Struct, frozen=True, kw_only=True):
     dropped_at: int | None = None
 
     @property
+    def length(self) -> int:
+        """How many lines it has."""
+        return self.last_number - self.first_number + 1
+
+    @property
     def before(self) -> Point:
         """Where the chain stood before the first line."""
         return Point(self.first_number - 1, self.digest_before)
@@ -165,7 +175,13 @@ def commitment(beside: Doer | Concerned) -> str:
 
 
 def entry_of(event: Event, last: Point, random: Callable[[int], bytes]) -> Entry:
-    """Make the next line of the log after ``last``; ``random`` gives the salts."""
+    """Make the next line of the log after ``last``; ``random`` gives the salts.
+
+    Raises:
+        ValueError: the proof names a person, who could never be erased from the chain.
+    """
+    if _person_in(event.proof):
+        raise ValueError(f"the proof of {event.kind} names a person: say by what they were known")
     by, about = _doer_of(event, random), _concerned_of(event, random)
     opened = {name: text for name, text in event.detail.items() if name in CHAINED_DETAILS}
     line = Line(
@@ -248,8 +264,8 @@ class Events(Protocol):
     async def entries(self, after: int, limit: int) -> list[Entry]:
         """Lines with a greater number, in order, as they stand."""
 
-    async def erase(self, user_id: str) -> int:
-        """Erase all that names or locates a person; the chain stands. Says how many parts."""
+    async def erase(self, user_id: str) -> ErasedLines:
+        """Erase all that names or locates a person; the chain stands. Says of which lines."""
 
 
 class Segments(Protocol):

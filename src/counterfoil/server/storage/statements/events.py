@@ -13,6 +13,7 @@ from counterfoil.server.records.audit import (
     entry_of,
     event_of,
 )
+from counterfoil.server.records.erased import ErasedLines
 from counterfoil.server.records.event import Event, EventQuery
 from counterfoil.server.storage.connection import Connection, Row
 
@@ -38,10 +39,12 @@ WHERE last_number = (SELECT max(last_number) FROM audit_segments)
 _ERASE_BY: Final = """
 UPDATE events SET by_salt = NULL, by_person = NULL, address = NULL, user_agent = NULL
 WHERE by_person = ? OR (by_person = '' AND about_person = ?)
+RETURNING number
 """
 _ERASE_ABOUT: Final = """
 UPDATE events SET about_salt = NULL, about_person = NULL, about_detail = NULL
 WHERE about_person = ?
+RETURNING number
 """
 
 
@@ -83,12 +86,13 @@ class EventStatements:
         """Lines with a greater number, in order, as they stand."""
         return [_entry(row) for row in await self._connection.all(_AFTER, after, limit)]
 
-    async def erase(self, user_id: str) -> int:
-        """Erase what names or locates a person beside the chain; says how many fields' parts."""
+    async def erase(self, user_id: str) -> ErasedLines:
+        """Erase what names or locates a person beside the chain; says of which lines."""
         if not user_id:
-            return 0
-        parts = await self._connection.run(_ERASE_BY, user_id, user_id)
-        return parts + await self._connection.run(_ERASE_ABOUT, user_id)
+            return ErasedLines()
+        by = await self._connection.all(_ERASE_BY, user_id, user_id)
+        about = await self._connection.all(_ERASE_ABOUT, user_id)
+        return ErasedLines(frozenset(n for (n,) in by), frozenset(n for (n,) in about))
 
 
 def values_of(entry: Entry) -> tuple[object, ...]:
