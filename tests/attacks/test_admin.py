@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.oauth.access import Access
 from counterfoil.server.app import ROUTES
 from counterfoil.server.endpoints.api.table import OPERATIONS
 from counterfoil.server.protocol import revocation
@@ -221,6 +222,33 @@ async def test_a_token_that_is_bound_needs_the_proof_of_its_key_for_this_very_re
         (ask(proof(app, method="PATCH")), "proof_mismatch"),
     ):
         assert await attempt == (401, reason)
+
+
+async def test_a_proof_is_used_up_though_the_request_is_refused(place: Installation) -> None:
+    """RFC 9449 §11.1: it cannot be sent again when the other reason has gone."""
+    client_id = f"bound-{secrets.token_hex(4)}"
+    await place.add_client(client_id, scopes=frozenset(SCOPES))
+    app = App(place, client_id)
+    token = (await app.send(app.proof(), grant_type="client_credentials")).json()["access_token"]
+    registered = await place.authority.store.read(lambda tx: tx.clients.find(client_id))
+    assert registered is not None
+
+    async def registered_for(access: Access) -> None:
+        changed = replace(registered, access=access)
+        await place.authority.store.transact(lambda tx: tx.clients.update(changed))
+
+    async def reason(proof: str) -> str:
+        headers = {"authorization": f"DPoP {token}", "dpop": proof}
+        async with place.browser() as browser:
+            answer = await browser.get("/api/clients/service", headers=headers)
+        return str(answer.json().get("error_reason", ""))
+
+    once = app.proof("/api/clients/service", "GET", token=token)
+    await registered_for(Access())
+    assert await reason(once) == "insufficient_scope"
+    await registered_for(registered.access)
+    assert await reason(once) == "proof_replayed"
+    assert await reason(app.proof("/api/clients/service", "GET", token=token)) == ""
 
 
 async def test_a_client_cannot_be_named_like_a_person(

@@ -89,7 +89,8 @@ def test_another_url_is_refused(url: str):
 
 def test_where_our_own_url_is_not_clear_nothing_fits():
     """An adapter that cannot say where a request went gives none."""
-    assert refusal(made(url="x"), target=Target("GET", "")) is Reason.PROOF_MISMATCH
+    for url in ("x", ""):
+        assert refusal(made(url=url), target=Target("GET", "")) is Reason.PROOF_MISMATCH
     assert refusal(made(), target=Target("GET", "")) is Reason.PROOF_MISMATCH
 
 

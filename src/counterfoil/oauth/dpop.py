@@ -120,7 +120,8 @@ def read_proof(unverified: Sequence[str], target: Target) -> Proof:
 def _demand_made_for(claims: Claims, target: Target) -> None:
     if claims.htm != target.method:
         raise _mismatch("htm is not the method")
-    if claims.htu != target.url:
+    # A request whose own URL is not clear (``""``) is like no proof, not like one without a URL.
+    if not target.url or claims.htu != target.url:
         named = normalised(claims.htu)
         if named is None or named != normalised(target.url):
             raise _mismatch("htu is not the URL")

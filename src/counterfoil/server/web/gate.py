@@ -5,6 +5,7 @@ which has caught up with all the others' before every decision.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct
 
@@ -122,16 +123,16 @@ class Gate:
         token.require(scope)
 
         async def work(tx: Transaction) -> User | None:
-            if proof is not None:
-                await self._take(tx, proof)
             await self._demand_client(tx, token, scope)
             return await _person_behind(tx, token)
 
         store = self._authority.store
-        run = store.read if proof is None else store.transact
-        return Admitted(token, await run(work))
+        if proof is not None:
+            # Used up and committed first, whatever becomes of the request.
+            await store.transact(partial(self._take, proof))
+        return Admitted(token, await store.read(work))
 
-    async def _take(self, tx: Transaction, proof: Proof) -> None:
+    async def _take(self, proof: Proof, tx: Transaction) -> None:
         try:
             await proof_of_possession.take(self._authority, tx, proof)
         except NotProved as error:
