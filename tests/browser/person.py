@@ -38,6 +38,8 @@ class Person:
         expect(self.page).to_have_url(re.compile(re.escape(self.run.issuer) + "/sign-in"))
 
     def sign_in(self, password: str | None = None) -> None:
+        # Nobody types before the page has put the cursor where it wants it.
+        expect(self.page.locator("[autofocus]")).to_be_focused()
         self.page.get_by_label("Email").fill(EMAIL)
         self.page.get_by_label("Password").fill(password or self.run.passwords[EMAIL])
         self.page.get_by_role("button", name="Sign in").click()
