@@ -23,6 +23,7 @@ RECORDS = [
     "Segments",
     "Notices",
     "IssuedTokens",
+    "Guards",
     "Leases",
     "Lists",
     "Sealed",

@@ -12,6 +12,7 @@ from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.family import Family, Life
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.listing import Lists
 from counterfoil.server.records.session import Session
@@ -299,6 +300,8 @@ class Transaction(Protocol):
     def issued_tokens(self) -> IssuedTokens: ...
     @property
     def lists(self) -> Lists: ...
+    @property
+    def guards(self) -> Guards: ...
     @property
     def leases(self) -> Leases: ...
     @property

@@ -12,6 +12,7 @@ from counterfoil.server.storage.statements.default_lifetime import DefaultLifeti
 from counterfoil.server.storage.statements.events import EventStatements
 from counterfoil.server.storage.statements.families import FamilyStatements
 from counterfoil.server.storage.statements.grants import GrantStatements
+from counterfoil.server.storage.statements.guards import GuardStatements
 from counterfoil.server.storage.statements.issued_tokens import IssuedTokenStatements
 from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.lists import ListStatements
@@ -50,6 +51,7 @@ class BoundTransaction:
         self.notices = NoticeStatements(connection)
         self.issued_tokens = IssuedTokenStatements(connection)
         self.lists = ListStatements(connection)
+        self.guards = GuardStatements(connection)
         self.leases = LeaseStatements(connection)
         self.sealed = SealedStatements(connection)
 
@@ -86,4 +88,5 @@ class BoundTransaction:
         swept += await self.clients.sweep(limit)
         swept += await self.signing_keys.sweep(limit)
         swept += await self.issued_tokens.sweep(limit)
+        swept += await self.guards.sweep(limit)
         return swept
