@@ -59,7 +59,7 @@ async def test_errors_can_be_read_by_scripts(place: Installation):
         assert answer.status_code >= 400
         assert answer.headers["access-control-allow-origin"] == "*"
     exposed = unauthorised.headers["access-control-expose-headers"]
-    assert exposed.lower() == "www-authenticate, dpop-nonce, x-request-id"
+    assert exposed.lower() == "www-authenticate, dpop-nonce, x-request-id, counterfoil-notice"
 
 
 async def test_a_token_works_from_any_origin_without_cookies(place: Installation, person: Person):

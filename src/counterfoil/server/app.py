@@ -47,6 +47,7 @@ ROUTES: Final = (
     Route("/jwks.json", _GET, metadata.jwks, Caller.SCRIPT),
     Route("/notices", _GET, notices.stream, Caller.SCRIPT),
     Route("/notices/snapshot", _GET, notices.snapshot, Caller.SCRIPT),
+    Route("/notices/acknowledgements", _POST, notices.acknowledge, Caller.MACHINE),
     Route("/notices/jwks.json", _GET, metadata.notices_jwks, Caller.SCRIPT),
     Route("/registry", _GET, registry.stream, Caller.MACHINE),
     Route("/status-lists", _GET, status_lists.aggregation, Caller.SCRIPT),

@@ -42,6 +42,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             await _settle(authority)
             passwords = stack.enter_context(closing(Passwords(settings.password_threads)))
             stack.push_async_callback(_flush_last, authority)
+            stack.push_async_callback(_take_leave, authority, outside)
             for work in _background(authority, outside):
                 await stack.enter_async_context(_running(work))
             yield _server(authority, passwords, outside)
@@ -70,6 +71,7 @@ def _background(
     interval = authority.settings.head_interval_ms
     return (
         authority.hub.run(outside.clock, interval),
+        authority.receipts.run(outside.clock),
         janitor.run(),
         _flush(authority),
     )
@@ -89,6 +91,11 @@ async def _running(work: Coroutine[object, object, None]) -> AsyncIterator[None]
 async def _flush_last(authority: Authority) -> None:
     with suppress(StoreUnavailable):
         await authority.activity.flush(authority.store)
+
+
+async def _take_leave(authority: Authority, outside: Outside) -> None:
+    with suppress(StoreUnavailable):
+        await authority.receipts.close(outside.clock())
 
 
 async def _flush(authority: Authority) -> None:

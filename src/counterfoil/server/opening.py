@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.server.hub import Hub
+from counterfoil.server.hub.receipts import Receipts
 from counterfoil.server.hub.snapshots import Snapshots
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.keys.master_key import load_master_key
@@ -22,6 +23,7 @@ from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.own_api import register_own_api
 from counterfoil.server.protocol.token_reading import TokenReader
+from counterfoil.server.records.guards import Most
 from counterfoil.server.records.store import Store
 from counterfoil.server.settings import Settings
 from counterfoil.server.storage.sqlite import SqliteStore
@@ -76,10 +78,15 @@ async def _authority(
         pending=Sealing(keys.pending, outside.random),
         rotation=rotation,
         hub=hub,
+        receipts=Receipts(hub, store, keys.receipts, _most_lost(settings)),
         snapshots=Snapshots(settings.issuer, store, keyring, settings.data),
         activity=Activity(),
         reader=TokenReader(settings.issuer, store, keyring, hub),
     )
+
+
+def _most_lost(settings: Settings) -> Most:
+    return Most(settings.followers_per_address, settings.followers_most)
 
 
 def _master_key(settings: Settings, outside: Outside) -> Seals:

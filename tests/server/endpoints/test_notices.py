@@ -1,22 +1,29 @@
 """The notices feed over HTTP: what a guard reads."""
 
 import asyncio
+import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 
+import httpx2
+import msgspec
 import pytest
 
 from counterfoil.jose.jwt import verify
 from counterfoil.jose.keys import KeySet
 from counterfoil.net.event_stream import Event, EventParser
 from counterfoil.oauth.feed import HEAD_TYPE, next_digest
+from counterfoil.oauth.receipts import INTRODUCTION, Welcome
 from counterfoil.oauth.revocations import Ended, Notice, notice_from
 from counterfoil.oauth.snapshot import MEDIA_TYPE, SNAPSHOT_TYPE
 from counterfoil.server.hub.backlog import REMEMBERED
+from counterfoil.server.protocol.waiting import wait_for
 from counterfoil.server.records.store import StoreUnavailable
 from tests.installation import EMAIL, Installation, Person, installed
+from tests.server.endpoints.stream import Stream, streaming
 
 pytestmark = pytest.mark.anyio
 
@@ -145,11 +152,10 @@ async def test_the_head_is_signed_and_vouches_for_the_chain(place: Installation)
                 last = event.last_id
             elif event.name == "head":
                 head = verify(event.data, await feed_keys(place), HEAD_TYPE).claims
-                if f"{head['epoch']}:{head['number']}" == last:
+                if (f"{head['epoch']}:{head['number']}", head["time"]) == (last, place.clock()):
                     break
     assert head["digest"] == digest
     assert head["iss"] == place.issuer
-    assert head["time"] == place.clock()
 
 
 async def test_the_snapshot_is_signed_and_whole(place: Installation):
@@ -307,3 +313,88 @@ async def test_no_secret_and_no_name_of_a_person_is_told(place: Installation):
     assert EMAIL not in told
     assert person.user_id not in told
     assert tokens["refresh_token"] not in told
+
+
+GUARD = {INTRODUCTION.lower(): 'reject;tolerance=30;name="0123456789abcdef"'}
+
+
+def acknowledgement(line: str, position: object) -> dict[str, str]:
+    return {"follower": line, "position": str(position)}
+
+
+async def acknowledge(place: Installation, body: object) -> httpx2.Response:
+    async with place.browser() as guard:
+        return await guard.post("/notices/acknowledgements", json=body)
+
+
+async def welcomed(stream: Stream) -> Welcome:
+    event = await stream.next()
+    assert event is not None
+    assert event.name == "welcome"
+    return msgspec.json.decode(event.data, type=Welcome)
+
+
+async def test_a_guard_is_welcomed_asked_and_believed(place: Installation):
+    """While somebody waits: the question comes with the notice and with a head that proves it."""
+    store, cursor = place.authority.store, await head_of(place)
+    async with streaming(place, "/notices", **GUARD, **{"last-event-id": cursor}) as stream:
+        line = (await welcomed(stream)).follower
+        await place.post("/revoke", "service", token=await place.service_token())
+        reached = place.authority.hub.position
+        waiting = asyncio.create_task(wait_for(store, reached, 60))
+        asked = await stream.next_named("acknowledge")
+        assert asked is not None
+        assert asked.data == str(reached)
+        answer = await acknowledge(place, acknowledgement(line, reached))
+        assert (answer.status_code, answer.content) == (204, b"")
+        standing = await asyncio.wait_for(waiting, 10)
+        assert (standing.reached, standing.anonymous, standing.known) == (True, 1, 0)
+
+
+async def test_credentials_give_a_guard_a_name(place: Installation):
+    for secret, known_as in ((place.secrets["service"], "service"), ("wrong", "")):
+        basic = b64encode(f"service:{secret}".encode()).decode()
+        headers = {**GUARD, "authorization": f"Basic {basic}"}
+        async with streaming(place, "/notices", **headers) as stream:
+            assert (await welcomed(stream)).known_as == known_as
+
+
+async def test_whoever_does_not_say_that_it_is_a_guard_is_left_alone(place: Installation):
+    cursor = await head_of(place)
+    async with reading(place, cursor) as events:
+        assert (await anext(events)).name == "head"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        {"follower": "x"},
+        acknowledgement("never.named.here", "{head}"),
+        acknowledgement("", "{head}"),
+        acknowledgement("é" * 50, "{head}"),
+        acknowledgement("x", "soon"),
+        acknowledgement("x", "another:1"),
+        acknowledgement("x", "{ahead}"),
+        acknowledgement("x" * 301, "{head}"),
+        {**acknowledgement("x", "{head}"), "more": 1},
+    ],
+)
+async def test_what_is_no_acknowledgement_is_refused(place: Installation, body: object):
+    head = await head_of(place)
+    epoch, _, number = head.partition(":")
+    text = json.dumps(body).replace("{head}", head).replace("{ahead}", f"{epoch}:{int(number) + 1}")
+    answer = await acknowledge(place, json.loads(text))
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert answer.json()["error_description"]
+
+
+async def test_a_revocation_answers_with_its_receipt(place: Installation):
+    """RFC 7009 §2.2: whatever there was to end, 200."""
+    token = await place.service_token()
+    before = place.authority.hub.position.number
+    for given in (token, token, "nothing of ours"):
+        answer = await place.post("/revoke", "service", token=given)
+        assert answer.headers["counterfoil-notice"] == str(place.authority.hub.position)
+        assert place.authority.hub.position.number == before + 1

@@ -67,5 +67,5 @@ def test_answers_are_open_to_scripts_with_their_challenge():
     assert response.headers["access-control-allow-origin"] == "*"
     assert (
         response.headers["access-control-expose-headers"]
-        == "WWW-Authenticate, DPoP-Nonce, X-Request-Id"
+        == "WWW-Authenticate, DPoP-Nonce, X-Request-Id, Counterfoil-Notice"
     )

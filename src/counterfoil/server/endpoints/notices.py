@@ -1,20 +1,28 @@
-"""The notices feed: server-sent events with signed heads, and the snapshot to begin from."""
+"""The notices feed: server-sent events with signed heads, and the snapshot to begin from.
+
+A guard that introduces itself is asked for acknowledgements while somebody waits for a receipt.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Final, Protocol
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.net.event_stream import event
+from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.feed import position_from
+from counterfoil.oauth.receipts import INTRODUCTION, Acknowledgement, Welcome, introduction_from
 from counterfoil.oauth.snapshot import MEDIA_TYPE
 from counterfoil.server.hub import Hub
 from counterfoil.server.hub.followers import Follower, TooMany
 from counterfoil.server.identity.throttle import source_of
+from counterfoil.server.protocol import feed_guards
+from counterfoil.server.records.guards import Said
 from counterfoil.server.records.store import StoreUnavailable
-from counterfoil.server.web.reading import header, origin_of
+from counterfoil.server.web.reading import authorization_of, header, json_of, origin_of
 from counterfoil.server.web.server import Server
 
 RESET: Final = event("reset", b"{}")
@@ -86,8 +94,32 @@ async def stream(server: Server, request: Request) -> Response:
         follower = _admit(server, request)
     except TooMany as many:
         return _turned_away(many)
+    try:
+        greeting = await _greeting(server, request, follower)
+    except BaseException:
+        hub.followers.leave(follower)
+        raise
     follower.position = position_from(given.decode("latin-1"))
-    return FollowerResponse(hub, follower, _events(hub, follower), _EVENTS)
+    return FollowerResponse(hub, follower, _events(hub, follower, greeting), _EVENTS)
+
+
+async def acknowledge(server: Server, request: Request) -> Response:
+    """``POST /notices/acknowledgements``: a guard says up to where all notices count there."""
+    try:
+        given = msgspec.json.decode(await json_of(request), type=Acknowledgement)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise invalid_request(
+            "The body must be a JSON object with follower, position and leaves."
+        ) from None
+    authority, position = server.authority, position_from(given.position)
+    await authority.hub.catch_up()
+    reached = authority.hub.position
+    if position is None or position.epoch != reached.epoch or position.number > reached.number:
+        raise invalid_request("The position is none that the notices have reached.")
+    said = Said(given.follower, position.number, given.leaves)
+    if not await authority.receipts.hear(said, position.epoch):
+        raise invalid_request("There is no such follower.")
+    return Response(status_code=204)
 
 
 async def snapshot(server: Server, request: Request) -> Response:
@@ -129,7 +161,23 @@ def _turned_away(many: TooMany) -> Response:
     return Response(status_code=429 if many.of_source else 503, headers=_TRY_AGAIN)
 
 
-async def _events(hub: Hub, follower: Follower) -> AsyncGenerator[bytes, None]:
+async def _greeting(server: Server, request: Request, follower: Follower) -> bytes:
+    """Welcome a guard that introduces itself; nobody must, for the feed is for everyone."""
+    introduction = introduction_from(_text_of(request, INTRODUCTION))
+    if introduction is None:
+        return b""
+    client_id = await feed_guards.proved(server.authority, authorization_of(request))
+    line = await server.authority.receipts.welcome(follower, introduction, client_id)
+    return event("welcome", msgspec.json.encode(Welcome(line, client_id)))
+
+
+def _text_of(request: Request, name: str) -> str:
+    return (header(request, name.lower().encode("ascii")) or b"").decode("latin-1")
+
+
+async def _events(hub: Hub, follower: Follower, greeting: bytes) -> AsyncGenerator[bytes, None]:
+    if greeting:
+        yield greeting
     try:
         while told := await hub.next_for(follower):
             yield told

@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.oauth.errors import OAuthError, invalid_request
+from counterfoil.oauth.feed import Position
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.oauth.receipts import NOTICE
 from counterfoil.server.protocol import (
     global_revocation,
     introspection,
@@ -45,13 +47,13 @@ async def introspect(server: Server, request: Request) -> Response:
 
 
 async def revoke(server: Server, request: Request) -> Response:
-    """``POST /revoke``."""
+    """``POST /revoke``: the receipt comes in ``Counterfoil-Notice``, whatever there was to end."""
     try:
         parameters, authorization, origin = await _read(server, request)
         await revocation_endpoint.revoke(server.authority, parameters, authorization, origin)
     except OAuthError as error:
         return refused(server, request, error)
-    return JsonResponse({})
+    return _with_receipt(JsonResponse({}), server.authority.hub.position)
 
 
 async def end_user(server: Server, request: Request) -> Response:
@@ -66,9 +68,14 @@ async def end_user(server: Server, request: Request) -> Response:
         return refused(server, request, error)
     if ending is None:
         return _nobody(server, request)
-    position = str(ending.position).encode("ascii")
-    response = Response(status_code=204)
-    response.raw_headers += [NO_STORE, (b"counterfoil-notice", position)]
+    response = _with_receipt(Response(status_code=204), ending.position)
+    response.raw_headers.append(NO_STORE)
+    return response
+
+
+def _with_receipt(response: Response, position: Position) -> Response:
+    header = NOTICE.lower().encode("ascii"), str(position).encode("ascii")
+    response.raw_headers.append(header)
     return response
 
 

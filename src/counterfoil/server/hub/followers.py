@@ -1,11 +1,13 @@
 """Who follows the notices at this process: bounded, each at its own pace, none in another's way."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
 
 from counterfoil.oauth.feed import Position
+from counterfoil.oauth.receipts import Introduction
 from counterfoil.server.settings import Settings
 
 GROUPS: Final = 20
@@ -16,11 +18,23 @@ _LOOK_SECONDS: Final = 1.0
 
 
 class SignedHead(Struct, frozen=True):
-    """A head as the event that is sent. ``serial`` rises with each."""
+    """A head as the event that is sent. ``serial`` rises with each; ``time`` is what it says."""
 
     data: bytes
     position: Position
     serial: int
+    time: float
+
+
+class Guard(Struct, frozen=True):
+    """A follower that has said that it is a guard.
+
+    ``line`` names its line; ``client_id`` is what its credentials proved, empty if nothing.
+    """
+
+    line: str
+    introduction: Introduction
+    client_id: str = ""
 
 
 class TooMany(Exception):
@@ -49,13 +63,21 @@ class Follower:
     """One that follows: where it comes from, and up to where it has been told.
 
     It lives in one task. ``writing_since`` (the loop's time) is set while a write for it lasts.
+    ``fresh_at`` is the time of the newest head that it was told. ``question`` is an event that it
+    is told once; ``acknowledged`` is up to where a guard has said that it holds the notices, and
+    ``says_goodbye`` whether it has said that it stops.
     """
 
     def __init__(self, source: str, group: Group) -> None:
         self.source = source
         self.group = group
+        self.guard: Guard | None = None
         self.position: Position | None = None
         self.head_serial = 0
+        self.fresh_at: float | None = None
+        self.question = b""
+        self.acknowledged: Position | None = None
+        self.says_goodbye = False
         self.writing_since: float | None = None
         self.is_dropped = False
         self._task = asyncio.current_task()
@@ -80,6 +102,7 @@ class Followers:
 
     def __init__(self) -> None:
         self._followers: set[Follower] = set()
+        self._guards: dict[str, Follower] = {}
         self._of_source: dict[str, int] = {}
         self._looked_at = float("-inf")
         self.groups = tuple(Group() for _ in range(GROUPS))
@@ -103,11 +126,23 @@ class Followers:
         self._of_source[source] = self._of_source.get(source, 0) + 1
         return follower
 
+    def introduce(self, follower: Follower, guard: Guard) -> None:
+        """Note that one who was taken in is a guard."""
+        follower.guard = guard
+        self._guards[guard.line] = follower
+
+    @property
+    def guards(self) -> Mapping[str, Follower]:
+        """Those that are guards, by the names of their lines."""
+        return self._guards
+
     def leave(self, follower: Follower) -> None:
         """Let one go; again: nothing happens."""
         if follower not in self._followers:
             return
         self._followers.remove(follower)
+        if follower.guard is not None:
+            self._guards.pop(follower.guard.line, None)
         follower.leaves()
         follower.group.size -= 1
         left = self._of_source.pop(follower.source) - 1

@@ -195,8 +195,23 @@ class Hub:
             head = Head(*reached, before, audit.number, audit.digest)
             signer = self._keyring.signer(Purpose.FEED, HEAD_TYPE, int(before))
             serial = self.head.serial + 1 if self.head else 1
-            self.head = SignedHead(event("head", signer.sign(head)), position, serial)
+            data = event("head", signer.sign(head))
+            self.head = SignedHead(data, position, serial, before)
         return position == self.position
+
+    async def tell_head_now(self, clock: Callable[[], float]) -> bool:
+        """Sign a head out of turn, for everyone; ``False`` where there is more to read first.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        await self.catch_up()
+        if not await self._sign_head(clock):
+            return False
+        for group in self.followers.groups:
+            group.head = self.head
+        self.followers.tell_all()
+        return True
 
     def _is_awaited(self, due: list[int]) -> bool:
         """Whether anyone waits for a head; one in each interval is signed for newcomers."""
@@ -209,7 +224,9 @@ class Hub:
             group.tell()
 
     async def next_for(self, follower: Follower) -> bytes:
-        """Wait for what a follower has not been told, and give it: notices in order, then a head.
+        """Wait for what a follower has not been told, and give it.
+
+        Notices come in order, then a question if there is one, then a head.
 
         Empty where it cannot be told more: its place is not in our history or too far back, so
         that the snapshot must be taken; or the server ends. A head is told only to whoever holds
@@ -230,7 +247,8 @@ class Hub:
             if lines is None:
                 return b""
             follower.position = lines.position
-            data = lines.data + self._head_for(follower)
+            question, follower.question = follower.question, b""
+            data = lines.data + question + self._head_for(follower)
             if data:
                 return data
             await moved.wait()
@@ -244,7 +262,7 @@ class Hub:
             return b""
         if head.position.epoch != held.epoch or head.position.number > held.number:
             return b""
-        follower.head_serial = head.serial
+        follower.head_serial, follower.fresh_at = head.serial, head.time
         return head.data
 
 

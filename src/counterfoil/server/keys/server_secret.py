@@ -18,6 +18,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     pending: bytes
     csrf: bytes
     dpop_nonce: bytes
+    receipts: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from counterfoil.server.hub import Hub
+from counterfoil.server.hub.receipts import Receipts
 from counterfoil.server.hub.snapshots import Snapshots
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.keys.rotation import Rotation
@@ -24,6 +25,7 @@ class Authority(Struct, frozen=True):
     pending: Sealing
     rotation: Rotation
     hub: Hub
+    receipts: Receipts
     snapshots: Snapshots
     activity: Activity
     reader: TokenReader

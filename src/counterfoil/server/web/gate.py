@@ -10,10 +10,10 @@ from functools import partial
 from msgspec import Struct
 
 from counterfoil.guard.bearer import token_in
-from counterfoil.guard.guard import Guard, Options
+from counterfoil.guard.guard import Guard
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.notices import Notices
-from counterfoil.guard.policy import Issuer, Staleness
+from counterfoil.guard.policy import Issuer, Options, Staleness
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.jose.jwt import MAX_BYTES, Verifier
 from counterfoil.oauth.access_token import TYPE

@@ -7,7 +7,10 @@ from starlette.responses import Response
 
 CORS_MAX_AGE: Final = 7200
 _CORS: Final = (b"access-control-allow-origin", b"*")
-_EXPOSED: Final = (b"access-control-expose-headers", b"WWW-Authenticate, DPoP-Nonce, X-Request-Id")
+_EXPOSED: Final = (
+    b"access-control-expose-headers",
+    b"WWW-Authenticate, DPoP-Nonce, X-Request-Id, Counterfoil-Notice",
+)
 _PAGE: Final = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
