@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from counterfoil.guard import Guard
-from counterfoil.guard.guard import Options
+from counterfoil.guard.policy import Options
 from counterfoil.server.audit.verification import Verification, verify
 from counterfoil.server.audit.witnesses import HeadReader
 from tests.flows.serving import fresh, served, until

@@ -112,6 +112,10 @@ class TinyIssuer:
         self.snapshot_answer: Callable[[], bytes] | None = None
         self.active: Callable[[str], object] = lambda _token: True
         self.counts: dict[str, int] = {}
+        self.introductions: list[tuple[str, str]] = []
+        self.asks: Position | None = None
+        self.acknowledged: list[dict[str, object]] = []
+        self.acknowledges_with = 204
         self.streams = 0
         self._cuts = 0
         self._stopping = False
@@ -123,6 +127,7 @@ class TinyIssuer:
             Route("/notices/jwks", self._feed_jwks),
             Route("/notices", self._notices),
             Route("/notices/snapshot", self._snapshot),
+            Route("/notices/acknowledgements", self._acknowledge, methods=["POST"]),
             Route("/introspect", self._introspect, methods=["POST"]),
         ]
         config = uvicorn.Config(
@@ -210,8 +215,18 @@ class TinyIssuer:
         whole = answer if isinstance(answer, dict) and answer else {"active": answer}
         return JSONResponse(whole)
 
+    async def _acknowledge(self, request: Request) -> Response:
+        self._count("acknowledge")
+        if self.acknowledges_with == 204:
+            self.acknowledged.append(await request.json())
+        return Response(status_code=self.acknowledges_with)
+
     async def _notices(self, request: Request) -> Response:
         self._count("stream")
+        headers = request.headers
+        self.introductions.append(
+            (headers.get("counterfoil-guard", ""), headers.get("authorization", ""))
+        )
         position = position_from(request.headers.get("last-event-id", ""))
         return StreamingResponse(self._stream(position), media_type="text/event-stream")
 
@@ -221,13 +236,17 @@ class TinyIssuer:
             yield event("reset", "{}")
             return
         self.streams += 1
-        number, next_head, cuts = position.number, 0.0, self._cuts
+        number, next_head, cuts, asked = position.number, 0.0, self._cuts, None
+        yield event("welcome", f'{{"follower":"line-{self.counts["stream"]}","known_as":""}}')
         try:
             while not self._stopping and book is self.book and cuts == self._cuts:
                 while number < len(book.texts):
                     number += 1
                     for each in self.carrier(book.line(number)):
                         yield event(each.name, each.data, each.last_id)
+                if self.asks != asked:
+                    asked = self.asks
+                    yield event("acknowledge", str(asked))
                 now = time.time()
                 if now >= next_head:
                     next_head = now + self.head_interval

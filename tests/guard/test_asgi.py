@@ -233,6 +233,32 @@ async def test_staleness_is_a_503():
     assert json.loads(sent[1]["body"])["error_reason"] == "stale"
 
 
+def test_a_request_may_demand_a_receipt(served: Served, issuer: TinyIssuer):
+    """Counterfoil-At-Least: the guard decides once it has reached it, and says 503 until then."""
+    token, ended = issuer.token(), len(issuer.book.texts)
+    receipt = f"{issuer.book.epoch}:{ended + 1}"
+    unreached = served.get("/notes", token, **{"Counterfoil-At-Least": receipt})
+    assert (unreached.status_code, unreached.json()["error_reason"]) == (503, "stale")
+    assert unreached.headers["retry-after"] == "1"
+    position = issuer.end(Ended.FAMILY, "another")
+    assert str(position) == receipt
+    notices = served.guard._states[issuer.url].notices
+    assert served.guard._follower.wait_until(lambda: notices.has_proved(position), 10)
+    assert served.get("/notes", token, **{"Counterfoil-At-Least": receipt}).status_code == 200
+
+
+@pytest.mark.parametrize("receipts", [["soon"], [""], ["e1:1", "e1:1"]])
+def test_what_is_no_receipt_is_a_clear_error(
+    served: Served, issuer: TinyIssuer, receipts: list[str]
+):
+    headers = [("Authorization", f"Bearer {issuer.token()}")]
+    headers += [("Counterfoil-At-Least", receipt) for receipt in receipts]
+    with httpx2.Client(trust_env=False) as client:
+        answer = client.get(f"{served.url}/notes", headers=headers)
+    assert (answer.status_code, answer.json()["error_reason"]) == (400, "bad_receipt")
+    assert "epoch:number" in answer.json()["error_description"]
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("token", [None, "a.b.c"])
 async def test_a_websocket_is_refused_before_it_opens(token: str | None):

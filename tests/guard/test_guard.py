@@ -5,9 +5,10 @@ import threading
 import pytest
 
 from counterfoil.guard import Credentials, Guard, Issuer, Rejected, Staleness, Undecided
-from counterfoil.guard.guard import Options
+from counterfoil.guard.policy import Options
 from counterfoil.jose.keys import PrivateKey
-from counterfoil.oauth.binding import Binding
+from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from tests.guard.desk import ISSUER, Desk
@@ -285,3 +286,42 @@ def test_a_guard_beside_its_issuer_reads_the_state_that_it_is_given(desk: Desk):
         beside.check(text)
     assert refused.value.reason is Reason.REVOKED
     assert beside.wait_until_fresh(0), "there is nothing to wait for"
+
+
+def test_until_a_receipt_is_proved_the_guard_is_stale_for_that_request(desk: Desk):
+    """Heard is not enough: whoever stands on the line could have put another notice there."""
+    token, receipt = desk.token(), Position("e1", 1)
+    assert desk.reason(token) is None
+    assert desk.reason(token, UNBOUND, Position("e1", 0)) is None
+    assert desk.reason(token, UNBOUND, receipt) is Reason.STALE
+    desk.end(Ended.FAMILY, "another")
+    assert desk.reason(token, UNBOUND, receipt) is Reason.STALE
+    desk.state.notices.prove(desk.book.head(desk.clock.now), desk.clock.now)
+    assert desk.reason(token, UNBOUND, receipt) is None
+    assert desk.reason(token, UNBOUND, Position("e1", 2)) is Reason.STALE
+    assert desk.reason(token) is None, "other requests go on as before"
+
+
+def test_a_receipt_of_another_history_is_never_reached(desk: Desk):
+    assert desk.reason(desk.token(), UNBOUND, Position("another", 0)) is Reason.STALE
+
+
+def test_what_is_known_to_be_dead_stays_so_whatever_receipt_comes_with_it(desk: Desk):
+    desk.end(Ended.FAMILY, "f1")
+    for receipt in (None, Position("e1", 0), Position("e1", 99)):
+        assert desk.reason(desk.token(), UNBOUND, receipt) is Reason.REVOKED
+
+
+def test_an_issuer_that_publishes_nothing_reaches_no_receipt():
+    desk = Desk(Issuer(ISSUER, revocation="none"))
+    assert desk.reason(desk.token()) is None
+    assert desk.reason(desk.token(), UNBOUND, Position("e1", 0)) is Reason.STALE
+
+
+def test_where_the_owner_chose_to_ask_a_receipt_makes_it_ask():
+    credentials = Credentials("guard", "secret")
+    desk = Desk(Issuer(ISSUER, credentials=credentials), Staleness.introspect())
+    token = desk.token()
+    assert desk.guard.check(token)
+    with pytest.raises(Undecided):
+        desk.guard.check(token, UNBOUND, Position("e1", 1))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from counterfoil.guard import Credentials, Guard, Issuer, Options, Rejected
+from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Notice
 from tests.guard.desk import Clock
@@ -27,9 +28,9 @@ class Asking:
     def asked(self) -> int:
         return self.issuer.counts.get("introspect", 0)
 
-    async def reason(self, token: str) -> Reason | None:
+    async def reason(self, token: str, at_least: Position | None = None) -> Reason | None:
         try:
-            await self.guard.decide(token)
+            await self.guard.decide(token, at_least=at_least)
         except Rejected as rejected:
             return rejected.reason
         return None
@@ -92,6 +93,18 @@ async def test_one_that_goes_away_takes_nothing_from_the_others(asking: Asking):
     first.cancel()
     assert await second is None
     assert asking.asked == 1
+
+
+async def test_with_a_receipt_no_answer_to_another_question_counts(asking: Asking):
+    """An answer that is remembered, or under way, may be older than what the receipt is for."""
+    token, receipt = asking.issuer.token(), Position("e1", 7)
+    assert await asking.reason(token) is None
+    asking.issuer.active = lambda _form: False
+    assert await asking.reason(token) is None, "it is remembered for seconds"
+    assert await asking.reason(token, receipt) is Reason.REVOKED
+    assert asking.asked == 2
+    assert await asking.reason(token, receipt) is Reason.REVOKED
+    assert asking.asked == 2, "and so is this"
 
 
 async def test_what_the_guard_itself_refuses_is_never_asked_about(asking: Asking):

@@ -1,7 +1,7 @@
 """The guard: checks access tokens locally, in microseconds, and refuses what was ended."""
 
-from counterfoil.guard.guard import Guard, Options
-from counterfoil.guard.policy import Credentials, Issuer, Proofs, Staleness
+from counterfoil.guard.guard import Guard
+from counterfoil.guard.policy import Credentials, Issuer, Options, Proofs, Staleness
 from counterfoil.guard.token import Rejected, Token, Undecided
 
 __all__ = [

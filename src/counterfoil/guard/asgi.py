@@ -13,7 +13,9 @@ from counterfoil.guard.token import Rejected, Token
 from counterfoil.guard.transport import Transport, has_token_in_query
 from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, REQUEST_ID, Challenge, Schemes
 from counterfoil.oauth.dpop import Target
+from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.receipts import AT_LEAST, at_least_from
 
 LOCAL_PROXY: Final = ("127.0.0.1", "::1")
 TOKEN: Final = "counterfoil.token"
@@ -105,21 +107,29 @@ async def token_of(guard: Guard, transport: Transport, scope: Scope) -> Token:
     unverified, is_bound = token_in(authorization)
     if not transport.is_safe(scope, headers):
         raise Rejected(Reason.INSECURE_TRANSPORT)
+    at_least = _receipt_in(scope)
     if not guard.is_started:
         await start(guard)
     if not is_bound:
-        return await guard.decide(unverified)
+        return await guard.decide(unverified, at_least=at_least)
     url = transport.url_of(scope, headers, guard.proofs.policy.public_url)
-    return await _proved(guard, scope, Target(scope.get("method", "GET"), url, unverified))
-
-
-async def _proved(guard: Guard, scope: Scope, target: Target) -> Token:
-    """Decide about a token that comes with a proof; the proof is used up by one that stands."""
-    proofs = [value.decode("latin-1") for name, value in scope["headers"] if name == HEADER]
-    proof = guard.proofs.read(proofs, target)
-    token = await guard.decide(target.access_token or "", proof.binding)
+    target = Target(scope.get("method", "GET"), url, unverified)
+    proof = guard.proofs.read(_values(scope, HEADER), target)
+    token = await guard.decide(unverified, proof.binding, at_least)
+    # Used up by a token that stands, so that nobody fills the memory who has none.
     guard.proofs.take(proof)
     return token
+
+
+def _receipt_in(scope: Scope) -> Position | None:
+    try:
+        return at_least_from(_values(scope, AT_LEAST.lower().encode("ascii")))
+    except ValueError as error:
+        raise Rejected(Reason.BAD_RECEIPT, detail=str(error)) from None
+
+
+def _values(scope: Scope, header: bytes) -> tuple[str, ...]:
+    return tuple([value.decode("latin-1") for name, value in scope["headers"] if name == header])
 
 
 def challenge_of(rejected: Rejected, realm: str, guard: Guard, scope: Scope) -> Challenge:

@@ -6,6 +6,7 @@ import secrets
 import threading
 import weakref
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -35,8 +36,8 @@ class Follower:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        chance = secrets.SystemRandom().random
-        surroundings = Surroundings(clock, chance, self._tell)
+        chance, name = secrets.SystemRandom().random, partial(secrets.token_urlsafe, 16)
+        surroundings = Surroundings(clock, chance, self._tell, name)
         self._lines = [Line(state, surroundings, state_dir) for state in states]
         self._registry_lines = [
             RegistryLine(state.registry, state.issuer, surroundings)

@@ -4,11 +4,8 @@ It knows what was ended because a follower in the background holds the line to t
 """
 
 import asyncio
-import secrets
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NoReturn, Self
 
@@ -20,7 +17,7 @@ from counterfoil.guard.dpop import ProofWatch
 from counterfoil.guard.follower import Follower
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.policy import Issuer, Proofs, Staleness
+from counterfoil.guard.policy import Issuer, Options, Staleness
 from counterfoil.guard.refusal import log_refusal
 from counterfoil.guard.registry import Registry
 from counterfoil.guard.token import Rejected, Token, Undecided
@@ -30,6 +27,7 @@ from counterfoil.jose.errors import JoseError, JoseReason
 from counterfoil.oauth import dpop
 from counterfoil.oauth.access_token import LEEWAY, AccessToken
 from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.oauth.feed import Position
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.registry import digest_of
@@ -44,21 +42,6 @@ _REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
     }
 )
 _REFERENCE: Final = f"{Kind.ACCESS_TOKEN}_"
-
-
-class Options(Struct, frozen=True):
-    """What is seldom changed.
-
-    ``state_dir``: where the last signed snapshot and the keys are kept for restarts.
-    ``cached_tokens``: how many verified tokens are remembered. ``proofs``: what is demanded of
-    tokens that are bound to a key. ``clock``: seconds since the epoch; ``random``: so many bytes.
-    """
-
-    state_dir: Path | None = None
-    cached_tokens: int = 10_000
-    proofs: Proofs = Proofs()
-    clock: Callable[[], float] = time.time
-    random: Callable[[int], bytes] = secrets.token_bytes
 
 
 class _Origin(Struct, frozen=True):
@@ -146,12 +129,16 @@ class Guard:
         """Wait until tokens of every issuer can be decided on; ``False`` after ``timeout`` s."""
         return self._follower.wait_until_fresh(timeout)
 
-    def check(self, unverified: str, proved: Binding = UNBOUND) -> Token:
+    def check(
+        self, unverified: str, proved: Binding = UNBOUND, at_least: Position | None = None
+    ) -> Token:
         """Decide about a token. No I/O.
 
         Args:
             unverified: the token as it came.
             proved: the key that was proved on this request (``guard.proofs`` reads it).
+            at_least: the receipt of an ending. Until it is proved that everything up to there is
+                known here, the guard is stale for this request.
 
         Raises:
             Rejected: with the reason.
@@ -165,10 +152,10 @@ class Guard:
         verified = self._cache.get(digest)
         if verified is None or verified.verifier is not verified.state.keys.verifier:
             verified = self._verify(unverified)
-            self._judge(verified, proved)
+            self._judge(verified, proved, at_least)
             self._cache.put(digest, verified)
         else:
-            self._judge(verified, proved)
+            self._judge(verified, proved, at_least)
         return verified.token
 
     def check_header(self, *authorization: str) -> Token:
@@ -182,16 +169,21 @@ class Guard:
         """Log a refusal under a name that is drawn for it, and give the name."""
         return log_refusal(rejected, self._random)
 
-    async def decide(self, unverified: str, proved: Binding = UNBOUND) -> Token:
+    async def decide(
+        self, unverified: str, proved: Binding = UNBOUND, at_least: Position | None = None
+    ) -> Token:
         """Decide about a token, and ask its issuer where the owner chose that (RFC 7662).
+
+        The arguments are those of :meth:`check`. With ``at_least`` only an answer counts that was
+        asked for with it.
 
         Raises:
             Rejected: with the reason.
         """
         try:
-            return self.check(unverified, proved)
+            return self.check(unverified, proved, at_least)
         except Undecided as undecided:
-            answer = await self._introspection.ask(unverified, undecided)
+            answer = await self._introspection.ask(unverified, undecided, at_least)
             if undecided.token is not None:
                 return undecided.token
             return self._told(self._states[undecided.issuer], answer, proved)
@@ -283,7 +275,7 @@ class Guard:
             access_token.iat,
         )
 
-    def _judge(self, verified: Verified, proved: Binding) -> None:
+    def _judge(self, verified: Verified, proved: Binding, at_least: Position | None) -> None:
         """Check all that changes: times, the proof of this request, revocations, staleness."""
         now = self._clock()
         self._refuse_dead(verified, proved, now)
@@ -291,6 +283,8 @@ class Guard:
         if state.registry is not None and not state.registry.knows(verified.registered):
             otherwise = Reason.NOT_REGISTERED
         is_stale = now > state.notices.fresh_at + state.tolerance
+        if at_least is not None and not state.notices.has_proved(at_least):
+            is_stale = True
         if is_stale and state.staleness.then != "introspect":
             raise _refused(Reason.STALE, verified)
         if is_stale or otherwise is Reason.NOT_REGISTERED:

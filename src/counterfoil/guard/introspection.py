@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.token import Rejected, Undecided
 from counterfoil.net.http import HttpClient, HttpFailure
+from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
 
 REMEMBERED: Final = 5.0
@@ -45,14 +46,20 @@ class Introspection:
         self._failures: dict[str, int] = {}
         self._resting_until: dict[str, float] = {}
 
-    async def ask(self, unverified: str, undecided: Undecided) -> Answer:
+    async def ask(
+        self, unverified: str, undecided: Undecided, at_least: Position | None = None
+    ) -> Answer:
         """Ask about a token that `Guard.check` could not decide; gives what the issuer says of it.
+
+        An answer to another question may be older than ``at_least``: the same receipt must have
+        been asked for with it.
 
         Raises:
             Rejected: for the reason that `undecided` names where the issuer says no, ``stale``
                 where it does not answer.
         """
-        digest = sha256(unverified.encode()).digest()
+        question = f"{unverified} {at_least or ''}"
+        digest = sha256(question.encode()).digest()
         answer = self._remembered(digest)
         if answer is None:
             answer = await self._ask_once(digest, unverified, undecided.issuer)

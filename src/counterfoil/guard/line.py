@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.guard.acknowledgements import Acknowledgements
 from counterfoil.guard.discovery import Metadata, discover
 from counterfoil.guard.feed_reader import FeedReader, KeptFeed
 from counterfoil.guard.issuer_state import IssuerState
@@ -17,7 +18,9 @@ from counterfoil.guard.kept_notices import Draft, KeptNotices
 from counterfoil.guard.notices import Verdict
 from counterfoil.guard.snapshot_reader import Untrusted
 from counterfoil.jose.errors import JoseError
+from counterfoil.net.event_stream import Event
 from counterfoil.net.http import BadAnswer, HttpClient, HttpFailure
+from counterfoil.oauth.receipts import INTRODUCTION, Introduction
 from counterfoil.oauth.snapshot import MEDIA_TYPE
 
 FIRST_WAIT: Final = 0.1
@@ -32,12 +35,14 @@ logger = logging.getLogger(__name__)
 class Surroundings(Struct, frozen=True):
     """What a line takes from outside: the time, chance between 0 and 1, and whom to tell.
 
-    ``progress`` is called after everything that was taken in.
+    ``progress`` is called after everything that was taken in; ``name`` draws a name that nobody can
+    guess.
     """
 
     clock: Callable[[], float]
     chance: Callable[[], float]
     progress: Callable[[], None]
+    name: Callable[[], str]
 
 
 class Line:
@@ -50,10 +55,13 @@ class Line:
         self._clock = surroundings.clock
         self._chance = surroundings.chance
         self._progress = surroundings.progress
+        self._draw = surroundings.name
+        self._name = ""
         url = state.issuer.url
         self._file = KeptFile(state_dir, url) if state_dir else None
         self._kept_notices = KeptNotices(state_dir, url) if state_dir else None
         self._reader = FeedReader(state, keeps=state_dir is not None)
+        self._acknowledgements = Acknowledgements(state)
         self._metadata: Metadata | None = None
         self._jwks: dict[str, object] = {}
         self._feed_jwks: dict[str, object] = {}
@@ -64,6 +72,7 @@ class Line:
     async def hold(self, http: HttpClient) -> None:
         """Fetch and follow until cancelled; then save what is kept."""
         self._wanted, self._discovered = asyncio.Event(), asyncio.Event()
+        self._name = self._draw()  # anew after a fork, for there are two guards then
         self._state.keys.due = 0.0
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -150,18 +159,41 @@ class Line:
         url = self._metadata.notices_endpoint
         if self._needs_snapshot or self._state.notices.position is None:
             await self._take_snapshot(http, f"{url}/snapshot")
-        async with http.events(url, self._introduction()) as events:
-            async for event in events:
-                verdict = self._reader.take(event, self._clock())
-                self._after_taking()
-                if verdict is not Verdict.GO_ON:
-                    self._needs_snapshot = verdict is Verdict.TAKE_SNAPSHOT
-                    return
+        self._acknowledgements.begin()
+        said_at = f"{url}/acknowledgements"
+        acknowledging = asyncio.create_task(
+            self._acknowledgements.keep(http, said_at, self._wait_after)
+        )
+        try:
+            await self._listen(http, url, said_at)
+        finally:
+            acknowledging.cancel()
+
+    async def _listen(self, http: HttpClient, url: str, said_at: str) -> None:
+        credentials = self._state.issuer.credentials
+        basic = (credentials.client_id, credentials.client_secret) if credentials else None
+        async with http.events(url, self._introduction(), basic) as events:
+            try:
+                await self._take_all(events)
+            except asyncio.CancelledError:
+                # While the line stands: whoever holds it must know that it does not just break.
+                await self._acknowledgements.take_leave(http, said_at)
+                raise
+
+    async def _take_all(self, events: AsyncIterator[Event]) -> None:
+        async for event in events:
+            verdict = self._reader.take(event, self._clock())
+            self._acknowledgements.take(event)
+            self._after_taking()
+            if verdict is not Verdict.GO_ON:
+                self._needs_snapshot = verdict is Verdict.TAKE_SNAPSHOT
+                return
 
     def _introduction(self) -> dict[str, str]:
-        """Say to the feed from where it shall go on."""
-        position = self._state.notices.position
-        return {} if position is None else {"Last-Event-ID": str(position)}
+        """Say to the feed what this guard will do when it hears nothing, and where to go on."""
+        state, position = self._state, self._state.notices.position
+        guard = {INTRODUCTION: str(Introduction(state.staleness.then, state.tolerance, self._name))}
+        return guard if position is None else {**guard, "Last-Event-ID": str(position)}
 
     async def _take_snapshot(self, http: HttpClient, url: str) -> None:
         kept = self._kept_notices

@@ -71,6 +71,16 @@ class Notices:
         """Up to where a head or a snapshot has proved them; -1 before the first snapshot."""
         return self._proven_number
 
+    @property
+    def proven(self) -> Position | None:
+        """The position up to which notices are proved; ``None`` before the first snapshot."""
+        return None if self._at is None else Position(self._at.epoch, self._proven_number)
+
+    def has_proved(self, receipt: Position) -> bool:
+        """Whether all notices up to a receipt are held, and proved: what was heard may be false."""
+        at = self._at
+        return at is not None and at.epoch == receipt.epoch and receipt.number <= self.proven_number
+
     def __len__(self) -> int:
         return len(self._proven) + len(self._unproven)
 

@@ -1,5 +1,9 @@
 """What the owner of an API decides: whom to trust, and what to do when the line is down."""
 
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final, Literal, Self
 
 from msgspec import Struct
@@ -121,3 +125,18 @@ class Issuer(Struct, frozen=True):
         asks = self.revocation == "introspect" or self.registry or self.reference
         if asks and self.credentials is None:
             raise ValueError(f"{self.url}: introspection needs credentials")
+
+
+class Options(Struct, frozen=True):
+    """What is seldom changed.
+
+    ``state_dir``: where the last signed snapshot and the keys are kept for restarts.
+    ``cached_tokens``: how many verified tokens are remembered. ``proofs``: what is demanded of
+    tokens that are bound to a key. ``clock``: seconds since the epoch; ``random``: so many bytes.
+    """
+
+    state_dir: Path | None = None
+    cached_tokens: int = 10_000
+    proofs: Proofs = Proofs()
+    clock: Callable[[], float] = time.time
+    random: Callable[[int], bytes] = secrets.token_bytes

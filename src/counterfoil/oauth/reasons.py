@@ -36,6 +36,7 @@ class Reason(StrEnum):
     NOT_PERMITTED = "not_permitted"
     INSECURE_TRANSPORT = "insecure_transport"
     TOKEN_IN_QUERY = "token_in_query"
+    BAD_RECEIPT = "bad_receipt"
     STALE = "stale"
 
 
@@ -120,6 +121,9 @@ MEANINGS: Final = MappingProxyType(
         ),
         Reason.TOKEN_IN_QUERY: Meaning(
             400, "invalid_request", "An access token must not be sent in the URL."
+        ),
+        Reason.BAD_RECEIPT: Meaning(
+            400, "invalid_request", "Counterfoil-At-Least must be one receipt, epoch:number."
         ),
         Reason.STALE: Meaning(
             503,
