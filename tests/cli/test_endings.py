@@ -94,6 +94,7 @@ def test_what_ended_is_counted(lived_in: LivedIn, name: str, families: int, sess
             "sessions_ended": 0,
             "notice": ended["notice"],
             "ended": False,
+            "guards": None,
         }
 
 

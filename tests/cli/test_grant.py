@@ -54,6 +54,7 @@ def test_ending_a_grant_ends_all_under_it_and_names_the_notice(lived_in: LivedIn
         "sessions_ended": 0,
         "notice": ended["notice"],
         "ended": False,
+        "guards": None,
     }
 
 

@@ -81,7 +81,7 @@ def test_an_emergency_ends_what_the_key_has_signed(lived_in: LivedIn):
 def test_an_emergency_is_json_with_yes(lived_in: LivedIn):
     (kid,) = keys_of(lived_in.installation)
     ended = lived_in.installation.json("key", "retire", kid, "--now", "--yes")
-    assert set(ended) == {"withdrawn", "successor", "notice"}
+    assert set(ended) == {"withdrawn", "successor", "notice", "guards"}
     assert ended["withdrawn"] == [kid]
     assert keys_of(lived_in.installation)[ended["successor"]]["state"] == "active"
 

@@ -24,6 +24,7 @@ def test_a_token_that_stands_is_shown_without_itself(lived_in: LivedIn):
         "active": True,
         "reason": None,
         "sentence": None,
+        "guards": None,
     }
     assert (header["alg"], header["typ"]) == ("ES256", "at+jwt")
     assert (claims["jti"], claims["aud"], claims["sub"]) == (JTI, API, lived_in.user_id)

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from counterfoil.cli.endings import end, named, yes_option
+from counterfoil.cli.endings import end, named
 from counterfoil.cli.invocation import Invocation, installation
 from counterfoil.cli.output import Failure, print_fields, print_table
 from counterfoil.cli.policies import changes_in, in_words, policy_option
+from counterfoil.cli.receipts import Manner, ending_options
 
 if TYPE_CHECKING:
     from counterfoil.server.documents.apis import ApiDocument
@@ -202,8 +203,8 @@ def list_apis(call: Invocation) -> None:
 
 @api.command("end")
 @click.argument("uri")
-@yes_option
+@ending_options
 @installation
-def end_tokens(call: Invocation, uri: str, *, yes: bool) -> None:
+def end_tokens(call: Invocation, uri: str, *, manner: Manner) -> None:
     """End every token for an API, whoever holds it. Nobody is signed out."""
-    end(call, named("api", uri), f"Every token for {uri}", yes=yes)
+    end(call, named("api", uri), f"Every token for {uri}", manner)

@@ -6,14 +6,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from counterfoil.cli.endings import Change, demand_yes, end, make, named, yes_option
+from counterfoil.cli.endings import Change, demand_yes, end, make, named
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, at, print_fields, print_table
 from counterfoil.cli.policies import changes_in, in_words, policy_option
+from counterfoil.cli.receipts import (
+    AT_ONCE,
+    Manner,
+    ending_options,
+    guards_at,
+    leave,
+    tell_guards,
+)
 
 if TYPE_CHECKING:
+    from counterfoil.oauth.feed import Position
     from counterfoil.oauth.opaque import Secret
-    from counterfoil.server.documents.clients import ClientDocument, NewClientDocument
+    from counterfoil.server.documents.clients import (
+        ClientDocument,
+        NewClientDocument,
+        RotatedSecretDocument,
+    )
+    from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.protocol.endings import Ending
     from counterfoil.server.records.client import Client, ClientSecret
     from counterfoil.server.records.store import Transaction
@@ -223,11 +237,11 @@ async def _find(tx: "Transaction", client_id: str) -> "Client":
     metavar="SECONDS",
     help="How long the secret before stays good; 0 ends it at once.",
 )
-@yes_option
+@ending_options
 @installation
-def rotate_secret(call: Invocation, client_id: str, overlap: int, *, yes: bool) -> None:
+def rotate_secret(call: Invocation, client_id: str, overlap: int, *, manner: Manner) -> None:
     """Give a client a new secret and print it, this once; --overlap 0 ends all its tokens."""
-    from counterfoil.server.documents.clients import new_document
+    from counterfoil.server.documents.clients import new_document, rotated_document
     from counterfoil.server.protocol import registration
     from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
     from counterfoil.server.protocol.events import CLI
@@ -235,36 +249,45 @@ def rotate_secret(call: Invocation, client_id: str, overlap: int, *, yes: bool) 
     if call.read(partial(_find, client_id=client_id)).public:
         raise Failure(f"the client {client_id} is public: it has no secret")
     if not overlap:
-        demand_yes(CONSEQUENCES[Cause.SECRET_REPLACED].sentence, yes=yes)
+        demand_yes(CONSEQUENCES[Cause.SECRET_REPLACED].sentence, yes=manner.yes)
 
-    async def work(tx: "Transaction") -> "tuple[Client, Secret | None]":
+    async def work(tx: "Transaction") -> "tuple[Client, Secret | None, Position]":
         found = await _find(tx, client_id)
-        return found, await registration.rotate_secret(tx, client_id, overlap, CLI)
+        secret = await registration.rotate_secret(tx, client_id, overlap, CLI)
+        return found, secret, (await tx.notices.head())[0]
 
-    document = new_document(*call.change(work))
+    async def action(authority: "Authority") -> "RotatedSecretDocument":
+        found, secret, position = await authority.store.transact(work)
+        guards = await guards_at(authority, position, manner.wait)
+        return rotated_document(new_document(found, secret), position, guards)
+
+    document = call.run(action)
 
     def tell() -> None:
         _tell_new(document)
         still = f"stays good for {overlap} seconds" if overlap else "has ended with every token"
         click.echo(f"The secret before it {still}.")
+        click.echo(f"Notice: {document.notice}")
+        tell_guards(document.guards)
 
     call.show(document, tell)
+    leave(document.guards)
 
 
 @client.command("end", context_settings=takes_id())
 @click.argument("client_id")
-@yes_option
+@ending_options
 @installation
-def end_tokens(call: Invocation, client_id: str, *, yes: bool) -> None:
+def end_tokens(call: Invocation, client_id: str, *, manner: Manner) -> None:
     """End every token of a client, whoever stands behind it. It stays registered."""
-    end(call, named("client", client_id), f"Every token of {client_id}", yes=yes)
+    end(call, named("client", client_id), f"Every token of {client_id}", manner)
 
 
 @client.command("disable", context_settings=takes_id())
 @click.argument("client_id")
-@yes_option
+@ending_options
 @installation
-def disable(call: Invocation, client_id: str, *, yes: bool) -> None:
+def disable(call: Invocation, client_id: str, *, manner: Manner) -> None:
     """Disable a client, and end every token that it holds."""
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.revocation import disable_client
@@ -274,7 +297,7 @@ def disable(call: Invocation, client_id: str, *, yes: bool) -> None:
 
     find = partial(_id_of, client_id=client_id)
     change = Change("client_disabled", find, work, f"The client {client_id} is disabled.")
-    make(call, change, yes=yes)
+    make(call, change, manner)
 
 
 @client.command("enable", context_settings=takes_id())
@@ -290,7 +313,7 @@ def enable(call: Invocation, client_id: str) -> None:
 
     find = partial(_id_of, client_id=client_id)
     change = Change("client_enabled", find, work, f"The client {client_id} is enabled.")
-    make(call, change, yes=True)
+    make(call, change, AT_ONCE)
 
 
 async def _id_of(tx: "Transaction", client_id: str) -> str:

@@ -1,12 +1,14 @@
-"""How commands end things: say what will end, ask, end it, and print the receipt."""
+"""How commands end things: say what will end, ask, end it, wait if wanted, print the receipt."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
 from counterfoil.cli.invocation import Invocation
 from counterfoil.cli.output import Failure, counted, printable
+from counterfoil.cli.receipts import Manner, guards_at, leave, tell_guards
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,11 +23,6 @@ if TYPE_CHECKING:
 _UNANSWERED: Final = "Nothing was done: where nobody can be asked, give --yes"
 
 
-def yes_option(command: "Callable[..., None]") -> "Callable[..., None]":
-    """Give a command ``--yes``."""
-    return click.option("--yes", is_flag=True, help="Do not ask.")(command)
-
-
 def named(kind: str, name: str) -> "Find":
     """Give what finds a target by its kind and its id."""
 
@@ -37,16 +34,15 @@ def named(kind: str, name: str) -> "Find":
     return find
 
 
-def end(call: Invocation, find: "Find", subject: str, *, yes: bool) -> None:
+def end(call: Invocation, find: "Find", subject: str, manner: Manner) -> None:
     """End what ``find`` gives; ``subject`` says of what is told afterwards that it has ended."""
-    from counterfoil.server.documents.endings import document_of
-
-    document = document_of(ended(call, find, yes=yes))
+    document = ended(call, find, manner)
     call.show(document, lambda: tell_ending(f"{subject} has ended.", document))
+    leave(document.guards)
 
 
-def ended(call: Invocation, find: "Find", *, yes: bool) -> "Ending":
-    """End what ``find`` gives, after saying what will end, and asking unless ``yes``.
+def ended(call: Invocation, find: "Find", manner: Manner) -> "EndingDocument":
+    """End what ``find`` gives, after saying what will end, and asking unless it was agreed.
 
     Raises:
         Failure: there is no such thing, or nobody could be asked.
@@ -54,14 +50,24 @@ def ended(call: Invocation, find: "Find", *, yes: bool) -> "Ending":
     from counterfoil.server.protocol import endings
     from counterfoil.server.protocol.events import CLI
 
-    target = agreed(call, find, yes=yes)
+    target = agreed(call, find, yes=manner.yes)
 
-    async def action(authority: "Authority") -> "Ending":
-        return await authority.store.transact(
-            lambda tx: endings.carry_out(authority, tx, target, CLI)
-        )
+    async def work(authority: "Authority", tx: "Transaction") -> "Ending":
+        return await endings.carry_out(authority, tx, target, CLI)
 
-    return call.run(action)
+    return call.run(partial(_received, work, manner))
+
+
+async def _received(
+    work: "Callable[[Authority, Transaction], Awaitable[Ending]]",
+    manner: Manner,
+    authority: "Authority",
+) -> "EndingDocument":
+    """End something, wait for the guards if that is wanted, and give the receipt."""
+    from counterfoil.server.documents.endings import document_of
+
+    ending = await authority.store.transact(partial(work, authority))
+    return document_of(ending, await guards_at(authority, ending.position, manner.wait))
 
 
 def agreed(call: Invocation, find: "Find", *, yes: bool) -> "Target":
@@ -104,21 +110,25 @@ class Change(NamedTuple):
     said: str
 
 
-def make(call: Invocation, change: Change, *, yes: bool) -> None:
+def make(call: Invocation, change: Change, manner: Manner) -> None:
     """Make a change after saying what will end by it, and asking where anything will."""
-    from counterfoil.server.documents.endings import document_of
     from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause, Extent
 
     subject = call.read(change.find)
     consequence = CONSEQUENCES[Cause(change.cause)]
-    demand_yes(consequence.sentence, yes=yes or consequence.extent is Extent.NOTHING)
-    document = document_of(call.change(lambda tx: change.act(tx, subject)))
+    demand_yes(consequence.sentence, yes=manner.yes or consequence.extent is Extent.NOTHING)
+
+    async def work(_: "Authority", tx: "Transaction") -> "Ending":
+        return await change.act(tx, subject)
+
+    document = call.run(partial(_received, work, manner))
 
     def tell() -> None:
         click.echo(printable(change.said))
         tell_counts(document)
 
     call.show(document, tell)
+    leave(document.guards)
 
 
 def demand_yes(sentence: str, *, yes: bool) -> None:
@@ -162,3 +172,4 @@ def tell_counts(document: "EndingDocument") -> None:
             else f"Ended: {ended_now[0]}."
         )
     click.echo(f"Notice: {document.notice}")
+    tell_guards(document.guards)

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from counterfoil.cli.endings import end, named, yes_option
+from counterfoil.cli.endings import end, named
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, at, print_table
+from counterfoil.cli.receipts import Manner, ending_options
 
 if TYPE_CHECKING:
     from counterfoil.server.documents.families import FamilyDocument
@@ -47,8 +48,8 @@ def list_families(call: Invocation, grant_id: str) -> None:
 
 @family.command("end", context_settings=takes_id())
 @click.argument("family_id")
-@yes_option
+@ending_options
 @installation
-def end_family(call: Invocation, family_id: str, *, yes: bool) -> None:
+def end_family(call: Invocation, family_id: str, *, manner: Manner) -> None:
     """End one authorization with all its tokens; its siblings and the permission stand."""
-    end(call, named("family", family_id), f"The family {family_id}", yes=yes)
+    end(call, named("family", family_id), f"The family {family_id}", manner)

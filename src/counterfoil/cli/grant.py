@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from counterfoil.cli.endings import end, named, yes_option
+from counterfoil.cli.endings import end, named
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, at, print_table
+from counterfoil.cli.receipts import Manner, ending_options
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -95,17 +96,17 @@ def limit(call: Invocation, grant_id: str, *, until: "datetime | None", never: b
 
 @grant.command("end", context_settings=takes_id())
 @click.argument("grant_id")
-@yes_option
+@ending_options
 @installation
-def end_grant(call: Invocation, grant_id: str, *, yes: bool) -> None:
+def end_grant(call: Invocation, grant_id: str, *, manner: Manner) -> None:
     """Take a permission back, with every token that rests on it."""
-    end(call, named("grant", grant_id), f"The grant {grant_id}", yes=yes)
+    end(call, named("grant", grant_id), f"The grant {grant_id}", manner)
 
 
 @grant.command("sign-out", context_settings=takes_id())
 @click.argument("grant_id")
-@yes_option
+@ending_options
 @installation
-def sign_out(call: Invocation, grant_id: str, *, yes: bool) -> None:
+def sign_out(call: Invocation, grant_id: str, *, manner: Manner) -> None:
     """Sign a person out of an app everywhere; the permission stays."""
-    end(call, named("app_sessions", grant_id), f"Every session under the grant {grant_id}", yes=yes)
+    end(call, named("app_sessions", grant_id), f"Every session under the grant {grant_id}", manner)

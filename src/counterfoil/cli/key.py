@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from counterfoil.cli.endings import agreed, named, yes_option
+from counterfoil.cli.endings import agreed, named
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.key_master import master
 from counterfoil.cli.key_rehearsal import rehearse
 from counterfoil.cli.output import at, print_table
+from counterfoil.cli.receipts import Manner, ending_options, leave, tell_guards
 
 if TYPE_CHECKING:
-    from counterfoil.cli.key_documents import TurnDocument, WithdrawalDocument
+    from counterfoil.cli.key_documents import TurnDocument
     from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.records.store import Transaction
 
@@ -72,14 +73,14 @@ def rotate(call: Invocation, purpose: str) -> None:
 @key.command("retire", context_settings=takes_id())
 @click.argument("kid")
 @click.option("--now", "at_once", is_flag=True, help="It has leaked: nothing it signed stands.")
-@yes_option
+@ending_options
 @installation
-def retire(call: Invocation, kid: str, *, at_once: bool, yes: bool) -> None:
+def retire(call: Invocation, kid: str, *, at_once: bool, manner: Manner) -> None:
     """Let a key retire as soon as its successor is known; with --now end all that it signed."""
     from counterfoil.cli.key_documents import turned
 
     if at_once:
-        _withdraw(call, kid, yes=yes)
+        _withdraw(call, kid, manner)
         return
 
     async def action(authority: "Authority") -> "TurnDocument":
@@ -99,22 +100,19 @@ def _show_turn(call: Invocation, document: "TurnDocument") -> None:
 
 @key.command("withdraw", context_settings=takes_id())
 @click.argument("kid")
-@yes_option
+@ending_options
 @installation
-def withdraw(call: Invocation, kid: str, *, yes: bool) -> None:
+def withdraw(call: Invocation, kid: str, *, manner: Manner) -> None:
     """End everything that a key has signed, at once: it has leaked. Another signs from now on."""
-    _withdraw(call, kid, yes=yes)
+    _withdraw(call, kid, manner)
 
 
-def _withdraw(call: Invocation, kid: str, *, yes: bool) -> None:
+def _withdraw(call: Invocation, kid: str, manner: Manner) -> None:
     from counterfoil.cli.key_documents import withdrawn
 
-    agreed(call, named("key", kid), yes=yes)
+    agreed(call, named("key", kid), yes=manner.yes)
 
-    async def action(authority: "Authority") -> "WithdrawalDocument":
-        return await authority.store.transact(lambda tx: withdrawn(authority, tx, kid))
-
-    ended = call.run(action)
+    ended = call.run(lambda authority: withdrawn(authority, kid, manner.wait))
 
     def tell() -> None:
         if ended.withdrawn:
@@ -122,5 +120,7 @@ def _withdraw(call: Invocation, kid: str, *, yes: bool) -> None:
         else:
             click.echo("Nothing was left to end.")
         click.echo(f"Notice: {ended.notice}")
+        tell_guards(ended.guards)
 
     call.show(ended, tell)
+    leave(ended.guards)

@@ -3,7 +3,10 @@
 from msgspec import Struct
 
 from counterfoil.cli.output import Failure
+from counterfoil.cli.receipts import guards_at
+from counterfoil.oauth.feed import Position
 from counterfoil.server.documents.keys import KeyDocument, documents
+from counterfoil.server.documents.receipts import GuardsDocument
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.protocol import endings
 from counterfoil.server.protocol.authority import Authority
@@ -23,11 +26,15 @@ class TurnDocument(Struct, frozen=True, kw_only=True):
 
 
 class WithdrawalDocument(Struct, frozen=True, kw_only=True):
-    """The keys whose signatures no longer stand, and the one that signs now."""
+    """The keys whose signatures no longer stand, and the one that signs now.
+
+    ``guards`` says how it stands with them, where somebody waited for it; else it is null.
+    """
 
     withdrawn: tuple[str, ...]
     successor: str
     notice: str
+    guards: GuardsDocument | None = None
 
 
 async def find(tx: Transaction, kid: str) -> KeyDocument:
@@ -66,15 +73,25 @@ async def turned(rotation: Rotation, tx: Transaction, kid: str) -> TurnDocument:
     return TurnDocument(kid=kid, retired_at=retired_at, successor=successor.kid, notice=str(notice))
 
 
-async def withdrawn(authority: Authority, tx: Transaction, kid: str) -> WithdrawalDocument:
-    """Withdraw a key in an emergency: nothing that it signed stands (S84)."""
-    purpose = Purpose((await find(tx, kid)).purpose)
-    before = await _withdrawn_kids(tx, purpose)
-    ending = await endings.carry_out(authority, tx, Target(Ends.KEY, kid), CLI)
-    kids = [each for each in await _withdrawn_kids(tx, purpose) if each not in before]
-    successor = await signing_kid(tx, purpose)
+async def withdrawn(authority: Authority, kid: str, wait: int | None) -> WithdrawalDocument:
+    """Withdraw a key in an emergency: nothing that it signed stands (S84).
+
+    ``wait`` is for how many seconds to wait for the guards; ``None``: not at all.
+    """
+
+    async def work(tx: Transaction) -> tuple[list[str], str, Position]:
+        purpose = Purpose((await find(tx, kid)).purpose)
+        before = await _withdrawn_kids(tx, purpose)
+        ending = await endings.carry_out(authority, tx, Target(Ends.KEY, kid), CLI)
+        kids = [each for each in await _withdrawn_kids(tx, purpose) if each not in before]
+        return kids, await signing_kid(tx, purpose), ending.position
+
+    kids, successor, position = await authority.store.transact(work)
     return WithdrawalDocument(
-        withdrawn=tuple(kids), successor=successor, notice=str(ending.position)
+        withdrawn=tuple(kids),
+        successor=successor,
+        notice=str(position),
+        guards=await guards_at(authority, position, wait),
     )
 
 

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from counterfoil.cli.endings import end, named, yes_option
+from counterfoil.cli.endings import end, named
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import at, print_table
+from counterfoil.cli.receipts import Manner, ending_options
 
 if TYPE_CHECKING:
     from counterfoil.server.documents.sessions import SessionDocument
@@ -43,8 +44,8 @@ def list_sessions(call: Invocation, user: str | None) -> None:
 
 @session.command("end", context_settings=takes_id())
 @click.argument("session_id")
-@yes_option
+@ending_options
 @installation
-def end_session(call: Invocation, session_id: str, *, yes: bool) -> None:
+def end_session(call: Invocation, session_id: str, *, manner: Manner) -> None:
     """Sign a browser out, with the tokens of apps that came from it; offline ones stand."""
-    end(call, named("session", session_id), f"The session {session_id}", yes=yes)
+    end(call, named("session", session_id), f"The session {session_id}", manner)

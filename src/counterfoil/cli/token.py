@@ -4,9 +4,9 @@ import sys
 
 import click
 
-from counterfoil.cli.endings import yes_option
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, print_fields
+from counterfoil.cli.receipts import Manner, ending_options, leave
 
 
 @click.group()
@@ -20,9 +20,9 @@ def token() -> None:
 @token.command("end", context_settings=takes_id())
 @click.argument("unverified", metavar="TOKEN|-", required=False)
 @click.option("--jti", help="End the access token with this jti, its fingerprint in every log.")
-@yes_option
+@ending_options
 @installation
-def end(call: Invocation, unverified: str | None, jti: str | None, *, yes: bool) -> None:
+def end(call: Invocation, unverified: str | None, jti: str | None, *, manner: Manner) -> None:
     """End an access token, or a refresh token with its family.
 
     A lost token is ended by its jti, without being held.
@@ -39,8 +39,9 @@ def end(call: Invocation, unverified: str | None, jti: str | None, *, yes: bool)
         target = Target(Ends.TOKEN, jti)
     else:
         target = read_token(call, read_pasted(unverified or ""))
-    document = end_token(call, target, yes=yes)
+    document = end_token(call, target, manner)
     call.show(document, document.tell)
+    leave(document.guards)
 
 
 token.add_command(end, "revoke")

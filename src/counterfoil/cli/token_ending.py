@@ -1,9 +1,12 @@
 """Ending a token by its value or by its ``jti``, whoever holds it (S45, S48)."""
 
+from msgspec.structs import asdict
+
 from counterfoil.cli.endings import ended, refused, tell_ending
 from counterfoil.cli.invocation import Invocation
+from counterfoil.cli.receipts import Manner
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.server.documents.endings import EndingDocument, document_of
+from counterfoil.server.documents.endings import EndingDocument
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.endings import Ends, Target, target_of_token
 from counterfoil.server.records.store import Transaction
@@ -24,22 +27,19 @@ class EndedToken(EndingDocument, frozen=True, kw_only=True):
             tell_ending(f"The family {self.family_id} of the refresh token has ended.", self)
 
 
-def end_token(call: Invocation, target: Target, *, yes: bool) -> EndedToken:
+def end_token(call: Invocation, target: Target, manner: Manner) -> EndedToken:
     """End an access token without its being held, or the family of a refresh token."""
 
     async def find(_: Transaction) -> Target:
         return target
 
-    document = document_of(ended(call, find, yes=yes))
+    document = ended(call, find, manner)
     is_family = target.kind is Ends.FAMILY
     return EndedToken(
         kind="refresh_token" if is_family else "access_token",
         jti=None if is_family else target.name,
         family_id=target.name if is_family else None,
-        families_ended=document.families_ended,
-        sessions_ended=document.sessions_ended,
-        notice=document.notice,
-        ended=document.ended,
+        **asdict(document),
     )
 
 

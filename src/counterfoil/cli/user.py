@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from counterfoil.cli.endings import Change, end, make, yes_option
+from counterfoil.cli.endings import Change, end, make
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, at, print_fields, print_table
+from counterfoil.cli.receipts import AT_ONCE, Manner, ending_options
 
 if TYPE_CHECKING:
     from counterfoil.server.protocol.endings import Ending, Target
@@ -86,9 +87,9 @@ def list_users(call: Invocation) -> None:
 
 @user.command("end", context_settings=takes_id())
 @click.argument("email")
-@yes_option
+@ending_options
 @installation
-def end_everything(call: Invocation, email: str, *, yes: bool) -> None:
+def end_everything(call: Invocation, email: str, *, manner: Manner) -> None:
     """End every session and token of a person; the account and the permissions stay."""
 
     async def find(tx: "Transaction") -> "Target":
@@ -96,15 +97,15 @@ def end_everything(call: Invocation, email: str, *, yes: bool) -> None:
 
         return Target(Ends.USER, await _id_of(tx, email))
 
-    end(call, find, f"Everything of {email}", yes=yes)
+    end(call, find, f"Everything of {email}", manner)
 
 
 @user.command("set-password", context_settings=takes_id())
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@yes_option
+@ending_options
 @installation
-def set_password(call: Invocation, email: str, *, password_stdin: bool, yes: bool) -> None:
+def set_password(call: Invocation, email: str, *, password_stdin: bool, manner: Manner) -> None:
     """Give a person another password, and end every session and token of theirs."""
     from counterfoil.server.protocol import registration
     from counterfoil.server.protocol.events import CLI
@@ -115,14 +116,14 @@ def set_password(call: Invocation, email: str, *, password_stdin: bool, yes: boo
     find = partial(_id_of, named=email)
     call.read(find)
     digest = _hashed(_password(from_stdin=password_stdin))
-    make(call, Change("password_set", find, work, f"{email} has another password."), yes=yes)
+    make(call, Change("password_set", find, work, f"{email} has another password."), manner)
 
 
 @user.command("disable", context_settings=takes_id())
 @click.argument("email")
-@yes_option
+@ending_options
 @installation
-def disable(call: Invocation, email: str, *, yes: bool) -> None:
+def disable(call: Invocation, email: str, *, manner: Manner) -> None:
     """Disable an account, and end every session and token of it."""
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.revocation import disable_user
@@ -131,7 +132,7 @@ def disable(call: Invocation, email: str, *, yes: bool) -> None:
         return await disable_user(tx, user_id, CLI)
 
     find = partial(_id_of, named=email)
-    make(call, Change("user_disabled", find, work, f"The account {email} is disabled."), yes=yes)
+    make(call, Change("user_disabled", find, work, f"The account {email} is disabled."), manner)
 
 
 @user.command("enable", context_settings=takes_id())
@@ -146,7 +147,7 @@ def enable(call: Invocation, email: str) -> None:
         return await enable_user(tx, user_id, CLI)
 
     find = partial(_id_of, named=email)
-    make(call, Change("user_enabled", find, work, f"The account {email} is enabled."), yes=True)
+    make(call, Change("user_enabled", find, work, f"The account {email} is enabled."), AT_ONCE)
 
 
 async def _id_of(tx: "Transaction", named: str) -> str:

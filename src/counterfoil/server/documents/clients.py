@@ -7,7 +7,9 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from counterfoil.oauth.feed import Position
 from counterfoil.oauth.opaque import Secret
+from counterfoil.server.documents.receipts import GuardsDocument
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.policy import ClientPolicy
 
@@ -40,6 +42,16 @@ class NewClientDocument(ClientDocument, frozen=True, kw_only=True):
 
     client_secret: Secret | None
     client_secret_expires_at: int
+
+
+class RotatedSecretDocument(NewClientDocument, frozen=True, kw_only=True):
+    """A client with its new secret.
+
+    ``notice`` and ``guards`` are those of the receipt of an ending.
+    """
+
+    notice: str
+    guards: GuardsDocument | None = None
 
 
 class SecretDocument(Struct, frozen=True, kw_only=True):
@@ -84,6 +96,13 @@ def new_document(client: Client, secret: Secret | None) -> NewClientDocument:
     return NewClientDocument(
         **asdict(document_of(client)), client_secret=secret, client_secret_expires_at=0
     )
+
+
+def rotated_document(
+    new: NewClientDocument, position: Position, guards: GuardsDocument | None = None
+) -> RotatedSecretDocument:
+    """Give the document that hands over a secret in place of another."""
+    return RotatedSecretDocument(**asdict(new), notice=str(position), guards=guards)
 
 
 def shown_document(client: Client, secrets: list[ClientSecret]) -> ShownClientDocument:

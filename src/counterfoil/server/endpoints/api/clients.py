@@ -8,12 +8,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
 from counterfoil.oauth.errors import invalid_request
+from counterfoil.oauth.feed import Position
 from counterfoil.server.documents.clients import (
     ClientDocument,
     NewClientDocument,
+    RotatedSecretDocument,
     ShownClientDocument,
     document_of,
     new_document,
+    rotated_document,
     shown_document,
 )
 from counterfoil.server.documents.endings import EndingDocument
@@ -22,6 +25,7 @@ from counterfoil.server.endpoints.api.operation import Asked, Call, Nothing
 from counterfoil.server.endpoints.api.paging import Paging
 from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
+from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
 from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.policies import with_changes
@@ -155,24 +159,23 @@ def _changed(found: Client, asked: ChangedClient) -> Client:
     return replace(found, **given, policy=with_changes(found.policy, policy))
 
 
-async def rotate_secret(call: Call[Nothing, SecretRotation]) -> NewClientDocument:
+async def rotate_secret(call: Call[Waiting, SecretRotation]) -> RotatedSecretDocument:
     """``POST /api/clients/{client_id}/rotate-secret``."""
 
-    async def work(tx: Transaction) -> NewClientDocument:
+    async def work(tx: Transaction) -> tuple[NewClientDocument, Position]:
         found = await _find(tx, call.names["client_id"])
         demand_powers(call.admitted, found.scopes)
         if found.public:
             raise invalid_request("This client is public: it has no secret.")
         overlap = call.body.overlap
         secret = await registration.rotate_secret(tx, found.client_id, overlap, call.by)
-        return new_document(found, secret)
+        return new_document(found, secret), (await tx.notices.head())[0]
 
-    document = await call.server.authority.store.transact(work)
-    await call.server.authority.hub.catch_up()
-    return document
+    document, position = await call.server.authority.store.transact(work)
+    return rotated_document(document, position, await guards_at(call, position))
 
 
-async def disable_client(call: Call[Nothing, Nothing]) -> EndingDocument:
+async def disable_client(call: Call[Waiting, Nothing]) -> EndingDocument:
     """``POST /api/clients/{client_id}/disable``: every token that it has ends."""
 
     async def work(tx: Transaction) -> Ending:
@@ -180,8 +183,7 @@ async def disable_client(call: Call[Nothing, Nothing]) -> EndingDocument:
         return await revocation.disable_client(tx, found.client_id, call.by)
 
     ending = await call.server.authority.store.transact(work)
-    await call.server.authority.hub.catch_up()
-    return receipt_of(ending)
+    return receipt_of(ending, await guards_at(call, ending.position))
 
 
 async def enable_client(call: Call[Nothing, Nothing]) -> ClientDocument:

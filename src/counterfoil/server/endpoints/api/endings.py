@@ -6,7 +6,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from counterfoil.oauth.errors import invalid_request
+from counterfoil.server.documents.receipts import GuardsDocument
 from counterfoil.server.endpoints.api.operation import Asked, Call
+from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
 from counterfoil.server.protocol import endings
 from counterfoil.server.protocol.endings import Ending, Ends, Foreseen, Target, target_of_token
 from counterfoil.server.records.store import Transaction
@@ -23,8 +25,8 @@ class EndingAsked(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return "EndingAsked(…)"
 
 
-class DryRun(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Whether it is only to be said what would end."""
+class DryRun(Waiting, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Whether it is only to be said what would end; else, how long to wait for the guards."""
 
     dry_run: bool = False
 
@@ -34,6 +36,7 @@ class EndingAnswer(Struct, frozen=True, kw_only=True):
 
     ``ended`` is false in a dry run, and where nothing was left to end. ``notice`` is the receipt,
     ``epoch:number``: a guard that has read so far refuses what has ended; null in a dry run.
+    ``guards`` says how it stands with them, where the caller waited for it; else it is null.
     """
 
     kind: Ends
@@ -45,21 +48,21 @@ class EndingAnswer(Struct, frozen=True, kw_only=True):
     apps: tuple[str, ...]
     ended: bool
     notice: str | None
+    guards: GuardsDocument | None
 
 
 async def end(call: Call[DryRun, EndingAsked]) -> EndingAnswer:
     """``POST /api/endings``."""
     authority = call.server.authority
     if call.query.dry_run:
-        return _said(await authority.store.read(partial(_foresee, call)), None)
+        return _said(await authority.store.read(partial(_foresee, call)))
 
     async def work(tx: Transaction) -> tuple[Foreseen, Ending]:
         foreseen = await _foresee(call, tx)
         return foreseen, await endings.carry_out(authority, tx, foreseen.target, call.by)
 
     foreseen, ending = await authority.store.transact(work)
-    await authority.hub.catch_up()
-    return _said(foreseen, ending)
+    return _said(foreseen, ending, await guards_at(call, ending.position))
 
 
 async def _foresee(call: Call[DryRun, EndingAsked], tx: Transaction) -> Foreseen:
@@ -76,7 +79,9 @@ async def _target(call: Call[DryRun, EndingAsked], tx: Transaction) -> Target:
     raise invalid_request("Give kind and name, or else token.")
 
 
-def _said(foreseen: Foreseen, ending: Ending | None) -> EndingAnswer:
+def _said(
+    foreseen: Foreseen, ending: Ending | None = None, guards: GuardsDocument | None = None
+) -> EndingAnswer:
     counted = foreseen if ending is None else ending
     return EndingAnswer(
         kind=foreseen.target.kind,
@@ -88,4 +93,5 @@ def _said(foreseen: Foreseen, ending: Ending | None) -> EndingAnswer:
         apps=foreseen.apps,
         ended=ending is not None and ending.ended,
         notice=str(ending.position) if ending is not None else None,
+        guards=guards,
     )

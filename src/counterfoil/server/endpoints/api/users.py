@@ -12,6 +12,7 @@ from counterfoil.server.endpoints.api.operation import Asked, Call, Nothing
 from counterfoil.server.endpoints.api.paging import Paging
 from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
+from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.own_api import SCOPES
@@ -79,7 +80,7 @@ async def add_user(call: Call[Nothing, NewPerson]) -> UserDocument:
     return await call.server.authority.store.transact(work)
 
 
-async def disable_user(call: Call[Nothing, Nothing]) -> EndingDocument:
+async def disable_user(call: Call[Waiting, Nothing]) -> EndingDocument:
     """``POST /api/users/{user_id}/disable``: every session and token of theirs ends."""
 
     async def work(tx: Transaction) -> Ending:
@@ -87,8 +88,7 @@ async def disable_user(call: Call[Nothing, Nothing]) -> EndingDocument:
         return await revocation.disable_user(tx, found.id, call.by)
 
     ending = await call.server.authority.store.transact(work)
-    await call.server.authority.hub.catch_up()
-    return receipt_of(ending)
+    return receipt_of(ending, await guards_at(call, ending.position))
 
 
 async def enable_user(call: Call[Nothing, Nothing]) -> UserDocument:
