@@ -41,6 +41,7 @@ ELSEWHERE = MappingProxyType(
         "server/storage/statements/notices.py": "storage/test_notices.py",
         "server/storage/statements/proofs.py": "storage/test_proofs.py",
         "server/storage/statements/sealed.py": "storage/test_housekeeping.py",
+        "server/storage/statements/refresh_limits.py": "storage/test_clients_and_apis.py",
         "server/storage/statements/segments.py": "storage/test_audit.py",
         "server/storage/statements/sessions.py": "storage/test_users_and_sessions.py",
         "server/storage/statements/signing_keys.py": "storage/test_housekeeping.py",

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
+from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
 from counterfoil.server.records.store import Conflict, Store
 from tests.storage.samples import NOTES, NOW, api, client, client_secret
 
@@ -122,3 +123,18 @@ async def test_the_default_lifetime_is_one_row_that_may_change(store: Store) -> 
     for default in (DefaultLifetime(600), DefaultLifetime(60, 1), DefaultLifetime(900, 1)):
         await store.transact(lambda tx, default=default: tx.default_lifetimes.keep(default))
         assert await store.read(lambda tx: tx.default_lifetimes.find()) == default
+
+
+async def test_the_note_of_the_limits_of_refreshing_is_one_row_that_may_change(
+    store: Store,
+) -> None:
+    """S26: with how far refresh tokens were clipped to it."""
+    assert await store.read(lambda tx: tx.limit_notes.find()) is None
+    short, long = RefreshLimits(60, 600, 70, 700), RefreshLimits(90, 900, 90, 900, 86400)
+    for noted in (
+        NotedLimits(short, long),
+        NotedLimits(short, long, "f"),
+        NotedLimits(long, long, None),
+    ):
+        await store.transact(lambda tx, noted=noted: tx.limit_notes.keep(noted))
+        assert await store.read(lambda tx: tx.limit_notes.find()) == noted

@@ -119,6 +119,33 @@ async def test_refresh_tokens_of_a_client_are_clipped_and_never_lengthened(peopl
     )
 
 
+async def test_a_refresh_token_is_shortened_and_never_lengthened(peopled: Store) -> None:
+    """S26: and only that of the one family; its access token stays as it was."""
+    before = family(refresh_expires_at=NOW + 900)
+    await peopled.transact(lambda tx: tx.families.add(before))
+    await peopled.transact(lambda tx: tx.families.add(family(id="other")))
+    for at, ends in ((NOW + 901, NOW + 900), (NOW + 60, NOW + 60), (NOW + 90, NOW + 60)):
+        await peopled.transact(lambda tx, at=at: tx.families.shorten("family-1", at))
+        found = await peopled.read(lambda tx: tx.families.find("family-1"))
+        assert found == msgspec.structs.replace(before, refresh_expires_at=ends)
+    assert await peopled.read(lambda tx: tx.families.find("other")) == family(id="other")
+
+
+async def test_families_are_paged_by_id_whether_they_live_or_not(peopled: Store) -> None:
+    made = [family(id="b"), family(id="a", ended_at=NOW), family(id="c", refresh_expires_at=1)]
+    for each in made:
+        await peopled.transact(lambda tx, each=each: tx.families.add(each))
+
+    async def page(after: str, limit: int) -> list[str]:
+        found = await peopled.read(lambda tx: tx.families.page(after, limit))
+        assert all(each in made for each in found)
+        return [each.id for each in found]
+
+    assert await page("", 2) == ["a", "b"]
+    assert await page("b", 2) == ["c"]
+    assert await page("c", 2) == []
+
+
 async def test_a_family_is_prolonged_while_it_lives_and_is_not_rotated(peopled: Store) -> None:
     """S41: an access token that is issued without a rotation; its notice must live as long."""
 

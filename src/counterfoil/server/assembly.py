@@ -27,6 +27,7 @@ from counterfoil.server.web.server import Server
 
 _LOG: Final = logging.getLogger(__name__)
 _FLUSH_SECONDS: Final = 5
+_CHORES: Final = (end_dates.end_due, shortening.clip_some)
 
 
 def build(settings: Settings, outside: Outside = REAL) -> App:
@@ -37,7 +38,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
         async with AsyncExitStack() as stack:
             authority = await open_authority(settings, outside)
             stack.push_async_callback(authority.store.close)
-            await authority.store.transact(partial(_note_default, settings))
+            await authority.store.transact(partial(_note, settings))
             stack.callback(authority.snapshots.close)
             await _settle(authority)
             passwords = stack.enter_context(closing(Passwords(settings.password_threads)))
@@ -50,8 +51,9 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
     return App(lifespan)
 
 
-async def _note_default(settings: Settings, tx: Transaction) -> None:
+async def _note(settings: Settings, tx: Transaction) -> None:
     await shortening.note_default(tx, settings)
+    await shortening.note_limits(tx, settings)
 
 
 async def _settle(authority: Authority) -> None:
@@ -67,7 +69,7 @@ def _background(
     authority: Authority, outside: Outside
 ) -> tuple[Coroutine[object, object, None], ...]:
     holder = named(outside.random(HANDLE_BYTES))
-    janitor = Janitor(authority.store, authority.rotation, holder, (end_dates.end_due,))
+    janitor = Janitor(authority.store, authority.rotation, holder, _CHORES)
     interval = authority.settings.head_interval_ms
     return (
         authority.hub.run(outside.clock, interval),

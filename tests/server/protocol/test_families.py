@@ -12,11 +12,13 @@ from counterfoil.server.protocol.audience import Audience
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.families import Life, Share
 from counterfoil.server.protocol.issuance import TokenRequest
+from counterfoil.server.protocol.lifetimes import limits_of
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
 from counterfoil.server.protocol.standing import Standing
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.policy import ClientPolicy
+from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation
@@ -67,7 +69,7 @@ async def renewed(
 ):
     async def work(tx: Transaction):
         request = TokenRequest(client(policy), Parameters({}, {}), Origin())
-        return families.renewed(place.authority, tx, request, before, share)
+        return await families.renewed(place.authority, tx, request, before, share)
 
     return await place.authority.store.read(work)
 
@@ -113,13 +115,14 @@ async def test_the_last_access_token_is_remembered_by_its_end(place: Installatio
 def test_offline_access_has_lifetimes_of_its_own(place: Installation):
     """S08: the settings say a year and 90 days; S22: a client's policy says otherwise."""
     settings = place.authority.settings
-    online = families.life_of(client(), settings, offline=False)
-    offline = families.life_of(client(), settings, offline=True)
+    limits = limits_of(settings)
+    online = families.life_of(client(), limits, offline=False)
+    offline = families.life_of(client(), limits, offline=True)
     assert online == Life(settings.refresh_idle_lifetime, settings.refresh_absolute_lifetime)
     assert offline == Life(settings.offline_idle_lifetime, settings.offline_absolute_lifetime)
     assert offline == Life(90 * 86400, 365 * 86400)
-    assert families.life_of(client(DECIDED), settings, offline=False) == Life(1, 2)
-    assert families.life_of(client(DECIDED), settings, offline=True) == Life(3, 4)
+    assert families.life_of(client(DECIDED), limits, offline=False) == Life(1, 2)
+    assert families.life_of(client(DECIDED), limits, offline=True) == Life(3, 4)
 
 
 async def test_a_policy_of_the_client_counts_at_each_renewal(place: Installation):
@@ -139,17 +142,49 @@ def test_a_shortened_lifetime_counts_at_once_and_a_lengthened_one_revives_nothin
     place: Installation,
 ):
     """S26: for families that are out already."""
-    settings = place.authority.settings
+    limits = limits_of(place.authority.settings)
     before = replace(family(place, 10**8), refresh_expires_at=int(place.clock()) + 3)
-    assert families.limited(before, client(), settings) == before
+    assert families.limited(before, client(), limits) == before
     longer = client(ClientPolicy(offline_idle_lifetime=10**7, offline_absolute_lifetime=10**8))
-    assert families.limited(before, longer, settings) == before
+    assert families.limited(before, longer, limits) == before
     for policy in (
         ClientPolicy(offline_idle_lifetime=2),
         ClientPolicy(offline_absolute_lifetime=2),
     ):
-        shorter = families.limited(before, client(policy), settings)
+        shorter = families.limited(before, client(policy), limits)
         assert shorter.refresh_expires_at == int(place.clock()) + 2
+
+
+async def test_the_shorter_of_the_settings_and_what_another_server_noted_counts(
+    place: Installation,
+):
+    """S26: for what is out, and for what is renewed; of both kinds of access, and of proof."""
+    now, own = int(place.clock()), limits_of(place.authority.settings)
+    before = replace(family(place, 10**8), refresh_expires_at=now + 10**8)
+    for limits, ends in (
+        (RefreshLimits(offline_idle=7), now + 7),
+        (RefreshLimits(offline_absolute=8), now + 8),
+        (RefreshLimits(reproof=9), now + 9),
+        (RefreshLimits(refresh_idle=7, refresh_absolute=8), now + own.offline_idle),
+    ):
+        noted = NotedLimits(limits, limits, None)
+        await place.authority.store.transact(lambda tx, n=noted: tx.limit_notes.keep(n))
+        found = await place.authority.store.read(
+            lambda tx: families.limits_in_force(tx, place.authority.settings)
+        )
+        assert found == own.shortest(limits)
+        assert families.limited(before, client(), found).refresh_expires_at == ends
+        after, _ = await renewed(place, before)
+        assert after.refresh_expires_at == ends
+
+
+def test_proof_anew_counts_beside_what_a_policy_says_of_refreshing():
+    """S30: the shorter of everyone's and the client's own."""
+    for own, everyone, absolute in ((None, 9, 4), (3, 9, 3), (9, 2, 2), (None, 2, 2)):
+        policy = replace(DECIDED, reproof_interval=own)
+        limits = RefreshLimits(reproof=everyone)
+        life = families.proved_life_of(client(policy), limits, offline=True)
+        assert life == Life(3, absolute)
 
 
 async def test_without_rotation_the_token_stays_and_its_idle_time_slides(place: Installation):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
+from counterfoil.server.protocol.lifetimes import earliest, limits_of, reproof_interval
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.policy import ClientPolicy
+from counterfoil.server.records.refresh_limits import FOREVER, RefreshLimits
 from counterfoil.server.settings import DAY, load
 
 
@@ -38,3 +39,15 @@ def test_a_client_may_ask_for_proof_more_often_never_more_seldom(
     """S30."""
     settings = load({}, {"reproof_interval": everyone})
     assert reproof_interval(client(ClientPolicy(reproof_interval=own)), settings) == interval
+
+
+def test_the_limits_of_refreshing_are_those_of_the_settings():
+    """S26, S30: without a ``reproof_interval`` nobody has to prove anew who they are."""
+    said = {
+        "refresh_idle_lifetime": 1,
+        "refresh_absolute_lifetime": 2,
+        "offline_idle_lifetime": 3,
+        "offline_absolute_lifetime": 4,
+    }
+    assert limits_of(load({}, said)) == RefreshLimits(1, 2, 3, 4, FOREVER)
+    assert limits_of(load({}, said | {"reproof_interval": 5})) == RefreshLimits(1, 2, 3, 4, 5)

@@ -6,15 +6,20 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.oauth.access import Access
 from counterfoil.oauth.revocations import Ended, Notice, notice_from
 from counterfoil.server.opening import Outside, open_authority
 from counterfoil.server.protocol import registration, shortening
 from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.lifetimes import limits_of
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.event import Event, EventKind
-from counterfoil.server.records.family import SKEW
+from counterfoil.server.records.family import SKEW, Family
+from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.policy import ClientPolicy
+from counterfoil.server.records.refresh_limits import NotedLimits
+from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation, installed, restarted
 
@@ -77,12 +82,13 @@ async def is_active(place: Installation, token: str) -> bool:
 
 
 async def latest(place: Installation) -> Event:
-    [event] = [
-        each
-        for each in await read(place, lambda tx: tx.events.latest(9))
-        if each.kind is EventKind.LIFETIME_SHORTENED
-    ]
+    [event] = await shortenings(place)
     return event
+
+
+async def shortenings(place: Installation) -> list[Event]:
+    events = await read(place, lambda tx: tx.events.latest(9))
+    return [each for each in events if each.kind is EventKind.LIFETIME_SHORTENED]
 
 
 async def test_an_api_that_shortens_its_lifetime_limits_what_is_out(place: Installation):
@@ -189,3 +195,127 @@ async def test_a_client_with_a_new_lifetime_keeps_its_generation_in_what_is_mint
     place.clock.turn(HOUR - 1)
     assert await is_active(place, fresh)
     assert not await is_active(place, token)
+
+
+async def start_refreshing_with(place: Installation, **limits: int) -> NotedLimits:
+    """Start a server with these settings; gives what is noted afterwards."""
+    settings = replace(place.authority.settings, **limits)
+    await place.authority.store.transact(lambda tx: shortening.note_limits(tx, settings))
+    noted = await read(place, lambda tx: tx.limit_notes.find())
+    assert isinstance(noted, NotedLimits)
+    return noted
+
+
+async def clip_some(place: Installation) -> int:
+    return await place.authority.store.transact(shortening.clip_some)
+
+
+async def clip_all(place: Installation) -> list[int]:
+    """Gives the sizes of the pieces."""
+    sizes = list[int]()
+    while seen := await clip_some(place):
+        sizes.append(seen)
+    return sizes
+
+
+async def test_a_server_notes_the_limits_of_refreshing_that_it_started_with(place: Installation):
+    """And clips what an older release may have left behind: once, and without an event."""
+    limits = limits_of(place.authority.settings)
+    noted = await read(place, lambda tx: tx.limit_notes.find())
+    assert (noted.in_force, noted.wanted) == (limits, limits)
+    await clip_all(place)
+    assert await start_refreshing_with(place) == NotedLimits(limits, limits, None)
+    assert await shortenings(place) == []
+
+
+async def test_starting_with_the_same_limits_writes_nothing(place: Installation):
+    await clip_all(place)
+    version = place.authority.store.version()
+    await start_refreshing_with(place)
+    assert await clip_some(place) == 0
+    assert place.authority.store.version() == version
+
+
+async def test_a_shorter_limit_of_refreshing_is_an_event_and_a_longer_one_is_not(
+    place: Installation,
+):
+    await clip_all(place)
+    await start_refreshing_with(place, offline_idle_lifetime=60, reproof_interval=600)
+    event = await latest(place)
+    assert (event.actor, event.subject) == ("server", place.issuer)
+    assert event.detail == {"of": "refreshing", "offline_idle": "60", "reproof": "600"}
+    await clip_all(place)
+    await start_refreshing_with(place)
+    assert await latest(place) == event
+
+
+def family_of(place: Installation, number: int) -> Family:
+    """Every hundredth has ended."""
+    now = int(place.clock())
+    return Family(
+        id=f"{number:05}",
+        grant_id="g",
+        client_id="app",
+        user_id=place.user.id if place.user else "",
+        session_id=None,
+        access=Access(),
+        auth_time=now,
+        created_at=now,
+        last_used_at=now,
+        access_expires_at=now,
+        origin=Origin(),
+        refresh_expires_at=now + 10**6,
+        ended_at=now if number % 100 == 7 else None,
+    )
+
+
+async def add_families(place: Installation, count: int) -> None:
+    made = [family_of(place, number) for number in range(count)]
+
+    async def work(tx: Transaction) -> None:
+        grant = Grant(
+            id="g",
+            user_id=made[0].user_id,
+            client_id="app",
+            access=Access(),
+            created_at=tx.now,
+            updated_at=tx.now,
+        )
+        await tx.grants.allow(grant)
+        for each in made:
+            await tx.families.add(each)
+
+    await place.authority.store.transact(work)
+
+
+async def expiries(place: Installation) -> list[int]:
+    found = await read(place, lambda tx: tx.families.page("", 10_000))
+    return [each.refresh_expires_at - int(place.clock()) for each in found]
+
+
+async def test_many_refresh_tokens_are_clipped_in_bounded_pieces(place: Installation):
+    """The writer never stands still for long; what has ended is left as it was."""
+    await clip_all(place)
+    await add_families(place, 600)
+    await start_refreshing_with(place, offline_idle_lifetime=60)
+    assert await clip_some(place) == 250
+    assert (await expiries(place)).count(60) == 250 - 3
+    assert await clip_all(place) == [250, 100]
+    assert (await expiries(place)).count(60) == 600 - 6
+
+
+async def test_clipping_goes_on_where_it_stopped_whoever_starts(place: Installation):
+    """S26: a crash between two pieces; a longer limit waits, a shorter one begins anew."""
+    await clip_all(place)
+    await add_families(place, 499)
+    await start_refreshing_with(place, offline_idle_lifetime=60)
+    await clip_some(place)
+    noted = await start_refreshing_with(place)
+    assert (noted.in_force.offline_idle, noted.clipped_to) == (60, "00249")
+    noted = await start_refreshing_with(place, offline_idle_lifetime=30)
+    assert (noted.in_force.offline_idle, noted.clipped_to) == (30, "")
+    noted = await start_refreshing_with(place)
+    assert await clip_all(place) == [250, 249]
+    assert set(await expiries(place)) == {30, 10**6}
+    done = await start_refreshing_with(place)
+    assert done == NotedLimits(noted.wanted, noted.wanted, None)

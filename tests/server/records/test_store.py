@@ -25,6 +25,7 @@ RECORDS = [
     "IssuedTokens",
     "Guards",
     "Leases",
+    "LimitNotes",
     "Lists",
     "Sealed",
 ]

@@ -10,34 +10,54 @@ from counterfoil.server.protocol.audience import Audience, audience_of, resource
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, SignedIn, TokenRequest
+from counterfoil.server.protocol.lifetimes import limits_of
 from counterfoil.server.protocol.refresh_tokens import RANDOM_BYTES, spell_refresh_token
 from counterfoil.server.protocol.standing import Standing
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.family import Family, Life
+from counterfoil.server.records.refresh_limits import FOREVER, RefreshLimits
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
 
-def life_of(client: Client, settings: Settings, *, offline: bool) -> Life:
-    """Give what the client's policy says, else the settings; offline access has its own (S08)."""
+def life_of(client: Client, limits: RefreshLimits, *, offline: bool) -> Life:
+    """Give what the client's policy says, else the limits; offline access has its own (S08)."""
     policy = client.policy
     if offline:
         return Life(
-            policy.offline_idle_lifetime or settings.offline_idle_lifetime,
-            policy.offline_absolute_lifetime or settings.offline_absolute_lifetime,
+            policy.offline_idle_lifetime or limits.offline_idle,
+            policy.offline_absolute_lifetime or limits.offline_absolute,
         )
     return Life(
-        policy.refresh_idle_lifetime or settings.refresh_idle_lifetime,
-        policy.refresh_absolute_lifetime or settings.refresh_absolute_lifetime,
+        policy.refresh_idle_lifetime or limits.refresh_idle,
+        policy.refresh_absolute_lifetime or limits.refresh_absolute,
     )
 
 
-def limited(family: Family, client: Client, settings: Settings) -> Family:
-    """Hold a family to lifetimes that were shortened since.
+def proved_life_of(client: Client, limits: RefreshLimits, *, offline: bool) -> Life:
+    """Give ``life_of``, and no longer than a sign-in proves who somebody is (S30)."""
+    life = life_of(client, limits, offline=offline)
+    proof = min(client.policy.reproof_interval or FOREVER, limits.reproof)
+    return Life(life.idle, min(life.absolute, proof))
 
-    A lengthened one revives nothing: where a client's policy shortened it, that was written down.
+
+async def limits_in_force(tx: Transaction, settings: Settings) -> RefreshLimits:
+    """Give the limits of refreshing of this server, or those in the store where they are shorter.
+
+    Another process may have started with shorter ones, which the refresh tokens that are out were
+    clipped to: what is renewed here must not outlive them (S26).
     """
-    life = life_of(client, settings, offline=family.is_offline)
+    noted = await tx.limit_notes.find()
+    own = limits_of(settings)
+    return own if noted is None else own.shortest(noted.in_force)
+
+
+def limited(family: Family, client: Client, limits: RefreshLimits) -> Family:
+    """Hold a family to limits that were shortened since.
+
+    Longer ones revive nothing: that they were shorter was written down (``shortening``).
+    """
+    life = proved_life_of(client, limits, offline=family.is_offline)
     ends = min(family.last_used_at + life.idle, family.auth_time + life.absolute)
     return replace(family, refresh_expires_at=min(family.refresh_expires_at, ends))
 
@@ -74,7 +94,7 @@ async def share_of(
     return Share(audience, own, until)
 
 
-def renewed(
+async def renewed(
     authority: Authority, tx: Transaction, request: TokenRequest, family: Family, share: Share
 ) -> tuple[Family, Secret | None]:
     """Give the family after one more token, with its next refresh token if the client gets one.
@@ -88,7 +108,8 @@ def renewed(
     )
     if not family.absolute_expires_at:
         return family, None
-    life = life_of(request.client, authority.settings, offline=family.is_offline)
+    limits = await limits_in_force(tx, authority.settings)
+    life = proved_life_of(request.client, limits, offline=family.is_offline)
     ends = min(family.absolute_expires_at, family.auth_time + life.absolute, tx.now + life.idle)
     ends = min(ends, share.until or ends)
     family = replace(family, refresh_expires_at=ends, sealed_successor=None)

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.families import life_of
-from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
+from counterfoil.server.protocol.lifetimes import earliest, limits_of, reproof_interval
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
@@ -51,7 +51,7 @@ def asker_of(client: Client, pending: Pending, settings: Settings) -> Asker:
     """
     refreshes = "refresh_token" in client.grant_types
     offline = "offline_access" in pending.access.openid
-    absolute = life_of(client, settings, offline=offline).absolute if refreshes else None
+    absolute = life_of(client, limits_of(settings), offline=offline).absolute if refreshes else None
     return Asker(client, earliest(absolute, reproof_interval(client, settings)))
 
 

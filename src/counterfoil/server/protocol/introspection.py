@@ -113,7 +113,8 @@ async def standing_family(authority: Authority, tx: Transaction, family: Family)
     if owner is None:
         raise invalid_grant("The client has gone.")
     standing = await what_stands(authority, tx, owner, family)
-    limited = families.limited(family, owner, authority.settings)
+    limits = await families.limits_in_force(tx, authority.settings)
+    limited = families.limited(family, owner, limits)
     ends = limited.refresh_expires_at
     ends = min(ends, standing.until or ends)
     return replace(limited, access=standing.access, refresh_expires_at=ends)

@@ -90,7 +90,7 @@ async def update_client(
     if changed:
         await tx.clients.update(client)
         await shortening.note_client(tx, before, client, by)
-        await shortening.note_refreshing(tx, client)
+        await shortening.note_refreshing(tx, before, client)
         detail = {"changed": " ".join(changed)}
         await events.record(tx, EventKind.CLIENT_CHANGED, by, client.client_id, detail)
     return client

@@ -4,24 +4,28 @@ The next generation is drawn, and a notice says how old tokens of earlier ones m
 minted afterwards goes by its own ``exp``, so that lengthening needs no word to anybody.
 """
 
+from itertools import product
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.families import limited, proved_life_of
+from counterfoil.server.protocol.lifetimes import limits_of
 from counterfoil.server.protocol.revocation import longest_end
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.event import EventKind
-from counterfoil.server.records.family import Life
+from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
-_FOREVER: Final = 10**10
-"""Seconds, added to a time: no limit."""
+_AT_ONCE: Final = 250
+"""Families in one transaction: the writer stands still for some milliseconds."""
 
 SERVER: Final = Actor("server", proof="server")
 
@@ -46,20 +50,61 @@ async def note_client(tx: Transaction, before: Client, after: Client, by: Actor)
         await _shorten(tx, (Ended.CLIENT, name, generation), change, by)
 
 
-async def note_refreshing(tx: Transaction, client: Client) -> None:
-    """Write down how long refresh tokens already out may live by a client's policy.
+async def note_refreshing(tx: Transaction, before: Client, after: Client) -> None:
+    """Write down how long a client's refresh tokens already out may live by its policies.
 
-    So that one that was refused meanwhile stays refused when the policy is lengthened again.
+    So that one that was refused by either stays refused, whatever is said later. Where a policy
+    says nothing, the limits count that the server last started with.
     """
-    policy = client.policy
-    for offline, idle, absolute in (
-        (False, policy.refresh_idle_lifetime, policy.refresh_absolute_lifetime),
-        (True, policy.offline_idle_lifetime, policy.offline_absolute_lifetime),
-    ):
-        longest = min(absolute or _FOREVER, policy.reproof_interval or _FOREVER)
-        if idle is not None or longest != _FOREVER:
-            life = Life(idle or _FOREVER, longest)
-            await tx.families.clip(client.client_id, life, offline=offline)
+    if before.policy == after.policy:
+        return
+    noted = await tx.limit_notes.find()
+    limits = noted.in_force if noted is not None else RefreshLimits()
+    for client, offline in product((before, after), (False, True)):
+        life = proved_life_of(client, limits, offline=offline)
+        await tx.families.clip(client.client_id, life, offline=offline)
+
+
+async def note_limits(tx: Transaction, settings: Settings) -> None:
+    """Take in the limits of refreshing that a server starts with; shorter ones count at once.
+
+    Refresh tokens already out are clipped to them afterwards, by ``clip_some``: until that is done
+    no longer limits come into force, whatever a server starts with. Only a server that is about to
+    issue tokens may call this: a command may run with other settings.
+    """
+    wanted = limits_of(settings)
+    last = await tx.limit_notes.find()
+    if last is None:
+        # An older release may have refused by them already, and noted nothing.
+        await tx.limit_notes.keep(NotedLimits(wanted, wanted))
+        return
+    now = last.with_wanted(wanted)
+    if now != last:
+        await tx.limit_notes.keep(now)
+    before, after = asdict(last.in_force), asdict(now.in_force)
+    shorter = {name: str(after[name]) for name in after if after[name] < before[name]}
+    if shorter:
+        detail = {"of": "refreshing", **shorter}
+        await events.record(tx, EventKind.LIFETIME_SHORTENED, SERVER, settings.issuer, detail)
+
+
+async def clip_some(tx: Transaction) -> int:
+    """Clip some refresh tokens to limits in force that were shortened; says how many were seen.
+
+    What was clipped before a crash is not clipped again.
+    """
+    noted = await tx.limit_notes.find()
+    if noted is None or noted.clipped_to is None:
+        return 0
+    seen = await tx.families.page(noted.clipped_to, _AT_ONCE)
+    for family in seen:
+        client = await tx.clients.find(family.client_id)
+        if client is not None and family.ended_at is None:
+            ends = limited(family, client, noted.in_force).refresh_expires_at
+            await tx.families.shorten(family.id, ends)
+    to = seen[-1].id if len(seen) == _AT_ONCE else None
+    await tx.limit_notes.keep(noted.clipped(to))
+    return len(seen)
 
 
 async def note_api(tx: Transaction, before: Api, after: Api, by: Actor) -> None:

@@ -1,5 +1,7 @@
 """How long an access token lives where its API does not say, as the server last started (S26)."""
 
+from typing import Protocol
+
 from msgspec import Struct
 
 
@@ -12,3 +14,13 @@ class DefaultLifetime(Struct, frozen=True):
 
     seconds: int
     generation: int = 0
+
+
+class DefaultLifetimes(Protocol):
+    """How long access tokens live where no API says otherwise, as the server last started."""
+
+    async def find(self) -> DefaultLifetime | None:
+        """Give it; ``None`` where no server has started yet."""
+
+    async def keep(self, default: DefaultLifetime) -> None:
+        """Keep this one from now on."""

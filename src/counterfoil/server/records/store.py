@@ -9,12 +9,13 @@ from counterfoil.server.records.api import Api
 from counterfoil.server.records.audit import Events, Segments
 from counterfoil.server.records.authorization import Authorizations
 from counterfoil.server.records.client import Client, ClientSecret
-from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.default_lifetime import DefaultLifetimes
 from counterfoil.server.records.family import Family, Life
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.listing import Lists
+from counterfoil.server.records.refresh_limits import LimitNotes
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.signing_key import SigningKeys
 from counterfoil.server.records.user import User
@@ -137,15 +138,6 @@ class Apis(Protocol):
         """Draw the next generation: all tokens of an earlier one are dead."""
 
 
-class DefaultLifetimes(Protocol):
-    """How long access tokens live where no API says otherwise, as the server last started."""
-
-    async def find(self) -> DefaultLifetime | None:
-        """Give it; ``None`` where no server has started yet."""
-
-    async def keep(self, default: DefaultLifetime) -> None: ...
-
-
 class Grants(Protocol):
     """What users allowed clients: at most one live grant per user and client."""
 
@@ -198,6 +190,12 @@ class Families(Protocol):
 
         Gives how many were shortened.
         """
+
+    async def shorten(self, family_id: str, refresh_expires_at: int) -> None:
+        """Let the refresh token of a family expire at a time, never later than it would have."""
+
+    async def page(self, after: str, limit: int) -> list[Family]:
+        """At most so many with a greater id, ended or not, by id."""
 
     async def live_of_grant(self, grant_id: str) -> list[Family]: ...
     async def live_of_session(self, session_id: str) -> list[Family]: ...
@@ -280,6 +278,8 @@ class Transaction(Protocol):
     def apis(self) -> Apis: ...
     @property
     def default_lifetimes(self) -> DefaultLifetimes: ...
+    @property
+    def limit_notes(self) -> LimitNotes: ...
     @property
     def grants(self) -> Grants: ...
     @property

@@ -18,6 +18,7 @@ from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.lists import ListStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
 from counterfoil.server.storage.statements.proofs import ProofStatements
+from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
 from counterfoil.server.storage.statements.segments import SegmentStatements
 from counterfoil.server.storage.statements.sessions import SessionStatements
@@ -41,6 +42,7 @@ class BoundTransaction:
         self.clients = ClientStatements(connection)
         self.apis = ApiStatements(connection)
         self.default_lifetimes = DefaultLifetimeStatements(connection)
+        self.limit_notes = LimitNoteStatements(connection)
         self.grants = GrantStatements(connection)
         self.authorizations = AuthorizationStatements(connection)
         self.families = FamilyStatements(connection)

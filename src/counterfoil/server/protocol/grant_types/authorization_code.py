@@ -95,9 +95,8 @@ async def _start_family(
     standing = await what_stands(authority, tx, request.client, authorization)
     authorization = replace(authorization, access=standing.access)
     share = await families.share_of(authority, tx, standing, request)
-    family, refresh_token = families.renewed(
-        authority, tx, request, _new_family(authority, tx, request, authorization), share
-    )
+    begun = await _new_family(authority, tx, request, authorization)
+    family, refresh_token = await families.renewed(authority, tx, request, begun, share)
     await tx.families.add(family)
     by = events.by_client(request)
     detail = {"client_id": family.client_id, "user_id": family.user_id}
@@ -109,14 +108,15 @@ async def _start_family(
     return replace(issuance, refresh_token=refresh_token)
 
 
-def _new_family(
+async def _new_family(
     authority: Authority, tx: Transaction, request: TokenRequest, authorization: Authorization
 ) -> Family:
     if authorization.family_id is None:
         raise OAuthError("server_error", "The code was taken without naming its family.")
     refreshes = "refresh_token" in request.client.grant_types
     offline = refreshes and "offline_access" in authorization.access.openid
-    life = families.life_of(request.client, authority.settings, offline=offline)
+    limits = await families.limits_in_force(tx, authority.settings)
+    life = families.life_of(request.client, limits, offline=offline)
     return Family(
         id=authorization.family_id,
         grant_id=authorization.grant_id,

@@ -44,7 +44,8 @@ async def _family_shown(
     if shown is None or family is None or family.client_id != request.client.client_id:
         raise invalid_grant(_NOT_VALID)
     family = proof_of_possession.rebound(family, request)
-    return shown, families.limited(family, request.client, authority.settings)
+    limits = await families.limits_in_force(tx, authority.settings)
+    return shown, families.limited(family, request.client, limits)
 
 
 async def _decide(
@@ -76,7 +77,7 @@ async def _renew(
     family: Family,
 ) -> Issuance | None:
     share, signed_in = await _asked(authority, tx, request, family)
-    renewed, successor = families.renewed(authority, tx, request, family, share)
+    renewed, successor = await families.renewed(authority, tx, request, family, share)
     sealed = shown.seal_successor(successor, tx.random) if successor else None
     renewed = replace(renewed, origin=request.origin, sealed_successor=sealed)
     if not await tx.families.rotate(renewed, family.refresh_generation):

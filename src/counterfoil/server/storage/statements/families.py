@@ -42,6 +42,10 @@ WHERE grant_id IN (SELECT id FROM grants WHERE grants.client_id = ?)
     AND (session_id IS NULL) = ? AND ended_at IS NULL
     AND (refresh_expires_at > last_used_at + ? OR refresh_expires_at > auth_time + ?)
 """
+_SHORTEN: Final = """
+UPDATE families SET refresh_expires_at = ? WHERE id = ? AND refresh_expires_at > ?
+"""
+_PAGE: Final = f"{_SELECT} WHERE id > ? ORDER BY id LIMIT ?"
 _LIVE: Final = """
 families.ended_at IS NULL AND (access_expires_at > ? OR refresh_expires_at > ?)
 ORDER BY families.created_at, families.id
@@ -147,6 +151,14 @@ class FamilyStatements:
         idle, absolute = life.idle, life.absolute
         times = (idle, absolute, idle, absolute)
         return await self._connection.run(_CLIP, *times, client_id, offline, idle, absolute)
+
+    async def shorten(self, family_id: str, refresh_expires_at: int) -> None:
+        """Let the refresh token of a family expire at a time, never later than it would have."""
+        await self._connection.run(_SHORTEN, refresh_expires_at, family_id, refresh_expires_at)
+
+    async def page(self, after: str, limit: int) -> list[Family]:
+        """At most so many with a greater id, ended or not, by id."""
+        return [_family(row) for row in await self._connection.all(_PAGE, after, limit)]
 
     async def live_of_grant(self, grant_id: str) -> list[Family]:
         """Live ones under a grant, oldest first."""
