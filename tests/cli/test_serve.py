@@ -21,8 +21,8 @@ from tests.cli.conftest import API, EMAIL, PASSWORD, Installation, LivedIn
 from tests.installation import hidden_fields
 
 SCRIPT = Path(sys.executable).parent / "counterfoil"
-PATIENCE = 20.0
-SIGN_INS = 16
+PATIENCE = 60.0
+SIGN_INS = 8
 
 
 class Serving:
@@ -93,17 +93,33 @@ class Serving:
         """Send a signal; gives the exit code, the seconds that it took, and what stderr holds."""
         before = time.monotonic()
         self.process.send_signal(how)
+        code, said = self.outcome()
+        return code, time.monotonic() - before, said
+
+    def outcome(self) -> tuple[int, str]:
+        """Wait for the end; gives the exit code, and what stderr holds."""
         code = self.process.wait(PATIENCE)
-        took = time.monotonic() - before
         assert self.process.stderr is not None
-        return code, took, self.process.stderr.read()
+        return code, self.process.stderr.read()
+
+
+def command(grace: int | None) -> list[str]:
+    """The program, or the program with other seconds of grace."""
+    if grace is None:
+        return [str(SCRIPT)]
+    code = "from counterfoil.cli import main, serving\n"
+    code += f"serving.GRACE_SECONDS = {grace}\nmain()"
+    return [sys.executable, "-c", code]
 
 
 @contextmanager
-def serving(installation: Installation, *arguments: str) -> Iterator[Serving]:
+def serving(
+    installation: Installation, *arguments: str, grace: int | None = None
+) -> Iterator[Serving]:
     environment = {n: v for n, v in os.environ.items() if not n.startswith("COUNTERFOIL_")}
+    given = ("--data", str(installation.data), "--port", "0", *arguments)
     process = subprocess.Popen(
-        [SCRIPT, "serve", "--data", str(installation.data), "--port", "0", *arguments],
+        [*command(grace), "serve", *given],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -192,18 +208,48 @@ def test_a_signal_ends_everything_though_streams_are_open(
     assert not any(Path(f"/proc/{child}").exists() for child in children)
 
 
-def test_a_signal_leaves_nobody_without_an_answer(installation: Installation, tmp_path: Path):
-    """Sign-ins that were begun are answered; only the stream, which never ends, is cut."""
+@pytest.fixture
+def slow(installation: Installation, tmp_path: Path) -> Path:
+    """A configuration by which sign-ins stand in line, one behind the other."""
     file = tmp_path / "slow.toml"
     file.write_text("password_threads = 1\nsign_in_rate_per_minute = 1000\n")
     installation.succeed("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
-    with serving(installation, "--config", str(file)) as server, server.following():
-        under_way = [sign_in(server) for _ in range(SIGN_INS)]
-        for _ in range(2):  # what was sent before these has been taken up
-            server.get("/health/live")
-        code, _, said = server.end(signal.SIGTERM)
-        assert [status_of(connection) for connection in under_way] == [303] * SIGN_INS
+    return file
+
+
+def test_a_signal_leaves_nobody_without_an_answer(installation: Installation, slow: Path):
+    """While the grace lasts all that was begun is answered; only the endless stream is cut."""
+    with (
+        serving(installation, "--config", str(slow), grace=10**6) as server,
+        server.following(),
+    ):
+        under_way = begin(server)
+        server.process.send_signal(signal.SIGTERM)
+        answers = [answer_of(connection) for connection in under_way]
+        code, said = server.outcome()
+    assert answers == [(303, None)] * SIGN_INS
     assert (code, said) == (0, "")
+
+
+def test_when_the_grace_is_over_who_waits_is_asked_to_come_back(
+    installation: Installation, slow: Path
+):
+    """However slow the machine is: the one answer or the other, and never a broken connection."""
+    with serving(installation, "--config", str(slow), grace=0) as server:
+        under_way = begin(server)
+        server.process.send_signal(signal.SIGTERM)
+        answers = [answer_of(connection) for connection in under_way]
+        code, said = server.outcome()
+    assert set(answers) <= {(303, None), (503, "5")}
+    assert code == 0
+    assert "Traceback" not in said
+
+
+def begin(server: Serving) -> list[http.client.HTTPConnection]:
+    under_way = [sign_in(server) for _ in range(SIGN_INS)]
+    for _ in range(2):  # what was sent before these has been taken up
+        server.get("/health/live")
+    return under_way
 
 
 def sign_in(server: Serving) -> http.client.HTTPConnection:
@@ -218,9 +264,10 @@ def sign_in(server: Serving) -> http.client.HTTPConnection:
     return connection
 
 
-def status_of(connection: http.client.HTTPConnection) -> int:
+def answer_of(connection: http.client.HTTPConnection) -> tuple[int, str | None]:
+    """The status, and when to come back."""
     with closing(connection), connection.getresponse() as answer:
-        return answer.status
+        return answer.status, answer.getheader("retry-after")
 
 
 def test_a_worker_that_dies_is_replaced(installation: Installation):

@@ -1,7 +1,9 @@
 """The map of the server: every route, every method, mounted anywhere."""
 
+import asyncio
 import logging
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -96,10 +98,70 @@ async def test_when_the_store_cannot_answer_it_is_503(
     monkeypatch.setattr(type(store), "read", lambda self, work: fail(work))
     answer = await place.post("/token", "service", grant_type="client_credentials")
     assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    assert answer.headers.get_list("retry-after") == ["5"]
     async with place.browser() as anyone:
         page = await anyone.get("/authorize?client_id=app")
     assert page.status_code == 503
     assert "disk" not in page.text
+
+
+async def half_sent(app: App, path: str) -> tuple[asyncio.Task[None], list[dict[str, Any]]]:
+    """A request whose body does not come: its handler waits. Gives the task, and what it sends."""
+    waiting, sent = asyncio.Event(), list[dict[str, Any]]()
+    form = (b"content-type", b"application/x-www-form-urlencoded")
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [form]}
+
+    async def receive() -> dict[str, Any]:
+        waiting.set()
+        await asyncio.get_running_loop().create_future()
+        raise AssertionError("nobody answers this")
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope |= {"query_string": b"", "client": ("127.0.0.1", 1)}
+    task = asyncio.create_task(app(scope, receive, send))
+    await waiting.wait()
+    return task, sent
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [("/token", b"temporarily_unavailable"), ("/revoke", b"request_id"), ("/sign-in", b"<h1>")],
+)
+async def test_what_is_cancelled_because_the_server_ends_is_answered(
+    tmp_path: Path, path: str, answer: bytes
+):
+    """503 and when to come back, never 500 or a broken connection; for scripts, readable."""
+    async with installed(tmp_path) as place:
+        task, sent = await half_sent(place.app, path)
+        place.app.end_streams()
+        task.cancel()
+        await task
+    start, body = sent
+    headers = dict(start["headers"])
+    assert (start["status"], headers[b"retry-after"]) == (503, b"5")
+    assert (b"access-control-allow-origin" in headers) == (path != "/sign-in")
+    assert answer in body["body"]
+
+
+async def test_what_is_cancelled_while_the_server_goes_on_is_not_answered(place: Installation):
+    """By a host that sees that nobody listens any more."""
+    task, sent = await half_sent(place.app, "/token")
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sent == []
+
+
+async def test_who_waits_in_line_when_there_is_no_time_left_is_asked_to_come_back(
+    tmp_path: Path,
+):
+    async with installed(tmp_path) as place, place.browser() as browser:
+        page = await Person(place, browser).open()
+        place.app.end_waiting()
+        answer = await Person(place, browser).sign_in(page)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
 async def test_a_mistake_of_ours_is_500_and_says_nothing(

@@ -17,6 +17,8 @@ from counterfoil.server.settings import Settings
 
 GRACE_SECONDS: Final = 5
 """How long requests that have begun may take when the server ends."""
+LAST_SECONDS: Final = 2
+"""Then nobody waits in line any more; what is under way has so long to be done."""
 
 
 def run(
@@ -38,7 +40,7 @@ def run(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS + LAST_SECONDS,
     )
     _Process(config, app, ready, parent).run(sockets=[listener])
 
@@ -72,7 +74,11 @@ class _Process(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.end_streams()
-        await super().shutdown(sockets)
+        last = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._app.end_waiting)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            last.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End in order; a signal that asked for that is not raised again afterwards."""

@@ -1,5 +1,6 @@
 """The map of the server: every route in one table, and the ASGI app that follows it."""
 
+import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -29,7 +30,7 @@ from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
 from counterfoil.server.web.answers import error_answer, name_request
 from counterfoil.server.web.browser import keep_session, show
-from counterfoil.server.web.headers import HSTS, open_to_scripts, preflight
+from counterfoil.server.web.headers import HSTS, invite_back, open_to_scripts, preflight
 from counterfoil.server.web.refusal import error_of, log_refusal
 from counterfoil.server.web.server import Caller, Route, Server
 
@@ -103,6 +104,7 @@ class App:
     def __init__(self, lifespan: Lifespan) -> None:
         self._lifespan = lifespan
         self._server: Server | None = None
+        self._ending = False
         self._prefix = ""
         self._exact, self._patterns = _table(ROUTES)
 
@@ -121,15 +123,25 @@ class App:
         """Serve for as long as the context is entered."""
         async with self._lifespan() as server:
             self._server, self._prefix = server, server.prefix
+            self._ending = False
             try:
                 yield server
             finally:
                 self._server = None
 
     def end_streams(self) -> None:
-        """End every event stream, for it would go on for ever: the server is about to stop."""
+        """End every event stream, for it would go on for ever: the server is about to stop.
+
+        A request that is cancelled from now on is answered with 503: it took too long.
+        """
+        self._ending = True
         if self._server is not None:
             self._server.authority.hub.end()
+
+    def end_waiting(self) -> None:
+        """Answer whoever waits for a password to be checked with 503: there is no time left."""
+        if self._server is not None:
+            self._server.passwords.close()
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -149,7 +161,14 @@ class App:
             raise RuntimeError("The app is not running: its lifespan was not entered.")
         routes, names = self._find(_path_of(scope, self._prefix))
         request = Request({**scope, "path_params": names} if names else scope, receive)
-        response = await _respond(server, request, routes)
+        try:
+            response = await _respond(server, request, routes)
+        except asyncio.CancelledError:
+            if not self._ending:
+                raise
+            response = _interrupted(server, request, routes)
+        if response.status_code == 503:
+            invite_back(response)
         if not server.authority.settings.development:
             response.raw_headers.append(HSTS)
         await response(scope, receive, send)
@@ -201,6 +220,16 @@ async def _respond(server: Server, request: Request, routes: dict[str, Route]) -
     else:
         response = await _handled(server, request, route)
     if scripts and request.method != "OPTIONS":
+        open_to_scripts(response)
+    return response
+
+
+def _interrupted(server: Server, request: Request, routes: dict[str, Route]) -> Response:
+    """Say that the server ends; what had been committed by then stands."""
+    route = routes[request.method]
+    sentence = "The server is about to end; try again in a moment."
+    response = _refused(server, route, OAuthError("temporarily_unavailable", sentence))
+    if route.caller is Caller.SCRIPT:
         open_to_scripts(response)
     return response
 

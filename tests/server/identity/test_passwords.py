@@ -1,6 +1,7 @@
 """Passwords: slow to guess, taken as they are, and nobody learns which accounts exist."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 
@@ -121,6 +122,48 @@ async def test_where_too_many_wait_more_are_refused_at_once_and_later_let_in():
     assert {type(answer) for answer in answers} == {bool, TooBusy, asyncio.CancelledError}
     assert await asyncio.gather(*(passwords.verify("x", None) for _ in range(3))) == [False] * 3
     passwords.close()
+
+
+async def test_once_closed_whoever_waits_is_refused_and_what_was_begun_is_finished():
+    passwords, gate = Passwords(1), threading.Event()
+    begun = await occupied(passwords, gate)
+    waiting = [asyncio.create_task(passwords.verify("x", None)) for _ in range(5)]
+    await asyncio.sleep(0)
+    passwords.close()
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [TooBusy] * 5
+    gate.set()
+    assert await begun is True
+    for _ in range(2 * (1 + WAITING_PER_THREAD)):
+        with pytest.raises(TooBusy, match="about to end"):
+            await passwords.verify("x", None)
+
+
+async def test_who_is_cancelled_while_they_wait_is_cancelled():
+    passwords, gate = Passwords(1), threading.Event()
+    begun = await occupied(passwords, gate)
+    waiting = asyncio.create_task(passwords.verify("x", None))
+    await asyncio.sleep(0)
+    for each in (begun, waiting):
+        each.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await each
+    gate.set()
+    assert await passwords.verify("x", None) is False
+    passwords.close()
+
+
+async def occupied(passwords: Passwords, gate: threading.Event) -> asyncio.Task[bool]:
+    """Occupy the only thread until the gate is opened."""
+    started = threading.Event()
+
+    def work() -> bool:
+        started.set()
+        return gate.wait()
+
+    task = asyncio.create_task(passwords._run(work))
+    await asyncio.to_thread(started.wait)
+    return task
 
 
 async def test_the_loop_goes_on_while_passwords_are_hashed(passwords: Passwords):

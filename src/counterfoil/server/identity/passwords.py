@@ -14,6 +14,8 @@ LONGEST: Final = 256
 WAITING_PER_THREAD: Final = 32
 """At some 50 ms for a password, nobody waits for more than two seconds."""
 
+_ENDING: Final = "The server is about to end. Try again in a moment."
+
 T = TypeVar("T")
 
 
@@ -22,7 +24,7 @@ class PasswordRefused(Exception):
 
 
 class TooBusy(Exception):
-    """So many passwords wait to be checked that one more would wait too long; answer 503."""
+    """A password would wait too long to be checked, or is not checked any more; answer 503."""
 
 
 def demand_allowed(password: str) -> None:
@@ -72,7 +74,7 @@ class Passwords:
         return await self._run(lambda: self._is_right(password, stored))
 
     def close(self) -> None:
-        """Begin nothing more, and let the threads end."""
+        """Begin nothing more, refuse whoever waits, and let the threads end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _is_right(self, password: str, stored: str | None) -> bool:
@@ -91,12 +93,23 @@ class Passwords:
             future = self._pool.submit(work)
         except RuntimeError:
             self._places.release()
-            raise
+            raise TooBusy(_ENDING) from None
         future.add_done_callback(self._leave)
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            raise TooBusy(_ENDING) from None
 
     def _leave(self, _: Future[T]) -> None:
         self._places.release()
+
+
+def _is_cancelled() -> bool:
+    """Whether who waits was cancelled, and not what they wait for."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _octets(password: str) -> bytes:

@@ -20,6 +20,8 @@ _PAGE: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
 )
+RETRY_AFTER: Final = (b"retry-after", b"5")
+"""Seconds: as long as a server takes to be started anew, about."""
 HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
@@ -38,6 +40,12 @@ def preflight(methods: tuple[str, ...]) -> Response:
 def open_to_scripts(response: Response) -> None:
     """Let scripts of any origin read an answer; no cookie plays any part in it."""
     response.raw_headers += [_CORS, _EXPOSED]
+
+
+def invite_back(response: Response) -> None:
+    """Say when to try again, where the answer does not (RFC 9110 §10.2.3)."""
+    if not any(name == RETRY_AFTER[0] for name, _ in response.raw_headers):
+        response.raw_headers.append(RETRY_AFTER)
 
 
 def protect_page(response: Response, form_target: str | None = None) -> None:
