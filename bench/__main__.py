@@ -13,7 +13,7 @@ from bench.operations import measure, operations
 from bench.plan import FULL, QUICK, Plan
 from bench.revoking import revocation_times
 from bench.seeding import Seeded, access_tokens, seed
-from bench.server import Installation, Running, counterfoil, raw_asgi
+from bench.server import Installation, Running, counterfoil, overview_ms, raw_asgi
 
 
 def main() -> None:
@@ -35,6 +35,7 @@ def main() -> None:
 def _run(plan: Plan, directory: Path) -> dict[str, float]:
     results = floors.es256(plan.repeats)
     results["sqlite_commit_us"] = floors.sqlite_commit(directory, plan.repeats)
+    results["overview_ms"] = overview_ms(plan.overviews)
     installation = Installation(directory / "data", machine.free_port())
     with counterfoil(installation) as server, raw_asgi(directory) as floor:
         results["ready_s"] = server.ready_s

@@ -16,6 +16,7 @@ class Plan(Struct, frozen=True):
     tokens: int = 1000
     revocations: int = 200
     repeats: int = 300
+    overviews: int = 20
     followers: int = 1000
     fan_outs: int = 40
     notices: int = 1_000_000
@@ -32,6 +33,7 @@ QUICK: Final = Plan(
     tokens=40,
     revocations=5,
     repeats=10,
+    overviews=2,
     followers=20,
     fan_outs=2,
     notices=3000,
@@ -67,4 +69,5 @@ GOALS: Final = (
     Goal("check_at_all_notices_us", 6, "µs"),
     Goal("rss_mb", 100, "MB"),
     Goal("ready_s", 2, "s"),
+    Goal("overview_ms", 200, "ms"),
 )

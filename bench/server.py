@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import statistics
 import subprocess
 import sys
 import time
@@ -51,6 +52,16 @@ class Installation(Struct, frozen=True):
             sys.exit(f"!! bench: {' '.join(command)}: {done.stderr}")
         document: dict[str, object] = msgspec.json.decode(done.stdout)
         return document
+
+
+def overview_ms(repeats: int) -> float:
+    """Milliseconds of ``counterfoil --help``, from its start to its end."""
+    spent = []
+    for _ in range(repeats):
+        begun = time.perf_counter()
+        subprocess.run([COUNTERFOIL, "--help"], capture_output=True, env=environment(), check=True)
+        spent.append((time.perf_counter() - begun) * 1000)
+    return statistics.median(spent)
 
 
 def environment(settings: Mapping[str, str] | None = None) -> Mapping[str, str]:

@@ -24,6 +24,7 @@ KEYS = {
     "revoke_to_refusal_p50_ms",
     "revoke_to_refusal_p99_ms",
     "ready_s",
+    "overview_ms",
     "rss_mb",
     "rss_after_mb",
     "es256_sign_us",
