@@ -77,7 +77,9 @@ def test_sessions_are_listed(lived_in: LivedIn):
         "address": "192.0.2.7",
         "user_agent": "Firefox\x1b[31m on Linux",
         "ended_at": None,
+        "style": "sliding",
     }
+    assert "sliding" in lived_in.installation.succeed("session", "list")
 
 
 def test_a_browsers_own_name_cannot_steer_the_terminal(lived_in: LivedIn):

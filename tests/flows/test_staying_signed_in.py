@@ -111,6 +111,43 @@ async def test_an_app_that_refreshes_does_not_put_off_the_cookie(tmp_path: Path)
             assert cookie_in(await visit(person)) is not None
 
 
+async def refreshed(person: Person, tokens: dict[str, Any]) -> dict[str, Any]:
+    """What the app gets; what was noted is written down."""
+    place = person.installation
+    form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+    answer = dict((await place.post("/token", "app", **form)).json())
+    await place.authority.activity.flush(place.authority.store)
+    return answer
+
+
+@pytest.mark.parametrize("style", ["session", "sliding"])
+async def test_closing_the_browser_signs_no_app_out_while_it_is_used(tmp_path: Path, style: str):
+    """S34: the cookie has gone, and nobody sees that; the idle limit holds, and the last hour."""
+    async with ada(tmp_path, session_style=style) as person:
+        tokens, clock = await person.tokens(), person.installation.clock
+        begun = clock()
+        person.browser.cookies.clear()
+        assert (await visit(person)).status_code == 303
+        while clock() + 6 * DAY < begun + 30 * DAY:
+            clock.turn(6 * DAY)
+            tokens = await refreshed(person, tokens)
+            assert "access_token" in tokens
+        clock.turn(begun + 30 * DAY - clock())
+        assert (await refreshed(person, tokens))["error"] == "invalid_grant"
+
+
+async def test_an_app_that_nobody_uses_ends_with_the_session_of_a_closed_browser(tmp_path: Path):
+    """S34: once neither a page nor an app was used for the idle limit."""
+    async with ada(tmp_path, session_style="session") as person:
+        tokens, clock = await person.tokens(), person.installation.clock
+        clock.turn(7 * DAY - 1)
+        tokens = await refreshed(person, tokens)
+        assert "access_token" in tokens
+        clock.turn(7 * DAY)
+        refused = await refreshed(person, tokens)
+        assert "session" in refused["error_description"]
+
+
 async def test_a_sliding_session_that_is_not_used_ends(tmp_path: Path):
     async with ada(tmp_path) as person:
         await signed_in(person)

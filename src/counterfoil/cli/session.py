@@ -35,10 +35,10 @@ def list_sessions(call: Invocation, user: str | None) -> None:
 
     document = SessionList(sessions=tuple(call.read(work)))
     rows = [
-        (each.id, each.email, each.address, each.user_agent, at(each.last_used_at))
+        (each.id, each.email, each.address, each.user_agent, each.style, at(each.last_used_at))
         for each in document.sessions
     ]
-    headers = ("id", "user", "address", "browser", "last used")
+    headers = ("id", "user", "address", "browser", "style", "last used")
     call.show(document, lambda: print_table(headers, rows, empty="Nobody is signed in."))
 
 

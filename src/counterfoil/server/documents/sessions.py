@@ -2,12 +2,15 @@
 
 from msgspec import Struct
 
-from counterfoil.server.records.session import Session
+from counterfoil.server.records.session import Session, SessionStyle
 from counterfoil.server.records.store import Transaction
 
 
 class SessionDocument(Struct, frozen=True, kw_only=True):
-    """A signed-in browser. ``user_agent`` is what it says of itself. Times in seconds."""
+    """A signed-in browser. ``user_agent`` is what it says of itself. Times in seconds.
+
+    ``style`` says how long its cookie stays (S34).
+    """
 
     id: str
     user_id: str
@@ -18,6 +21,7 @@ class SessionDocument(Struct, frozen=True, kw_only=True):
     address: str
     user_agent: str
     ended_at: int | None
+    style: SessionStyle
 
 
 class SessionList(Struct, frozen=True, kw_only=True):
@@ -49,4 +53,5 @@ async def document_of(tx: Transaction, session: Session) -> SessionDocument:
         address=session.origin.address,
         user_agent=session.origin.user_agent,
         ended_at=session.ended_at,
+        style=session.style,
     )

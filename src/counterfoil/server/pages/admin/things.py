@@ -208,6 +208,7 @@ async def session(visit: Visit) -> AdminThingPage | None:
             ("Signed in", moment_of(found.auth_time)),
             ("Last used", moment_of(found.last_used_at)),
             ("Ends", moment_of(found.expires_at)),
+            ("Style", found.style),
             ("From", found.address),
             ("Browser", found.user_agent),
             ("Identifier", found.id),
