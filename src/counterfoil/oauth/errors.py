@@ -5,6 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.oauth.reasons import Reason
+
 
 class WireError(Struct, frozen=True):
     """An error code of a specification, with the HTTP status of a direct answer."""
@@ -45,16 +47,20 @@ ERRORS: Final = MappingProxyType(
 class OAuthError(Exception):
     """An error for the wire: ``error`` is its code, ``description`` a sentence for the caller.
 
-    ``detail`` is for the operator's log alone. Neither ever holds a secret.
+    ``reason`` is the word for what the sentence says, where there is one (S109). ``detail`` is for
+    the operator's log alone. None of them ever holds a secret.
     """
 
-    def __init__(self, error: str, description: str, *, detail: str = "") -> None:
+    def __init__(
+        self, error: str, description: str, *, detail: str = "", reason: Reason | None = None
+    ) -> None:
         if error not in ERRORS:
             raise ValueError(f"{error!r} is not an error of any specification we follow")
         super().__init__(f"{error}: {description}")
         self.error = error
         self.description = description
         self.detail = detail
+        self.reason = reason
 
     @property
     def status(self) -> int:
@@ -72,9 +78,14 @@ def invalid_client(description: str, *, detail: str = "") -> OAuthError:
     return OAuthError("invalid_client", description, detail=detail)
 
 
-def invalid_grant(description: str, *, detail: str = "") -> OAuthError:
-    """The code or refresh token does not, or no longer, stand for anything."""
-    return OAuthError("invalid_grant", description, detail=detail)
+def invalid_grant(
+    description: str, *, detail: str = "", reason: Reason | None = None
+) -> OAuthError:
+    """The code or refresh token does not, or no longer, stand for anything.
+
+    Where the description does not say why, no ``reason`` does: a thief would learn it too.
+    """
+    return OAuthError("invalid_grant", description, detail=detail, reason=reason)
 
 
 def invalid_scope(description: str) -> OAuthError:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.standing import Standing, what_stands
@@ -91,7 +92,7 @@ async def test_what_has_gone_is_named(place: Installation, what: str, sentence: 
     await place.authority.store.transact(work)
     with pytest.raises(OAuthError, match=sentence) as refused:
         await ask(place, Resting(place.user.id))
-    assert refused.value.error == "invalid_grant"
+    assert (refused.value.error, refused.value.reason) == ("invalid_grant", Reason.REVOKED)
 
 
 async def test_an_expired_session_has_gone(place: Installation):

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.reasons import Reason
 from counterfoil.server.web.answers import JsonResponse, cacheable, error_answer
 
 
@@ -25,6 +26,12 @@ def test_what_is_public_may_be_cached():
 def test_one_answer_does_not_change_another():
     cacheable({}, 300)
     assert JsonResponse({}).headers["cache-control"] == "no-store"
+
+
+def test_an_error_says_its_reason_where_it_has_one():
+    """S109."""
+    error = OAuthError("invalid_grant", "Why.", reason=Reason.USED_UP)
+    assert msgspec.json.decode(error_answer(error, "r1").body)["error_reason"] == "used_up"
 
 
 @pytest.mark.parametrize(

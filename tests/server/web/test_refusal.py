@@ -1,6 +1,7 @@
 """The line that a refusal leaves in the log: a reference, where, what and why."""
 
 import logging
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,23 @@ async def test_the_line_is_found_by_its_reference(
     assert len(reference) == 8
     assert line.getMessage() == f"{reference} /token: {error} (why)"
     assert line.levelno == level
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({}, "-"),
+        ({"reason": Reason.USED_UP}, "used_up"),
+        ({"reason": Reason.USED_UP, "detail": "twice"}, "used_up, twice"),
+    ],
+)
+async def test_the_line_says_the_reason_and_the_detail(
+    place: Installation, caplog: pytest.LogCaptureFixture, said: dict[str, Any], why: str
+):
+    """S109."""
+    caplog.set_level(logging.INFO, "counterfoil")
+    reference = log_refusal(place.server, "/token", OAuthError("invalid_grant", "Told.", **said))
+    assert caplog.messages == [f"{reference} /token: invalid_grant ({why})"]
 
 
 async def test_no_two_have_the_same_reference(place: Installation):

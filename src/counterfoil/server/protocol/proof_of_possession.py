@@ -53,7 +53,7 @@ def nonces_of(authority: Authority) -> Nonces | None:
 
 def refusal_of(error: NotProved) -> OAuthError:
     """Say for the token endpoint why a proof was not accepted (§5, §8)."""
-    return OAuthError(meaning_of(error.reason).error, str(error), detail=error.reason.value)
+    return OAuthError(meaning_of(error.reason).error, str(error), reason=error.reason)
 
 
 def demand_registered(client: Client, grant_type: str, proof: Proof | None) -> None:
@@ -74,7 +74,8 @@ def demand_requested(dpop_jkt: str | None, request: TokenRequest) -> None:
         OAuthError: ``invalid_grant``.
     """
     if dpop_jkt is not None and request.proved != Binding(METHOD, dpop_jkt):
-        raise invalid_grant("The key that the authorization request named was not proved.")
+        sentence = "The key that the authorization request named was not proved."
+        raise invalid_grant(sentence, reason=Reason.WRONG_BINDING)
 
 
 def rebound(family: Family, request: TokenRequest) -> Family:
@@ -92,11 +93,12 @@ def rebound(family: Family, request: TokenRequest) -> Family:
     """
     client, proved = request.client, request.proved
     if client.policy.in_session and family.binding.is_bearer:
-        raise invalid_grant("This client's refresh tokens must be bound to a key; this one is not.")
+        sentence = "This client's refresh tokens must be bound to a key; this one is not."
+        raise invalid_grant(sentence, reason=Reason.UNBOUND)
     if client.public or client.policy.in_session:
         accepted = family.binding.is_met_by(proved)
     else:
         accepted = family.binding.is_bearer or proved.method == family.binding.method
     if not accepted:
-        raise invalid_grant(_OTHER_KEY)
+        raise invalid_grant(_OTHER_KEY, reason=Reason.WRONG_BINDING)
     return family if proved.is_bearer else replace(family, binding=proved)

@@ -5,7 +5,8 @@ from typing import Protocol
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access
-from counterfoil.oauth.errors import invalid_grant
+from counterfoil.oauth.errors import OAuthError, invalid_grant
+from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
 from counterfoil.server.records.client import Client
@@ -61,22 +62,22 @@ async def what_stands(
     """
     user = await tx.users.find(authorized.user_id)
     if user is None or not user.is_enabled:
-        raise invalid_grant("The person has gone, or may no longer sign in.")
+        raise _gone("The person has gone, or may no longer sign in.")
     grant = await tx.grants.find(authorized.grant_id)
     if grant is None or grant.ended_at is not None:
-        raise invalid_grant("The person has taken the permission back.")
+        raise _gone("The person has taken the permission back.")
     if not grant.is_live(tx.now):
-        raise invalid_grant("The person gave the permission until a day that has passed.")
+        raise _gone("The person gave the permission until a day that has passed.", Reason.EXPIRED)
     access = authorized.access.narrowed_to(grant.access)
     if access.is_empty:
-        raise invalid_grant("The person has taken back all that was allowed here.")
+        raise _gone("The person has taken back all that was allowed here.")
     access = access.narrowed_to(client.access)
     if access.is_empty:
-        raise invalid_grant("The client may no longer ask for anything that was allowed here.")
+        raise _gone("The client may no longer ask for anything that was allowed here.")
     if authorized.session_id is not None:
         await _demand_session(authority, tx, authorized.session_id)
     elif "offline_access" not in access.openid:
-        raise invalid_grant("The app may no longer go on while the person is away.")
+        raise _gone("The app may no longer go on while the person is away.")
     proof_ends_at = _demand_proof(authority, client, authorized.auth_time, tx.now)
     return Standing(user, access, earliest(grant.ends_at, proof_ends_at))
 
@@ -87,7 +88,8 @@ def _demand_proof(authority: Authority, client: Client, auth_time: int, now: int
     if interval is None:
         return None
     if now >= auth_time + interval:
-        raise invalid_grant("The person has to sign in again: the last time is too long ago.")
+        sentence = "The person has to sign in again: the last time is too long ago."
+        raise _gone(sentence, Reason.EXPIRED)
     return auth_time + interval
 
 
@@ -95,4 +97,8 @@ async def _demand_session(authority: Authority, tx: Transaction, session_id: str
     session = await tx.sessions.find(session_id)
     idle = authority.settings.session_idle_lifetime
     if session is None or not session.is_live(tx.now, idle):
-        raise invalid_grant("The session in which this was allowed has ended.")
+        raise _gone("The session in which this was allowed has ended.")
+
+
+def _gone(sentence: str, reason: Reason = Reason.REVOKED) -> OAuthError:
+    return invalid_grant(sentence, reason=reason)

@@ -1,6 +1,5 @@
 """The answers that machines get: JSON, and errors as JSON (RFC 6749 §5.2)."""
 
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -44,11 +43,13 @@ def error_answer(error: OAuthError, request_id: str, *, basic: bool = False) -> 
 
     ``basic`` tells whether the client tried the Authorization header.
     """
-    body: Mapping[str, str] = {
+    body: dict[str, str] = {
         "error": error.error,
         "error_description": error.description,
         "request_id": request_id,
     }
+    if error.reason is not None:
+        body["error_reason"] = error.reason.value
     response = JsonResponse(body, error.status)
     name_request(response, request_id)
     if error.status == 401 and basic:

@@ -21,7 +21,8 @@ def log_refusal(server: Server, path: str, error: OAuthError) -> str:
     """
     reference = _name(server)
     level = logging.WARNING if error.status >= 500 else logging.INFO
-    _LOG.log(level, "%s %s: %s (%s)", reference, path, error.error, error.detail)
+    why = ", ".join(part for part in (error.reason, error.detail) if part)
+    _LOG.log(level, "%s %s: %s (%s)", reference, path, error.error, why or "-")
     return reference
 
 

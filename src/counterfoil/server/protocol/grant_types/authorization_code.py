@@ -6,6 +6,7 @@ from counterfoil.oauth import pkce
 from counterfoil.oauth.errors import OAuthError, invalid_grant, invalid_request
 from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import events, families, proof_of_possession, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
@@ -43,7 +44,7 @@ def _read(parameters: Parameters) -> tuple[bytes, str]:
     if not pkce.is_verifier(verifier):
         raise invalid_request("The parameter code_verifier is not 43 to 128 unreserved characters.")
     if not is_spelled(Kind.AUTHORIZATION_CODE, code):
-        raise invalid_grant(_NOT_VALID)
+        raise invalid_grant(_NOT_VALID, detail="no code of ours")
     return fingerprint(code), verifier
 
 
@@ -59,14 +60,13 @@ async def _refuse_untakeable(
         and pkce.matches(verifier, authorization.code_challenge)
     )
     if not replayed or authorization is None or authorization.family_id is None:
-        raise invalid_grant(_NOT_VALID)
+        raise invalid_grant(_NOT_VALID, detail="unknown, expired or burned")
     by = events.by_client(request)
     whose = {"user_id": authorization.user_id}
     await events.record(tx, EventKind.CODE_REPLAYED, by, authorization.family_id, whose)
     await revocation.end_family(tx, authorization.family_id, "code_replayed", by)
-    return Refusal(
-        invalid_grant("The authorization code was used before; all that came of it has been ended.")
-    )
+    sentence = "The authorization code was used before; all that came of it has been ended."
+    return Refusal(invalid_grant(sentence, reason=Reason.USED_UP))
 
 
 def _demand_same_request(authorization: Authorization, request: TokenRequest) -> None:

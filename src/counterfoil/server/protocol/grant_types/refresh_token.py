@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from counterfoil.oauth.access import scopes_in
 from counterfoil.oauth.errors import invalid_grant, invalid_scope
 from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import events, families, proof_of_possession, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.families import Share
@@ -40,9 +41,13 @@ async def _family_shown(
     """Find the family; only its owner's reuse may end it, so the owner is asked for first."""
     unverified = request.parameters.require("refresh_token")
     shown = read_refresh_token(authority.keys.refresh_mac, unverified)
-    family = await tx.families.find(shown.family_id) if shown else None
-    if shown is None or family is None or family.client_id != request.client.client_id:
-        raise invalid_grant(_NOT_VALID)
+    if shown is None:
+        raise invalid_grant(_NOT_VALID, detail="no refresh token of ours")
+    family = await tx.families.find(shown.family_id)
+    if family is None:
+        raise invalid_grant(_NOT_VALID, detail="its family has been forgotten")
+    if family.client_id != request.client.client_id:
+        raise invalid_grant(_NOT_VALID, detail="a refresh token of another client")
     family = proof_of_possession.rebound(family, request)
     limits = await families.limits_in_force(tx, authority.settings)
     return shown, families.limited(family, request.client, limits)
@@ -66,7 +71,8 @@ async def _decide(
         case Presented.EXPIRED:
             if family.ended_at is None:  # what it rests on may say why (S109)
                 await what_stands(authority, tx, request.client, family)
-            raise invalid_grant(_NOT_VALID)
+            detail = family.ended_why if family.ended_at is not None else Reason.EXPIRED.value
+            raise invalid_grant(_NOT_VALID, detail=detail)
 
 
 async def _renew(
@@ -134,6 +140,5 @@ async def _refuse_reused(tx: Transaction, request: TokenRequest, family: Family)
     by = events.by_client(request)
     await events.record(tx, EventKind.REFRESH_REUSED, by, family.id, {"user_id": family.user_id})
     await revocation.end_family(tx, family.id, "refresh_reused", by)
-    return Refusal(
-        invalid_grant("The refresh token was used before; all tokens of its family are ended.")
-    )
+    sentence = "The refresh token was used before; all tokens of its family are ended."
+    return Refusal(invalid_grant(sentence, reason=Reason.USED_UP))
