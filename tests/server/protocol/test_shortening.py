@@ -243,7 +243,11 @@ async def test_a_shorter_limit_of_refreshing_is_an_event_and_a_longer_one_is_not
     await start_refreshing_with(place, offline_idle_lifetime=60, reproof_interval=600)
     event = await latest(place)
     assert (event.actor, event.subject) == ("server", place.issuer)
-    assert event.detail == {"of": "refreshing", "offline_idle": "60", "reproof": "600"}
+    assert event.detail == {
+        "of": "refreshing",
+        "offline_idle": f"{90 * 86_400} to 60",
+        "reproof": "none to 600",
+    }
     await clip_all(place)
     await start_refreshing_with(place)
     assert await latest(place) == event

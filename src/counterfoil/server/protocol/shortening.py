@@ -20,7 +20,7 @@ from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.event import EventKind
-from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
+from counterfoil.server.records.refresh_limits import FOREVER, NotedLimits, RefreshLimits
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -82,10 +82,15 @@ async def note_limits(tx: Transaction, settings: Settings) -> None:
     if now != last:
         await tx.limit_notes.keep(now)
     before, after = asdict(last.in_force), asdict(now.in_force)
-    shorter = {name: str(after[name]) for name in after if after[name] < before[name]}
+    shorter = [name for name in after if after[name] < before[name]]
     if shorter:
-        detail = {"of": "refreshing", **shorter}
+        said = {name: f"{_said(before[name])} to {after[name]}" for name in shorter}
+        detail = {"of": "refreshing", **said}
         await events.record(tx, EventKind.LIFETIME_SHORTENED, SERVER, settings.issuer, detail)
+
+
+def _said(seconds: int) -> str:
+    return "none" if seconds == FOREVER else str(seconds)
 
 
 async def clip_some(tx: Transaction) -> int:
@@ -101,7 +106,8 @@ async def clip_some(tx: Transaction) -> int:
         client = await tx.clients.find(family.client_id)
         if client is not None and family.ended_at is None:
             ends = limited(family, client, noted.in_force).refresh_expires_at
-            await tx.families.shorten(family.id, ends)
+            if ends < family.refresh_expires_at:
+                await tx.families.shorten(family.id, ends)
     to = seen[-1].id if len(seen) == _AT_ONCE else None
     await tx.limit_notes.keep(noted.clipped(to))
     return len(seen)

@@ -7,6 +7,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.explain import explain
 from counterfoil.server.protocol.explaining.explanation import Explanation, Verdict
+from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
 from tests.installation import Installation, Person
 
 pytestmark = pytest.mark.anyio
@@ -65,3 +66,16 @@ async def test_one_that_we_never_made_is_nobodys(place: Installation):
     """S109: the checksum is anybody's, the MAC is not."""
     found = await told(place, spell(Kind.REFRESH_TOKEN, b"x" * 60).reveal())
     assert (found.reason, found.owner) == (Reason.BAD_SIGNATURE, "")
+
+
+async def test_one_that_a_limit_set_since_refuses_says_so(place: Installation, person: Person):
+    """S109, S26: as a refresh would find it, though nothing has been written to it yet."""
+    token = (await person.tokens(scope="openid notes:read offline_access"))["refresh_token"]
+    limits = RefreshLimits(offline_idle=60)
+    store, issued = place.authority.store, int(place.clock())
+    await store.transact(lambda tx: tx.limit_notes.keep(NotedLimits(limits, limits)))
+    assert (await told(place, token)).verdict is Verdict.STANDS
+    place.clock.turn(60)
+    found = await told(place, token)
+    assert (found.decided_by, found.reason) == ("expiry", Reason.EXPIRED)
+    assert found.since == issued + 60

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from counterfoil.oauth.reasons import Reason
+from counterfoil.server.protocol import families
 from counterfoil.server.protocol.explaining.endings import Case
 from counterfoil.server.protocol.explaining.explanation import (
     Explanation,
@@ -38,8 +39,18 @@ async def explain_refresh_token(case: Case, unverified: str) -> Explanation:
     family = await case.tx.families.find(shown.family_id)
     if family is None:
         return _concluded([ours, failed("family", Reason.EXPIRED, _FORGOTTEN)])
+    family = await _limited(case, family)
     behind = [replace(step, decides=True) for step in await what_is_behind(case, family)]
     return _concluded([ours, *behind[:1], *_own(case, family, shown), *behind[1:]], family)
+
+
+async def _limited(case: Case, family: Family) -> Family:
+    """Give a family as a refresh would find it: limits may be shorter than when it was issued."""
+    client = await case.tx.clients.find(family.client_id)
+    if client is None:
+        return family
+    limits = await families.limits_in_force(case.tx, case.authority.settings)
+    return families.limited(family, client, limits)
 
 
 def _own(case: Case, family: Family, shown: Presentation) -> list[Step]:
