@@ -24,7 +24,6 @@ def test_a_token_that_stands_is_shown_without_itself(lived_in: LivedIn):
         "active": True,
         "reason": None,
         "sentence": None,
-        "guards": None,
     }
     assert (header["alg"], header["typ"]) == ("ES256", "at+jwt")
     assert (claims["jti"], claims["aud"], claims["sub"]) == (JTI, API, lived_in.user_id)
@@ -45,6 +44,7 @@ def test_one_lost_token_is_ended_without_being_held(lived_in: LivedIn):
         "families_ended": 0,
         "sessions_ended": 0,
         "ended": True,
+        "guards": None,
     }
     seen = lived_in.installation.json("token", "inspect", lost)
     assert (seen["ours"], seen["active"], seen["reason"]) == (True, False, "revoked")

@@ -33,3 +33,5 @@ CREATE TABLE lost_guards (
     policy TEXT NOT NULL,
     until INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX lost_guards_by_end ON lost_guards (until);
+CREATE INDEX lost_guards_by_address ON lost_guards (client_id, address);
