@@ -133,3 +133,38 @@ def test_the_owners_word_comes_first():
     """Whatever the Host header says, which the caller writes."""
     for public_url in ("https://api.example/v1", "https://api.example/v1/"):
         assert url_of(HOST, public_url=public_url) == "https://api.example/v1/notes"
+
+
+FORWARDED = b"x-forwarded-for"
+
+
+def place_of(client: object, *headers: tuple[bytes, bytes]) -> str:
+    transport = Transport(("127.0.0.1", "10.0.0.0/8"))
+    return transport.place_of({"client": client}, headers)
+
+
+@pytest.mark.parametrize(
+    ("client", "headers", "place"),
+    [
+        (("192.0.2.7", 1), (), "192.0.2.7"),
+        (("10.0.0.1", 1), ((FORWARDED, b"192.0.2.7"),), "192.0.2.7"),
+        (("10.0.0.1", 1), ((FORWARDED, b"1.1.1.1"), (FORWARDED, b"192.0.2.7")), "192.0.2.7"),
+        (("127.0.0.1", 1), ((FORWARDED, b"1.1.1.1, 192.0.2.7, 10.0.0.9"),), "192.0.2.7"),
+        (("10.0.0.1", 1), (), "10.0.0.1"),
+        (("10.0.0.1", 1), ((b"forwarded", b"for=1.1.1.1"),), "10.0.0.1"),
+        (["192.0.2.7", 1], (), "192.0.2.7"),
+        (None, ((FORWARDED, b"192.0.2.7"),), ""),
+        (("", 0), ((FORWARDED, b"192.0.2.7"),), ""),
+    ],
+)
+def test_where_a_request_comes_from(
+    client: object, headers: tuple[tuple[bytes, bytes], ...], place: str
+):
+    """S106: forwarded addresses count from named proxies alone; the nearest stranger counts."""
+    assert place_of(client, *headers) == place
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "::1", "testclient"])
+@pytest.mark.parametrize("header", [FORWARDED, b"forwarded", b"x-real-ip"])
+def test_nobody_says_of_themselves_where_they_are(host: str, header: bytes):
+    assert place_of((host, 1), (header, b"203.0.113.9")) == host

@@ -5,12 +5,14 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
+from counterfoil.net.forwarded import address_behind
 from counterfoil.net.http import is_loopback
 
 _HTTP: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 """A WebSocket begins as a request of HTTP (RFC 6455 §4.1)."""
 _IN_PATHS: Final = "/-._~!$&'()*+,;=:@"
-_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-proto"})
+_FORWARDED_FOR: Final = b"x-forwarded-for"
+_FORWARDED = frozenset({b"forwarded", _FORWARDED_FOR, b"x-forwarded-proto"})
 
 
 class Transport:
@@ -61,6 +63,14 @@ class Transport:
         if not scheme or len(set(hosts)) != 1:
             return ""
         return f"{scheme}://{hosts[0].decode('latin-1')}{path}"
+
+    def place_of(self, scope: Mapping[str, object], headers: Sequence[tuple[bytes, bytes]]) -> str:
+        """Say from which address a request comes; forwarded ones count from named proxies alone."""
+        client = scope.get("client")
+        if not isinstance(client, (tuple, list)) or not client:
+            return ""
+        forwarded = [value.decode("latin-1") for name, value in headers if name == _FORWARDED_FOR]
+        return address_behind(str(client[0]), forwarded, self._is_proxy)
 
     def _is_proxy(self, host: str) -> bool:
         try:

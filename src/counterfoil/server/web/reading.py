@@ -6,6 +6,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from counterfoil.net.forwarded import address_behind
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.parameters import MAX_PARAMETERS, REPEATABLE, Parameters
 from counterfoil.server.records.session import Origin
@@ -106,16 +107,10 @@ def origin_of(request: Request, trusted_proxies: Sequence[str]) -> Origin:
 def _address_of(request: Request, trusted_proxies: Sequence[str]) -> str:
     client = request.scope.get("client")
     address: str = client[0] if client else ""
-    if not trusted_proxies or not _is_in(address, trusted_proxies):
+    if not trusted_proxies:
         return address
-    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
-    for hop in reversed([hop.strip() for hop in forwarded.split(",") if hop.strip()]):
-        if not _is_in(hop, ("0.0.0.0/0", "::/0")):
-            break
-        address = hop
-        if not _is_in(hop, trusted_proxies):
-            break
-    return address
+    forwarded = request.headers.getlist("x-forwarded-for")
+    return address_behind(address, forwarded, lambda hop: _is_in(hop, trusted_proxies))
 
 
 def _is_in(address: str, networks: Sequence[str]) -> bool:
