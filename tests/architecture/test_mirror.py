@@ -44,6 +44,7 @@ ELSEWHERE = MappingProxyType(
         "server/storage/statements/refresh_limits.py": "storage/test_clients_and_apis.py",
         "server/storage/statements/segments.py": "storage/test_audit.py",
         "server/storage/statements/sessions.py": "storage/test_users_and_sessions.py",
+        "server/storage/statements/sightings.py": "storage/test_sightings.py",
         "server/storage/statements/signing_keys.py": "storage/test_housekeeping.py",
         "server/storage/statements/users.py": "storage/test_users_and_sessions.py",
         "server/settings/addresses.py": "server/settings/test_reading.py",

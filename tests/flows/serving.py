@@ -1,20 +1,25 @@
 """A real ``counterfoil serve`` in a process of its own, and an installation beside it."""
 
+import asyncio
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
+import uvicorn
 
 from counterfoil.guard import Guard, Rejected
 from counterfoil.server.assembly import build
+from counterfoil.server.opening import Outside
 from counterfoil.server.settings import load
-from tests.installation import Installation, furnish
+from tests.installation import Clock, Installation, furnish
 
 START = "from counterfoil.cli import main; main()"
 READY = re.compile(r"serves (http://\S+:(\d+)) ")
@@ -49,6 +54,29 @@ async def served(data: Path) -> AsyncIterator[Installation]:
             place = Installation(app, server, time.time, remote=True)
             await furnish(place)
             yield place
+
+
+@asynccontextmanager
+async def served_here(data: Path, **settings: Any) -> AsyncIterator[Installation]:
+    """An installation on a real port, in this process, whose clock a test can turn."""
+    clock = Clock()
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        given = {"data": str(data), "port": port, "head_interval_ms": 50, **settings}
+        app = build(load({}, given), Outside(clock=clock))
+        config = uvicorn.Config(app, log_level="critical", lifespan="off")
+        async with app.running() as server:
+            running = uvicorn.Server(config)
+            task = asyncio.create_task(running.serve([listening]))
+            place = Installation(app, server, clock, remote=True)
+            await furnish(place)
+            try:
+                yield place
+            finally:
+                app.end_streams()
+                running.should_exit = True
+                await task
 
 
 async def until(holds: Callable[[], bool], within: float = 5.0) -> None:

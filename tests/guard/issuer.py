@@ -108,6 +108,8 @@ class TinyIssuer:
         self.carrier: Carrier = honest
         self.head_interval = 0.03
         self.with_feed = True
+        self.reports: list[bytes] = []
+        self.report_status = 200
         self.metadata_changes: dict[str, object] = {}
         self.snapshot_answer: Callable[[], bytes] | None = None
         self.active: Callable[[str], object] = lambda _token: True
@@ -124,6 +126,7 @@ class TinyIssuer:
         routes = [
             Route(f"/.well-known/oauth-authorization-server{self.path}", self._metadata),
             Route("/jwks", self._jwks),
+            Route("/reports", self._take_report, methods=["POST"]),
             Route("/notices/jwks", self._feed_jwks),
             Route("/notices", self._notices),
             Route("/notices/snapshot", self._snapshot),
@@ -187,6 +190,7 @@ class TinyIssuer:
             "issuer": self.url,
             "jwks_uri": f"{self.origin}/jwks",
             "introspection_endpoint": f"{self.origin}/introspect",
+            "reports_endpoint": f"{self.origin}/reports",
         }
         if self.with_feed:
             metadata["notices_endpoint"] = f"{self.origin}/notices"
@@ -196,6 +200,13 @@ class TinyIssuer:
     async def _jwks(self, _request: Request) -> Response:
         self._count("jwks")
         return JSONResponse(KeySet(key.public for key in self.published).as_jwks())
+
+    async def _take_report(self, request: Request) -> Response:
+        self._count("report")
+        body = await request.body()
+        if self.report_status == 200:
+            self.reports.append(body)
+        return JSONResponse({}, self.report_status)
 
     async def _feed_jwks(self, _request: Request) -> Response:
         return JSONResponse(KeySet([self.book.key.public]).as_jwks())

@@ -26,7 +26,8 @@ pytestmark = pytest.mark.anyio
 
 async def echo(request: Request) -> Response:
     form = (await request.body()).decode()
-    return JSONResponse({"authorization": request.headers.get("authorization"), "form": form})
+    told = {"authorization": request.headers.get("authorization"), "form": form}
+    return JSONResponse(told | {"type": request.headers.get("content-type")})
 
 
 async def stream(request: Request) -> Response:
@@ -97,7 +98,21 @@ async def test_pieces_are_of_the_type_that_was_promised(server: str, path: str):
 async def test_a_form_is_sent_with_credentials(server: str):
     async with HttpClient() as http:
         said = await http.post_form(f"{server}/echo", {"token": "a b"}, ("id", "secret"))
-    assert said == {"authorization": "Basic aWQ6c2VjcmV0", "form": "token=a+b"}
+        told = await http.ask_json(f"{server}/echo", b'{"a": 1}', ("id", "secret"))
+    authorization = {"authorization": "Basic aWQ6c2VjcmV0"}
+    form_type = "application/x-www-form-urlencoded"
+    assert said == authorization | {"form": "token=a+b", "type": form_type}
+    assert told == authorization | {"form": '{"a": 1}', "type": "application/json"}
+
+
+async def test_a_refusal_says_with_which_status(server: str):
+    async with HttpClient() as http:
+        with pytest.raises(BadAnswer) as refused:
+            await http.ask_json(f"{server}/missing", b"{}", ("id", "secret"))
+        assert refused.value.status in (404, 405)
+        with pytest.raises(BadAnswer) as odd:
+            await http.get_json(f"{server}/html")
+        assert odd.value.status == 0
 
 
 async def test_a_stream_is_followed(server: str):

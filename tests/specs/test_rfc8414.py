@@ -36,7 +36,7 @@ async def test_every_endpoint_that_is_named_is_there(place: Installation):
         for name, url in (await metadata(place)).items()
         if name.endswith(("_endpoint", "_uri"))
     }
-    assert len(named) == 12
+    assert len(named) == 13
     paths = {route.path for route in ROUTES}
     assert all(url.startswith(place.issuer) for url in named.values())
     assert {url.removeprefix(place.issuer) for url in named.values()} <= paths

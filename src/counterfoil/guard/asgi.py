@@ -33,7 +33,8 @@ class GuardMiddleware:
         realm: named in the challenge.
         open_paths: whole paths that need no token; one that ends in ``/`` opens all below it, but
             ``/`` opens the root page alone.
-        proxies: addresses or networks of reverse proxies whose word on https is believed.
+        proxies: addresses or networks of reverse proxies whose word is believed, on https and on
+            where a request comes from.
     """
 
     def __init__(
@@ -95,11 +96,18 @@ class GuardMiddleware:
 
 
 async def token_of(guard: Guard, transport: Transport, scope: Scope) -> Token:
-    """Find and decide about the token of an ASGI connection.
+    """Find and decide about the token of an ASGI connection; note it where it is reported.
 
     Raises:
         Rejected: with the reason.
     """
+    token = await _decided(guard, transport, scope)
+    if guard.reports:
+        guard.saw(token, transport.place_of(scope, scope["headers"]))
+    return token
+
+
+async def _decided(guard: Guard, transport: Transport, scope: Scope) -> Token:
     headers = scope["headers"]
     authorization = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
     if has_token_in_query(scope.get("query_string", b"")):

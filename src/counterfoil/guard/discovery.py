@@ -12,7 +12,8 @@ from counterfoil.oauth.metadata import WrongMetadata, places, read_metadata
 class Metadata(Struct, frozen=True):
     """What a guard reads of the metadata. Empty: the issuer does not say.
 
-    ``notices_…`` and ``registry_endpoint`` are ours; ``notices_jwks_uri`` is a key set of its own.
+    ``notices_…``, ``registry_…`` and ``reports_endpoint`` are ours; ``notices_jwks_uri`` is a key
+    set of its own.
     """
 
     issuer: str
@@ -21,6 +22,7 @@ class Metadata(Struct, frozen=True):
     notices_jwks_uri: str = ""
     introspection_endpoint: str = ""
     registry_endpoint: str = ""
+    reports_endpoint: str = ""
 
     @classmethod
     def of(cls, issuer: str, document: Mapping[str, object]) -> Self:

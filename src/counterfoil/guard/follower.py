@@ -13,6 +13,7 @@ from typing import Final
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.line import Line, Surroundings
 from counterfoil.guard.registry_line import RegistryLine
+from counterfoil.guard.report_line import ReportLine
 from counterfoil.net.http import HttpClient
 
 STOP_WITHIN: Final = 5.0
@@ -43,6 +44,11 @@ class Follower:
             RegistryLine(state.registry, state.issuer, surroundings)
             for state in states
             if state.registry is not None
+        ]
+        self._report_lines = [
+            ReportLine(state.sightings, state.issuer, surroundings)
+            for state in states
+            if state.sightings is not None
         ]
         _restart_after_fork(self)
 
@@ -102,7 +108,8 @@ class Follower:
         self._loop, self._stop = asyncio.get_running_loop(), stop
         begun.set()
         async with HttpClient() as http:
-            every: list[Line | RegistryLine] = [*self._lines, *self._registry_lines]
+            every: list[Line | RegistryLine | ReportLine]
+            every = [*self._lines, *self._registry_lines, *self._report_lines]
             lines = [asyncio.create_task(line.hold(http)) for line in every]
             await stop.wait()
             for line in lines:

@@ -17,9 +17,10 @@ from counterfoil.guard.dpop import ProofWatch
 from counterfoil.guard.follower import Follower
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.policy import Issuer, Options, Staleness
+from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
 from counterfoil.guard.refusal import log_refusal
 from counterfoil.guard.registry import Registry
+from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_cache import TokenCache, Verified
 from counterfoil.jose import jwt
@@ -80,11 +81,13 @@ class Guard:
         options: Options = _USUAL,
     ) -> None:
         trusted = (*issuers, Issuer(issuer)) if issuer else tuple(issuers)
-        _demand_sound(trusted, audience, staleness)
+        demand_sound(trusted, audience, staleness)
         self.audience = audience
         self._states = {each.url: IssuerState(each, staleness) for each in trusted}
         for state in self._states.values():
             state.registry = Registry(audience) if state.issuer.registry else None
+            state.sightings = Sightings(audience, options.clock) if state.issuer.reports else None
+        self.reports = any(issuer.reports for issuer in trusted)
         self._clock = options.clock
         self._random = options.random
         self.proofs = ProofWatch(options.proofs, options.clock, options.random)
@@ -164,6 +167,16 @@ class Guard:
         Raises as :meth:`check`.
         """
         return self.check(bearer_token(authorization))
+
+    def saw(self, token: Token, place: str) -> None:
+        """Note that a token was let pass, to be reported to its issuer where ``reports`` is set.
+
+        The adapters do it; whoever calls :meth:`check` or :meth:`decide` does it afterwards.
+        ``place`` is the client's address; what is none tells the issuer that it is not known.
+        """
+        sightings = self._states[token.issuer].sightings
+        if sightings is not None:
+            sightings.note(token, place)
 
     def note_refusal(self, rejected: Rejected) -> str:
         """Log a refusal under a name that is drawn for it, and give the name."""
@@ -301,20 +314,6 @@ class Guard:
         reason = verified.state.notices.rejects(verified.marks, now)
         if reason is not None:
             raise _refused(reason, verified)
-
-
-def _demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness) -> None:
-    if not trusted:
-        raise ValueError("a guard needs an issuer")
-    if not audience:
-        raise ValueError("a guard needs the audience: the resource identifier of its API")
-    if len({each.url for each in trusted}) < len(trusted):
-        raise ValueError("an issuer is named twice")
-    if sum(issuer.reference for issuer in trusted) > 1:
-        raise ValueError("a reference token does not name its issuer: only one may have such")
-    for issuer in trusted:
-        if staleness.then == "introspect" and issuer.credentials is None:
-            raise ValueError(f"{issuer.url}: introspection needs credentials")
 
 
 def _issuer_named_in(unverified: str) -> str:

@@ -4,6 +4,7 @@ from counterfoil.guard.keys import IssuerKeys
 from counterfoil.guard.notices import Notices
 from counterfoil.guard.policy import Issuer, Staleness
 from counterfoil.guard.registry import Registry
+from counterfoil.guard.sightings import Sightings
 from counterfoil.jose.jwt import MAX_BYTES
 from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.feed import HEAD_TYPE
@@ -27,6 +28,7 @@ class IssuerState:
         self.staleness = staleness
         self.introspection_endpoint = ""
         self.registry: Registry | None = None
+        self.sightings: Sightings | None = None
         if issuer.revocation == "none":
             self.notices.fresh_at = float("inf")
         elif issuer.revocation == "introspect":

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -102,6 +102,7 @@ class Issuer(Struct, frozen=True):
     ``registry``: a signature is not enough, for the issuer must have written the token down (S43);
     what is not known here is asked about. ``reference``: its opaque tokens are accepted too, and
     each is asked about (S49); they do not name their issuer, so a guard has one such at most.
+    ``reports``: tell it which tokens passed, from where and when (S25, S106).
 
     Raises:
         ValueError: where this cannot work.
@@ -113,6 +114,7 @@ class Issuer(Struct, frozen=True):
     credentials: Credentials | None = None
     registry: bool = False
     reference: bool = False
+    reports: bool = False
 
     def __post_init__(self) -> None:
         if "?" in demand_safe(self.url):
@@ -125,6 +127,8 @@ class Issuer(Struct, frozen=True):
         asks = self.revocation == "introspect" or self.registry or self.reference
         if asks and self.credentials is None:
             raise ValueError(f"{self.url}: introspection needs credentials")
+        if self.reports and self.credentials is None:
+            raise ValueError(f"{self.url}: reports need credentials")
 
 
 class Options(Struct, frozen=True):
@@ -140,3 +144,22 @@ class Options(Struct, frozen=True):
     proofs: Proofs = Proofs()
     clock: Callable[[], float] = time.time
     random: Callable[[int], bytes] = secrets.token_bytes
+
+
+def demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness) -> None:
+    """Demand that a guard can work with these issuers, for this API, with this staleness.
+
+    Raises:
+        ValueError: saying why it cannot.
+    """
+    if not trusted:
+        raise ValueError("a guard needs an issuer")
+    if not audience:
+        raise ValueError("a guard needs the audience: the resource identifier of its API")
+    if len({each.url for each in trusted}) < len(trusted):
+        raise ValueError("an issuer is named twice")
+    if sum(issuer.reference for issuer in trusted) > 1:
+        raise ValueError("a reference token does not name its issuer: only one may have such")
+    for issuer in trusted:
+        if staleness.then == "introspect" and issuer.credentials is None:
+            raise ValueError(f"{issuer.url}: introspection needs credentials")

@@ -16,10 +16,10 @@ def address_behind(peer: str, forwarded: Iterable[str], is_trusted: Callable[[st
         is_trusted: whether an address is that of a trusted proxy.
     """
     address = peer
-    if not is_trusted(peer):
+    hops = [hop.strip() for hop in ",".join(forwarded).split(",") if hop.strip()]
+    if not hops or not is_trusted(peer):
         return address
-    hops = [hop.strip() for hop in ",".join(forwarded).split(",")]
-    for hop in reversed([hop for hop in hops if hop]):
+    for hop in reversed(hops):
         if not _is_address(hop):
             break
         address = hop

@@ -28,7 +28,11 @@ class Unreachable(HttpFailure):
 
 
 class BadAnswer(HttpFailure):
-    """An answer came, but not the one that was promised."""
+    """An answer came, but not the one that was promised. ``status`` is 0 where it was not that."""
+
+    def __init__(self, sentence: str, status: int = 0) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 def is_loopback(host: str) -> bool:
@@ -92,6 +96,15 @@ class HttpClient:
             BadAnswer: where it is not status 200, not JSON, no object, or too long.
         """
         async with self._answer("GET", url, {"Accept": "application/json"}) as answer:
+            _demand(answer, _JSON_TYPES)
+            return _json_in(await _body(answer, MAX_BODY_BYTES), url)
+
+    async def ask_json(
+        self, url: str, document: bytes, basic: tuple[str, str]
+    ) -> dict[str, object]:
+        """Send JSON with Basic credentials; get a JSON object. Raises as :meth:`get_json`."""
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        async with self._answer("POST", url, headers, document, basic) as answer:
             _demand(answer, _JSON_TYPES)
             return _json_in(await _body(answer, MAX_BODY_BYTES), url)
 
@@ -163,7 +176,7 @@ class HttpClient:
 
 def _demand(answer: httpx2.Response, media_types: frozenset[str]) -> None:
     if answer.status_code != 200:
-        raise BadAnswer(f"{answer.url} answered {answer.status_code}, not 200")
+        raise BadAnswer(f"{answer.url} answered {answer.status_code}, not 200", answer.status_code)
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in media_types:
         raise BadAnswer(f"{answer.url} answered with the media type {media_type!r}")

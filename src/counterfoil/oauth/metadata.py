@@ -18,7 +18,10 @@ class WrongMetadata(Exception):
 
 
 class Metadata(Struct, frozen=True, kw_only=True):
-    """The document that we publish. ``notices_…`` and ``registry_endpoint`` are ours."""
+    """The document that we publish.
+
+    ``notices_…``, ``registry_endpoint`` and ``reports_endpoint`` are ours.
+    """
 
     issuer: str
     authorization_endpoint: str
@@ -51,6 +54,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     notices_endpoint: str
     notices_jwks_uri: str
     registry_endpoint: str
+    reports_endpoint: str
 
 
 def places(issuer: str) -> tuple[str, str]:

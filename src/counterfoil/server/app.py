@@ -20,6 +20,7 @@ from counterfoil.server.endpoints import (
     oauth,
     openid,
     registry,
+    reports,
     status_lists,
 )
 from counterfoil.server.endpoints.api.routes import API_ROUTES
@@ -51,6 +52,7 @@ ROUTES: Final = (
     Route("/notices/acknowledgements", _POST, notices.acknowledge, Caller.MACHINE),
     Route("/notices/jwks.json", _GET, metadata.notices_jwks, Caller.SCRIPT),
     Route("/registry", _GET, registry.stream, Caller.MACHINE),
+    Route("/reports", _POST, reports.take, Caller.MACHINE),
     Route("/status-lists", _GET, status_lists.aggregation, Caller.SCRIPT),
     Route("/status-lists/{list_id}", _GET, status_lists.status_list, Caller.SCRIPT),
     Route(OAUTH_PATH, _GET, metadata.discovery, Caller.SCRIPT),

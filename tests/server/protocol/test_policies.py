@@ -17,8 +17,10 @@ from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 
 def test_a_field_is_changed_by_its_name_and_the_others_stay():
     before = ClientPolicy(in_session=True, offline_idle_lifetime=9)
-    after = with_changes(before, {"refresh_idle_lifetime": "600", "refresh_rotation": "false"})
+    changes = {"refresh_idle_lifetime": "600", "refresh_rotation": "false", "in_two_places": "end"}
+    after = with_changes(before, changes)
     assert after == ClientPolicy(
+        in_two_places="end",
         in_session=True,
         offline_idle_lifetime=9,
         refresh_idle_lifetime=600,
@@ -46,6 +48,7 @@ def test_what_comes_as_json_is_taken_as_it_is():
         ({"access_token_lifetime": 2592001}, "access_token_lifetime: Expected `int` <= 2592000."),
         ({"refresh_idle_lifetime": "soon"}, "The policy refresh_idle_lifetime: Expected `int"),
         ({"refresh_rotation": "perhaps"}, "The policy refresh_rotation: Expected `bool`"),
+        ({"in_two_places": "explode"}, "The policy in_two_places: Invalid enum value 'explode'"),
     ],
 )
 def test_a_name_or_value_that_cannot_be_is_named(changes: dict[str, Any], sentence: str):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.records.client import Client, ClientSecret, demand_redirect_uri
 
@@ -149,3 +150,11 @@ def test_a_secret_lives_until_it_expires():
 def test_a_disabled_client_is_not_enabled():
     assert client().is_enabled
     assert not client(disabled_at=5).is_enabled
+
+
+def test_a_guards_client_is_of_the_apis_where_it_has_scopes():
+    """S43, S106: with none, it is of all of them."""
+    notes, mail = "https://notes.example", "https://mail.example"
+    of_notes = client(access=Access({notes: frozenset({"notes:read"})}))
+    assert (of_notes.guards(notes), of_notes.guards(mail)) == (True, False)
+    assert client().guards(mail)

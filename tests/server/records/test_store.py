@@ -28,6 +28,7 @@ RECORDS = [
     "LimitNotes",
     "Lists",
     "Sealed",
+    "Sightings",
 ]
 
 

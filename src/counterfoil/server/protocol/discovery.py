@@ -47,6 +47,7 @@ def metadata_of(settings: Settings, scopes: frozenset[str]) -> Metadata:
         notices_endpoint=f"{issuer}/notices",
         notices_jwks_uri=f"{issuer}/notices/jwks.json",
         registry_endpoint=f"{issuer}/registry",
+        reports_endpoint=f"{issuer}/reports",
     )
 
 

@@ -20,7 +20,7 @@ from counterfoil.server.protocol.client_authentication import (
     authenticate,
     demand_confidential,
 )
-from counterfoil.server.records.client import INTROSPECT, Client
+from counterfoil.server.records.client import INTROSPECT
 from counterfoil.server.records.issued_token import Registered
 from counterfoil.server.records.store import StoreUnavailable, Transaction
 
@@ -83,14 +83,9 @@ async def demand_follower(follower: Follower, tx: Transaction) -> str | None:
     if INTROSPECT not in client.scopes:
         raise OAuthError("unauthorized_client", f"The registry is for clients with {INTROSPECT}.")
     api = await tx.apis.find(follower.audience)
-    if api is None or not api.policy.registry or not _is_for(client, api.uri):
+    if api is None or not api.policy.registry or not client.guards(api.uri):
         raise invalid_target("No API of this audience keeps a registry that this client may know.")
     return authenticated.secret_id
-
-
-def _is_for(client: Client, audience: str) -> bool:
-    """A client with scopes at some APIs is theirs; one that only introspects is everyone's."""
-    return not client.access.apis or audience in client.access.apis
 
 
 async def _tell(

@@ -40,7 +40,9 @@ async def nothing_ended(tx: Transaction) -> Ending:
     return Ending(0, 0, position, ended=False)
 
 
-async def end_token(tx: Transaction, handle: str, expires_at: int | None, by: Actor) -> Ending:
+async def end_token(
+    tx: Transaction, handle: str, expires_at: int | None, by: Actor, why: str = ""
+) -> Ending:
     """End one access token by its ``jti``; its siblings stand (S45, S48)."""
     expired = expires_at is not None and tx.now >= expires_at
     if expired or await tx.notices.names_token(handle):
@@ -48,6 +50,7 @@ async def end_token(tx: Transaction, handle: str, expires_at: int | None, by: Ac
     until = await longest_end(tx) if expires_at is None else expires_at + SKEW
     family = await tx.families.find(family_in(handle))
     detail = {"user_id": family.user_id} if family else {}
+    detail |= {"why": why} if why else {}
     await events.record(tx, EventKind.TOKEN_ENDED, by, handle, detail)
     position = await tx.notices.append([Notice(Ended.TOKEN, handle, until)])
     return Ending(0, 0, position)

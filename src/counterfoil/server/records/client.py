@@ -18,7 +18,9 @@ INTROSPECT: Final = "introspect"
 """A client registered with this scope may introspect every token, not only its own."""
 END_USERS: Final = "global_token_revocation"
 """A client registered with this scope may end everything of any person."""
-RESERVED_SCOPES: Final = frozenset({INTROSPECT, END_USERS})
+REPORT: Final = "report"
+"""A client registered with this scope may report where tokens were seen."""
+RESERVED_SCOPES: Final = frozenset({INTROSPECT, END_USERS, REPORT})
 """Rights at the server itself: no API may have them, and no token carries them."""
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
 
@@ -78,6 +80,13 @@ class Client(Struct, frozen=True, kw_only=True):
             raise OAuthError(
                 "unauthorized_client", f"This client may not use the grant type {grant_type}."
             )
+
+    def guards(self, audience: str) -> bool:
+        """Whether a guard that has its credentials may be one of this API.
+
+        A client with scopes at some APIs is theirs; one with none is everyone's.
+        """
+        return not self.access.apis or audience in self.access.apis
 
     def allows_redirect_to(self, redirect_uri: str) -> bool:
         """Compare exactly with the registered ones, loopback ports excepted (RFC 8252 §7.3)."""

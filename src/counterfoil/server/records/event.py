@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     FAMILY_STARTED = "family_started"
     REFRESH_REUSED = "refresh_reused"
     REFRESH_REPEATED = "refresh_repeated"
+    TOKEN_IN_TWO_PLACES = "token_in_two_places"
     TOKEN_ENDED = "token_ended"
     FAMILY_ENDED = "family_ended"
     SESSION_ENDED = "session_ended"
@@ -63,6 +64,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.FAMILY_STARTED: "family",
         EventKind.REFRESH_REUSED: "family",
         EventKind.REFRESH_REPEATED: "family",
+        EventKind.TOKEN_IN_TWO_PLACES: "token",
         EventKind.TOKEN_ENDED: "token",
         EventKind.FAMILY_ENDED: "family",
         EventKind.SESSION_ENDED: "session",

@@ -18,7 +18,9 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     time slides: for clients with a secret only (OAuth 2.1 §4.3.1). ``reproof_interval``: the
     person signs in anew after so long (S30). ``dpop_bound_access_tokens`` is that of RFC 9449
     §5.2; ``in_session``: every refresh proves the very key that the family began with, though the
-    client be confidential (S21).
+    client be confidential (S21). ``in_two_places``: what happens where guards report one of its
+    tokens from two places at once (S106): an event is recorded; its family ends too (``end``); or
+    nothing, for a service that runs in many places with one token (``allow``).
     """
 
     access_token_lifetime: AccessSeconds | None = None
@@ -30,6 +32,7 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     reproof_interval: Seconds | None = None
     dpop_bound_access_tokens: bool = False
     in_session: bool = False
+    in_two_places: Literal["record", "end", "allow"] = "record"
 
 
 class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -17,6 +17,7 @@ from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.listing import Lists
 from counterfoil.server.records.refresh_limits import LimitNotes
 from counterfoil.server.records.session import Session
+from counterfoil.server.records.sighting import Sightings
 from counterfoil.server.records.signing_key import SigningKeys
 from counterfoil.server.records.user import User
 
@@ -298,6 +299,8 @@ class Transaction(Protocol):
     def notices(self) -> Notices: ...
     @property
     def issued_tokens(self) -> IssuedTokens: ...
+    @property
+    def sightings(self) -> Sightings: ...
     @property
     def lists(self) -> Lists: ...
     @property

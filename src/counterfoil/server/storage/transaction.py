@@ -22,6 +22,7 @@ from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatem
 from counterfoil.server.storage.statements.sealed import SealedStatements
 from counterfoil.server.storage.statements.segments import SegmentStatements
 from counterfoil.server.storage.statements.sessions import SessionStatements
+from counterfoil.server.storage.statements.sightings import SightingStatements
 from counterfoil.server.storage.statements.signing_keys import SigningKeyStatements
 from counterfoil.server.storage.statements.users import UserStatements
 
@@ -47,6 +48,7 @@ class BoundTransaction:
         self.authorizations = AuthorizationStatements(connection)
         self.families = FamilyStatements(connection)
         self.proofs = ProofStatements(connection)
+        self.sightings = SightingStatements(connection)
         self.signing_keys = SigningKeyStatements(connection)
         self.events = EventStatements(connection, random)
         self.segments = SegmentStatements(connection)
@@ -86,6 +88,7 @@ class BoundTransaction:
         swept += await self.authorizations.sweep(limit)
         swept += await self.grants.sweep(limit)
         swept += await self.proofs.sweep(limit)
+        swept += await self.sightings.sweep(limit)
         swept += await self.sessions.sweep(limit)
         swept += await self.clients.sweep(limit)
         swept += await self.signing_keys.sweep(limit)

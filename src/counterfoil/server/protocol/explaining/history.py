@@ -1,17 +1,34 @@
 """Since when something has ended, and by whom: read from the events, where they still tell."""
 
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from counterfoil.server.protocol.explaining.explanation import Step, at
-from counterfoil.server.records.event import Event, EventQuery
+from counterfoil.server.records.event import Event, EventKind, EventQuery
 from counterfoil.server.records.store import Transaction
 
 _ENDINGS: Final = ("_ended", "_disabled", "_withdrawn", "_shortened", "_signed_out")
 """How the words of events end that tell of an ending."""
 _LOOKED_AT: Final = 200
+_WHY: Final = MappingProxyType(
+    {
+        "code_replayed": "its authorization code was shown a second time",
+        "refresh_reused": "a refresh token of it was used a second time",
+        "revoked": "it was revoked",
+        "revoked_by_client": "the app gave it back",
+        "ended_by_user": "the person ended it",
+        "signed_out": "the app was signed out",
+        "session_ended": "the browser was signed out",
+        "grant_ended": "the permission was taken back",
+        "permission_taken_back": "some of the permission was taken back",
+        "in_two_places": "guards saw it used in two places at once",
+        "user_disabled": "the account was disabled",
+        "client_disabled": "the client was disabled",
+    }
+)
 
 
 class Subject(Struct, frozen=True):
@@ -34,5 +51,13 @@ async def dated(tx: Transaction, step: Step, subject: Subject) -> Step:
     event = await ending_of(tx, subject)
     if event is None:
         return step
-    sentence = f"{step.sentence} It was ended at {at(event.at)}."
+    # A family says itself why it ended; of a token alone only its event tells.
+    why = event.detail.get("why", "") if event.kind is EventKind.TOKEN_ENDED else ""
+    because = f": {in_words(why)}" if why else ""
+    sentence = f"{step.sentence} It was ended at {at(event.at)}{because}."
     return replace(step, sentence=sentence, since=event.at, by=event.actor)
+
+
+def in_words(why: str) -> str:
+    """Say why something ended; a word that is newer than this table says it itself."""
+    return _WHY.get(why, why.replace("_", " "))

@@ -3,32 +3,13 @@
 They decide whether it can be renewed; what was ended among them has its notices, which decide.
 """
 
-from types import MappingProxyType
-from typing import Final
-
 from msgspec.structs import replace
 
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol.explaining.endings import Case
 from counterfoil.server.protocol.explaining.explanation import Step, at, failed, not_known, passed
-from counterfoil.server.protocol.explaining.history import Subject, dated
+from counterfoil.server.protocol.explaining.history import Subject, dated, in_words
 from counterfoil.server.records.family import Family
-
-_WHY: Final = MappingProxyType(
-    {
-        "code_replayed": "its authorization code was shown a second time",
-        "refresh_reused": "a refresh token of it was used a second time",
-        "revoked": "it was revoked",
-        "revoked_by_client": "the app gave it back",
-        "ended_by_user": "the person ended it",
-        "signed_out": "the app was signed out",
-        "session_ended": "the browser was signed out",
-        "grant_ended": "the permission was taken back",
-        "permission_taken_back": "some of the permission was taken back",
-        "user_disabled": "the account was disabled",
-        "client_disabled": "the client was disabled",
-    }
-)
 
 
 async def what_is_behind(case: Case, family: Family) -> list[Step]:
@@ -46,8 +27,7 @@ async def family_of(case: Case, family: Family) -> Step:
     """Say whether a family stands, or since when and why not."""
     if family.ended_at is None:
         return passed("authorization", f"It was authorized at {at(family.created_at)}, and stands.")
-    why = _WHY.get(family.ended_why, family.ended_why.replace("_", " "))
-    sentence = f"The authorization has ended: {why}."
+    sentence = f"The authorization has ended: {in_words(family.ended_why)}."
     step = await dated(case.tx, _revoked("authorization", sentence), Subject(family.id))
     return replace(step, since=family.ended_at)
 
