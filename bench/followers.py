@@ -9,6 +9,7 @@ clock, which all processes of a machine share, at which each guard first refused
 import asyncio
 import gc
 import resource
+import secrets
 import sys
 import time
 from typing import Final
@@ -21,8 +22,9 @@ from bench.http_session import HttpSession
 from counterfoil.guard.feed_reader import FeedReader
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.notices import Verdict
-from counterfoil.guard.policy import Issuer, Staleness
+from counterfoil.guard.policy import BUDGET, Issuer, Staleness
 from counterfoil.net.event_stream import EventParser
+from counterfoil.oauth.receipts import INTRODUCTION, Introduction
 from counterfoil.oauth.revocations import Marks
 
 _SPARE_FILES: Final = 64
@@ -75,8 +77,11 @@ class Follower(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
         """Ask for what follows the snapshot."""
-        at = self._notices.position
-        asked = f"GET /notices HTTP/1.1\r\nHost: bench\r\nLast-Event-ID: {at}\r\n\r\n"
+        guard = Introduction("reject", BUDGET, secrets.token_urlsafe(16))
+        asked = (
+            "GET /notices HTTP/1.1\r\nHost: bench\r\n"
+            f"Last-Event-ID: {self._notices.position}\r\n{INTRODUCTION}: {guard}\r\n\r\n"
+        )
         transport.write(asked.encode())
 
     def data_received(self, data: bytes) -> None:
