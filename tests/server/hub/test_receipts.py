@@ -1,58 +1,16 @@
 """Receipts: guards are asked while somebody waits, and only then; what they say is told to all."""
 
-import asyncio
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from counterfoil.net.event_stream import Event, EventParser
-from counterfoil.oauth.feed import Position
-from counterfoil.oauth.receipts import Introduction
 from counterfoil.oauth.revocations import Ended, Notice
-from counterfoil.server.hub import Hub
-from counterfoil.server.hub.followers import Follower
-from counterfoil.server.hub.receipts import Receipts
 from counterfoil.server.hub.roll import NAMED_AT_MOST
-from counterfoil.server.records.guards import Following, LostGuard, Most, Said
 from tests.installation import Installation, installed
+from tests.server.hub.processes import NAME, Process, ask, lost, rolls
 
 pytestmark = pytest.mark.anyio
-
-MOST = Most(of_address=1000, in_all=1000)
-NAME = "0123456789abcdef"
-
-
-class Process:
-    """A server process of the installation, with guards; its rounds are made by hand."""
-
-    def __init__(self, place: Installation) -> None:
-        authority = place.authority
-        self.place = place
-        self.hub = Hub(place.issuer, authority.store, authority.keyring)
-        self.receipts = Receipts(self.hub, authority.store, authority.keys.receipts, MOST)
-        self.now = asyncio.get_running_loop().time()
-
-    async def guard(
-        self, client_id: str = "", address: str = "192.0.2.1", name: str = ""
-    ) -> tuple[str, Follower]:
-        await self.hub.catch_up()
-        follower = self.hub.followers.admit(address, self.place.authority.settings)
-        follower.position = self.hub.position
-        introduction = Introduction("reject", 30.0, name or secrets.token_urlsafe(16))
-        return await self.receipts.welcome(follower, introduction, client_id), follower
-
-    async def says(self, line: str, position: Position, *, leaves: bool = False) -> bool:
-        said = Said(line, position.number, leaves)
-        return await self.receipts.hear(said, position.epoch)
-
-    async def round(self, seconds: float = 0.02) -> None:
-        self.now += seconds
-        await self.receipts.tick(self.place.clock, self.now)
-
-    async def told(self, follower: Follower) -> list[Event]:
-        return EventParser().feed(await self.hub.next_for(follower))
 
 
 @pytest.fixture
@@ -69,21 +27,6 @@ async def here(place: Installation) -> Process:
 @pytest.fixture
 async def there(place: Installation) -> Process:
     return Process(place)
-
-
-async def rolls(place: Installation) -> list[Following]:
-    return await place.authority.store.read(lambda tx: tx.guards.every())
-
-
-async def ask(place: Installation) -> Position:
-    """End something, and have somebody wait for it."""
-    store = place.authority.store
-    position = await store.transact(
-        lambda tx: tx.notices.append([Notice(Ended.TOKEN, "t", 10**10)])
-    )
-    until = int(place.clock()) + 60
-    await store.transact(lambda tx: tx.guards.ask(str(position), position, until))
-    return position
 
 
 async def test_a_process_without_guards_tells_nothing(place: Installation, here: Process):
@@ -196,11 +139,8 @@ async def test_when_the_last_guard_leaves_the_process_leaves(place: Installation
     _, follower = await here.guard()
     here.hub.followers.leave(follower)
     await here.round()
+    await here.round()
     assert await rolls(place) == []
-
-
-async def lost(place: Installation) -> list[LostGuard]:
-    return await place.authority.store.read(lambda tx: tx.guards.lost())
 
 
 async def test_at_its_end_a_process_leaves_and_its_guards_are_missed(

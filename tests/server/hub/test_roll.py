@@ -41,36 +41,28 @@ async def test_what_was_acknowledged_in_another_epoch_counts_for_nothing():
     assert Roll(followers).following("p", AT).reached == -1
 
 
-async def test_each_is_missed_once():
+async def test_who_has_gone_is_missed_until_it_is_noted():
     followers = Followers()
     roll, follower = Roll(followers), come(followers, "a")
-    assert roll.missing(1000.0) == []
+    assert not followers.gone
     assert not roll.is_empty
     followers.leave(follower)
-    (lost,) = roll.missing(1000.0)
-    assert (lost.name, lost.line.bites_at) == ("a" * 16, 1090.0)
-    assert roll.missing(1000.0) == []
+    assert roll.known("a") is follower
+    for _ in range(2):
+        (lost,) = roll.missing(set(followers.gone.values()), 1000.0)
+        assert (lost.name, lost.line.bites_at) == ("a" * 16, 1090.0)
+    followers.note_gone([follower])
     assert roll.is_empty
-
-
-async def test_one_that_came_and_went_between_two_looks_is_not_known():
-    """It has been told nothing that it could decide on."""
-    followers = Followers()
-    roll = Roll(followers)
-    followers.leave(come(followers, "a"))
-    assert roll.missing(1000.0) == []
+    assert roll.known("a") is None
 
 
 async def test_the_end_of_the_process_is_everyones():
+    """Those that said goodbye are missed no more then than before."""
     followers = Followers()
-    roll = Roll(followers)
-    gone = come(followers, "a")
-    roll.missing(1000.0)
-    followers.leave(gone)
-    come(followers, "b")
-    polite = come(followers, "c")
+    one, other, polite = (come(followers, line) for line in "abc")
     polite.says_goodbye = True
-    assert {lost.name for lost in roll.all_missing(1000.0)} == {"a" * 16, "b" * 16}
+    missed = Roll(followers).missing({one, other, polite}, 1000.0)
+    assert {lost.name for lost in missed} == {"a" * 16, "b" * 16}
 
 
 async def test_it_knows_who_has_come_back():

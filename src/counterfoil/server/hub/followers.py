@@ -1,7 +1,7 @@
 """Who follows the notices at this process: bounded, each at its own pace, none in another's way."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -14,6 +14,8 @@ GROUPS: Final = 20
 """Followers are woken group by group, so that nobody else waits while all are served."""
 WRITE_SECONDS: Final = 20.0
 """How long a follower may take to receive what was written for it."""
+GONE_MOST: Final = 10_000
+"""How many guards that have gone are held until somebody has taken note of them."""
 _LOOK_SECONDS: Final = 1.0
 
 
@@ -103,6 +105,7 @@ class Followers:
     def __init__(self) -> None:
         self._followers: set[Follower] = set()
         self._guards: dict[str, Follower] = {}
+        self._gone: dict[str, Follower] = {}
         self._of_source: dict[str, int] = {}
         self._looked_at = float("-inf")
         self.groups = tuple(Group() for _ in range(GROUPS))
@@ -136,6 +139,17 @@ class Followers:
         """Those that are guards, by the names of their lines."""
         return self._guards
 
+    @property
+    def gone(self) -> Mapping[str, Follower]:
+        """Guards that have left, until that is noted, by the names of their lines."""
+        return self._gone
+
+    def note_gone(self, guards: Iterable[Follower]) -> None:
+        """Let go of guards that have left: it is noted elsewhere."""
+        for each in guards:
+            if each.guard is not None:
+                self._gone.pop(each.guard.line, None)
+
     def leave(self, follower: Follower) -> None:
         """Let one go; again: nothing happens."""
         if follower not in self._followers:
@@ -143,6 +157,8 @@ class Followers:
         self._followers.remove(follower)
         if follower.guard is not None:
             self._guards.pop(follower.guard.line, None)
+            if len(self._gone) < GONE_MOST:
+                self._gone[follower.guard.line] = follower
         follower.leaves()
         follower.group.size -= 1
         left = self._of_source.pop(follower.source) - 1

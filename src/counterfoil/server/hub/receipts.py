@@ -7,6 +7,7 @@ at another process than the guard's line, and the guard's answer may come in at 
 import asyncio
 import logging
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from counterfoil.net.event_stream import event
@@ -43,7 +44,7 @@ class Receipts:
         self._owes_head = False
         self._version = -1
         self._told_at: float | None = None
-        self._is_changed = False
+        self._changes = self._told_changes = 0
         self._telling = asyncio.Lock()
 
     async def run(self, clock: Callable[[], float]) -> None:
@@ -70,13 +71,14 @@ class Receipts:
             return
         version = self._store.version()
         if version != self._version:
-            await self._look()
+            await self._look(now)
             self._version = version
         # Only now, for a guard's goodbye may have been left for this process.
-        await self._lose(self._roll.missing(clock()))
+        await self._lose(set(self._hub.followers.gone.values()), clock())
         if self._owes_head:
             self._owes_head = not await self._hub.tell_head_now(clock)
-        if self._is_changed or self._told_at is None or now >= self._told_at + _HEARTBEAT:
+        is_changed = self._changes != self._told_changes
+        if is_changed or self._told_at is None or now >= self._told_at + _HEARTBEAT:
             await self._tell(now)
 
     async def welcome(self, follower: Follower, introduction: Introduction, client_id: str) -> str:
@@ -100,6 +102,8 @@ class Receipts:
         self._hub.followers.introduce(follower, guard)
         follower.question = self._question()
         self._version = -1  # it may be among the lost
+        if self._asked is not None:
+            self._changes += 1  # what was told does not count it
         return guard.line
 
     async def hear(self, said: Said, epoch: str) -> bool:
@@ -126,10 +130,11 @@ class Receipts:
         Raises:
             StoreUnavailable: it could not be told, and lapses by itself.
         """
-        await self._lose(self._roll.all_missing(now))
+        followers = self._hub.followers
+        await self._lose({*followers.gone.values(), *followers.guards.values()}, now)
         await self._retire()
 
-    async def _look(self) -> None:
+    async def _look(self, now: float) -> None:
         await self._hub.catch_up()
         epoch = self._hub.position.epoch
 
@@ -139,12 +144,15 @@ class Receipts:
 
         number, has_words, lost = await self._store.read(read)
         returned = self._roll.returned(lost)
+        if returned:
+            await self._tell(now)  # first: till it is counted here it must be missed
         if has_words or returned:
             for said in await self._store.transact(lambda tx: self._settle(tx, returned)):
                 self._take(said, epoch)
         wanted = None if number is None else Position(epoch, number)
-        asks, self._asked = wanted is not None and wanted != self._asked, wanted
-        if asks:
+        if wanted != self._asked:
+            self._asked = wanted
+            self._changes += 1
             self._ask()
 
     async def _is_asked(self, epoch: str) -> bool:
@@ -158,7 +166,7 @@ class Receipts:
         """Ask every guard. With a head it need not wait for the next to know what is proved."""
         for follower in self._hub.followers.guards.values():
             follower.question = self._question()
-        self._owes_head = self._is_changed = True
+        self._owes_head = self._asked is not None
 
     def _question(self) -> bytes:
         if self._asked is None:
@@ -166,31 +174,39 @@ class Receipts:
         return event("acknowledge", str(self._asked).encode("ascii"))
 
     def _take(self, said: Said, epoch: str) -> None:
-        follower = self._hub.followers.guards.get(said.follower) or self._roll.seen(said.follower)
+        follower = self._roll.known(said.follower)
         if follower is None:
             return
         follower.says_goodbye = follower.says_goodbye or said.leaves
         known = follower.acknowledged
         if known is None or known.epoch != epoch or known.number < said.number:
             follower.acknowledged = Position(epoch, said.number)
-            self._is_changed = self._is_changed or self._asked is not None
+            if self._asked is not None:
+                self._changes += 1
 
-    async def _lose(self, guards: list[LostGuard]) -> None:
-        if guards:
-            await self._store.transact(lambda tx: tx.guards.lose(guards, self._most))
+    async def _lose(self, gone: AbstractSet[Follower], now: float) -> None:
+        lost = self._roll.missing(gone, now) if gone else []
+        if lost:
+            await self._store.transact(lambda tx: tx.guards.lose(lost, self._most))
+        self._hub.followers.note_gone(gone)
 
     async def _tell(self, now: float) -> None:
         async with self._telling:
-            self._is_changed = False
+            changes = self._changes
             following = self._roll.following(self._process, self._asked or _NOBODY)
             await self._store.transact(lambda tx: tx.guards.tell(following))
-            self._told_at = now
+            self._told_at, self._told_changes = now, changes
 
     async def _retire(self) -> None:
         """Tell that there are no guards here any more, unless one has come meanwhile."""
         if self._told_at is None:
             return
         async with self._telling:
-            if self._roll.is_empty or self._hub.has_ended:
-                self._told_at, self._asked = None, None
+            if not (self._roll.is_empty or self._hub.has_ended):
+                return
+            told_at, self._told_at, self._asked = self._told_at, None, None
+            try:
                 await self._store.transact(lambda tx: tx.guards.withdraw(self._process))
+            except BaseException:
+                self._told_at = told_at  # it stands there yet
+                raise

@@ -1,6 +1,7 @@
 """The roll of a process's guards: who is there, who is missing, what is told of them. No I/O."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from msgspec.structs import replace
@@ -14,36 +15,28 @@ NAMED_AT_MOST: Final = 100
 
 
 class Roll:
-    """Looks at the followers now and then; whoever has gone without a goodbye is lost."""
+    """Reads off the followers who is there; whoever has gone without a goodbye is lost."""
 
     def __init__(self, followers: Followers) -> None:
         self._followers = followers
-        self._seen: dict[str, Follower] = {}
 
     @property
     def is_empty(self) -> bool:
-        """Whether no guard follows, and none has left that was not looked for yet."""
-        return not self._followers.guards and not self._seen
+        """Whether no guard follows, and none has left of which no note was taken yet."""
+        return not self._followers.guards and not self._followers.gone
 
-    def seen(self, line: str) -> Follower | None:
-        """Give a guard that was here the last time, though it may have gone since."""
-        return self._seen.get(line)
+    def known(self, line: str) -> Follower | None:
+        """Give the guard of a line, though it may have just gone."""
+        return self._followers.guards.get(line) or self._followers.gone.get(line)
 
-    def missing(self, now: float) -> list[LostGuard]:
-        """Give those that have gone since the last time. ``now`` in seconds since the epoch."""
-        present = self._followers.guards
-        gone = [each for line, each in self._seen.items() if line not in present]
-        self._seen = dict(present)
-        return [lost for lost in _lost(gone, now) if lost.name not in self._names()]
-
-    def all_missing(self, now: float) -> list[LostGuard]:
-        """Give everyone who was here: the process ends, and lets go of them."""
-        gone, self._seen = self._seen | dict(self._followers.guards), {}
-        return _lost(gone.values(), now)
+    def missing(self, gone: AbstractSet[Follower], now: float) -> list[LostGuard]:
+        """Give those of ``gone`` that must be missed. ``now`` in seconds since the epoch."""
+        here = _names(each for each in self._present() if each not in gone)
+        return [lost for lost in _lost(gone, now) if lost.name not in here]
 
     def returned(self, lost: Sequence[LostGuard]) -> list[str]:
         """Give the names of those that follow here."""
-        here = self._names() if lost else frozenset()
+        here = _names(self._present()) if lost else frozenset()
         return [each.name for each in lost if each.name in here]
 
     def following(self, process: str, asked: Position) -> Following:
@@ -65,8 +58,9 @@ class Roll:
     def _present(self) -> Iterable[Follower]:
         return self._followers.guards.values()
 
-    def _names(self) -> frozenset[str]:
-        return frozenset(each.guard.introduction.name for each in self._present() if each.guard)
+
+def _names(guards: Iterable[Follower]) -> frozenset[str]:
+    return frozenset(each.guard.introduction.name for each in guards if each.guard)
 
 
 def _lost(gone: Iterable[Follower], now: float) -> list[LostGuard]:
