@@ -51,18 +51,20 @@ class Introspection:
     ) -> Answer:
         """Ask about a token that `Guard.check` could not decide; gives what the issuer says of it.
 
-        An answer to another question may be older than ``at_least``: the same receipt must have
-        been asked for with it.
+        With ``at_least`` no answer to an earlier question counts, not even to one with the same
+        receipt: it may have been asked before there was such a receipt.
 
         Raises:
             Rejected: for the reason that `undecided` names where the issuer says no, ``stale``
                 where it does not answer.
         """
-        question = f"{unverified} {at_least or ''}"
-        digest = sha256(question.encode()).digest()
-        answer = self._remembered(digest)
-        if answer is None:
-            answer = await self._ask_once(digest, unverified, undecided.issuer)
+        digest = sha256(unverified.encode()).digest()
+        if at_least is not None:
+            answer = await self._ask(digest, unverified, undecided.issuer)
+        else:
+            answer = self._remembered(digest)
+            if answer is None:
+                answer = await self._ask_once(digest, unverified, undecided.issuer)
         if answer is None:
             raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint)
         # Where the registry was asked for, a signature that the issuer knows is not enough.
@@ -84,28 +86,30 @@ class Introspection:
         return answer if self._clock() < until else None
 
     async def _ask_once(self, digest: bytes, unverified: str, issuer: str) -> Answer | None:
-        if self._clock() < self._resting_until.get(issuer, 0.0):
-            return None
-        asking = self._asking
-        if asking is None or asking.loop is not asyncio.get_running_loop():
-            asking = self._asking = _Asking()
+        asking = self._asking_here()
         flight = asking.flights.get(digest)
         if flight is None:
-            flight = asyncio.create_task(self._ask(asking.http, digest, unverified, issuer))
+            flight = asyncio.create_task(self._ask(digest, unverified, issuer))
             asking.flights[digest] = flight
             flight.add_done_callback(lambda _: asking.flights.pop(digest, None))
         # Shielded: that one caller goes away must not take the answer from the others.
         return await asyncio.shield(flight)
 
-    async def _ask(
-        self, http: HttpClient, digest: bytes, unverified: str, issuer: str
-    ) -> Answer | None:
+    def _asking_here(self) -> _Asking:
+        asking = self._asking
+        if asking is None or asking.loop is not asyncio.get_running_loop():
+            asking = self._asking = _Asking()
+        return asking
+
+    async def _ask(self, digest: bytes, unverified: str, issuer: str) -> Answer | None:
+        if self._clock() < self._resting_until.get(issuer, 0.0):
+            return None
         state = self._states[issuer]
         credentials = state.issuer.credentials
         if credentials is None or not state.introspection_endpoint:
             return None
         try:
-            answer = await http.post_form(
+            answer = await self._asking_here().http.post_form(
                 state.introspection_endpoint,
                 {"token": unverified, "token_type_hint": "access_token"},
                 (credentials.client_id, credentials.client_secret),
