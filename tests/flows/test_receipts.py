@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.guard import Credentials, Guard, Issuer
+from counterfoil.guard import Credentials, Guard, Issuer, Rejected
 from counterfoil.oauth.binding import UNBOUND
 from counterfoil.oauth.feed import Position
+from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.protocol.waiting import Acknowledged, wait_for
 from counterfoil.server.records.store import Transaction
@@ -76,9 +77,13 @@ async def test_a_guard_that_stops_is_not_waited_for(place: Installation):
         one, other = guards(place, stack, 2)
         await connected(one)
         await connected(other)
+        token = await place.service_token()
         other.stop()
         found = await standing(place)
         assert (found.reached, found.known, found.anonymous) == (True, 1, 0)
+        with pytest.raises(Rejected) as refused:
+            other.check(token)
+        assert refused.value.reason is Reason.STALE
 
 
 GUARD = """

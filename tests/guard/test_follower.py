@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from counterfoil.guard import Guard, Rejected
+from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from tests.guard.issuer import AUDIENCE, TinyIssuer
 
@@ -42,6 +43,22 @@ def test_it_can_be_started_again(issuer: TinyIssuer):
                 lambda before=fresh_at: guard._states[issuer.url].notices.fresh_at > before, 10
             )
     assert issuer.counts["snapshot"] == 1
+
+
+def test_one_that_has_stopped_is_stale_at_once(issuer: TinyIssuer):
+    """It says goodbye to its issuer, and so nobody waits for it any more."""
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        assert guard.check(issuer.token())
+    with pytest.raises(Rejected) as refused:
+        guard.check(issuer.token())
+    assert refused.value.reason is Reason.STALE
+    issuer.end(Ended.FAMILY, "f1")
+    with guard:
+        assert guard.wait_until_fresh(10)
+        with pytest.raises(Rejected) as refused:
+            guard.check(issuer.token())
+        assert refused.value.reason is Reason.REVOKED
 
 
 def test_stopped_before_anything_came(issuer: TinyIssuer):

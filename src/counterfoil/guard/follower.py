@@ -112,6 +112,9 @@ class Follower:
             every = [*self._lines, *self._registry_lines, *self._report_lines]
             lines = [asyncio.create_task(line.hold(http)) for line in every]
             await stop.wait()
+            # Before the issuer is told that this guard stops, for then it is missed no more.
+            for state in self._states:
+                state.go_stale()
             for line in lines:
                 line.cancel()
             await asyncio.gather(*lines, return_exceptions=True)

@@ -113,7 +113,7 @@ class Guard:
         self._follower.start()
 
     def stop(self) -> None:
-        """End the background thread. The guard goes stale, and can be started again."""
+        """End the background thread. The guard is stale at once, and can be started again."""
         self._follower.stop()
 
     def __enter__(self) -> Self:
@@ -187,8 +187,7 @@ class Guard:
     ) -> Token:
         """Decide about a token, and ask its issuer where the owner chose that (RFC 7662).
 
-        The arguments are those of :meth:`check`. With ``at_least`` only an answer counts that was
-        asked for with it.
+        The arguments are those of :meth:`check`. With ``at_least`` the issuer is asked anew.
 
         Raises:
             Rejected: with the reason.

@@ -35,6 +35,11 @@ class IssuerState:
             self.staleness = Staleness.introspect()
         self.tolerance = self.staleness.tolerance
 
+    def go_stale(self) -> None:
+        """Decide by the notices no more, until the next head; what they ended stays refused."""
+        if self.issuer.revocation == "feed":
+            self.notices.fresh_at = float("-inf")
+
     def is_ready(self, now: float) -> bool:
         """Whether tokens can be decided on: keys are here, and word from the issuer is fresh."""
         if self.keys.verifier is None:
