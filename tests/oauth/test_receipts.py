@@ -27,6 +27,14 @@ def test_an_introduction_is_read_as_it_was_spelled(then: str, milliseconds: int,
     assert introduction_from(str(introduction)) == introduction
 
 
+@pytest.mark.parametrize("tolerance", [float("inf"), 10.0**9, 999_999_999.9999])
+def test_whoever_would_wait_for_ever_is_known_as_a_guard_all_the_same(tolerance: float):
+    """Else nobody would wait for the one guard that never grows stale."""
+    read = introduction_from(str(Introduction("accept", tolerance, "0123456789abcdef")))
+    assert read is not None
+    assert read.tolerance == 999_999_999.999
+
+
 @pytest.mark.parametrize(
     "text",
     [

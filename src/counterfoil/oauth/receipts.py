@@ -18,6 +18,9 @@ AT_LEAST: Final = "Counterfoil-At-Least"
 INTRODUCTION: Final = "Counterfoil-Guard"
 """The header by which a guard introduces itself to the feed (an item of RFC 9651 §3.3)."""
 
+_LONGEST: Final = 999_999_999.999
+"""Seconds: whoever has more patience says that it has this much."""
+
 Then = Literal["reject", "accept", "introspect"]
 _INTRODUCTION: Final = re.compile(
     rf"({'|'.join(get_args(Then))});tolerance=([0-9]{{1,9}}(?:\.[0-9]{{1,3}})?)"
@@ -37,7 +40,8 @@ class Introduction(Struct, frozen=True):
     name: str
 
     def __str__(self) -> str:
-        return f'{self.then};tolerance={self.tolerance:.3f};name="{self.name}"'
+        tolerance = min(self.tolerance, _LONGEST)
+        return f'{self.then};tolerance={tolerance:.3f};name="{self.name}"'
 
 
 def introduction_from(text: str) -> Introduction | None:
