@@ -126,10 +126,19 @@ async def test_strangers_that_come_and_go_cannot_fill_the_store(store: Store) ->
     few = Most(of_address=2, in_all=5)
     crowd = [lost(f"a{n}") for n in range(5)]
     crowd += [lost(f"b{n}", address=f"192.0.2.{n}") for n in range(9)]
-    crowd += [lost(f"k{n}", client_id="notes") for n in range(9)]
+    crowd += [lost(f"k{n}", client_id="notes") for n in range(5)]
     await store.transact(lambda tx: tx.guards.lose(crowd, few))
     found = await store.read(lambda tx: tx.guards.lost())
-    assert len([each for each in found if each.line.client_id]) == 9
+    assert len([each for each in found if each.line.client_id]) == 5
     strangers = [each.name for each in found if not each.line.client_id]
     assert len(strangers) == 5
     assert len([name for name in strangers if name.startswith("a")]) == 2
+
+
+async def test_nor_can_one_client_that_comes_and_goes(store: Store) -> None:
+    """Nor can it push out the guards of another."""
+    few = Most(of_address=2, in_all=5)
+    crowd = [lost(f"{client}{n}", client_id=client) for client in ("a", "b") for n in range(9)]
+    await store.transact(lambda tx: tx.guards.lose(crowd, few))
+    found = await store.read(lambda tx: tx.guards.lost())
+    assert sorted(each.line.client_id for each in found) == ["a"] * 5 + ["b"] * 5

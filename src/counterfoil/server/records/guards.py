@@ -54,9 +54,10 @@ class Following(Struct, frozen=True, kw_only=True):
 
 
 class Most(Struct, frozen=True):
-    """How many lost guards are noted, so that strangers who come and go cannot fill the store.
+    """How many lost guards are noted, so that those who come and go cannot fill the store.
 
-    Those that have proved who they are always are.
+    ``in_all`` is of each client that they have proved to be, and of all anonymous ones together;
+    ``of_address`` is of anonymous ones.
     """
 
     of_address: int
@@ -115,7 +116,7 @@ class Guards(Protocol):
         """Take what was left for a process: one statement, so that nothing is passed over."""
 
     async def lose(self, guards: Iterable[LostGuard], most: Most) -> None:
-        """Note guards whose lines broke: of an address, and of anonymous ones in all, so many."""
+        """Note guards whose lines broke: of a client, and of anonymous ones, so many."""
 
     async def lost(self) -> list[LostGuard]:
         """Those that still decide on what they knew."""

@@ -43,9 +43,8 @@ DELETE FROM guards_words WHERE process = ? RETURNING follower, number, leaves
 _LOSE: Final = """
 INSERT INTO lost_guards (name, client_id, address, policy, until)
 SELECT ?, ?, ?, ?, ?
-WHERE ? <> '' OR (
-    (SELECT COUNT(*) FROM lost_guards WHERE client_id = '' AND address = ?) < ?
-    AND (SELECT COUNT(*) FROM lost_guards WHERE client_id = '') < ?
+WHERE (SELECT COUNT(*) FROM lost_guards WHERE client_id = ?) < ? AND (
+    ? <> '' OR (SELECT COUNT(*) FROM lost_guards WHERE client_id = '' AND address = ?) < ?
 )
 ON CONFLICT (name) DO UPDATE SET until = excluded.until
 """
@@ -113,13 +112,14 @@ class GuardStatements:
         return [Said(follower, number, bool(leaves)) for follower, number, leaves in rows]
 
     async def lose(self, guards: Iterable[LostGuard], most: Most) -> None:
-        """Note guards whose lines broke: of an address, and of anonymous ones in all, so many."""
+        """Note guards whose lines broke: of a client, and of anonymous ones, so many."""
         for guard in guards:
             line = guard.line
             until = min(math.ceil(line.bites_at or 0), self._connection.now + LONGEST_MISSED)
             row = (guard.name, line.client_id, line.address, line.then, until)
-            bounds = (line.client_id, line.address, most.of_address, most.in_all)
-            await self._connection.run(_LOSE, *row, *bounds)
+            of_client = (line.client_id, most.in_all)
+            of_address = (line.client_id, line.address, most.of_address)
+            await self._connection.run(_LOSE, *row, *of_client, *of_address)
 
     async def lost(self) -> list[LostGuard]:
         """Those that still decide on what they knew."""
