@@ -61,6 +61,15 @@ def test_retiring_the_signing_key_is_turning_it(lived_in: LivedIn):
     assert "not the one that signs" in lived_in.installation.refused("key", "retire", following)
 
 
+def test_where_nothing_ends_yet_nobody_waits_for_it(lived_in: LivedIn):
+    """Else its exit code would say that every guard knows."""
+    (kid,) = keys_of(lived_in.installation)
+    result = lived_in.installation.run("key", "retire", kid, "--wait")
+    assert result.exit_code == 2
+    assert "--wait goes with --now" in result.stderr
+    assert set(keys_of(lived_in.installation)) == {kid}
+
+
 def test_an_emergency_ends_what_the_key_has_signed(lived_in: LivedIn):
     """S84: nothing that a leaked key signed stands, and a new one signs at once."""
     installation, token = lived_in.installation, access_token(lived_in, JTI)

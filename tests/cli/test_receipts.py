@@ -7,10 +7,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from counterfoil.cli.receipts import NOT_REACHED
+from counterfoil.cli.receipts import NOT_REACHED, tell_guards
 from counterfoil.guard import Credentials, Guard, Issuer
 from counterfoil.jose.jwt import unverified_claims
+from counterfoil.oauth.feed import Position
 from counterfoil.oauth.receipts import INTRODUCTION
+from counterfoil.server.documents.receipts import document_of
+from counterfoil.server.protocol.waiting import Acknowledged
 from tests.cli.conftest import API, EMAIL, LivedIn
 from tests.cli.test_serve import Serving, serving
 
@@ -95,6 +98,11 @@ def test_one_that_does_not_answer_is_named_and_the_command_says_so(lived_in: Liv
 def test_where_no_guard_is_connected_nobody_is_waited_for(lived_in: LivedIn):
     told = lived_in.installation.succeed("user", "end", EMAIL, "--yes", "--wait")
     assert "No guard is connected." in told
+
+
+def test_where_it_cannot_be_found_out_it_is_not_reached(capsys: pytest.CaptureFixture[str]):
+    tell_guards(document_of(Acknowledged(reached=False), Position("e", 1)))
+    assert capsys.readouterr().out == "Guards: it is not known how it stands with them.\n"
 
 
 @pytest.mark.parametrize("seconds", ["61", "soon", "1.5"])

@@ -82,6 +82,8 @@ def retire(call: Invocation, kid: str, *, at_once: bool, manner: Manner) -> None
     if at_once:
         _withdraw(call, kid, manner)
         return
+    if manner.wait is not None:
+        raise click.UsageError("--wait goes with --now: without it nothing ends yet.")
 
     async def action(authority: "Authority") -> "TurnDocument":
         return await authority.store.transact(lambda tx: turned(authority.rotation, tx, kid))

@@ -40,8 +40,8 @@ def ending_options(command: Callable[..., None]) -> Callable[..., None]:
         is_flag=False,
         flag_value=str(WAIT),
         metavar="[SECONDS]",
-        help="Wait until every guard knows: 10 seconds at most, or so many. "
-        "Exit code 3 where one does not.",
+        help="Wait until every guard knows: 10 seconds at most, or so many. To be written last, "
+        "or as --wait=SECONDS. Exit code 3 where one does not.",
     )
     @functools.wraps(command)
     def invoked(*arguments: Any, yes: bool, wait: int | None, **rest: Any) -> None:
@@ -73,6 +73,8 @@ def tell_guards(document: "GuardsDocument | None") -> None:
     elif document.reached:
         verb = "has" if connected == 1 else "have"
         click.echo(f"Guards: {counted(connected, 'guard')}, and all {verb} acknowledged it.")
+    elif not late:
+        click.echo("Guards: it is not known how it stands with them.")
     else:
         known = max(connected + len(document.lost), late)
         click.echo(f"Guards: {late} of {known} may still decide by what they knew.")

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterfoil.oauth.feed import Position
-from counterfoil.server.protocol.waiting import judge, wait_for
+from counterfoil.server.protocol.waiting import Acknowledged, judge, wait_for
 from counterfoil.server.records.guards import LIVES, Following, GuardLine, LostGuard
-from counterfoil.server.records.store import Store
+from counterfoil.server.records.store import Store, StoreUnavailable
 from tests.installation import Clock, Installation, installed
 
 pytestmark = pytest.mark.anyio
@@ -121,6 +121,23 @@ async def test_a_wait_that_is_broken_off_ceases_to_ask(place: Installation):
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert await store.read(lambda tx: tx.guards.asked(epoch)) is None
+
+
+@pytest.mark.parametrize("broken", ["read", "transact", "version"])
+async def test_a_store_that_fails_only_leaves_unknown_how_it_stands(
+    place: Installation, monkeypatch: pytest.MonkeyPatch, broken: str
+):
+    """What was to end has ended, and a secret that was replaced has to be told."""
+
+    async def fails(*_: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    def has_failed() -> int:
+        raise StoreUnavailable("the disk is full")
+
+    store, epoch = place.authority.store, place.authority.hub.position.epoch
+    monkeypatch.setattr(store, broken, has_failed if broken == "version" else fails)
+    assert await wait_for(store, Position(epoch, 7), 60) == Acknowledged(reached=False)
 
 
 async def test_it_waits_no_longer_than_it_was_told_to(place: Installation):

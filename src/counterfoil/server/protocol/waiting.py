@@ -6,6 +6,7 @@ A guard whose line broke is waited for too, until it has come back or its own po
 import asyncio
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
@@ -13,7 +14,7 @@ from msgspec import Struct
 from counterfoil.oauth.feed import Position
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.records.guards import Following, GuardLine, LostGuard
-from counterfoil.server.records.store import Store, Transaction
+from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
 
 LONGEST_WAIT: Final = 60
 _POLL_SECONDS: Final = 0.02
@@ -42,9 +43,16 @@ class Acknowledged(Struct, frozen=True, kw_only=True):
 async def wait_for(store: Store, position: Position, seconds: int) -> Acknowledged:
     """Wait until every connected guard has acknowledged a position, ``seconds`` at most.
 
-    Raises:
-        StoreUnavailable: the store cannot be read or written.
+    A store that fails fails nobody who waits, for what was to end has ended: it is only not known
+    how it stands.
     """
+    try:
+        return await _asked_for(store, position, seconds)
+    except StoreUnavailable:
+        return Acknowledged(reached=False)
+
+
+async def _asked_for(store: Store, position: Position, seconds: int) -> Acknowledged:
     wait = await store.read(_name)
     try:
         await store.transact(
@@ -52,7 +60,8 @@ async def wait_for(store: Store, position: Position, seconds: int) -> Acknowledg
         )
         return await _watch(store, position, seconds)
     finally:
-        await store.transact(lambda tx: tx.guards.cease(wait))
+        with suppress(StoreUnavailable):  # then it lapses by itself
+            await store.transact(lambda tx: tx.guards.cease(wait))
 
 
 async def _name(tx: Transaction) -> str:
