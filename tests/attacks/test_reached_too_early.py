@@ -56,7 +56,8 @@ async def test_one_that_is_back_counts_as_behind_before_it_is_missed_no_more(
     await here.guard(name=NAME)
     verdicts = await verdicts_meanwhile(place, position, here.round, monkeypatch)
     assert await lost(place) == []
-    assert verdicts and not any(verdicts)
+    assert verdicts
+    assert not any(verdicts)
 
 
 async def verdicts_meanwhile(
