@@ -105,6 +105,17 @@ def test_one_that_takes_no_acknowledgement_is_told_once_for_each_question(
         assert issuer.counts["acknowledge"] == 2
 
 
+def test_one_that_cannot_take_it_at_present_is_told_again(issuer: TinyIssuer):
+    """A process that is about to end, or whose store is busy, says 503: another one takes it."""
+    issuer.acknowledges_with = 503
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        issuer.asks = issuer.end(Ended.FAMILY, "f1")
+        assert comes_about(guard, lambda: issuer.counts.get("acknowledge", 0) >= 1)
+        issuer.acknowledges_with = 204
+        assert comes_about(guard, lambda: bool(issuer.acknowledged))
+
+
 def test_what_was_only_heard_is_not_acknowledged(desk: Desk):
     """Whoever stands on the line can invent a notice with that number."""
     owed = Acknowledgements(desk.state)

@@ -70,6 +70,8 @@ async def test_a_guards_word_waits_for_the_process_that_holds_its_line(
         await store.transact(lambda tx: tx.guards.leave_word(process, said))
 
     assert not await store.read(lambda tx: tx.guards.has_words("here"))
+    for process in (HERE, THERE):
+        await store.transact(lambda tx, process=process: tx.guards.tell(process))
     await leave("here", "here.a", 7, leaves=True)
     await leave("here", "here.a", 5)
     await leave("here", "here.b", 5)
@@ -82,7 +84,14 @@ async def test_a_guards_word_waits_for_the_process_that_holds_its_line(
     assert await store.transact(lambda tx: tx.guards.take_words("here")) == []
     assert await store.read(lambda tx: tx.guards.has_words("there"))
     clock.now = NOW + LIVES
-    assert await store.transact(lambda tx: tx.sweep(10)) == 1
+    assert await store.transact(lambda tx: tx.sweep(10)) == 3
+
+
+async def test_for_a_process_without_guards_nothing_is_left(store: Store) -> None:
+    """Nobody would take it: who kept the names of its lines could fill the store with goodbyes."""
+    said = Said("gone.a", 7, leaves=True)
+    await store.transact(lambda tx: tx.guards.leave_word("gone", said))
+    assert not await store.read(lambda tx: tx.guards.has_words("gone"))
 
 
 def lost(name: str, until: float = NOW + 30.2, **line: str) -> LostGuard:

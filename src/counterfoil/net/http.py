@@ -130,9 +130,14 @@ class HttpClient:
             return _json_in(await _body(answer, MAX_BODY_BYTES), url)
 
     async def post_json(self, url: str, document: bytes) -> None:
-        """Send a JSON document; nothing is answered (204). Raises as :meth:`get_json`."""
+        """Send a JSON document; nothing is answered (204). Raises as :meth:`get_json`.
+
+        ``Unreachable`` also where it cannot be taken at present (503).
+        """
         headers = {"Content-Type": "application/json"}
         async with self._answer("POST", url, headers, document) as answer:
+            if answer.status_code == 503:
+                raise Unreachable(f"{answer.url} answered 503")
             if answer.status_code != 204:
                 raise BadAnswer(f"{answer.url} answered {answer.status_code}, not 204")
 

@@ -107,7 +107,7 @@ class Guards(Protocol):
         """The greatest number of an epoch that anyone waits for at present."""
 
     async def leave_word(self, process: str, said: Said) -> None:
-        """Leave what a guard has said for the process that holds its line."""
+        """Leave what a guard has said for the process that holds its line, if it has any."""
 
     async def has_words(self, process: str) -> bool:
         """Whether anything was left for a process."""

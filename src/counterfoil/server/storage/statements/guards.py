@@ -28,7 +28,8 @@ _ASK: Final = "INSERT INTO waits (id, epoch, number, until) VALUES (?, ?, ?, ?)"
 _CEASE: Final = "DELETE FROM waits WHERE id = ?"
 _ASKED: Final = "SELECT MAX(number) FROM waits WHERE epoch = ? AND until > ?"
 _LEAVE_WORD: Final = """
-INSERT INTO guards_words (follower, process, number, leaves, until) VALUES (?, ?, ?, ?, ?)
+INSERT INTO guards_words (follower, process, number, leaves, until)
+SELECT ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM rolls WHERE process = ?)
 ON CONFLICT (follower) DO UPDATE
 SET number = CASE WHEN guards_words.number > excluded.number
     THEN guards_words.number ELSE excluded.number END,
@@ -97,9 +98,9 @@ class GuardStatements:
         return row[0] if row is not None else None
 
     async def leave_word(self, process: str, said: Said) -> None:
-        """Leave what a guard has said for the process that holds its line."""
+        """Leave what a guard has said for the process that holds its line, if it has any."""
         until = self._connection.now + LIVES
-        word = (said.follower, process, said.number, int(said.leaves), until)
+        word = (said.follower, process, said.number, int(said.leaves), until, process)
         await self._connection.run(_LEAVE_WORD, *word)
 
     async def has_words(self, process: str) -> bool:
