@@ -5,7 +5,7 @@ A guard whose line broke is waited for too, until it has come back or its own po
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -40,25 +40,35 @@ class Acknowledged(Struct, frozen=True, kw_only=True):
     uncounted: int = 0
 
 
-async def wait_for(store: Store, position: Position, seconds: int) -> Acknowledged:
+def _never() -> bool:
+    return False
+
+
+async def wait_for(
+    store: Store, position: Position, seconds: int, is_over: Callable[[], bool] = _never
+) -> Acknowledged:
     """Wait until every connected guard has acknowledged a position, ``seconds`` at most.
+
+    It waits no longer once it ``is_over``, for then the answer must go out.
 
     A store that fails fails nobody who waits, for what was to end has ended: it is only not known
     how it stands.
     """
     try:
-        return await _asked_for(store, position, seconds)
+        return await _asked_for(store, position, seconds, is_over)
     except StoreUnavailable:
         return Acknowledged(reached=False)
 
 
-async def _asked_for(store: Store, position: Position, seconds: int) -> Acknowledged:
+async def _asked_for(
+    store: Store, position: Position, seconds: int, is_over: Callable[[], bool]
+) -> Acknowledged:
     wait = await store.read(_name)
     try:
         await store.transact(
             lambda tx: tx.guards.ask(wait, position, tx.now + seconds + 1),
         )
-        return await _watch(store, position, seconds)
+        return await _watch(store, position, seconds, is_over)
     finally:
         with suppress(StoreUnavailable):  # then it lapses by itself
             await store.transact(lambda tx: tx.guards.cease(wait))
@@ -68,13 +78,15 @@ async def _name(tx: Transaction) -> str:
     return new_handle(tx)
 
 
-async def _watch(store: Store, position: Position, seconds: int) -> Acknowledged:
+async def _watch(
+    store: Store, position: Position, seconds: int, is_over: Callable[[], bool]
+) -> Acknowledged:
     clock = asyncio.get_running_loop().time
     ends_at = clock() + seconds
     while True:
         version = store.version()
         standing = judge(*await store.read(_read), position)
-        if standing.reached or clock() >= ends_at:
+        if standing.reached or clock() >= ends_at or is_over():
             return standing
         await _until_moved(store, version, ends_at)
 

@@ -1,5 +1,7 @@
 """``?wait=`` at every operation that ends something."""
 
+import asyncio
+
 import pytest
 
 from counterfoil.oauth.receipts import INTRODUCTION
@@ -73,3 +75,27 @@ async def test_a_wait_has_bounds(admin: Administrator, wait: str) -> None:
     body = {"kind": "user", "name": "x"}
     refused = await admin.refused("POST", "/api/endings", params={"wait": wait}, json=body)
     assert refused == (400, "invalid_request")
+
+
+async def test_a_server_that_ends_answers_whoever_waits(
+    place: Installation, admin: Administrator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it broken off, a secret that is told this once would be lost."""
+    await place.add_client("stayer")
+    authority = place.authority
+    await authority.hub.catch_up()
+    cursor = str(authority.hub.position)
+    introduction = 'reject;tolerance=45;name="0123456789abcdef"'
+    headers = {INTRODUCTION.lower(): introduction, "last-event-id": cursor}
+    path = "/api/clients/stayer/rotate-secret"
+    async with streaming(place, "/notices", **headers) as stream:
+        assert await stream.next_named("head") is not None
+        rotating = asyncio.create_task(
+            admin.ask("POST", path, params={"wait": "60"}, json={"overlap": 0})
+        )
+        assert await stream.next_named("acknowledge") is not None
+        monkeypatch.setattr(authority.hub, "has_ended", True)
+        answer = await asyncio.wait_for(rotating, 30)
+    assert answer.status_code == 200
+    assert answer.json()["client_secret"]
+    assert answer.json()["guards"]["reached"] is False

@@ -22,8 +22,10 @@ B = TypeVar("B")
 
 async def guards_at(call: Call[Q, B], position: Position) -> GuardsDocument | None:
     """Take the endings in here, and wait for the guards where the caller wants it."""
-    authority = call.server.authority
+    authority, wait = call.server.authority, call.query.wait
     await authority.hub.catch_up()
-    if call.query.wait is None:
+    if wait is None:
         return None
-    return document_of(await wait_for(authority.store, position, call.query.wait), position)
+    # A server that ends answers what was begun: a new secret is told this once.
+    standing = await wait_for(authority.store, position, wait, lambda: authority.hub.has_ended)
+    return document_of(standing, position)
