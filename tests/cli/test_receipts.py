@@ -2,6 +2,9 @@
 
 import http.client
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +19,7 @@ from counterfoil.server.documents.receipts import document_of
 from counterfoil.server.protocol.waiting import Acknowledged
 from tests.cli.conftest import API, EMAIL, LivedIn
 from tests.cli.test_serve import Serving, serving
+from tests.flows.serving import START
 
 
 @pytest.fixture
@@ -26,7 +30,7 @@ def guard_client(lived_in: LivedIn) -> Credentials:
 
 
 @contextmanager
-def silent_guard(server: Serving) -> Iterator[None]:
+def silent_guard(server: Serving) -> Iterator[http.client.HTTPResponse]:
     """A guard that follows, and says nothing more: its machine has stopped."""
     signed = server.get("/notices/snapshot").partition(b"\n")[0]
     at = unverified_claims(signed.decode())
@@ -38,7 +42,7 @@ def silent_guard(server: Serving) -> Iterator[None]:
     answer = connection.getresponse()
     assert answer.readline() == b"event: welcome\n"
     try:
-        yield
+        yield answer
     finally:
         answer.close()
         connection.close()
@@ -103,6 +107,28 @@ def test_where_no_guard_is_connected_nobody_is_waited_for(lived_in: LivedIn):
 def test_where_it_cannot_be_found_out_it_is_not_reached(capsys: pytest.CaptureFixture[str]):
     tell_guards(document_of(Acknowledged(reached=False), Position("e", 1)))
     assert capsys.readouterr().out == "Guards: it is not known how it stands with them.\n"
+
+
+def test_ctrl_c_ends_the_waiting_and_what_was_done_is_told(lived_in: LivedIn):
+    """Else a secret that was replaced would be lost."""
+    installation = lived_in.installation
+    command = [sys.executable, "-c", START, "client", "rotate-secret", "notes-guard", "--overlap"]
+    command += ["0", "--yes", "--json", "--data", str(installation.data), "--wait", "60"]
+    installation.json("client", "add", "Guard", "--client-id", "notes-guard")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with (
+        serving(installation) as server,
+        silent_guard(server) as answer,
+        subprocess.Popen(command, text=True, **pipes) as child,
+    ):
+        while answer.readline() != b"event: acknowledge\n":
+            pass
+        child.send_signal(signal.SIGINT)
+        stdout, _ = child.communicate(timeout=30)
+    document = json.loads(stdout)
+    assert document["client_secret"]
+    assert document["guards"]["reached"] is False
+    assert child.returncode == NOT_REACHED
 
 
 @pytest.mark.parametrize("seconds", ["61", "soon", "1.5"])

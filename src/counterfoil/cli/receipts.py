@@ -1,5 +1,6 @@
 """``--wait``: after an ending, until every guard has acknowledged its notice."""
 
+import asyncio
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -53,13 +54,20 @@ def ending_options(command: Callable[..., None]) -> Callable[..., None]:
 async def guards_at(
     authority: "Authority", position: "Position", wait: int | None
 ) -> "GuardsDocument | None":
-    """Wait for the guards, if that is wanted, and say how it stands with them."""
+    """Wait for the guards, if that is wanted, and say how it stands with them.
+
+    Ctrl-C ends the waiting alone: what has ended is told, and so is a new secret.
+    """
     from counterfoil.server.documents.receipts import document_of
-    from counterfoil.server.protocol.waiting import wait_for
+    from counterfoil.server.protocol.waiting import Acknowledged, wait_for
 
     if wait is None:
         return None
-    return document_of(await wait_for(authority.store, position, wait), position)
+    try:
+        standing = await wait_for(authority.store, position, wait)
+    except asyncio.CancelledError:
+        standing = Acknowledged(reached=False)
+    return document_of(standing, position)
 
 
 def tell_guards(document: "GuardsDocument | None") -> None:
