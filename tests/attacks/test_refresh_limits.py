@@ -12,7 +12,14 @@ from counterfoil.server.opening import Outside, open_authority
 from counterfoil.server.protocol import registration, shortening
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.store import Transaction
-from tests.installation import Installation, Person, installed, restarted, token_request
+from tests.installation import (
+    Installation,
+    Person,
+    answer_of,
+    installed,
+    restarted,
+    token_request,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -171,6 +178,42 @@ async def test_a_process_that_was_left_behind_renews_nothing_for_longer(tmp_path
     async with restarted(old) as after:
         for each in out:
             assert await is_dead(after, each)
+
+
+@pytest.mark.parametrize(
+    "shorter", [{"offline_idle_lifetime": 60}, {"reproof_interval": 60}], ids=["idle", "proof"]
+)
+async def test_two_servers_that_differ_never_disagree(
+    tmp_path: Path, shorter: dict[str, int]
+) -> None:
+    """Both go by what the last to start wants: else one renews what the other refused."""
+    async with begun(tmp_path, OFFLINE) as (old, _), restarted(old, **shorter) as strict:
+        await clip(strict)
+        async with restarted(old) as generous:
+            for first, then in ((strict, generous), (generous, strict)):
+                tokens = await tokens_of(first, OFFLINE)
+                old.clock.turn(60)
+                assert not await is_dead(first, tokens)
+                tokens = await tokens_of(first, OFFLINE)
+                old.clock.turn(60)
+                assert not await is_dead(then, tokens)
+
+
+async def test_a_process_that_was_left_behind_begins_nothing_that_is_born_dead(
+    tmp_path: Path,
+) -> None:
+    """S32: it asks for a sign-in as young as the limits in force want, not its own settings."""
+    shorter = {"offline_idle_lifetime": 60, "offline_absolute_lifetime": 60}
+    async with begun(tmp_path, OFFLINE) as (old, _), old.browser() as browser:
+        person = Person(old, browser)
+        await person.tokens(scope=OFFLINE)
+        async with restarted(old, **shorter):
+            old.clock.turn(60)
+            page = await person.open(scope=OFFLINE)
+            assert 'name="password"' in page.text
+            back = await person.sign_in(page)
+            tokens = (await person.exchange(answer_of(back)["code"])).json()
+            assert not await is_dead(old, tokens)
 
 
 async def test_a_command_with_other_settings_shortens_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from counterfoil.server.protocol.audience import Audience
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.families import Life, Share
 from counterfoil.server.protocol.issuance import TokenRequest
-from counterfoil.server.protocol.lifetimes import limits_of
+from counterfoil.server.protocol.lifetimes import limits_in_force, limits_of
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
 from counterfoil.server.protocol.standing import Standing
 from counterfoil.server.records.client import Client
@@ -155,9 +155,7 @@ def test_a_shortened_lifetime_counts_at_once_and_a_lengthened_one_revives_nothin
         assert shorter.refresh_expires_at == int(place.clock()) + 2
 
 
-async def test_the_shorter_of_the_settings_and_what_another_server_noted_counts(
-    place: Installation,
-):
+async def test_what_is_noted_counts_and_not_what_this_server_would_say(place: Installation):
     """S26: for what is out, and for what is renewed; of both kinds of access, and of proof."""
     now, own = int(place.clock()), limits_of(place.authority.settings)
     before = replace(family(place, 10**8), refresh_expires_at=now + 10**8)
@@ -165,14 +163,15 @@ async def test_the_shorter_of_the_settings_and_what_another_server_noted_counts(
         (RefreshLimits(offline_idle=7), now + 7),
         (RefreshLimits(offline_absolute=8), now + 8),
         (RefreshLimits(reproof=9), now + 9),
-        (RefreshLimits(refresh_idle=7, refresh_absolute=8), now + own.offline_idle),
+        (replace(own, offline_idle=own.offline_idle + 5), now + own.offline_idle + 5),
+        (replace(own, refresh_idle=own.refresh_idle + 5), now + own.offline_idle),
     ):
         noted = NotedLimits(limits, limits, None)
         await place.authority.store.transact(lambda tx, n=noted: tx.limit_notes.keep(n))
         found = await place.authority.store.read(
-            lambda tx: families.limits_in_force(tx, place.authority.settings)
+            lambda tx: limits_in_force(tx, place.authority.settings)
         )
-        assert found == own.shortest(limits)
+        assert found == limits
         assert families.limited(before, client(), found).refresh_expires_at == ends
         after, _ = await renewed(place, before)
         assert after.refresh_expires_at == ends

@@ -16,6 +16,7 @@ from counterfoil.server.protocol.interaction import (
     next_step,
     returns_locally,
 )
+from counterfoil.server.protocol.lifetimes import limits_of
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
@@ -165,7 +166,7 @@ def test_a_sign_in_must_be_younger_than_all_that_would_be_issued(
     """S32: a family whose absolute end has passed is not begun."""
     client = replace(APP, policy=policy, grant_types=grant_types)
     pending = replace(PENDING, access=Access(openid=openid))
-    assert asker_of(client, pending, load({}, {})) == Asker(client, lifetime)
+    assert asker_of(client, pending, limits_of(load({}, {}))) == Asker(client, lifetime)
 
 
 PROMPTS = st.frozensets(st.sampled_from(["none", "login", "consent", "select_account"]))

@@ -37,8 +37,8 @@ def test_a_client_may_ask_for_proof_more_often_never_more_seldom(
     everyone: int, own: int | None, interval: int | None
 ):
     """S30."""
-    settings = load({}, {"reproof_interval": everyone})
-    assert reproof_interval(client(ClientPolicy(reproof_interval=own)), settings) == interval
+    limits = limits_of(load({}, {"reproof_interval": everyone}))
+    assert reproof_interval(client(ClientPolicy(reproof_interval=own)), limits) == interval
 
 
 def test_the_limits_of_refreshing_are_those_of_the_settings():

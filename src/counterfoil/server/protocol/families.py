@@ -10,14 +10,13 @@ from counterfoil.server.protocol.audience import Audience, audience_of, resource
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, SignedIn, TokenRequest
-from counterfoil.server.protocol.lifetimes import limits_of
+from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.refresh_tokens import RANDOM_BYTES, spell_refresh_token
 from counterfoil.server.protocol.standing import Standing
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.family import Family, Life
 from counterfoil.server.records.refresh_limits import FOREVER, RefreshLimits
 from counterfoil.server.records.store import Transaction
-from counterfoil.server.settings import Settings
 
 
 def life_of(client: Client, limits: RefreshLimits, *, offline: bool) -> Life:
@@ -39,17 +38,6 @@ def proved_life_of(client: Client, limits: RefreshLimits, *, offline: bool) -> L
     life = life_of(client, limits, offline=offline)
     proof = min(client.policy.reproof_interval or FOREVER, limits.reproof)
     return Life(life.idle, min(life.absolute, proof))
-
-
-async def limits_in_force(tx: Transaction, settings: Settings) -> RefreshLimits:
-    """Give the limits of refreshing of this server, or those in the store where they are shorter.
-
-    Another process may have started with shorter ones, which the refresh tokens that are out were
-    clipped to: what is renewed here must not outlive them (S26).
-    """
-    noted = await tx.limit_notes.find()
-    own = limits_of(settings)
-    return own if noted is None else own.shortest(noted.in_force)
 
 
 def limited(family: Family, client: Client, limits: RefreshLimits) -> Family:

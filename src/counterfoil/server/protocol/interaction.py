@@ -7,12 +7,12 @@ from msgspec import Struct
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.families import life_of
-from counterfoil.server.protocol.lifetimes import earliest, limits_of, reproof_interval
+from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.refresh_limits import RefreshLimits
 from counterfoil.server.records.session import Session
-from counterfoil.server.settings import Settings
 
 
 class SignIn(Struct, frozen=True):
@@ -43,16 +43,16 @@ class Asker(Struct, frozen=True):
     sign_in_lifetime: int | None = None
 
 
-def asker_of(client: Client, pending: Pending, settings: Settings) -> Asker:
-    """Say how old a sign-in may be for what this client asks.
+def asker_of(client: Client, pending: Pending, limits: RefreshLimits) -> Asker:
+    """Say how old a sign-in may be for what this client asks. ``limits`` are those in force.
 
     So old as what would be issued may grow, and as proof may (S30): one that is past that would
     begin a family that is born dead (S32).
     """
     refreshes = "refresh_token" in client.grant_types
     offline = "offline_access" in pending.access.openid
-    absolute = life_of(client, limits_of(settings), offline=offline).absolute if refreshes else None
-    return Asker(client, earliest(absolute, reproof_interval(client, settings)))
+    absolute = life_of(client, limits, offline=offline).absolute if refreshes else None
+    return Asker(client, earliest(absolute, reproof_interval(client, limits)))
 
 
 def next_step(

@@ -15,6 +15,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import client_authentication, families
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import AuthenticatedClient
+from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
 from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.protocol.token_reading import ReadToken
@@ -113,7 +114,7 @@ async def standing_family(authority: Authority, tx: Transaction, family: Family)
     if owner is None:
         raise invalid_grant("The client has gone.")
     standing = await what_stands(authority, tx, owner, family)
-    limits = await families.limits_in_force(tx, authority.settings)
+    limits = await limits_in_force(tx, authority.settings)
     limited = families.limited(family, owner, limits)
     ends = limited.refresh_expires_at
     ends = min(ends, standing.until or ends)

@@ -8,7 +8,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError, invalid_grant
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
+from counterfoil.server.protocol.lifetimes import earliest, limits_in_force, reproof_interval
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -78,13 +78,13 @@ async def what_stands(
         await _demand_session(authority, tx, authorized.session_id)
     elif "offline_access" not in access.openid:
         raise _gone("The app may no longer go on while the person is away.")
-    proof_ends_at = _demand_proof(authority, client, authorized.auth_time, tx.now)
+    interval = reproof_interval(client, await limits_in_force(tx, authority.settings))
+    proof_ends_at = _demand_proof(interval, authorized.auth_time, tx.now)
     return Standing(user, access, earliest(grant.ends_at, proof_ends_at))
 
 
-def _demand_proof(authority: Authority, client: Client, auth_time: int, now: int) -> int | None:
+def _demand_proof(interval: int | None, auth_time: int, now: int) -> int | None:
     """Give when the person has to sign in anew, after asking that they need not yet (S30)."""
-    interval = reproof_interval(client, authority.settings)
     if interval is None:
         return None
     if now >= auth_time + interval:

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from counterfoil.server.protocol import approval, authorization_request, pending
 from counterfoil.server.protocol.approval import Decision
-from counterfoil.server.protocol.interaction import Step, asker_of, next_step
+from counterfoil.server.protocol.interaction import Asker, Step, asker_of, next_step
+from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.pending import Pending
-from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go
@@ -39,14 +39,14 @@ def flow_in(server: Server, request: Request, sealed: str | None) -> Flow:
 async def next_of(server: Server, flow: Flow, person: Person | None) -> Step:
     """Say what comes next for whoever sits at this browser."""
 
-    async def work(tx: Transaction) -> tuple[Client, Grant | None]:
+    async def work(tx: Transaction) -> tuple[Asker, Grant | None]:
         client = await authorization_request.known_client(tx, flow.pending.client_id)
         grant = await tx.grants.between(person.user.id, client.client_id) if person else None
-        return client, grant
+        limits = await limits_in_force(tx, server.authority.settings)
+        return asker_of(client, flow.pending, limits), grant
 
-    client, grant = await server.authority.store.read(work)
+    asker, grant = await server.authority.store.read(work)
     session = person.session if person else None
-    asker = asker_of(client, flow.pending, server.authority.settings)
     return next_step(flow.pending, asker, session, grant, int(server.clock()))
 
 

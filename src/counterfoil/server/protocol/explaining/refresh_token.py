@@ -19,6 +19,7 @@ from counterfoil.server.protocol.explaining.explanation import (
     passed,
 )
 from counterfoil.server.protocol.explaining.standing import what_is_behind
+from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.refresh_tokens import Presentation, read_refresh_token
 from counterfoil.server.records.family import Family
 
@@ -49,7 +50,7 @@ async def _limited(case: Case, family: Family) -> Family:
     client = await case.tx.clients.find(family.client_id)
     if client is None:
         return family
-    limits = await families.limits_in_force(case.tx, case.authority.settings)
+    limits = await limits_in_force(case.tx, case.authority.settings)
     return families.limited(family, client, limits)
 
 

@@ -11,6 +11,7 @@ from counterfoil.server.protocol import events, families, proof_of_possession, r
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
+from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.records.authorization import MOST_WRONG_VERIFIERS, Authorization
 from counterfoil.server.records.event import EventKind
@@ -115,7 +116,7 @@ async def _new_family(
         raise OAuthError("server_error", "The code was taken without naming its family.")
     refreshes = "refresh_token" in request.client.grant_types
     offline = refreshes and "offline_access" in authorization.access.openid
-    limits = await families.limits_in_force(tx, authority.settings)
+    limits = await limits_in_force(tx, authority.settings)
     life = families.life_of(request.client, limits, offline=offline)
     return Family(
         id=authorization.family_id,

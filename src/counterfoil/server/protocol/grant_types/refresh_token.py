@@ -10,6 +10,7 @@ from counterfoil.server.protocol import events, families, proof_of_possession, r
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.families import Share
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
+from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.refresh_tokens import Presentation, read_refresh_token
 from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.records.event import EventKind
@@ -49,7 +50,7 @@ async def _family_shown(
     if family.client_id != request.client.client_id:
         raise invalid_grant(_NOT_VALID, detail="a refresh token of another client")
     family = proof_of_possession.rebound(family, request)
-    limits = await families.limits_in_force(tx, authority.settings)
+    limits = await limits_in_force(tx, authority.settings)
     return shown, families.limited(family, request.client, limits)
 
 
