@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from counterfoil.server.records.sighting import SeenToken, Stay
+from counterfoil.server.records.sighting import KEPT, SeenToken, Stay
 from counterfoil.server.records.store import Store
 from tests.storage.conftest import Clock
 from tests.storage.samples import NOW
@@ -57,6 +57,19 @@ async def test_a_pair_of_places_is_told_once_in_either_order(store: Store):
     assert await tell("other", OFFICE, HOME)
     assert await store.read(lambda tx: tx.sightings.count_told("app", "family")) == 3
     assert await store.read(lambda tx: tx.sightings.count_told("app", "")) == 0
+
+
+async def test_an_address_leaves_soon_and_the_pair_with_the_token(store: Store, clock: Clock):
+    """S111: however long the token lives."""
+    seen = replace(SEEN, kept_until=NOW + 30 * 86_400)
+    await keep(store, seen)
+    await store.transact(lambda tx: tx.sightings.tell(seen, OFFICE))
+    clock.now = HOME.last + KEPT - 1
+    assert await store.transact(lambda tx: tx.sweep(100)) == 0
+    clock.now += 1
+    assert await store.transact(lambda tx: tx.sweep(100)) == 1
+    assert await store.read(lambda tx: tx.sightings.of_token("jti")) == []
+    assert await store.read(lambda tx: tx.sightings.count_told("app", "family")) == 1
 
 
 async def test_all_is_swept_when_the_token_can_matter_no_more(store: Store, clock: Clock):

@@ -31,7 +31,11 @@ class Seen(Struct, frozen=True):
 
 
 async def note(tx: Transaction, seen: Seen, by: Actor) -> None:
-    """Keep where a token was seen, and tell once of each two places where it was at once."""
+    """Keep where a token was seen, and tell once of each two places where it was at once.
+
+    What makes room is told of too, unless it was over: else a thief who uses more networks than
+    are kept, each for some seconds, drives out the owner's before it overlaps, time and again.
+    """
     if seen.policy == "allow" or not seen.token.stay.place:
         return
     stays = await tx.sightings.of_token(seen.token.jti)
@@ -48,7 +52,10 @@ async def note(tx: Transaction, seen: Seen, by: Actor) -> None:
         if seen.token.stay.overlaps(other):
             await _tell(tx, seen, other, by)
     if len(others) >= MOST_PLACES:
-        await tx.sightings.forget(seen.token.jti, least_of(others, tx.now).network)
+        least = least_of(others, tx.now)
+        if not least.is_over(tx.now):
+            await _tell(tx, seen, least, by)
+        await tx.sightings.forget(seen.token.jti, least.network)
 
 
 async def _has_room(tx: Transaction, token: SeenToken) -> bool:

@@ -21,7 +21,11 @@ PAUSE: Final = 300
 CHANGE: Final = 10
 """Seconds that a change of place may take, with what is still on its way, and clocks apart."""
 MOST_PLACES: Final = 8
-"""So many places of one token are kept; see ``least_of``."""
+"""So many places of one token are kept; see ``least_of``. Nobody moves through more of them in
+five minutes."""
+KEPT: Final = 1_000
+"""Seconds after its last use for which a stay can matter. A report is late by five minutes at most,
+tells of as much, and may go on with what was a pause before that."""
 MOST_OF_FAMILY: Final = 100
 MOST_OF_CLIENT: Final = 1_000
 """So many stays are kept of one family, or of one client without a person, in all its tokens."""
@@ -58,6 +62,10 @@ class Stay(Struct, frozen=True):
         first, last = min(self.first, seen.first), max(self.last, seen.last)
         return Stay(place, first, last, self.count + seen.count)
 
+    def is_over(self, now: int) -> bool:
+        """Whether it was not used for so long that another use begins another stay."""
+        return self.last < now - PAUSE
+
     def overlaps(self, other: "Stay") -> bool:
         """Whether no single move explains both: neither was over when the other began."""
         if not _is_elsewhere(self.place, other.place):
@@ -68,10 +76,9 @@ class Stay(Struct, frozen=True):
 def least_of(stays: Sequence[Stay], now: int) -> Stay:
     """Choose what makes room: a stay that is over, else the one in which least was seen.
 
-    Not the oldest: who uses a stolen token from many networks in turn would drive out the place of
-    its owner, and never be noticed.
+    Not the oldest: the place of an owner who comes seldom would be the first to go.
     """
-    return min(stays, key=lambda stay: (stay.last >= now - PAUSE, stay.count, stay.last))
+    return min(stays, key=lambda stay: (not stay.is_over(now), stay.count, stay.last))
 
 
 def network_of(place: str) -> str:
@@ -94,7 +101,7 @@ def _is_elsewhere(place: str, other: str) -> bool:
 class SeenToken(Struct, frozen=True):
     """A token that was reported, with its stay in one place.
 
-    ``family_id`` is empty without a person. All of it matters no more at ``kept_until``.
+    ``family_id`` is empty without a person. The token matters no more at ``kept_until``.
     """
 
     jti: str
@@ -104,13 +111,18 @@ class SeenToken(Struct, frozen=True):
     stay: Stay
 
     @property
+    def stay_kept_until(self) -> int:
+        """When the stay matters no more: soon, for it holds an address."""
+        return min(self.kept_until, self.stay.last + KEPT)
+
+    @property
     def most(self) -> int:
         """How many stays may be kept of whom it belongs to."""
         return MOST_OF_FAMILY if self.family_id else MOST_OF_CLIENT
 
 
 class Sightings(Protocol):
-    """The promises of the store: stays are there until their token has expired, and leave then."""
+    """The promises of the store: stays and pairs are there while they matter, and leave then."""
 
     async def of_token(self, jti: str) -> list[Stay]:
         """The last stay of a token in each place, newest first."""

@@ -57,7 +57,7 @@ class SightingStatements:
             stay.count,
             seen.client_id,
             seen.family_id,
-            seen.kept_until,
+            seen.stay_kept_until,
         )
 
     async def forget(self, jti: str, network: str) -> None:
@@ -79,7 +79,7 @@ class SightingStatements:
         return await self._counted(_COUNT_TOLD, client_id, family_id)
 
     async def sweep(self, limit: int) -> int:
-        """Remove what is about tokens that have expired."""
+        """Remove stays and pairs that matter no more."""
         now = self._connection.now
         swept = await self._connection.run(_SWEEP, now, limit)
         return swept + await self._connection.run(_SWEEP_TOLD, now, limit)
