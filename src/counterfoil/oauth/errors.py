@@ -68,9 +68,9 @@ class OAuthError(Exception):
         return ERRORS[self.error].status
 
 
-def invalid_request(description: str) -> OAuthError:
+def invalid_request(description: str, *, detail: str = "") -> OAuthError:
     """A parameter is missing, repeated, malformed or not allowed here."""
-    return OAuthError("invalid_request", description)
+    return OAuthError("invalid_request", description, detail=detail)
 
 
 def invalid_client(description: str, *, detail: str = "") -> OAuthError:

@@ -1,5 +1,7 @@
 """The reports of guards over HTTP: who may report, and what is said where a report is not taken."""
 
+import logging
+
 import msgspec
 import pytest
 
@@ -85,6 +87,20 @@ async def test_a_report_is_taken_whole_or_not_at_all(reported: Installation, per
     )
     jti = good["jti"]
     assert await reported.authority.store.read(lambda tx: tx.sightings.of_token(jti)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [({"sent_at": 1_700_000_000}, "sent_at is 100000000 seconds away"), ({"x": 1}, "no report")],
+)
+async def test_the_log_says_why_a_report_was_not_taken(
+    reported: Installation, caplog: pytest.LogCaptureFixture, changes: dict[str, int], why: str
+):
+    """S109: a guard's log knows no more than the status; what was sent stands in none."""
+    caplog.set_level(logging.INFO, "counterfoil")
+    answer = await report(reported, **changes)
+    assert answer.status_code == 400
+    assert f"{answer.json()['request_id']} /reports: invalid_request ({why})" in caplog.messages
 
 
 async def test_a_body_of_another_type_is_refused(reported: Installation):

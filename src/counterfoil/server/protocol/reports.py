@@ -86,7 +86,8 @@ def _read(body: bytes) -> Report:
     try:
         return report_from(body)
     except WrongReport as error:
-        raise invalid_request(f"The report is not taken: {_sayable(str(error))}.") from None
+        sentence = f"The report is not taken: {_sayable(str(error))}."
+        raise invalid_request(sentence, detail="no report") from None
 
 
 def _sayable(sentence: str) -> str:
@@ -109,7 +110,8 @@ async def _believed(tx: Transaction, report: Report) -> list[Seen]:
     if abs(apart) > CLOCKS_APART:
         raise invalid_request(
             f"The report is not taken: sent_at is {abs(apart)} seconds away from the server's "
-            f"clock, and {CLOCKS_APART} are allowed."
+            f"clock, and {CLOCKS_APART} are allowed.",
+            detail=f"sent_at is {abs(apart)} seconds away",
         )
     found = [await _seen(tx, report.audience, each, apart) for each in report.sightings]
     seen = [each for each in found if each is not None]
