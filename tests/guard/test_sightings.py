@@ -56,6 +56,20 @@ def test_what_was_seen_is_told_by_token_and_place(sightings: Sightings, clock: C
     assert report_from(spelled(report)) == report
 
 
+def test_many_addresses_of_one_network_are_one_sighting(sightings: Sightings, clock: Clock):
+    """S106: else one computer with IPv6 fills every report by itself."""
+    for number in range(200):
+        sightings.note(token(), f"2001:db8:1:{number:x}::1")
+        clock.now += 0.1
+    sightings.note(token(), OFFICE)
+    sightings.gather()
+    report = sightings.next_report()
+    assert report is not None
+    many, office = report.sightings
+    assert (many.place, many.first, many.last) == ("2001:db8:1:c7::1", int(NOW), int(NOW) + 20)
+    assert (many.count, office.place) == (200, OFFICE)
+
+
 def test_what_was_told_is_forgotten_and_what_came_meanwhile_is_not(sightings: Sightings):
     sightings.note(token(), HOME)
     sightings.gather()

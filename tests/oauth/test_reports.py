@@ -1,18 +1,15 @@
-"""What guards report: well formed or not taken, and places in their usual spelling."""
+"""What guards report: well formed or not taken."""
 
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from counterfoil.oauth.reports import (
     MOST_SIGHTINGS,
     Report,
     Sighting,
     WrongReport,
-    place_of,
     report_from,
     spelled,
 )
@@ -87,33 +84,3 @@ def test_a_report_that_is_none_is_refused_whole(change: dict[str, Any]):
 def test_what_is_no_object_is_refused(body: bytes):
     with pytest.raises(WrongReport):
         report_from(body)
-
-
-@given(st.ip_addresses())
-def test_every_address_has_one_spelling(address: Any):
-    place = place_of(str(address))
-    assert place
-    assert place_of(place) == place
-
-
-@given(st.text())
-def test_what_is_no_address_is_no_place(text: str):
-    """And whatever comes out is plain."""
-    place = place_of(text)
-    assert set(place) <= set("0123456789abcdef.:")
-    assert place_of(place) == place
-
-
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("2001:DB8:0::1", "2001:db8::1"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("fe80::1%eth0", "fe80::1"),
-        ("testclient", ""),
-        ("192.0.2.7:443", ""),
-        ("", ""),
-    ],
-)
-def test_places_are_spelled_as_usual(text: str, place: str):
-    assert place_of(text) == place

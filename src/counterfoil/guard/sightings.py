@@ -9,8 +9,11 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
+from msgspec.structs import replace
+
 from counterfoil.guard.token import Token
-from counterfoil.oauth.reports import MOST_SIGHTINGS, Report, Sighting, place_of
+from counterfoil.oauth.addresses import network_of, place_of
+from counterfoil.oauth.reports import MOST_SIGHTINGS, Report, Sighting
 
 MOST: Final = 20_000
 """So many are noted at once, and so many wait while the issuer is away: some 5 MB each. What is
@@ -60,9 +63,16 @@ class Sightings:
         seen.count += 1
 
     def gather(self) -> None:
-        """Take what was noted to what waits to be told, and drop what waited too long."""
+        """Take what was noted to what waits to be told, and drop what waited too long.
+
+        Addresses of one network are told as one place, so that who has many costs no more.
+        """
         noted, self._noted = self._noted, {}
-        self._waiting += [_sighting(*key, seen) for key, seen in list(noted.items())]
+        gathered = dict[tuple[str, str], Sighting]()
+        for (jti, place), seen in list(noted.items()):
+            one, key = _sighting(jti, place, seen), (jti, network_of(place))
+            gathered[key] = _both(gathered[key], one) if key in gathered else one
+        self._waiting += gathered.values()
         too_old = int(self._clock()) - OLDEST
         while self._waiting and (
             len(self._waiting) > self._most or self._waiting[0].last < too_old
@@ -103,3 +113,10 @@ def _sighting(jti: str, place: str, seen: _Seen) -> Sighting:
         last=int(seen.last),
         count=max(1, seen.count),
     )
+
+
+def _both(one: Sighting, other: Sighting) -> Sighting:
+    """Give what was seen of one token in one network as one: with the address that came last."""
+    latest = other if other.last >= one.last else one
+    first, count = min(one.first, other.first), one.count + other.count
+    return replace(latest, first=first, count=count)

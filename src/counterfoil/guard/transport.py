@@ -1,11 +1,11 @@
 """By which way, and at which URL, a request came (RFC 6750 §5.3, RFC 9110 §7.1, S94). Pure."""
 
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
-from counterfoil.net.forwarded import address_behind
+from counterfoil.net.forwarded import address_behind, is_within
 from counterfoil.net.http import is_loopback
 
 _HTTP: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
@@ -73,11 +73,7 @@ class Transport:
         return address_behind(str(client[0]), forwarded, self._is_proxy)
 
     def _is_proxy(self, host: str) -> bool:
-        try:
-            address = ip_address(host)
-        except ValueError:
-            return False
-        return any(address in network for network in self._proxies)
+        return is_within(host, self._proxies)
 
 
 def _path_of(scope: Mapping[str, object]) -> str:

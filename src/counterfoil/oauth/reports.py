@@ -3,7 +3,6 @@
 A place is an address as the guard saw it; empty where it could not be known. Never the token.
 """
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Final
 
 import msgspec
@@ -11,6 +10,7 @@ from msgspec import Meta, Struct
 
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.strict_json import decode_object
+from counterfoil.oauth.addresses import place_of
 
 MOST_SIGHTINGS: Final = 100
 """As many stand in one report, so that taking it holds nobody up."""
@@ -81,22 +81,3 @@ def _what_is_wrong(sighting: Sighting, sent_at: int) -> str:
     if not sighting.first <= sighting.last <= sent_at:
         return "The times do not come one after the other: first, last, sent_at"
     return ""
-
-
-def place_of(text: str) -> str:
-    """Give the usual spelling of an address, as a report takes it; empty where it is none.
-
-    IPv4 in the clothes of IPv6 is IPv4; the zone of an IPv6 address is left out.
-    """
-    address = address_in(text)
-    return "" if address is None else str(address)
-
-
-def address_in(text: str) -> IPv4Address | IPv6Address | None:
-    """Read an address; ``None`` where it is none."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.server.records.sighting import CHANGE, PAUSE, Stay, least_of, network_of
+from counterfoil.server.records.sighting import CHANGE, PAUSE, Stay, least_of
 
 HOME, OFFICE = "192.0.2.7", "198.51.100.9"
 MOMENTS = st.lists(st.integers(0, 3 * PAUSE), min_size=1, max_size=12)
@@ -20,20 +20,6 @@ def stayed(place: str, moments: list[int]) -> Stay:
     for moment in moments[1:]:
         whole = whole.going_on(stay(place, moment))
     return whole
-
-
-@pytest.mark.parametrize(
-    ("place", "network"),
-    [
-        ("192.0.2.7", "192.0.2.0/24"),
-        ("192.0.3.7", "192.0.3.0/24"),
-        ("2001:db8:1:2::3", "2001:db8:1::/48"),
-        ("::ffff:192.0.2.7", "192.0.2.0/24"),
-        ("nowhere", "nowhere"),
-    ],
-)
-def test_a_network_is_one_place(place: str, network: str):
-    assert network_of(place) == network
 
 
 @given(MOMENTS, MOMENTS)

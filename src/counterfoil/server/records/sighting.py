@@ -9,12 +9,11 @@ against an IPv6 one, for most computers have both and use them in turn.
 """
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address
 from typing import Final, Protocol
 
 from msgspec import Struct
 
-from counterfoil.oauth.reports import address_in
+from counterfoil.oauth.addresses import address_in, network_of
 
 PAUSE: Final = 300
 """Seconds without use after which a stay is over, and another may begin."""
@@ -32,8 +31,6 @@ MOST_OF_CLIENT: Final = 1_000
 MOST_TOLD: Final = 20
 """So many pairs of places are told of one family, or one client without a person, until the
 tokens have expired: whoever reports nonsense must not fill the log."""
-_IPV4_NETWORK: Final = 24
-_IPV6_NETWORK: Final = 48
 
 
 class Stay(Struct, frozen=True):
@@ -79,16 +76,6 @@ def least_of(stays: Sequence[Stay], now: int) -> Stay:
     Not the oldest: the place of an owner who comes seldom would be the first to go.
     """
     return min(stays, key=lambda stay: (not stay.is_over(now), stay.count, stay.last))
-
-
-def network_of(place: str) -> str:
-    """Give the network that counts as one place; what is no address is a place of its own."""
-    address = address_in(place)
-    if address is None:
-        return place
-    length = _IPV4_NETWORK if isinstance(address, IPv4Address) else _IPV6_NETWORK
-    within = address.max_prefixlen - length
-    return f"{type(address)(int(address) >> within << within)}/{length}"
 
 
 def _is_elsewhere(place: str, other: str) -> bool:

@@ -1,12 +1,12 @@
 """Reading a request within bounds: parameters, where it comes from (RFC 9700 §4.13)."""
 
-import ipaddress
 from collections.abc import Sequence
+from ipaddress import ip_network
 from typing import Final
 
 from starlette.requests import Request
 
-from counterfoil.net.forwarded import address_behind
+from counterfoil.net.forwarded import address_behind, is_within
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.parameters import MAX_PARAMETERS, REPEATABLE, Parameters
 from counterfoil.server.records.session import Origin
@@ -110,12 +110,5 @@ def _address_of(request: Request, trusted_proxies: Sequence[str]) -> str:
     if not trusted_proxies:
         return address
     forwarded = request.headers.getlist("x-forwarded-for")
-    return address_behind(address, forwarded, lambda hop: _is_in(hop, trusted_proxies))
-
-
-def _is_in(address: str, networks: Sequence[str]) -> bool:
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return any(known in ipaddress.ip_network(network) for network in networks)
+    networks = [ip_network(proxy) for proxy in trusted_proxies]
+    return address_behind(address, forwarded, lambda hop: is_within(hop, networks))
