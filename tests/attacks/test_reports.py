@@ -114,6 +114,12 @@ async def test_families_cannot_be_guessed(place: Installation, token: str):
     assert await taken(place, *lies) == 0
 
 
+async def test_of_a_client_that_is_disabled_nothing_is_believed(place: Installation):
+    token, now = await place.service_token(), int(place.clock())
+    await place.authority.store.transact(lambda tx: tx.clients.disable("service", now))
+    assert await taken(place, *everywhere(place, token)) == 0
+
+
 @pytest.mark.parametrize("of_family", [True, False])
 async def test_invented_tokens_do_not_fill_the_log(
     place: Installation, token: str, *, of_family: bool

@@ -109,6 +109,16 @@ async def test_use_counts_as_one_stay_however_it_is_reported(place: Installation
     assert await stays_of(place, token) == [Stay(HOME, now - 60, now, 3)]
 
 
+async def test_a_sighting_is_no_stay_longer_than_a_pause(place: Installation, token: str):
+    """Of a guard that slept, say, nobody knows that what it saw first and last hangs together."""
+    place.clock.turn(10 * PAUSE)
+    now = int(place.clock())
+    await taken(place, sighting(place, token, HOME, first=now - 9 * PAUSE, count=2))
+    await used(place, token, WORK, -5 * PAUSE)
+    assert await told(place) == []
+    assert Stay(HOME, now - PAUSE, now, 2) in await stays_of(place, token)
+
+
 async def test_where_the_policy_says_so_the_family_ends(place: Installation, token: str):
     """S106: every token of it is refused, the log says why, and explain does."""
     await set_policy(place, "app", "end")
