@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from counterfoil.guard import Guard, Rejected
+from counterfoil.guard import Credentials, Guard, Issuer, Rejected
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from tests.guard.issuer import AUDIENCE, TinyIssuer
@@ -109,6 +109,28 @@ def test_a_forked_child_follows_by_itself(issuer: TinyIssuer):
         os.close(read)
         os.close(write)
         assert guard._follower.wait_until(lambda: refused(guard, token), 10)
+
+
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_reports_what_it_saw_itself(issuer: TinyIssuer):
+    """S106: what was seen before the fork is told once, by the parent."""
+    trusted = Issuer(issuer.url, credentials=Credentials("guard", "secret"), reports=True)
+    with Guard(issuers=[trusted], audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        token = guard.check(issuer.token())
+        guard.saw(token, "192.0.2.7")
+        child = os.fork()
+        if child == 0:
+            try:
+                guard.saw(token, "198.51.100.9")
+                guard.stop()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        [report] = issuer.reports
+        assert b"192.0.2.7" not in report
+        assert b"198.51.100.9" in report
+    assert b"192.0.2.7" in issuer.reports[1]
 
 
 def refused(guard: Guard, token: str) -> bool:

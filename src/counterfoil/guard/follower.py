@@ -123,6 +123,9 @@ class Follower:
         was_started, self._thread = self._thread is not None, None
         self._changed = threading.Condition()
         self._loop = self._stop = None
+        for state in self._states:
+            if state.sightings is not None:
+                state.sightings.leave_to_parent()
         if was_started:
             self.start()
 

@@ -98,6 +98,11 @@ class Sightings:
         self._forget(report.sightings)
         self._dropped += len(report.sightings)
 
+    def leave_to_parent(self) -> None:
+        """Begin anew in a child after a fork: what was seen before that, the parent tells."""
+        self._noted, self._dropped = {}, 0
+        self._waiting.clear()
+
     def _forget(self, told: Sequence[Sighting]) -> None:
         for _ in told:
             self._waiting.popleft()
