@@ -1,13 +1,16 @@
 """Connections on which the head and the body of an answer leave in one write.
 
 uvicorn writes them apart, and uvloop hands each write to the kernel at once: two packets, and
-twice the waking of whoever waits for them. Gathered, an introspection costs a third less.
+twice the waking of whoever waits for them. Gathered, an introspection costs a third less. And what
+a thousand followers are told at the same moment is sent without waking a thousand tasks.
 """
 
 import asyncio
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from counterfoil.server.endpoints.notices import PUSH
 
 MOST_GATHERED: Final = 65_536
 """Bytes that wait for the loop's next turn at the most."""
@@ -18,7 +21,23 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
         """Begin."""
-        super().connection_made(Gathering(transport, self.loop))
+        self._gathering = Gathering(transport, self.loop)
+        super().connection_made(self._gathering)
+
+    def on_message_begin(self) -> None:
+        """Begin a request; whoever answers it may push."""
+        super().on_message_begin()
+        self.scope["extensions"] = {PUSH: {"push": self._push}}
+
+    def _push(self, data: bytes) -> bool:
+        """Send a chunk of a body that is under way (RFC 9112 §7.1), unless the reader is behind."""
+        cycle = self.cycle
+        if not cycle.chunked_encoding or cycle.response_complete:
+            return False
+        if self.flow.write_paused or self._gathering.is_closing():
+            return False
+        self._gathering.send(b"%x\r\n%b\r\n" % (len(data), data))
+        return True
 
 
 class Gathering(asyncio.Transport):
@@ -40,6 +59,11 @@ class Gathering(asyncio.Transport):
         if self._gathered > MOST_GATHERED:
             # The transport below tells its writer when the reader cannot keep up.
             self._pass_on()
+
+    def send(self, data: bytes) -> None:
+        """Send at once, after what has been gathered."""
+        self._pass_on()
+        self._transport.write(data)
 
     def _pass_on(self) -> None:
         written, self._written = self._written, []

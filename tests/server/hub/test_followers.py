@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from counterfoil.server.hub.followers import GROUPS, WRITE_SECONDS, Followers, TooMany
+from counterfoil.server.hub.followers import (
+    GROUPS,
+    WRITE_SECONDS,
+    Follower,
+    Followers,
+    TooMany,
+)
 from counterfoil.server.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -41,7 +47,7 @@ async def test_what_has_left_leaves_nothing():
         followers.leave(followers.admit(f"s{number}", SETTINGS))
     assert len(followers) == 0
     assert followers._of_source == {}
-    assert sum(group.size for group in followers.groups) == 0
+    assert not any(group.members for group in followers.groups)
 
 
 async def test_they_are_spread_over_the_groups():
@@ -49,24 +55,54 @@ async def test_they_are_spread_over_the_groups():
     settings = Settings(followers_per_address=1000)
     for _ in range(3 * GROUPS):
         followers.admit("a", settings)
-    assert {group.size for group in followers.groups} == {3}
+    assert {len(group.members) for group in followers.groups} == {3}
+
+
+def in_each_group(followers: Followers) -> list[Follower]:
+    settings = Settings(followers_per_address=1000)
+    return [followers.admit("a", settings) for _ in range(GROUPS)]
 
 
 async def test_all_are_woken_and_others_run_in_between():
     followers = Followers()
     woken: list[object] = []
 
-    async def wait(number: int) -> None:
-        await followers.groups[number].moved.wait()
+    async def wait(number: int, follower: Follower) -> None:
+        await follower.wait()
         woken.append(number)
 
-    waiting = [asyncio.create_task(wait(number)) for number in range(GROUPS)]
+    waiting = [
+        asyncio.create_task(wait(followers.groups.index(each.group), each))
+        for each in in_each_group(followers)
+    ]
     await asyncio.sleep(0)
-    followers.tell_all()
+    followers.tell_all(lambda _: False)
     await asyncio.sleep(0)
     asyncio.get_running_loop().call_soon(woken.append, "another")
     await asyncio.gather(*waiting)
     assert woken.index("another") < woken.index(GROUPS - 1)
+
+
+async def test_only_one_that_waits_is_handed_anything_and_then_it_sleeps_on():
+    """One whose task is at work looks again by itself: nothing may overtake what it is sending."""
+    followers = Followers()
+    at_work, asleep, slow = in_each_group(followers)[:3]
+    handed: list[Follower] = []
+
+    def hand(follower: Follower) -> bool:
+        handed.append(follower)
+        return follower is not slow
+
+    tasks = [asyncio.create_task(each.wait()) for each in (asleep, slow)]
+    await asyncio.sleep(0)
+    for group in followers.groups:
+        group.tell(hand)
+    await asyncio.sleep(0)
+    assert set(handed) == {asleep, slow}
+    assert at_work.news.is_set()
+    assert [task.done() for task in tasks] == [False, True]
+    followers.wake_all()
+    await asyncio.gather(*tasks)
 
 
 async def test_one_that_does_not_read_is_dropped_and_the_others_stay():

@@ -18,6 +18,7 @@ from counterfoil.server.hub import hub as hub_module
 from counterfoil.server.hub.followers import Follower
 from counterfoil.server.records.event import CLI
 from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.settings import Settings
 from tests.installation import Installation, installed
 
 pytestmark = pytest.mark.anyio
@@ -242,10 +243,12 @@ async def test_a_head_is_signed_only_after_a_successful_read(place: Installation
 
 async def next_head(hub: Hub) -> dict[str, object]:
     """The next head that the running hub signs."""
-    before = hub.head
+    before, follower = hub.head, hub.followers.admit("192.0.2.77", Settings())
     async with asyncio.timeout(10):
         while hub.head is before:
-            await hub.followers.groups[0].moved.wait()
+            follower.news.clear()
+            await follower.wait()
+    hub.followers.leave(follower)
     return signed(hub)
 
 
@@ -325,7 +328,7 @@ async def test_each_follower_has_heads_at_its_own_turn(tmp_path: Path):
     async with installed(tmp_path, head_interval_ms=200) as place:
         hub = place.authority.hub
         followers = [following(place, hub, hub.position) for _ in range(40)]
-        assert {follower.group.size for follower in followers} == {2}
+        assert {len(follower.group.members) for follower in followers} == {2}
         told: dict[int, list[int]] = {}
         for _ in range(2):
             for number, follower in enumerate(followers):
@@ -343,3 +346,85 @@ async def test_the_server_is_not_ready_while_the_store_is_not_followed(place: In
         stuck = replace(place.server, authority=replace(place.authority, hub=hub))
         answer = await metadata.ready(stuck, Request({"type": "http", "headers": []}))
         assert answer.status_code == 503
+
+
+class Wire:
+    """What a server underneath pushes for a follower, and whether it can."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.is_full = False
+
+    def push(self, data: bytes) -> bool:
+        if not self.is_full:
+            self.sent.append(data)
+        return not self.is_full
+
+    @property
+    def events(self) -> list[Event]:
+        return EventParser().feed(b"".join(self.sent))
+
+
+async def asleep(place: Installation, hub: Hub) -> tuple[Follower, Wire, "asyncio.Task[bytes]"]:
+    """A follower that has been told all, and waits, over a server that can push."""
+    follower, wire = following(place, hub, hub.position), Wire()
+    follower.push = wire.push
+    task = asyncio.create_task(hub.next_for(follower))
+    await asyncio.sleep(0)
+    assert follower.is_waiting
+    return follower, wire, task
+
+
+async def test_one_that_waits_is_pushed_what_there_is_and_sleeps_on(place: Installation):
+    """S40: the same bytes in the same order as by its task, once each."""
+    hub = another_hub(place)
+    await hub.catch_up()
+    follower, wire, task = await asleep(place, hub)
+    cursor = hub.position
+    await append(place, "a", "b")
+    await hub.catch_up()
+    await hub.tell_head_now(place.clock)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not task.done()
+    assert [event.name for event in wire.events] == ["notice", "notice", "head"]
+    assert numbers(wire.events[:2]) == [cursor.number + 1, cursor.number + 2]
+    assert follower.position == hub.position
+    assert follower.fresh_at == place.clock()
+    await append(place, "c")
+    await hub.catch_up()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert numbers([wire.events[-1]]) == [cursor.number + 3]
+    task.cancel()
+
+
+async def test_what_cannot_be_pushed_is_sent_by_its_task(place: Installation):
+    """A reader that is behind: nothing is left out, and nothing comes twice."""
+    hub = another_hub(place)
+    await hub.catch_up()
+    follower, wire, task = await asleep(place, hub)
+    wire.is_full = True
+    cursor = hub.position
+    await append(place, "a")
+    await hub.catch_up()
+    found = EventParser().feed(await asyncio.wait_for(task, 10))
+    assert numbers(found) == [cursor.number + 1]
+    assert wire.sent == []
+    assert follower.position == hub.position
+
+
+async def test_more_than_one_push_holds_is_gone_on_with_by_its_task(place: Installation):
+    hub = another_hub(place)
+    await hub.catch_up()
+    follower, wire, task = await asleep(place, hub)
+    await append(place, *(f"n{n}" for n in range(600)))
+    await hub.catch_up()
+    events = list[Event]()
+    while len(events) < 600:
+        events = EventParser().feed(b"".join(wire.sent) + await asyncio.wait_for(task, 10))
+        wire.sent.append(task.result())
+        task = asyncio.create_task(hub.next_for(follower))
+        await asyncio.sleep(0)
+    task.cancel()
+    assert numbers(events) == list(range(hub.position.number - 599, hub.position.number + 1))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.oauth.revocations import Ended, Notice
-from counterfoil.server.hub.roll import NAMED_AT_MOST
+from counterfoil.server.hub.roll import CLOCKS_APART, NAMED_AT_MOST
 from tests.installation import Installation, installed
 from tests.server.hub.processes import NAME, Process, ask, lost, rolls
 
@@ -165,7 +165,7 @@ async def test_a_guard_whose_line_breaks_is_missed_until_it_comes_back(
     here.hub.followers.leave(follower)
     await here.round()
     (missed,) = await lost(place)
-    assert missed.line.bites_at == place.clock() - 5 + 30
+    assert missed.line.bites_at == place.clock() - 5 + 30 + CLOCKS_APART
     await there.guard(name=NAME)
     await there.round()
     assert await lost(place) == []
@@ -179,7 +179,7 @@ async def test_one_that_was_told_no_head_is_missed_for_all_its_patience(
     here.hub.followers.leave(follower)
     await here.round()
     (missed,) = await lost(place)
-    assert missed.line.bites_at == place.clock() + 30
+    assert missed.line.bites_at == place.clock() + 30 + CLOCKS_APART
 
 
 async def test_a_guard_that_is_back_before_it_was_missed_is_not_missed(

@@ -30,7 +30,7 @@ async def test_it_tells_how_far_all_have_come_and_who_has_not():
     told = Roll(followers).following("p", AT)
     assert (told.known, told.anonymous, told.others, told.reached) == (1, 1, 1, 6)
     line = GuardLine(
-        client_id="notes", address="192.0.2.1", acknowledged=6, then="accept", bites_at=1090.0
+        client_id="notes", address="192.0.2.1", acknowledged=6, then="accept", bites_at=1100.0
     )
     assert (told.behind, told.behind_in_all) == ((line,), 1)
 
@@ -50,7 +50,7 @@ async def test_who_has_gone_is_missed_until_it_is_noted():
     assert roll.known("a") is follower
     for _ in range(2):
         (lost,) = roll.missing(set(followers.gone.values()), 1000.0)
-        assert (lost.name, lost.line.bites_at) == ("a" * 16, 1090.0)
+        assert (lost.name, lost.line.bites_at) == ("a" * 16, 1100.0)
     followers.note_gone([follower])
     assert roll.is_empty
     assert roll.known("a") is None
@@ -70,3 +70,13 @@ async def test_it_knows_who_has_come_back():
     come(followers, "a", name="n" * 16)
     lost = [LostGuard("n" * 16, GuardLine()), LostGuard("m" * 16, GuardLine())]
     assert Roll(followers).returned(lost) == ["n" * 16]
+
+
+async def test_of_a_guard_that_is_back_before_its_broken_line_was_noticed_the_newer_line_counts():
+    """Else nobody who waits would hear that all have it until the old one is given up."""
+    followers = Followers()
+    come(followers, "old", name="n" * 16)
+    come(followers, "new", name="n" * 16).acknowledged = Position("e", 7)
+    come(followers, "k", name="n" * 16, client_id="notes").acknowledged = Position("e", 9)
+    told = Roll(followers).following("p", AT)
+    assert (told.known, told.anonymous, told.reached, told.behind) == (1, 1, 7, ())

@@ -25,6 +25,9 @@ from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.web.reading import authorization_of, header, json_of, origin_of
 from counterfoil.server.web.server import Server
 
+PUSH: Final = "counterfoil.push"
+"""An extension of ASGI, where the server underneath has it: its ``push`` sends a chunk of a body
+that is under way, at once; or says ``False`` and does not."""
 RESET: Final = event("reset", b"{}")
 SNAPSHOT_MAX_AGE: Final = 5
 """Seconds for which a cache may keep a snapshot."""
@@ -56,10 +59,11 @@ class FollowerResponse(Response):
         self._follower = follower
         self._pieces = pieces
 
-    async def __call__(self, _scope: object, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Mapping[str, Any], receive: Any, send: Any) -> None:
         """Send all pieces; nothing is awaited for a follower but its own reading."""
         follower = self._follower
         follower.lives_here()
+        follower.push = (scope.get("extensions") or {}).get(PUSH, {}).get("push")
         leaving = asyncio.create_task(_left(receive))
         leaving.add_done_callback(lambda _: follower.drop())
         try:

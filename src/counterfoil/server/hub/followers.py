@@ -1,7 +1,7 @@
 """Who follows the notices at this process: bounded, each at its own pace, none in another's way."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -48,23 +48,27 @@ class TooMany(Exception):
 
 
 class Group:
-    """Followers that are told together. ``moved`` is set, and replaced, when there is news."""
+    """Followers that are told together, and the head whose turn it is for them."""
 
     def __init__(self) -> None:
-        self.moved = asyncio.Event()
         self.head: SignedHead | None = None
-        self.size = 0
+        self.members: set[Follower] = set()
 
-    def tell(self) -> None:
-        """Wake all that wait here."""
-        self.moved.set()
-        self.moved = asyncio.Event()
+    def tell(self, hand: Callable[["Follower"], bool]) -> None:
+        """Hand each what there is, at once where ``hand`` can; wake the tasks of the others."""
+        for follower in list(self.members):
+            if not (follower.is_waiting and hand(follower)):
+                follower.news.set()
 
 
 class Follower:
     """One that follows: where it comes from, and up to where it has been told.
 
-    It lives in one task. ``writing_since`` (the loop's time) is set while a write for it lasts.
+    It lives in one task, which sleeps until there is ``news``. While it ``is_waiting`` it has been
+    sent all that it was told; then ``push`` may send it a chunk without waking the task: it says
+    whether it did, and is not there where the server underneath cannot do it.
+
+    ``writing_since`` (the loop's time) is set while a write for it lasts.
     ``fresh_at`` is the time of the newest head that it was told. ``question`` is an event that it
     is told once; ``acknowledged`` is up to where a guard has said that it holds the notices, and
     ``says_goodbye`` whether it has said that it stops.
@@ -74,6 +78,9 @@ class Follower:
         self.source = source
         self.group = group
         self.guard: Guard | None = None
+        self.push: Callable[[bytes], bool] | None = None
+        self.news = asyncio.Event()
+        self.is_waiting = False
         self.position: Position | None = None
         self.head_serial = 0
         self.fresh_at: float | None = None
@@ -83,6 +90,14 @@ class Follower:
         self.writing_since: float | None = None
         self.is_dropped = False
         self._task = asyncio.current_task()
+
+    async def wait(self) -> None:
+        """Sleep until there is news."""
+        self.is_waiting = True
+        try:
+            await self.news.wait()
+        finally:
+            self.is_waiting = False
 
     def lives_here(self) -> None:
         """Note that the task that runs now is the follower's."""
@@ -123,8 +138,8 @@ class Followers:
             raise TooMany(of_source=False)
         if self._of_source.get(source, 0) >= settings.followers_per_address:
             raise TooMany(of_source=True)
-        follower = Follower(source, min(self.groups, key=lambda group: group.size))
-        follower.group.size += 1
+        follower = Follower(source, min(self.groups, key=lambda group: len(group.members)))
+        follower.group.members.add(follower)
         self._followers.add(follower)
         self._of_source[source] = self._of_source.get(source, 0) + 1
         return follower
@@ -160,19 +175,24 @@ class Followers:
             if len(self._gone) < GONE_MOST:
                 self._gone[follower.guard.line] = follower
         follower.leaves()
-        follower.group.size -= 1
+        follower.group.members.remove(follower)
         left = self._of_source.pop(follower.source) - 1
         if left:
             self._of_source[follower.source] = left
 
-    def tell_all(self) -> None:
-        """Wake every follower, a group in each turn of the loop."""
-        self._tell_from(0)
+    def tell_all(self, hand: Callable[[Follower], bool]) -> None:
+        """Tell every follower, a group in each turn of the loop."""
+        self._tell_from(0, hand)
 
-    def _tell_from(self, number: int) -> None:
-        self.groups[number].tell()
+    def wake_all(self) -> None:
+        """Wake every follower's task."""
+        for follower in self._followers:
+            follower.news.set()
+
+    def _tell_from(self, number: int, hand: Callable[[Follower], bool]) -> None:
+        self.groups[number].tell(hand)
         if number + 1 < len(self.groups):
-            asyncio.get_running_loop().call_soon(self._tell_from, number + 1)
+            asyncio.get_running_loop().call_soon(self._tell_from, number + 1, hand)
 
     def drop_stuck(self, now: float) -> None:
         """Drop those that do not read. ``now`` is the loop's time. It looks once a second."""

@@ -15,7 +15,7 @@ from counterfoil.jose.jwt import Signer
 from counterfoil.net.event_stream import event
 from counterfoil.oauth.feed import HEAD_TYPE, Head, Position
 from counterfoil.oauth.revocations import Ended, RevocationSet, notice_from
-from counterfoil.server.hub.backlog import Backlog
+from counterfoil.server.hub.backlog import Backlog, Lines
 from counterfoil.server.hub.followers import GROUPS, Follower, Followers, SignedHead
 from counterfoil.server.records.audit import Point
 from counterfoil.server.records.signing_key import Purpose
@@ -119,7 +119,7 @@ class Hub:
             self.revocations.apply(notice)
         if news.notices:
             self.backlog.extend(news.notices)
-            self.followers.tell_all()
+            self.followers.tell_all(self._hand)
         self._have_read(news)
 
     async def _read_anew(self, news: _News) -> None:
@@ -140,7 +140,7 @@ class Hub:
             await asyncio.sleep(0)
         await self._store.read(self._keyring.load)
         self.backlog.begin(news.position)
-        self.followers.tell_all()
+        self.followers.wake_all()
         self._have_read(news)
 
     def _have_read(self, news: _News) -> None:
@@ -184,7 +184,7 @@ class Hub:
     def end(self) -> None:
         """End every follower's stream: the server is about to stop."""
         self.has_ended = True
-        self.followers.tell_all()
+        self.followers.wake_all()
 
     async def _sign_head(self, clock: Callable[[], float]) -> bool:
         """Sign how far the notices reach, only after a successful read of the database."""
@@ -210,18 +210,18 @@ class Hub:
             return False
         for group in self.followers.groups:
             group.head = self.head
-        self.followers.tell_all()
+        self.followers.tell_all(self._hand)
         return True
 
     def _is_awaited(self, due: list[int]) -> bool:
         """Whether anyone waits for a head; one in each interval is signed for newcomers."""
-        return 0 in due or any(self.followers.groups[number].size for number in due)
+        return 0 in due or any(self.followers.groups[number].members for number in due)
 
     def _tell_head(self, due: list[int]) -> None:
         for number in due:
             group = self.followers.groups[number]
             group.head = self.head
-            group.tell()
+            group.tell(self._hand)
 
     async def next_for(self, follower: Follower) -> bytes:
         """Wait for what a follower has not been told, and give it.
@@ -236,7 +236,7 @@ class Hub:
             StoreUnavailable: the store cannot be read.
         """
         while not self.has_ended:
-            moved = follower.group.moved
+            follower.news.clear()
             cursor = follower.position
             if cursor is None:
                 return b""
@@ -246,24 +246,53 @@ class Hub:
                 lines = await self.backlog.stored(cursor)
             if lines is None:
                 return b""
-            follower.position = lines.position
-            question, follower.question = follower.question, b""
-            data = lines.data + question + self._head_for(follower)
-            if data:
-                return data
-            await moved.wait()
+            told = self._told_with(follower, lines)
+            told.note(follower)
+            if told.data:
+                return told.data
+            await follower.wait()
         return b""
 
-    def _head_for(self, follower: Follower) -> bytes:
+    def _hand(self, follower: Follower) -> bool:
+        """Send one that waits what it has not been told; ``False`` where its task must do it."""
+        push, cursor = follower.push, follower.position
+        lines = None if push is None or cursor is None else self.backlog.remembered(cursor)
+        if push is None or lines is None:
+            return False
+        told = self._told_with(follower, lines)
+        if told.data:
+            if not push(told.data):
+                return False
+            told.note(follower)
+        return lines.position == self.position
+
+    def _told_with(self, follower: Follower, lines: Lines) -> "_Told":
+        head = self._head_for(follower, lines.position)
+        data = lines.data + follower.question
+        return _Told(data if head is None else data + head.data, lines.position, head)
+
+    def _head_for(self, follower: Follower, held: Position) -> SignedHead | None:
         """Give the head whose turn it is; to a newcomer, the newest."""
         head = follower.group.head if follower.head_serial else self.head
-        held = follower.position
-        if head is None or held is None or head.serial <= follower.head_serial:
-            return b""
+        if head is None or head.serial <= follower.head_serial:
+            return None
         if head.position.epoch != held.epoch or head.position.number > held.number:
-            return b""
-        follower.head_serial, follower.fresh_at = head.serial, head.time
-        return head.data
+            return None
+        return head
+
+
+class _Told(Struct, frozen=True):
+    """What a follower is told now, and where it stands once it has been."""
+
+    data: bytes
+    position: Position
+    head: SignedHead | None
+
+    def note(self, follower: Follower) -> None:
+        """Note that it has been told."""
+        follower.position, follower.question = self.position, b""
+        if self.head is not None:
+            follower.head_serial, follower.fresh_at = self.head.serial, self.head.time
 
 
 class _Turns:

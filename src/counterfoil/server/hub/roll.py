@@ -14,6 +14,10 @@ NAMED_AT_MOST: Final = 100
 """How many guards that are behind one process names; it counts the others."""
 
 
+CLOCKS_APART: Final = 10
+"""Seconds by which a guard's clock may be behind: so much later it does what it said."""
+
+
 class Roll:
     """Reads off the followers who is there; whoever has gone without a goodbye is lost."""
 
@@ -56,7 +60,12 @@ class Roll:
         )
 
     def _present(self) -> Iterable[Follower]:
-        return self._followers.guards.values()
+        """Of a guard that has come back before its broken line was noticed, only the newer line."""
+        newest = dict[tuple[str, str], Follower]()
+        for each in self._followers.guards.values():
+            if each.guard is not None:
+                newest[each.guard.client_id, each.guard.introduction.name] = each
+        return newest.values()
 
 
 def _names(guards: Iterable[Follower]) -> frozenset[str]:
@@ -71,7 +80,7 @@ def _lost(gone: Iterable[Follower], now: float) -> list[LostGuard]:
             continue
         line, introduction = _line_of(each, each.guard, ""), each.guard.introduction
         if line.bites_at is None:
-            line = replace(line, bites_at=now + introduction.tolerance)
+            line = replace(line, bites_at=_bites_at(now, each.guard))
         found.append(LostGuard(introduction.name, line))
     return found
 
@@ -83,5 +92,9 @@ def _line_of(follower: Follower, guard: Guard, epoch: str) -> GuardLine:
         address=follower.source,
         acknowledged=said.number if said is not None and said.epoch == epoch else -1,
         then=guard.introduction.then,
-        bites_at=None if fresh_at is None else fresh_at + guard.introduction.tolerance,
+        bites_at=None if fresh_at is None else _bites_at(fresh_at, guard),
     )
+
+
+def _bites_at(fresh_at: float, guard: Guard) -> float:
+    return fresh_at + guard.introduction.tolerance + CLOCKS_APART
