@@ -118,6 +118,7 @@ class TinyIssuer:
         self.asks: Position | None = None
         self.acknowledged: list[dict[str, object]] = []
         self.acknowledges_with = 204
+        self.streams_when_told: list[int] = []
         self.streams = 0
         self._cuts = 0
         self._stopping = False
@@ -228,6 +229,7 @@ class TinyIssuer:
 
     async def _acknowledge(self, request: Request) -> Response:
         self._count("acknowledge")
+        self.streams_when_told.append(self.streams)
         if self.acknowledges_with == 204:
             self.acknowledged.append(await request.json())
         return Response(status_code=self.acknowledges_with)

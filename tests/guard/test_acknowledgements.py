@@ -52,6 +52,7 @@ def test_it_says_that_it_stops_and_not_that_its_line_breaks(issuer: TinyIssuer):
         fresh_at = notices.fresh_at
         assert comes_about(guard, lambda: notices.fresh_at > fresh_at)
         assert issuer.acknowledged == []
+    assert issuer.streams_when_told == [1], "the line stands while it takes its leave"
     (goodbye,) = issuer.acknowledged
     assert goodbye == {"follower": "line-2", "position": "e1:0", "leaves": True}
 

@@ -19,7 +19,7 @@ from counterfoil.oauth.receipts import Acknowledgement, Welcome
 
 logger = logging.getLogger(__name__)
 TRIES: Final = 5
-LEAVES_WITHIN: Final = 1.0
+LEAVES_WITHIN: Final = 3.0
 """Seconds that a guard takes at most to say that it stops."""
 
 

@@ -113,11 +113,15 @@ class Follower:
             lines = [asyncio.create_task(line.hold(http)) for line in every]
             await stop.wait()
             # Before the issuer is told that this guard stops, for then it is missed no more.
-            for state in self._states:
-                state.go_stale()
+            self._go_stale()
             for line in lines:
                 line.cancel()
             await asyncio.gather(*lines, return_exceptions=True)
+            self._go_stale()  # what was on its way may have come meanwhile
+
+    def _go_stale(self) -> None:
+        for state in self._states:
+            state.go_stale()
 
     def _restart(self) -> None:
         was_started, self._thread = self._thread is not None, None

@@ -66,12 +66,14 @@ class Line:
         self._jwks: dict[str, object] = {}
         self._feed_jwks: dict[str, object] = {}
         self._needs_snapshot = False
+        self._is_leaving = False
         self._wanted = asyncio.Event()
         self._discovered = asyncio.Event()
 
     async def hold(self, http: HttpClient) -> None:
         """Fetch and follow until cancelled; then save what is kept."""
         self._wanted, self._discovered = asyncio.Event(), asyncio.Event()
+        self._is_leaving = False
         self._name = self._draw()  # anew after a fork, for there are two guards then
         self._state.keys.due = 0.0
         try:
@@ -173,15 +175,24 @@ class Line:
         credentials = self._state.issuer.credentials
         basic = (credentials.client_id, credentials.client_secret) if credentials else None
         async with http.events(url, self._introduction(), basic) as events:
+            taking = asyncio.create_task(self._take_all(events))
             try:
-                await self._take_all(events)
+                # To cancel a reader breaks its line; and while this guard takes its leave the line
+                # must stand, or it would be missed already.
+                await asyncio.wait({taking})
             except asyncio.CancelledError:
-                # While the line stands: whoever holds it must know that it does not just break.
+                self._is_leaving = True
                 await self._acknowledgements.take_leave(http, said_at)
                 raise
+            finally:
+                taking.cancel()
+                await asyncio.wait({taking})
+            await taking
 
     async def _take_all(self, events: AsyncIterator[Event]) -> None:
         async for event in events:
+            if self._is_leaving:
+                return
             verdict = self._reader.take(event, self._clock())
             self._acknowledgements.take(event)
             self._after_taking()
