@@ -6,6 +6,7 @@ import httpx2
 import msgspec
 
 from counterfoil.jose.jwt import unverified_claims
+from counterfoil.server.records.client import REPORT
 from counterfoil.server.records.event import Event, EventKind, EventQuery
 from tests.installation import NOTES, Installation
 
@@ -15,7 +16,7 @@ HOME, WORK, AWAY = "192.0.2.7", "198.51.100.9", "203.0.113.200"
 
 async def add_guard(place: Installation, client_id: str = "guard", **members: Any) -> None:
     """Register a client for a guard that reports."""
-    await place.add_client(client_id, **({"scopes": frozenset({"report"})} | members))
+    await place.add_client(client_id, **({"scopes": frozenset({REPORT})} | members))
 
 
 def sighting(place: Installation, token: str, where: str = HOME, **changes: Any) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.identifiers import named
+from counterfoil.server.records.client import REPORT
 from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.sighting import (
     CHANGE,
@@ -35,8 +36,8 @@ pytestmark = pytest.mark.anyio
 async def place(tmp_path: Path) -> AsyncIterator[Installation]:
     async with installed(tmp_path, token_failures_per_minute=5) as place:
         await place.add_api(MAIL, "Mail", {"mail:read": "Read your mail"})
-        await add_guard(place, scopes=frozenset({"report", "notes:read"}))
-        await add_guard(place, "mail-guard", scopes=frozenset({"report", "mail:read"}))
+        await add_guard(place, scopes=frozenset({REPORT, "notes:read"}))
+        await add_guard(place, "mail-guard", scopes=frozenset({REPORT, "mail:read"}))
         for client_id in ("app", "service"):
             await end_in_two_places(place, client_id)
         yield place

@@ -22,6 +22,7 @@ from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
+from counterfoil.server.records.client import REPORT
 from counterfoil.server.records.store import Transaction
 from tests.flows.serving import fresh, refusal_of, served, served_here
 from tests.installation import NOTES, Installation, Person
@@ -181,7 +182,7 @@ async def test_who_moves_stays_in_use(place: Installation):
 async def test_reference_tokens_are_reported_too(place: Installation):
     """S106: by their fingerprint, which their guard is told when it asks about them."""
     await place.set_policy(NOTES, token_format="reference")
-    await add_guard(place, "asker", scopes=frozenset({"introspect", "report"}))
+    await add_guard(place, "asker", scopes=frozenset({"introspect", REPORT}))
     credentials = Credentials("asker", place.secrets["asker"])
     issuer = Issuer(place.issuer, credentials=credentials, reference=True, reports=True)
     options = Options(clock=place.clock)

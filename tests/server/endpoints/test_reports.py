@@ -5,6 +5,7 @@ import logging
 import msgspec
 import pytest
 
+from counterfoil.server.records.client import REPORT
 from tests.installation import MAIL, NOTES, Installation, Person
 from tests.reporting import add_guard, post, report, sighting
 
@@ -15,8 +16,8 @@ pytestmark = pytest.mark.anyio
 async def reported(place: Installation) -> Installation:
     await place.add_api(MAIL, "Mail", {"mail:read": "Read your mail"})
     await add_guard(place)
-    await add_guard(place, "mail-guard", scopes=frozenset({"report", "mail:read"}))
-    await add_guard(place, "notes-guard", scopes=frozenset({"report", "notes:read"}))
+    await add_guard(place, "mail-guard", scopes=frozenset({REPORT, "mail:read"}))
+    await add_guard(place, "notes-guard", scopes=frozenset({REPORT, "notes:read"}))
     await add_guard(place, "asker", scopes=frozenset({"introspect"}))
     return place
 

@@ -18,7 +18,7 @@ INTROSPECT: Final = "introspect"
 """A client registered with this scope may introspect every token, not only its own."""
 END_USERS: Final = "global_token_revocation"
 """A client registered with this scope may end everything of any person."""
-REPORT: Final = "report"
+REPORT: Final = "report_sightings"
 """A client registered with this scope may report where tokens were seen."""
 RESERVED_SCOPES: Final = frozenset({INTROSPECT, END_USERS, REPORT})
 """Rights at the server itself: no API may have them, and no token carries them."""
