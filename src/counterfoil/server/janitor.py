@@ -60,8 +60,9 @@ class Janitor:
         if not await self._store.transact(self._take_lease):
             return False
         await self._turn_keys()
-        for chore in (*self._chores, _sweep_some):
+        for chore in self._chores:
             await self._do(chore)
+        await self._do(_sweep_some, beside=True)
         await self._audit.tick()
         return True
 
@@ -77,9 +78,9 @@ class Janitor:
         }
         await self._store.transact(partial(self._rotation.rotate, made=made))
 
-    async def _do(self, chore: Work[int]) -> None:
+    async def _do(self, chore: Work[int], *, beside: bool = False) -> None:
         for _ in range(STEPS_AT_MOST):
-            if not await self._store.transact(chore):
+            if not await self._store.transact(chore, beside=beside):
                 return
             await asyncio.sleep(0)
 

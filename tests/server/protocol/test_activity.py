@@ -17,7 +17,7 @@ class Failing:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    async def transact(self, work: object) -> None:
+    async def transact(self, work: object, *, beside: bool) -> None:
         raise StoreUnavailable
 
 
@@ -69,7 +69,7 @@ async def test_a_use_during_a_failing_write_is_not_lost(place: Installation):
     activity, name = Activity(), await secret_id(place)
 
     class Busy(Failing):
-        async def transact(self, work: object) -> None:
+        async def transact(self, work: object, *, beside: bool) -> None:
             activity.note_secret(name, 9)
             raise StoreUnavailable
 

@@ -143,7 +143,7 @@ async def test_no_token_leaves_that_was_not_written_down(
     """The answer waits for the commit; where that fails, nobody holds a token."""
     await place.set_policy(NOTES, registry=True)
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise StoreUnavailable("the disk is full")
 
     monkeypatch.setattr(place.authority.store, "transact", fail)

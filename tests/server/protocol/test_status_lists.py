@@ -265,7 +265,7 @@ class Life:
     async def sweep(self) -> None:
         await self.transact(lambda tx: tx.sweep(50))
 
-    async def transact(self, work: Any) -> None:
+    async def transact(self, work: Any, *, beside: bool = False) -> None:
         await self.place.authority.store.transact(work)
         await self.place.authority.hub.catch_up()
 

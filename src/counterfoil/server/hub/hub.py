@@ -86,10 +86,10 @@ class Hub:
         Raises:
             StoreUnavailable: the store cannot be read; what we know may be old.
         """
-        if self._store.version() == self._version:
+        if await self._store.version_now() == self._version:
             return
         async with self._catching_up:
-            version = self._store.version()
+            version = await self._store.version_now()
             while version != self._version:
                 news = await self._store.read(self._look)
                 if news.anew:
@@ -161,7 +161,8 @@ class Hub:
         turns = _Turns(head_interval_ms / 1000)
         while True:
             try:
-                await self.catch_up()
+                if self._store.version() != self._version:
+                    await self.catch_up()
                 due = turns.due(loop.time())
                 if due and (not self._is_awaited(due) or await self._sign_head(clock)):
                     self._tell_head(due)

@@ -37,7 +37,7 @@ class Activity:
 
         self._secrets, self._sessions, self._cookies = {}, {}, {}
         try:
-            await store.transact(work)
+            await store.transact(work, beside=True)
         except BaseException:
             self._secrets = secrets | self._secrets
             self._sessions = sessions | self._sessions

@@ -20,7 +20,7 @@ from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.protocol.minting import mint
 from counterfoil.server.protocol.recording import issue
 from counterfoil.server.records.session import Origin
-from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.store import Transaction, Work
 
 
 class Asked(Struct, frozen=True):
@@ -49,16 +49,24 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         request = _Request(grant_type, credentials, asked, proof)
         # A proof is used up, and that is written down whatever becomes of the request.
         writes = grant_type.writes or proof is not None
-        run = authority.store.transact if writes else authority.store.read
-        decided = await run(partial(_decide, authority, request))
+        decided = await _run(authority, partial(_decide, authority, request), writes=writes)
     except NotProved as error:
         raise proof_of_possession.refusal_of(error) from None
     if isinstance(decided, Refusal):
         raise decided.error
     if decided.audience.policy.costs_a_row:
         # Of its own, after what was decided has committed: a crash in between is a lost answer.
-        return await authority.store.transact(partial(issue, authority, decided))
+        return await authority.store.transact(partial(issue, authority, decided), beside=True)
     return mint(authority, decided)
+
+
+async def _run(
+    authority: Authority, work: Work[Issuance | Refusal], *, writes: bool
+) -> Issuance | Refusal:
+    """Codes and refresh tokens are spent in one statement each, so that many may be at once."""
+    if writes:
+        return await authority.store.transact(work, beside=True)
+    return await authority.store.read(work)
 
 
 class _Request(Struct, frozen=True):

@@ -181,8 +181,7 @@ def entry_of(event: Event, last: Point, random: Callable[[int], bytes]) -> Entry
     Raises:
         ValueError: the proof names a person, who could never be erased from the chain.
     """
-    if _person_in(event.proof):
-        raise ValueError(f"the proof of {event.kind} names a person: say by what they were known")
+    demand_erasable(event)
     by, about = _doer_of(event, random), _concerned_of(event, random)
     opened = {name: text for name, text in event.detail.items() if name in CHAINED_DETAILS}
     line = Line(
@@ -197,6 +196,16 @@ def entry_of(event: Event, last: Point, random: Callable[[int], bytes]) -> Entry
         about=commitment(about) if about else "",
     )
     return Entry(line, line.after(last.digest), by, about)
+
+
+def demand_erasable(event: Event) -> None:
+    """Demand an event that can become a line.
+
+    Raises:
+        ValueError: the proof names a person, who could never be erased from the chain.
+    """
+    if _person_in(event.proof):
+        raise ValueError(f"the proof of {event.kind} names a person: say by what they were known")
 
 
 def event_of(entry: Entry) -> Event:

@@ -11,7 +11,7 @@ from counterfoil.server.records.authorization import Authorizations
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.default_lifetime import DefaultLifetimes
 from counterfoil.server.records.family import Family, Life
-from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.grant import Grants
 from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.listing import Lists
@@ -137,35 +137,6 @@ class Apis(Protocol):
 
     async def next_generation(self, uri: str) -> int:
         """Draw the next generation: all tokens of an earlier one are dead."""
-
-
-class Grants(Protocol):
-    """What users allowed clients: at most one live grant per user and client."""
-
-    async def allow(self, grant: Grant) -> Grant:
-        """Make this grant, or give its access to the live one of the same user and client.
-
-        The access and the end date that stood before are replaced. Gives the grant that stands now.
-        """
-
-    async def find(self, grant_id: str) -> Grant | None: ...
-    async def between(self, user_id: str, client_id: str) -> Grant | None:
-        """The live grant of this user and client."""
-
-    async def of_user(self, user_id: str) -> list[Grant]:
-        """Live ones, by age."""
-
-    async def every(self) -> list[Grant]:
-        """Live ones, by age."""
-
-    async def end(self, grant_id: str, at: int) -> bool:
-        """End; ``False`` where it was ended already or never was. Its codes die with it."""
-
-    async def limit(self, grant_id: str, ends_at: int | None, at: int) -> bool:
-        """Give a live grant another end date, or none; ``False`` where there is no such grant."""
-
-    async def due(self, limit: int) -> list[Grant]:
-        """At most so many that have not been ended and whose end date has come, oldest first."""
 
 
 class Families(Protocol):
@@ -326,23 +297,39 @@ Work = Callable[[Transaction], Awaitable[T]]
 class Store(Protocol):
     """Where records are kept. A work awaits only its transaction, and may run twice."""
 
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Work[T], *, beside: bool = False) -> T:
         """Run a work alone, and commit. What it returned counts only once this returns.
 
         What it raises is raised here, and leaves nothing behind. No answer, of return or error,
         leaves before the commit.
 
+        ``beside``: the work may run while others do that are so called, never while one runs that
+        is not. Then each of its statements sees what was committed before it, so what it checks
+        and what it spends must be one statement; it is given a family that nobody else changes
+        before it ends; and its notices and events have their numbers only when this returns.
+
         Raises:
-            StoreUnavailable: the commit failed; nothing is stored.
+            StoreUnavailable: the commit failed. Nothing was acknowledged, and nothing is stored
+                unless the line to the engine broke in the very moment of the commit.
         """
 
     async def read(self, work: Work[T]) -> T:
         """Run a work that only reads, on one consistent view of what has been committed."""
 
     def version(self) -> int:
-        """A number that changes whenever anyone, in any process, has committed.
+        """A number that changes when anyone, in any process, has committed what others follow.
 
-        Cheap enough for every request: rows cached under another version are stale.
+        That is notices, clients, APIs and tokens written down. Cheap enough for every turn of a
+        loop; what other processes committed shows in it within a moment, not at once.
+        """
+
+    async def version_now(self) -> int:
+        """Ask the store for its version: whatever was answered before this call is in it.
+
+        Cheap enough for every request.
+
+        Raises:
+            StoreUnavailable: the store cannot say.
         """
 
     async def close(self) -> None:

@@ -75,10 +75,11 @@ class SqliteStore(Store):
         prepare(path, int(clock()), random)
         return cls(path, clock=clock, random=random)
 
-    async def transact(self, work: Work[T]) -> T:
+    async def transact(self, work: Work[T], *, beside: bool = False) -> T:
         """Run a work alone, and commit, together with whatever else is asked meanwhile.
 
-        A caller that is cancelled breaks nothing; its work, if it was begun, stands.
+        There is one writer: ``beside`` makes no difference. A caller that is cancelled breaks
+        nothing; its work, if it was begun, stands.
 
         Raises:
             StoreUnavailable: the commit failed; nothing is stored.
@@ -126,6 +127,14 @@ class SqliteStore(Store):
             raise unavailable(error) from error
         self._version = self._versions_before + seen
         return self._version
+
+    async def version_now(self) -> int:
+        """Give the version: the engine is asked in any case.
+
+        Raises:
+            StoreUnavailable: the engine failed.
+        """
+        return self.version()
 
     async def close(self) -> None:
         """Finish what was begun, and let go of the files."""

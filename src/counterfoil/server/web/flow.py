@@ -61,5 +61,6 @@ async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:
         code = await approval.approve(server.authority, tx, flow.pending, decision)
         return approval.answer(server.authority.issuer, flow.pending, code) if code else None
 
-    url = await server.authority.store.transact(work)
+    # Whoever is not asked changes no permission: a code is made, as many at once as there are.
+    url = await server.authority.store.transact(work, beside=not decision.asked)
     return go(url or f"{server.prefix}/authorize/continue?flow={quote(flow.sealed)}")

@@ -129,7 +129,7 @@ class Gate:
         store = self._authority.store
         if proof is not None:
             # Used up and committed first, whatever becomes of the request.
-            await store.transact(partial(self._take, proof))
+            await store.transact(partial(self._take, proof), beside=True)
         return Admitted(token, await store.read(work))
 
     async def _take(self, proof: Proof, tx: Transaction) -> None:

@@ -134,7 +134,7 @@ class ClientStatements:
 
     async def touch_secrets(self, used_at: Mapping[str, int]) -> None:
         """Note when secrets were last used; time never runs backwards."""
-        for secret_id, at in used_at.items():
+        for secret_id, at in sorted(used_at.items()):
             await self._connection.run(_TOUCH_SECRET, at, secret_id, at)
 
     async def disable(self, client_id: str, at: int) -> bool:

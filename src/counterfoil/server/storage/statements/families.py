@@ -77,7 +77,10 @@ class FamilyStatements:
     """Keeps the promises of ``Families``.
 
     A family is live until ``SKEW`` seconds after its last token expired: a guard's clock may lag.
+    ``holding`` ends the statements that read families, where an engine has to be told to hold them.
     """
+
+    holding = ""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -112,7 +115,7 @@ class FamilyStatements:
 
     async def find(self, family_id: str) -> Family | None:
         """Look up, ended or not."""
-        row = await self._connection.one(_FIND, family_id)
+        row = await self._connection.one(_FIND + self.holding, family_id)
         return _family(row) if row else None
 
     async def rotate(self, rotated: Family, from_generation: int) -> bool:
@@ -181,7 +184,8 @@ class FamilyStatements:
 
     async def _live(self, sql: str, of: str) -> list[Family]:
         since = self._connection.now - SKEW
-        return [_family(row) for row in await self._connection.all(sql, of, since, since)]
+        rows = await self._connection.all(sql + self.holding, of, since, since)
+        return [_family(row) for row in rows]
 
     async def end(self, family_id: str, at: int, why: str) -> bool:
         """End; ``False`` where it was ended already or never was."""

@@ -11,8 +11,9 @@ _ALLOW: Final = """
 INSERT INTO grants (id, user_id, client_id, access, created_at, updated_at, ends_at, ended_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, NULL)
 ON CONFLICT (user_id, client_id) WHERE ended_at IS NULL DO UPDATE
-SET access = excluded.access, updated_at = max(updated_at, excluded.updated_at),
-    ends_at = excluded.ends_at
+SET access = excluded.access, updated_at = CASE
+    WHEN grants.updated_at > excluded.updated_at THEN grants.updated_at
+    ELSE excluded.updated_at END, ends_at = excluded.ends_at
 RETURNING id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at
 """
 _SELECT: Final = """

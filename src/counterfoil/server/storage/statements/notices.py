@@ -8,9 +8,9 @@ from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.storage.connection import Connection
 
 _FEED: Final = "SELECT epoch, number, digest, swept FROM feed"
-_ADD: Final = "INSERT INTO notices (number, text, until, token) VALUES (?, ?, ?, ?)"
+ADD: Final = "INSERT INTO notices (number, text, until, token) VALUES (?, ?, ?, ?)"
 _NAMES_TOKEN: Final = "SELECT 1 FROM notices WHERE token = ? LIMIT 1"
-_ADVANCE: Final = "UPDATE feed SET number = ?, digest = ?"
+ADVANCE: Final = "UPDATE feed SET number = ?, digest = ?"
 _AFTER: Final = "SELECT number, text FROM notices WHERE number > ? ORDER BY number LIMIT ?"
 _LIVE: Final = "SELECT text FROM notices ORDER BY number"
 _SWEEP: Final = """
@@ -38,10 +38,9 @@ class NoticeStatements:
         for notice in notices:
             number, text = number + 1, notice.text()
             digest = next_digest(digest, text)
-            token = notice.name if notice.kind is Ended.TOKEN else None
-            await self._connection.run(_ADD, number, text, notice.until, token)
+            await self._connection.run(ADD, number, text, notice.until, token_of(notice))
         if number != position.number:
-            await self._connection.run(_ADVANCE, number, digest)
+            await self._connection.run(ADVANCE, number, digest)
         return Position(position.epoch, number)
 
     async def head(self) -> tuple[Position, str]:
@@ -83,3 +82,8 @@ class NoticeStatements:
         if row is None:
             raise LookupError("the feed was never begun")
         return row[0], row[1], row[2], row[3]
+
+
+def token_of(notice: Notice) -> str | None:
+    """Give the handle of the access token that a notice ends, if it ends one."""
+    return notice.name if notice.kind is Ended.TOKEN else None

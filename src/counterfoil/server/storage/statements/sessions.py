@@ -99,12 +99,12 @@ class SessionStatements:
 
     async def touch(self, used_at: Mapping[str, int]) -> None:
         """Note when sessions were last used; time never runs backwards."""
-        for session_id, at in used_at.items():
+        for session_id, at in sorted(used_at.items()):
             await self._connection.run(_TOUCH, at, session_id, at)
 
     async def note_cookies(self, set_at: Mapping[str, int]) -> None:
         """Note when browsers were last given their cookies; time never runs backwards."""
-        for session_id, at in set_at.items():
+        for session_id, at in sorted(set_at.items()):
             await self._connection.run(_NOTE_COOKIE, at, session_id, at)
 
     async def sweep(self, limit: int) -> int:
