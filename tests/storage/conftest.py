@@ -1,13 +1,16 @@
 """Every engine that keeps the promises of ``records/store.py``, and a clock that tests set."""
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
 from counterfoil.server.records.store import Store
+from counterfoil.server.storage.postgres import PostgresStore
 from counterfoil.server.storage.sqlite import SqliteStore
+from tests.postgres import Postgres, running
 from tests.storage.samples import NOW, add_people
 
 
@@ -23,7 +26,61 @@ def open_sqlite(folder: Path, clock: Callable[[], float]) -> SqliteStore:
     return SqliteStore.open(folder / "counterfoil.db", clock=clock, random=secrets.token_bytes)
 
 
-ENGINES: dict[str, Callable[[Path, Callable[[], float]], Store]] = {"sqlite": open_sqlite}
+async def open_postgres(url: str, clock: Callable[[], float]) -> PostgresStore:
+    return await PostgresStore.open(url, clock=clock, random=secrets.token_bytes)
+
+
+class Engine:
+    """Opens stores: each of them on a database of its own, or one more on the last one's."""
+
+    def __init__(self, name: str, folder: Path, server: Postgres | None) -> None:
+        self.name = name
+        self._folder = folder
+        self._server = server
+        self._made: list[str] = []
+
+    async def open(self, clock: Callable[[], float], *, anew: bool = False) -> Store:
+        """Open a store on the database that there is; ``anew``: on one that nobody used."""
+        if self._server is None:
+            if anew or not self._made:
+                self._made.append(f"{len(self._made)}")
+            return open_sqlite(self._folder / self._made[-1], clock)
+        if anew or not self._made:
+            self._made.append(self._server.create(TEMPLATE))
+        return await open_postgres(self._server.url(self._made[-1]), clock)
+
+    @asynccontextmanager
+    async def opened(self, clock: Callable[[], float]) -> AsyncIterator[Store]:
+        """A store on a database that nobody used, for as long as the block lasts."""
+        store = await self.open(clock, anew=True)
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    def close(self) -> None:
+        for name in self._made if self._server is not None else ():
+            assert self._server is not None
+            self._server.drop(name)
+
+
+TEMPLATE = "counterfoil_template"
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """A PostgreSQL for the whole session, with a template of a new installation's database."""
+    import asyncio
+
+    with running() as started:
+        started.run(f"CREATE DATABASE {TEMPLATE}")
+
+        async def make() -> None:
+            store = await open_postgres(started.url(TEMPLATE), Clock())
+            await store.close()
+
+        asyncio.run(make())
+        yield started
 
 
 @pytest.fixture
@@ -31,11 +88,17 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=ENGINES)
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
-) -> AsyncIterator[Store]:
-    opened = ENGINES[request.param](tmp_path, clock)
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    name = request.param
+    made = request.getfixturevalue("server") if name == "postgres" else None
+    with closing(Engine(name, tmp_path, made)) as engine:
+        yield engine
+
+
+@pytest.fixture
+async def store(engine: Engine, clock: Clock) -> AsyncIterator[Store]:
+    opened = await engine.open(clock)
     yield opened
     await opened.close()
 
@@ -50,5 +113,20 @@ async def peopled(store: Store) -> Store:
 @pytest.fixture
 async def sqlite(tmp_path: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
     opened = open_sqlite(tmp_path, clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def database(server: Postgres) -> Iterator[str]:
+    """Where a new installation's database is, which several stores may share."""
+    name = server.create(TEMPLATE)
+    yield server.url(name)
+    server.drop(name)
+
+
+@pytest.fixture
+async def postgres(database: str, clock: Clock) -> AsyncIterator[PostgresStore]:
+    opened = await open_postgres(database, clock)
     yield opened
     await opened.close()

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from counterfoil.server.records.store import Transaction
+from counterfoil.server.storage.connection import WrongStatement
 from counterfoil.server.storage.sqlite import SqliteStore
-from counterfoil.server.storage.sqlite_connection import WrongStatement
 from counterfoil.server.storage.work import SuspendedWork
 from tests.storage.samples import user
 

@@ -5,6 +5,10 @@ from typing import Any, Protocol
 Row = tuple[Any, ...]
 
 
+class WrongStatement(RuntimeError):
+    """The engine refused a statement: a mistake in the code or its values, not a failing disk."""
+
+
 class Connection(Protocol):
     """A connection inside a work. Statements mark their values with ``?``, in order.
 

@@ -1,20 +1,23 @@
 """Brings a database to the newest form: numbered SQL files, each in one transaction."""
 
 import hashlib
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Final
 
 import apsw
 from msgspec import Struct
 
-_APPLIED: Final = """
+MIGRATIONS: Final = """
 CREATE TABLE IF NOT EXISTS migrations (
     number INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
     checksum TEXT NOT NULL,
     applied_at INTEGER NOT NULL
-) STRICT
+) STRICT;
 """
+APPLIED: Final = "SELECT number, name, checksum FROM migrations"
+NOTE: Final = "INSERT INTO migrations (number, name, checksum, applied_at) VALUES (?, ?, ?, ?)"
 _IS_NEW: Final = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"
 
 
@@ -35,15 +38,20 @@ class Migration(Struct, frozen=True):
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def shipped() -> list[Migration]:
-    """Read the migrations of this version, in order."""
+def shipped(beside: str = "") -> list[Migration]:
+    """Read the migrations of this version, in order.
+
+    ``beside`` names the folder of an engine: what stands in it stands there in place of the file
+    of the same name, or is for that engine alone.
+    """
     folder = files("counterfoil.server.storage") / "migrations"
-    found = [
-        Migration(int(file.name[:4]), file.name, file.read_text(encoding="utf-8"))
-        for file in folder.iterdir()
-        if file.name.endswith(".sql")
+    found = {file.name: file for file in folder.iterdir() if file.name.endswith(".sql")}
+    if beside:
+        found |= {file.name: file for file in (folder / beside).iterdir()}
+    return [
+        Migration(int(name[:4]), name, found[name].read_text(encoding="utf-8"))
+        for name in sorted(found)
     ]
-    return sorted(found, key=lambda migration: migration.number)
 
 
 def migrate(engine: apsw.Connection, migrations: list[Migration], now: int) -> None:
@@ -70,31 +78,35 @@ def migrate(engine: apsw.Connection, migrations: list[Migration], now: int) -> N
 def _apply(
     engine: apsw.Connection, migrations: list[Migration], migration: Migration, now: int
 ) -> None:
-    engine.execute(_APPLIED)
+    engine.execute(MIGRATIONS)
     if migration not in _missing(engine, migrations):
         return
     engine.execute(migration.sql)
-    engine.execute(
-        "INSERT INTO migrations (number, name, checksum, applied_at) VALUES (?, ?, ?, ?)",
-        (migration.number, migration.name, migration.checksum, now),
-    )
+    engine.execute(NOTE, (migration.number, migration.name, migration.checksum, now))
 
 
 def _missing(engine: apsw.Connection, migrations: list[Migration]) -> list[Migration]:
     if not engine.execute(_IS_NEW).fetchall():
         return migrations
-    applied: dict[int, tuple[str, str]] = {
-        number: (name, checksum)
-        for number, name, checksum in engine.execute(
-            "SELECT number, name, checksum FROM migrations"
-        )
-    }
+    applied: Iterable[tuple[int, str, str]] = engine.execute(APPLIED)
+    return still_missing(applied, migrations)
+
+
+def still_missing(
+    applied: Iterable[tuple[int, str, str]], migrations: list[Migration]
+) -> list[Migration]:
+    """Give those that are not among the applied: number, name and checksum of each.
+
+    Raises:
+        UnknownDatabase: the database is newer than this version, or its past is another one.
+    """
     known = {migration.number: migration for migration in migrations}
-    for number, (name, checksum) in applied.items():
+    there = {number: (name, checksum) for number, name, checksum in applied}
+    for number, (name, checksum) in there.items():
         if number not in known:
             raise UnknownDatabase(
                 f"the database was made by a newer version of Counterfoil (migration {name})"
             )
         if checksum != known[number].checksum:
             raise UnknownDatabase(f"the migration {name} in the database is not the one shipped")
-    return [migration for migration in migrations if migration.number not in applied]
+    return [migration for migration in migrations if migration.number not in there]

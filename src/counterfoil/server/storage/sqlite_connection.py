@@ -6,7 +6,7 @@ from typing import Final
 import apsw
 
 from counterfoil.server.records.store import Conflict, StoreUnavailable
-from counterfoil.server.storage.connection import Row
+from counterfoil.server.storage.connection import Row, WrongStatement
 
 _TAKEN_NAMES: Final = frozenset(
     {
@@ -23,10 +23,6 @@ _OUR_MISTAKES: Final = (
     apsw.SQLError,
 )
 """What no other try, and no healthier disk, would mend."""
-
-
-class WrongStatement(RuntimeError):
-    """The engine refused a statement: a mistake in the code or its values, not a failing disk."""
 
 
 class SqliteConnection:

@@ -1,0 +1,196 @@
+"""The store on PostgreSQL: one connection for each transaction, many transactions at once."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, TypeVar
+
+from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
+from counterfoil.server.storage.postgres_connection import BeginAgain, PostgresConnection, Wire
+from counterfoil.server.storage.postgres_following import CHANNEL, Following
+from counterfoil.server.storage.postgres_locks import ALONE, BESIDE, NUMBERING
+from counterfoil.server.storage.postgres_numbering import number_waiting
+from counterfoil.server.storage.postgres_pool import Pool
+from counterfoil.server.storage.postgres_schema import prepare
+from counterfoil.server.storage.postgres_transaction import Transactions
+
+T = TypeVar("T")
+
+DEFAULT_CONNECTIONS: Final = 10
+
+_LOG: Final = logging.getLogger(__name__)
+_TRIES: Final = 20
+_BEGIN_ALONE: Final = f"BEGIN; SELECT {ALONE}; SELECT {NUMBERING}"
+_BEGIN_BESIDE: Final = f"BEGIN; SELECT {BESIDE}"
+_BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_COMMIT: Final = "COMMIT"
+_TELL_AND_COMMIT: Final = f"NOTIFY {CHANNEL}; COMMIT"
+
+
+class PostgresStore(Store):
+    """Keeps the promises of ``Store`` in a database that several processes share.
+
+    It belongs to the event loop in which it was opened. ``connections`` are lent to works, two
+    more are its own.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        connections: int,
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._pool = Pool(wire, connections, lambda engine: Transactions(engine, random))
+        self._following = Following(wire, random)
+        self._one_alone = asyncio.Lock()
+        self._begun: set[asyncio.Task[object]] = set()
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        connections: int = DEFAULT_CONNECTIONS,
+    ) -> "PostgresStore":
+        """Open the database, and bring it to the newest form.
+
+        ``clock`` gives seconds since the epoch, ``random`` so many random bytes.
+
+        Raises:
+            UnsupportedPostgres: the server is too old, or cannot keep the records.
+            UnknownDatabase: the database is newer than the code.
+            StoreUnavailable: the database cannot be reached.
+        """
+        await prepare(Wire(url, limited=False), int(clock()), random)
+        store = cls(Wire(url), clock=clock, random=random, connections=connections)
+        try:
+            await store._following.begin()
+        except BaseException:
+            await store.close()
+            raise
+        return store
+
+    async def transact(self, work: Work[T], *, beside: bool = False) -> T:
+        """Run a work alone, or beside others that are so called, and commit.
+
+        A caller that is cancelled breaks nothing; its work, if it was begun, stands.
+
+        Raises:
+            StoreUnavailable: the commit failed; see the promise.
+        """
+        self._demand_open()
+        task = asyncio.ensure_future(self._committed(work, beside=beside))
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return await asyncio.shield(task)
+
+    async def _committed(self, work: Work[T], *, beside: bool) -> T:
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return await (self._beside(work) if beside else self._alone(work))
+            except BeginAgain:
+                if not tries_left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _alone(self, work: Work[T]) -> T:
+        # One connection waits for its turn in the database, not all that there are.
+        async with self._one_alone, self._pool.begun(_BEGIN_ALONE) as lent:
+            lent.connection.at_work = True
+            await number_waiting(lent.connection, self._random)
+            value = await self._run(lent.connection, lent.alone, work, _TELL_AND_COMMIT)
+        self._following.move()
+        return value
+
+    async def _beside(self, work: Work[T]) -> T:
+        async with self._pool.begun(_BEGIN_BESIDE) as lent:
+            lent.beside.begin()
+            value = await self._run(lent.connection, lent.beside, work, _COMMIT)
+            left = lent.beside.left_anything
+        if left:
+            await self._number()
+        return value
+
+    async def _number(self) -> None:
+        try:
+            await self._following.number()
+        except StoreUnavailable as error:
+            # What was committed stands; whoever can will number it.
+            _LOG.warning("notices and events wait for their numbers: %s", error)
+
+    async def read(self, work: Work[T]) -> T:
+        """Run a work that only reads, on one consistent view of what was committed.
+
+        Raises:
+            StoreUnavailable: the database cannot be read.
+        """
+        self._demand_open()
+        async with self._pool.begun(_BEGIN_READING) as lent:
+            lent.connection.at_work = True
+            await lent.look()
+            return await self._run(lent.connection, lent.view, work, _COMMIT)
+
+    async def _run(
+        self, connection: PostgresConnection, transaction: Transaction, work: Work[T], end: str
+    ) -> T:
+        connection.now = int(self._clock())
+        connection.at_work = True
+        try:
+            value = await work(transaction)
+        except Exception as error:
+            await _undo(connection, error)
+            raise
+        finally:
+            connection.at_work = False
+        if await connection.step(end) != _COMMIT:
+            raise StoreUnavailable("the database had given up the transaction")
+        return value
+
+    def version(self) -> int:
+        """A number that changes when anyone has committed what others follow.
+
+        Raises:
+            StoreUnavailable: the store is closed.
+        """
+        self._demand_open()
+        return self._following.version
+
+    async def version_now(self) -> int:
+        """Ask the database for the version.
+
+        Raises:
+            StoreUnavailable: it does not say.
+        """
+        self._demand_open()
+        return await self._following.version_now()
+
+    def _demand_open(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+
+    async def close(self) -> None:
+        """Finish what was begun, and let go of every connection."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._begun:
+            await asyncio.wait(self._begun)
+        await self._pool.close()
+        await self._following.close()
+
+
+async def _undo(connection: PostgresConnection, error: Exception) -> None:
+    """Roll back. A line on which the engine failed is dropped: it may lead to a mere copy now."""
+    if isinstance(error, StoreUnavailable) and not isinstance(error, BeginAgain):
+        connection.drop()
+        return
+    with suppress(StoreUnavailable):
+        await connection.step("ROLLBACK")

@@ -1,0 +1,169 @@
+"""One PostgreSQL connection through asyncpg, held for a whole transaction."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+import asyncpg
+from msgspec import Struct
+
+from counterfoil.server.records.store import Conflict, StoreUnavailable
+from counterfoil.server.storage.connection import Row, WrongStatement
+from counterfoil.server.storage.dialect import Translations, is_plain_insert
+
+T = TypeVar("T")
+
+_COMMAND_SECONDS: Final = 30
+_CONNECT_SECONDS: Final = 10
+_STATEMENTS_CACHED: Final = 500
+_SETTINGS: Final = {
+    "application_name": "counterfoil",
+    # Whoever stopped in the middle of a transaction must not hold up all others.
+    "idle_in_transaction_session_timeout": "10s",
+    "lock_timeout": "10s",
+    "timezone": "UTC",
+}
+_BEGIN_AGAIN: Final = frozenset({"40001", "40P01"})
+"""serialization_failure, deadlock_detected: the same work may succeed the next time."""
+_OUR_MISTAKES: Final = frozenset({"21", "22", "23", "26", "2B", "34", "42", "44", "P0"})
+"""Classes of errors that no other try would mend (PostgreSQL, Appendix A)."""
+_FAILURES: Final = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the line was cut in an unlucky moment
+    OSError,
+    TimeoutError,
+)
+
+
+class BeginAgain(StoreUnavailable):
+    """The engine gave up this transaction for another's sake."""
+
+
+class Wire(Struct, frozen=True):
+    """Where a database is, with its password: never shown. ``limited``: nobody waits for ever."""
+
+    url: str
+    limited: bool = True
+
+    async def connect(self) -> "asyncpg.Connection[Any]":
+        """Open a connection.
+
+        Raises:
+            StoreUnavailable: there is none to be had, or this user or database is not known.
+        """
+        try:
+            return await asyncpg.connect(
+                self.url,
+                timeout=_CONNECT_SECONDS,
+                command_timeout=_COMMAND_SECONDS if self.limited else None,
+                statement_cache_size=_STATEMENTS_CACHED,
+                max_cached_statement_lifetime=0,
+                server_settings=_SETTINGS if self.limited else None,
+            )
+        except (*_FAILURES, ValueError) as error:
+            raise unavailable(error) from None
+
+    def __repr__(self) -> str:
+        return "Wire(…)"
+
+
+class PostgresConnection:
+    """Keeps the promises of ``Connection``, while a work is under way and at no other time."""
+
+    def __init__(self, engine: "asyncpg.Connection[Any]") -> None:
+        self.now = 0
+        self.at_work = False
+        self.engine = engine
+        self._translations = Translations()
+
+    async def one(self, sql: str, *values: object) -> Row | None:
+        """Give the first row, if there is one."""
+        row = await self._answer(self.engine.fetchrow(self._ready(sql), *_bound(values)))
+        return tuple(row) if row is not None else None
+
+    async def all(self, sql: str, *values: object) -> list[Row]:
+        """Give every row."""
+        rows = await self._answer(self.engine.fetch(self._ready(sql), *_bound(values)))
+        return [tuple(row) for row in rows]
+
+    async def run(self, sql: str, *values: object) -> int:
+        """Insert, update or delete; gives the number of rows that were changed."""
+        status = await self._answer(self.engine.execute(self._ready(sql), *_bound(values)))
+        count = status.rpartition(" ")[2]
+        changed = int(count) if count.isdecimal() else 0
+        if not changed and is_plain_insert(sql):
+            raise Conflict("a name that must be unique is taken")
+        return changed
+
+    async def run_for_each(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run a statement for each row of values, without waiting for each answer."""
+        bound = [_bound(row) for row in rows]
+        await self._answer(self.engine.executemany(self._ready(sql), bound))
+
+    async def step(self, sql: str) -> str:
+        """Run statements that begin or end something, as they are; gives the last one's tag."""
+        return await _judged(self.engine.execute(sql))
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the line stands, and no transaction is left open on it."""
+        return not self.engine.is_closed() and not self.engine.is_in_transaction()
+
+    def drop(self) -> None:
+        """Let go of the line at once; what was not committed is gone."""
+        self.at_work = False
+        self.engine.terminate()
+
+    async def close(self) -> None:
+        """Take leave, and let go of the line."""
+        self.at_work = False
+        try:
+            await self.engine.close(timeout=_CONNECT_SECONDS)
+        except _FAILURES:
+            self.engine.terminate()
+
+    def _ready(self, sql: str) -> str:
+        if not self.at_work:
+            raise RuntimeError("a transaction was used outside of its work")
+        return self._translations.of(sql)
+
+    async def _answer(self, asked: Awaitable[T]) -> T:
+        return await _judged(asked)
+
+
+def without_nul(text: str) -> str:
+    """Replace the one letter that no text there can hold: whoever sent it sent rubbish."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _bound(values: Iterable[object]) -> list[object]:
+    return [without_nul(value) if type(value) is str else value for value in values]
+
+
+async def _judged(asked: Awaitable[T]) -> T:
+    try:
+        return await asked
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict("a name that must be unique is taken") from error
+    except (asyncpg.DataError, asyncpg.UnsupportedClientFeatureError, *_FAILURES) as error:
+        raise _judgement(error) from error
+
+
+def _judgement(error: BaseException) -> Exception:
+    """Say whose mistake it was. The engine's own words may hold values, and are not repeated."""
+    state = getattr(error, "sqlstate", None) or ""
+    if state in _BEGIN_AGAIN:
+        return BeginAgain("the database chose another transaction")
+    if state[:2] in _OUR_MISTAKES or isinstance(error, asyncpg.DataError):
+        constraint = getattr(error, "constraint_name", None) or ""
+        return WrongStatement(f"{type(error).__name__} {state} {constraint}".strip())
+    return unavailable(error)
+
+
+def unavailable(error: BaseException) -> StoreUnavailable:
+    """Say that the store cannot answer, in words that hold no secret."""
+    said = str(error) if isinstance(error, _FAILURES) else "its address cannot be used"
+    if isinstance(error, asyncio.TimeoutError):
+        said = "it does not answer"
+    return StoreUnavailable(f"the database failed: {type(error).__name__}: {said}")

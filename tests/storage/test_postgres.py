@@ -1,0 +1,446 @@
+"""The store on PostgreSQL: works alone and beside, lines that are cut, several stores at once."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.storage.connection import WrongStatement
+from counterfoil.server.storage.postgres import PostgresStore
+from tests.storage.conftest import Clock, open_postgres
+from tests.storage.samples import (
+    NOTES,
+    NOW,
+    add_people,
+    api,
+    client,
+    client_secret,
+    event,
+    family,
+    feed_is_whole,
+    log_is_whole,
+    notice,
+    user,
+)
+
+pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
+
+Work = Callable[[Transaction], Awaitable[object]]
+
+
+@pytest.fixture
+async def second(
+    database: str, clock: Clock, postgres: PostgresStore
+) -> AsyncIterator[PostgresStore]:
+    """Another process's store on the same database."""
+    opened = await open_postgres(database, clock)
+    yield opened
+    await opened.close()
+
+
+@asynccontextmanager
+async def administrator(database: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+async def cut_all(database: str) -> int:
+    """Cut every line to the database but our own; says how many."""
+    async with administrator(database) as connection:
+        rows = await connection.fetch(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return len(rows)
+
+
+class Meeting:
+    """A work that goes on only when so many are under way."""
+
+    def __init__(self, count: int) -> None:
+        self.barrier = asyncio.Barrier(count)
+
+    async def __call__(self, tx: Transaction) -> None:
+        await tx.users.every()
+        async with asyncio.timeout(5):
+            await self.barrier.wait()
+
+
+async def test_works_that_may_run_beside_others_do(postgres: PostgresStore) -> None:
+    meeting = Meeting(5)
+    await asyncio.gather(*(postgres.transact(meeting, beside=True) for _ in range(5)))
+
+
+async def test_a_work_alone_waits_for_all_others_and_they_for_it(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    """In whichever process: so what it has checked still holds when it changes something."""
+    under_way: list[str] = []
+
+    def named(name: str, *, may_meet: str = "") -> Work:
+        async def work(tx: Transaction) -> None:
+            assert set(under_way) <= {may_meet}
+            under_way.append(name)
+            for _ in range(3):
+                await tx.users.every()
+            under_way.remove(name)
+
+        return work
+
+    asked = [
+        each
+        for _ in range(10)
+        for each in (
+            postgres.transact(named("beside", may_meet="beside"), beside=True),
+            second.transact(named("beside", may_meet="beside"), beside=True),
+            postgres.transact(named("alone")),
+            second.transact(named("alone")),
+        )
+    ]
+    await asyncio.gather(*asked)
+
+
+async def test_a_work_that_the_engine_gives_up_runs_again(postgres: PostgresStore) -> None:
+    """Two that lock each other out: one is chosen, and begins anew."""
+    await postgres.transact(lambda tx: tx.users.add(user()))
+    await postgres.transact(lambda tx: tx.users.add(user(id="bob", email="bob@example.org")))
+    barrier, runs = asyncio.Barrier(2), []
+
+    def crossing(first: str, then: str) -> Work:
+        async def work(tx: Transaction) -> str:
+            runs.append(first)
+            await tx.users.note_failure(first, 0)
+            if len(runs) <= 2:
+                await barrier.wait()
+            await tx.users.note_failure(then, 0)
+            return first
+
+        return work
+
+    works = crossing("ada", "bob"), crossing("bob", "ada")
+    done = await asyncio.gather(*(postgres.transact(each, beside=True) for each in works))
+    assert done == ["ada", "bob"]
+    assert len(runs) == 3
+    users = await postgres.read(lambda tx: tx.users.every())
+    assert [each.failed_sign_ins for each in users] == [2, 2]
+
+
+async def test_a_line_that_was_cut_while_it_was_idle_is_nobodys_trouble(
+    postgres: PostgresStore, database: str
+) -> None:
+    await asyncio.gather(*(postgres.read(Meeting(1)) for _ in range(4)))
+    await postgres.transact(lambda tx: tx.users.add(user()))
+    assert await cut_all(database) >= 3
+    assert await postgres.read(lambda tx: tx.users.every()) == [user()]
+    await postgres.transact(lambda tx: tx.users.disable("ada", NOW))
+    await postgres.transact(lambda tx: tx.events.append(event()), beside=True)
+    assert await postgres.read(log_is_whole) == 1
+
+
+async def test_a_line_that_is_cut_in_the_middle_leaves_nothing(
+    postgres: PostgresStore, database: str
+) -> None:
+    async def cut(tx: Transaction) -> None:
+        await tx.users.add(user())
+        await cut_all(database)
+        await tx.users.every()
+
+    for beside in (False, True):
+        with pytest.raises(StoreUnavailable):
+            await postgres.transact(cut, beside=beside)
+    with pytest.raises(StoreUnavailable):
+        await postgres.read(cut_reading(database))
+    assert await postgres.read(lambda tx: tx.users.every()) == []
+
+
+def cut_reading(database: str) -> Work:
+    async def work(tx: Transaction) -> None:
+        await cut_all(database)
+        await tx.users.every()
+
+    return work
+
+
+async def test_a_caller_who_goes_away_breaks_nothing(postgres: PostgresStore) -> None:
+    begun = asyncio.Event()
+
+    async def slow(tx: Transaction) -> None:
+        begun.set()
+        for number in range(5):
+            await tx.users.add(user(id=str(number), email=str(number)))
+
+    for _ in range(2):
+        caller = asyncio.ensure_future(postgres.transact(slow))
+        await begun.wait()
+        caller.cancel()
+        await asyncio.wait({caller})
+        assert caller.cancelled()
+    await postgres.close()
+
+
+async def test_what_was_begun_stands_though_its_caller_went_away(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    begun = asyncio.Event()
+
+    async def slow(tx: Transaction) -> None:
+        begun.set()
+        await tx.users.add(user())
+
+    caller = asyncio.ensure_future(postgres.transact(slow))
+    await begun.wait()
+    caller.cancel()
+    await postgres.close()
+    assert await second.read(lambda tx: tx.users.every()) == [user()]
+
+
+async def test_a_work_that_reads_cannot_write(postgres: PostgresStore) -> None:
+    with pytest.raises(StoreUnavailable):
+        await postgres.read(lambda tx: tx.users.add(user()))
+    assert await postgres.read(lambda tx: tx.users.every()) == []
+
+
+async def test_a_transaction_is_of_no_use_outside_of_its_work(postgres: PostgresStore) -> None:
+    async def leak(tx: Transaction) -> Transaction:
+        return tx
+
+    for leaked in (await postgres.transact(leak), await postgres.read(leak)):
+        with pytest.raises(RuntimeError, match="outside of its work"):
+            await leaked.users.add(user())
+
+
+async def test_a_mistake_of_ours_is_told_without_its_values(postgres: PostgresStore) -> None:
+    """The engine's own words quote what was given."""
+    with pytest.raises(WrongStatement) as told:
+        await postgres.transact(lambda tx: tx.users.add(user(created_at="s3cret")))
+    assert "s3cret" not in str(told.value)
+    with pytest.raises(WrongStatement, match="ForeignKey"):
+        await postgres.transact(lambda tx: tx.clients.add_secret(client_secret()))
+
+
+async def test_an_ending_is_seen_by_whoever_asks_after_it_was_answered(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    """No process answers from before an ending that it should know."""
+    for number in range(20):
+        before = await second.version_now()
+        writes = postgres.transact(
+            lambda tx, n=number: tx.notices.append([notice(f"f{n}")]), beside=number % 2 == 0
+        )
+        await writes
+        assert await second.version_now() != before
+        head, _ = await second.read(lambda tx: tx.notices.head())
+        assert head.number == number + 1
+
+
+async def test_the_version_moves_by_itself_when_others_commit(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    for work in (
+        lambda tx: tx.notices.append([notice("f")]),
+        lambda tx: tx.clients.add(client()),
+        lambda tx: tx.apis.add(api()),
+    ):
+        before = second.version()
+        await postgres.transact(work)
+        await moved(second, before)
+
+
+async def moved(store: PostgresStore, before: int) -> None:
+    async with asyncio.timeout(5):
+        while store.version() == before:
+            await store.read(lambda tx: tx.users.every())
+
+
+async def test_the_version_stands_while_nobody_commits(postgres: PostgresStore) -> None:
+    before = await postgres.version_now()
+    for _ in range(20):
+        await postgres.read(lambda tx: tx.users.every())
+        assert await postgres.version_now() == before
+
+
+async def test_a_follower_whose_line_was_cut_follows_on(
+    postgres: PostgresStore, second: PostgresStore, database: str
+) -> None:
+    await cut_all(database)
+    before = second.version()
+    await postgres.transact(lambda tx: tx.notices.append([notice("f")]))
+    await moved(second, before)
+
+
+async def test_what_is_remembered_never_outlives_a_change_by_another(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    async def add(tx: Transaction) -> None:
+        await tx.apis.add(api())
+        await tx.clients.add(client())
+        await tx.clients.add_secret(client_secret())
+
+    await second.transact(add)
+    found = await postgres.read(lambda tx: tx.clients.find("notes-web"))
+    assert await postgres.read(lambda tx: tx.clients.find("notes-web")) is found
+    assert await postgres.read(lambda tx: tx.clients.secrets_of("notes-web")) == [client_secret()]
+    assert await postgres.read(lambda tx: tx.apis.find(NOTES)) == api()
+    assert await postgres.read(lambda tx: tx.default_lifetimes.find()) is None
+    await second.transact(lambda tx: tx.default_lifetimes.keep(DefaultLifetime(600)))
+    assert await postgres.read(lambda tx: tx.default_lifetimes.find()) == DefaultLifetime(600)
+    await second.transact(lambda tx: tx.clients.disable("notes-web", NOW + 1))
+    assert await postgres.read(lambda tx: tx.clients.find("notes-web")) == client(
+        disabled_at=NOW + 1
+    )
+    await second.transact(lambda tx: tx.clients.expire_secret("secret-1", NOW + 2))
+    (secret,) = await postgres.read(lambda tx: tx.clients.secrets_of("notes-web"))
+    assert secret.expires_at == NOW + 2
+    await second.transact(lambda tx: tx.apis.next_generation(NOTES))
+    seen = await postgres.read(lambda tx: tx.apis.find(NOTES))
+    assert seen is not None
+    assert seen.generation == api().generation + 1
+
+
+async def test_noting_uses_makes_nobody_forget(postgres: PostgresStore) -> None:
+    """It is written every few seconds, and nothing that is remembered hangs on it."""
+    await postgres.transact(lambda tx: tx.clients.add(client()))
+    await postgres.transact(lambda tx: tx.clients.add_secret(client_secret()))
+    found = await postgres.read(lambda tx: tx.clients.find("notes-web"))
+    await postgres.transact(lambda tx: tx.clients.touch_secrets({"secret-1": NOW}), beside=True)
+    assert await postgres.read(lambda tx: tx.clients.find("notes-web")) is found
+
+
+async def test_a_family_cannot_be_refreshed_while_it_is_being_ended(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    """Else the refreshed token would outlive the notice that ends it."""
+    await postgres.transact(add_people)
+    await postgres.transact(lambda tx: tx.families.add(family()))
+    read, rotated = asyncio.Event(), asyncio.Event()
+
+    async def end(tx: Transaction) -> int:
+        found = await tx.families.find("family-1")
+        read.set()
+        await asyncio.wait({rotating}, timeout=0.2)
+        assert not rotating.done(), "it was refreshed in between"
+        await tx.families.end("family-1", NOW, "reused")
+        assert found is not None
+        return found.access_expires_at
+
+    async def rotate(tx: Transaction) -> bool:
+        await read.wait()
+        return await tx.families.rotate(family(access_expires_at=NOW + 9_999), 0)
+
+    rotating = asyncio.ensure_future(second.transact(rotate, beside=True))
+    until = await postgres.transact(end, beside=True)
+    assert not rotated.is_set()
+    assert await rotating is False
+    ended = await postgres.read(lambda tx: tx.families.find("family-1"))
+    assert ended is not None
+    assert ended.access_expires_at == until
+
+
+async def test_many_write_in_two_processes_at_once_and_nothing_has_a_gap(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    async def tell(tx: Transaction, number: int) -> None:
+        await tx.notices.append([notice(f"f{number}")])
+        await tx.events.append(event(subject=f"f{number}"))
+        if number % 7 == 0:
+            raise ZeroDivisionError
+
+    asked = [
+        (postgres, second)[number % 2].transact(
+            lambda tx, n=number: tell(tx, n), beside=number % 5 != 0
+        )
+        for number in range(200)
+    ]
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    stumbled = sum(isinstance(answer, ZeroDivisionError) for answer in answers)
+    assert stumbled == 29
+    assert [answer for answer in answers if isinstance(answer, StoreUnavailable)] == []
+    assert await second.read(feed_is_whole) == 200 - stumbled
+    assert await second.read(log_is_whole) == 200 - stumbled
+
+
+async def test_what_was_left_by_a_process_that_died_is_numbered_by_another(
+    postgres: PostgresStore, second: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies() -> None:
+        """Between its commit and the numbers."""
+
+    monkeypatch.setattr(postgres._following, "number", dies)
+
+    async def tell(tx: Transaction) -> None:
+        await tx.notices.append([notice("left")])
+        await tx.events.append(event())
+
+    await postgres.transact(tell, beside=True)
+    async with asyncio.timeout(5):
+        while await second.read(feed_is_whole) != 1:
+            pass
+    assert await second.read(log_is_whole) == 1
+
+
+async def test_numbers_that_cannot_be_given_now_are_given_later(
+    postgres: PostgresStore, second: PostgresStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fails() -> None:
+        raise StoreUnavailable("not now")
+
+    numbering, postgres._following.number = postgres._following.number, fails  # type: ignore[method-assign]
+    with caplog.at_level(logging.WARNING):
+        await postgres.transact(lambda tx: tx.notices.append([notice("late")]), beside=True)
+    assert "wait for their numbers: not now" in caplog.text
+    postgres._following.number = numbering  # type: ignore[method-assign]
+    position = await second.transact(lambda tx: tx.notices.append([notice("next")]))
+    assert position.number == 2, "whoever writes alone numbers first what waits"
+
+
+async def test_erasing_finds_what_waits_to_be_numbered(
+    postgres: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S111: nobody's name is left behind because it had no number yet."""
+
+    async def dies() -> None: ...
+
+    monkeypatch.setattr(postgres._following, "number", dies)
+    await postgres.transact(lambda tx: tx.events.append(event()), beside=True)
+    erased = await postgres.transact(lambda tx: tx.events.erase("ada"))
+    assert erased.by == frozenset({1})
+    (line,) = await postgres.read(lambda tx: tx.events.latest(2))
+    assert line.actor == "user:erased"
+
+
+async def test_a_letter_that_no_text_can_hold_breaks_neither_chain_nor_statement(
+    postgres: PostgresStore,
+) -> None:
+    rubbish = event(subject="a\0b", user_agent="\0", detail={"why": "\0", "scope": "x"})
+    for beside in (False, True):
+        await postgres.transact(lambda tx: tx.events.append(rubbish), beside=beside)
+    assert await postgres.read(log_is_whole) == 2
+    assert await postgres.read(lambda tx: tx.users.find("a\0da")) is None
+    found = await postgres.read(lambda tx: tx.events.latest(2))
+    assert {each.subject for each in found} == {"a\N{REPLACEMENT CHARACTER}b"}
+
+
+async def test_an_event_that_can_become_no_line_is_refused_at_once(postgres: PostgresStore) -> None:
+    """Else it would hold up all that come behind it."""
+    with pytest.raises(ValueError, match="names a person"):
+        await postgres.transact(lambda tx: tx.events.append(event(proof="user:ada")), beside=True)
+    await postgres.transact(lambda tx: tx.events.append(event()), beside=True)
+    assert await postgres.read(log_is_whole) == 1
+
+
+async def test_connections_are_few_however_many_ask(postgres: PostgresStore, database: str) -> None:
+    await asyncio.gather(*(postgres.read(lambda tx: tx.users.every()) for _ in range(200)))
+    async with administrator(database) as connection:
+        open_now = await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND pid <> pg_backend_pid()"
+        )
+    assert open_now <= 12
