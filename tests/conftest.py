@@ -1,12 +1,17 @@
 """What every test shares: the event loop, Hypothesis, and what a missing tool means."""
 
+import asyncio
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.postgres import Postgres
 
 CHROMIUM = Path("/usr/bin/chromium")
 NODE_MODULES = Path(__file__).parent / "interop" / "node_modules"
@@ -35,6 +40,36 @@ settings.load_profile("counterfoil")
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator["Postgres"]:
+    """A PostgreSQL for the whole session, with the template of a new installation's database."""
+    from tests.postgres import make_template, running
+
+    with running() as server:
+        asyncio.run(make_template(server))
+        yield server
+
+
+@pytest.fixture
+def database(postgres_server: "Postgres") -> Iterator[str]:
+    """Where a new installation's database is, which several stores may share."""
+    from tests.postgres import TEMPLATE
+
+    name = postgres_server.create(TEMPLATE)
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installations_on_the_engine_asked_for(request: pytest.FixtureRequest) -> None:
+    """``COUNTERFOIL_TEST_ENGINE=postgres``: whole installations keep their records there."""
+    if os.environ.get("COUNTERFOIL_TEST_ENGINE", "sqlite") != "sqlite":
+        from tests import engines
+        from tests.postgres import Databases
+
+        engines.use(Databases(request.getfixturevalue("postgres_server")))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

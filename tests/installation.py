@@ -26,6 +26,7 @@ from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.user import User
 from counterfoil.server.settings import load
 from counterfoil.server.web.server import Server
+from tests.engines import settings_of
 
 NOTES = "https://notes.example"
 MAIL = "https://mail.example"
@@ -271,7 +272,8 @@ def answer_of(redirect: httpx2.Response) -> dict[str, str]:
 async def installed(data: Path, **settings: Any) -> AsyncIterator[Installation]:
     """A running installation with the API ``NOTES``, an app, a public app, a service and Ada."""
     clock = Clock()
-    app = build(load({}, {"data": str(data), **settings}), Outside(clock=clock))
+    asked = {"data": str(data), **settings_of(data), **settings}
+    app = build(load({}, asked), Outside(clock=clock))
     async with app.running() as server:
         installation = Installation(app, server, clock)
         await furnish(installation)
@@ -282,7 +284,8 @@ async def installed(data: Path, **settings: Any) -> AsyncIterator[Installation]:
 async def restarted(before: Installation, **settings: Any) -> AsyncIterator[Installation]:
     """The same installation, started again, with other settings where these are given."""
     data, clock = str(before.authority.settings.data), before.clock
-    app = build(load({}, {"data": data, **settings}), Outside(clock=clock))
+    asked = {"data": data, **settings_of(data), **settings}
+    app = build(load({}, asked), Outside(clock=clock))
     async with app.running() as server:
         installation = Installation(app, server, clock)
         installation.secrets, installation.user = before.secrets, before.user

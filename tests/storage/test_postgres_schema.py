@@ -9,10 +9,10 @@ import pytest
 
 from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.storage import postgres_schema
-from counterfoil.server.storage.migration import UnknownDatabase
+from counterfoil.server.storage.migration import UnknownDatabase, UnsupportedPostgres
 from counterfoil.server.storage.postgres import PostgresStore
 from counterfoil.server.storage.postgres_connection import Wire
-from counterfoil.server.storage.postgres_schema import UnsupportedPostgres, is_made, prepare
+from counterfoil.server.storage.postgres_schema import is_made, prepare
 from tests.postgres import Postgres
 from tests.storage.conftest import Clock, open_postgres
 from tests.storage.samples import NOW, user
@@ -21,11 +21,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
 
 
 @pytest.fixture
-def empty(server: Postgres) -> Iterator[str]:
+def empty(postgres_server: Postgres) -> Iterator[str]:
     """A database in which nothing is."""
-    name = server.create()
-    yield server.url(name)
-    server.drop(name)
+    name = postgres_server.create()
+    yield postgres_server.url(name)
+    postgres_server.drop(name)
 
 
 async def run(url: str, sql: str) -> None:
@@ -37,6 +37,8 @@ async def run(url: str, sql: str) -> None:
 async def test_several_make_the_tables_at_once(empty: str, clock: Clock) -> None:
     assert not await is_made(Wire(empty))
     stores = await asyncio.gather(*(open_postgres(empty, clock) for _ in range(4)))
+    assert not await is_made(Wire(empty)), "its keys are not there yet"
+    await stores[0].transact(lambda tx: tx.sealed.put_if_absent("keys", b"sealed"))
     assert await is_made(Wire(empty))
     for number, store in enumerate(stores):
         new = user(id=str(number), email=str(number))
@@ -60,11 +62,13 @@ async def test_a_database_with_another_past_is_left_alone(database: str, clock: 
         await open_postgres(database, clock)
 
 
-async def test_text_must_be_kept_in_utf_8(server: Postgres, clock: Clock) -> None:
-    server.run("CREATE DATABASE letters TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+async def test_text_must_be_kept_in_utf_8(postgres_server: Postgres, clock: Clock) -> None:
+    postgres_server.run(
+        "CREATE DATABASE letters TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"
+    )
     with pytest.raises(UnsupportedPostgres, match="SQL_ASCII"):
-        await open_postgres(server.url("letters"), clock)
-    server.drop("letters")
+        await open_postgres(postgres_server.url("letters"), clock)
+    postgres_server.drop("letters")
 
 
 async def test_an_old_server_is_refused(
@@ -77,9 +81,9 @@ async def test_an_old_server_is_refused(
 
 
 async def test_a_user_without_rights_is_told_what_is_missing(
-    server: Postgres, empty: str, clock: Clock
+    postgres_server: Postgres, empty: str, clock: Clock
 ) -> None:
-    server.run("CREATE ROLE guest LOGIN")
+    postgres_server.run("CREATE ROLE guest LOGIN")
     guest = empty.replace("postgres@", "guest@")
     with pytest.raises(UnsupportedPostgres, match="right to create"):
         await open_postgres(guest, clock)
@@ -108,9 +112,11 @@ async def test_what_cannot_be_reached_is_told_without_the_password(url: str, clo
     assert "s3cret" not in repr(Wire(url))
 
 
-async def test_a_database_that_is_not_there_is_named(server: Postgres, clock: Clock) -> None:
+async def test_a_database_that_is_not_there_is_named(
+    postgres_server: Postgres, clock: Clock
+) -> None:
     with pytest.raises(StoreUnavailable, match="nowhere"):
-        await open_postgres(server.url("nowhere"), clock)
+        await open_postgres(postgres_server.url("nowhere"), clock)
 
 
 async def test_preparing_again_changes_nothing(database: str) -> None:

@@ -12,11 +12,11 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from counterfoil.cli.invocation import Invocation
+from counterfoil.cli.invocation import Invocation, finish, nothing_there
 from counterfoil.cli.output import Failure, at
 from counterfoil.server.documents.keys import KeyDocument
 from counterfoil.server.documents.keys import documents as key_documents
-from counterfoil.server.opening import DATABASE
+from counterfoil.server.opening import DATABASE, is_made
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -61,18 +61,25 @@ def diagnose(call: Invocation) -> Iterator[Finding]:
         return
     yield _ok("settings", f"can be read; data in {settings.data}")
     yield _issuer(settings)
-    if not (settings.data / DATABASE).exists():
-        yield _problem(
-            "data",
-            f"there is no installation in {settings.data}",
-            "name its directory with --data, or make one with `counterfoil serve`",
-        )
+    missing = _missing(settings)
+    if missing is not None:
+        yield missing
         yield _port(settings)
         return
     yield from _files(settings)
     yield _disk(settings)
     yield from _inside(call, settings)
     yield _port(settings)
+
+
+def _missing(settings: Settings) -> Finding | None:
+    try:
+        if finish(lambda: is_made(settings)):
+            return None
+    except Failure as failure:
+        return _problem("database", str(failure), _mend_of(str(failure)))
+    finding, _, mend = nothing_there(settings).rpartition(": ")
+    return _problem("data", finding, mend)
 
 
 def _ok(check: str, finding: str) -> Finding:
@@ -98,8 +105,9 @@ def _issuer(settings: Settings) -> Finding:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    paths = [settings.data, settings.data / DATABASE]
-    paths += [settings.data / f"{DATABASE}{end}" for end in ("-wal", "-shm")]
+    paths = [settings.data]
+    if settings.database is None:
+        paths += [settings.data / f"{DATABASE}{end}" for end in ("", "-wal", "-shm")]
     if settings.master_key_in_file:
         paths.append(settings.master_key_file)
     wrong = [finding for path in paths if path.exists() for finding in _permissions(path)]
@@ -148,7 +156,8 @@ def _inside(call: Invocation, settings: Settings) -> Iterator[Finding]:
     except Failure as failure:
         yield _problem("database", str(failure).removesuffix(_SELF), _mend_of(str(failure)))
         return
-    yield _ok("database", "opens; SQLite is new enough, and every migration is applied")
+    engine = "SQLite" if settings.database is None else "PostgreSQL"
+    yield _ok("database", f"opens; {engine} is new enough, and every migration is applied")
     yield _ok("master key", "opens what is sealed in the database")
     yield from _keys(kept.keys, settings)
     yield _clock(kept.newest_event_at, int(time.time()))
@@ -167,6 +176,10 @@ def _mend_of(finding: str) -> str:
         return "put the master key back that this database was made with"
     if "SQLite" in finding:
         return "pip install --upgrade 'counterfoil[server]'"
+    if "PostgreSQL" in finding or "cannot be used" in finding:
+        return (
+            "see whether the database runs, and whether --database or COUNTERFOIL_DATABASE is right"
+        )
     return "read the sentence; `counterfoil serve` cannot start before it is mended"
 
 

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
@@ -61,13 +61,18 @@ class Invocation(NamedTuple):
         """
         settings = self.settings()
         with demanding_server():
-            from counterfoil.server.opening import DATABASE
-        if not makes and not (settings.data / DATABASE).exists():
-            raise Failure(
-                f"there is no installation in {settings.data}: name its directory with --data, "
-                "or make one with `counterfoil serve`"
-            )
-        return _finish(settings, action)
+            from counterfoil.server.opening import is_made, open_authority
+
+        async def opened() -> T:
+            if not makes and not await is_made(settings):
+                raise Failure(nothing_there(settings))
+            authority = await open_authority(settings)
+            try:
+                return await action(authority)
+            finally:
+                await authority.store.close()
+
+        return finish(opened)
 
     def show(self, document: object, tell: Callable[[], None]) -> None:
         """Print the document as JSON where that is wanted, else ``tell`` it to a person."""
@@ -77,20 +82,29 @@ class Invocation(NamedTuple):
             tell()
 
 
-def _finish(settings: "Settings", action: "Callable[[Authority], Awaitable[T]]") -> T:
+def nothing_there(settings: "Settings") -> str:
+    """Say that there is no installation, and what to do."""
+    if settings.database is not None:
+        return (
+            f"there is no installation in {settings.database}: name its database with --database, "
+            "or make one with `counterfoil serve`"
+        )
+    return (
+        f"there is no installation in {settings.data}: name its directory with --data, "
+        "or make one with `counterfoil serve`"
+    )
+
+
+def finish(action: "Callable[[], Coroutine[Any, Any, T]]") -> T:
+    """Run to the end, and turn what is known to go wrong into a sentence.
+
+    Raises:
+        Failure: with the sentence.
+    """
     import asyncio
 
-    from counterfoil.server.opening import open_authority
-
-    async def opened() -> T:
-        authority = await open_authority(settings)
-        try:
-            return await action(authority)
-        finally:
-            await authority.store.close()
-
     try:
-        return asyncio.run(opened())
+        return asyncio.run(action())
     except Exception as error:
         sentence = sentence_of(error)
         if sentence is None:
@@ -105,7 +119,7 @@ def sentence_of(error: Exception) -> str | None:
     from counterfoil.server.keys.master_key import MasterKeyError
     from counterfoil.server.keys.rotation import KeyRefused
     from counterfoil.server.records.store import Conflict, StoreUnavailable
-    from counterfoil.server.storage.migration import UnknownDatabase
+    from counterfoil.server.storage.migration import UnknownDatabase, UnsupportedPostgres
     from counterfoil.server.storage.sqlite_file import UnsupportedSqlite
 
     match error:
@@ -113,7 +127,7 @@ def sentence_of(error: Exception) -> str | None:
             return error.description
         case StoreUnavailable():
             return f"the database cannot be used: {error}"
-        case MasterKeyError() | UnknownDatabase() | UnsupportedSqlite():
+        case MasterKeyError() | UnknownDatabase() | UnsupportedPostgres() | UnsupportedSqlite():
             return f"{error} (`counterfoil doctor` says more)"
         case KeyRefused() | PasswordRefused() | OSError() | Failure():
             return str(error)
@@ -137,12 +151,12 @@ class demanding_server:  # noqa: N801 - reads as a statement
 
 
 def installation(command: Callable[Concatenate[Invocation, P], None]) -> Callable[..., None]:
-    """Give a command ``--data``, ``--config`` and ``--json``, and an ``Invocation`` from them."""
+    """Give a command an ``Invocation`` from the options of ``located`` and ``--json``."""
     return located(click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command))
 
 
 def located(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command ``--data`` and ``--config``, and an ``Invocation`` from them."""
+    """Give a command an ``Invocation`` from ``--data``, ``--database`` and ``--config``."""
 
     @click.option(
         "--config",
@@ -151,13 +165,25 @@ def located(command: Callable[..., None]) -> Callable[..., None]:
         help="Settings file. Default: counterfoil.toml in the data directory.",
     )
     @click.option(
+        "--database",
+        metavar="URL",
+        help="PostgreSQL database. Default: a file in the data directory, or COUNTERFOIL_DATABASE.",
+    )
+    @click.option(
         "--data",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
         help="Data directory. Default: ./data, or COUNTERFOIL_DATA.",
     )
     @functools.wraps(command)
-    def invoked(data: Path | None, config: Path | None, as_json: bool = False, **rest: Any) -> None:
-        command(Invocation({"data": data, "config": config}, as_json), **rest)
+    def invoked(
+        data: Path | None,
+        database: str | None,
+        config: Path | None,
+        as_json: bool = False,
+        **rest: Any,
+    ) -> None:
+        located = {"data": data, "database": database, "config": config}
+        command(Invocation(located, as_json), **rest)
 
     return invoked

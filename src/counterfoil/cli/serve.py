@@ -68,10 +68,12 @@ def _run(settings: "Settings", overrides: Mapping[str, object], listener: socket
     with demanding_server():
         import uvicorn  # noqa: F401
 
+    kept = settings.database or settings.data
+
     def ready() -> None:
         click.echo(
             f"Counterfoil serves {settings.issuer} on {settings.host} port {settings.port} "
-            f"({counted(settings.workers, 'worker')}, data in {settings.data}). Ctrl-C ends it."
+            f"({counted(settings.workers, 'worker')}, data in {kept}). Ctrl-C ends it."
         )
 
     if settings.workers == 1:

@@ -5,7 +5,8 @@ Only here are store and protocol both known; the command line and the server bot
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -24,7 +25,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.own_api import register_own_api
 from counterfoil.server.protocol.token_reading import TokenReader
 from counterfoil.server.records.guards import Most
-from counterfoil.server.records.store import Store
+from counterfoil.server.records.store import Store, StoreUnavailable
 from counterfoil.server.settings import Settings
 from counterfoil.server.storage.sqlite import SqliteStore
 
@@ -49,10 +50,13 @@ async def open_authority(settings: Settings, outside: Outside = REAL) -> Authori
     Raises:
         MasterKeyError: the master key is missing, unreadable, or not of this database.
         StoreUnavailable: the database cannot be used.
+        UnknownDatabase, UnsupportedPostgres, UnsupportedSqlite: it is not for this version.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sealing = _master_key(settings, outside)
-    store = SqliteStore.open(settings.data / DATABASE, clock=outside.clock, random=outside.random)
+    # A database without its master key is not a first start: a new key would open nothing.
+    first = not await is_made(settings)
+    sealing = load_master_key(settings, outside.random, may_make=first)
+    store = await _open_store(settings, outside)
     try:
         return await _authority(settings, store, sealing, outside)
     except BaseException:
@@ -89,7 +93,38 @@ def _most_lost(settings: Settings) -> Most:
     return Most(settings.followers_per_address, settings.followers_most)
 
 
-def _master_key(settings: Settings, outside: Outside) -> Seals:
-    """A database without its master key is not a first start: a new key would open nothing."""
-    first = not (settings.data / DATABASE).exists()
-    return load_master_key(settings, outside.random, may_make=first)
+async def is_made(settings: Settings) -> bool:
+    """Say whether there is an installation where the settings say.
+
+    Raises:
+        StoreUnavailable: its database cannot be reached.
+    """
+    if settings.database is None:
+        return (settings.data / DATABASE).exists()
+    with _demanding_driver():
+        from counterfoil.server.storage import postgres_connection, postgres_schema
+    return await postgres_schema.is_made(postgres_connection.Wire(settings.database.reveal()))
+
+
+async def _open_store(settings: Settings, outside: Outside) -> Store:
+    clock, random = outside.clock, outside.random
+    if settings.database is None:
+        return SqliteStore.open(settings.data / DATABASE, clock=clock, random=random)
+    with _demanding_driver():
+        from counterfoil.server.storage.postgres import PostgresStore
+    return await PostgresStore.open(
+        settings.database.reveal(),
+        clock=clock,
+        random=random,
+        connections=settings.database_connections,
+    )
+
+
+@contextmanager
+def _demanding_driver() -> Iterator[None]:
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise StoreUnavailable(
+            f"PostgreSQL needs {error.name}: pip install 'counterfoil[server,postgres]'"
+        ) from None

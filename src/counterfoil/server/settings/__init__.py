@@ -1,6 +1,7 @@
 """The settings: one table, read from defaults, a TOML file, the environment, the command line."""
 
 from counterfoil.server.settings.addresses import SettingsError
+from counterfoil.server.settings.database import DatabaseUrl
 from counterfoil.server.settings.describing import as_markdown, describe
 from counterfoil.server.settings.reading import FILE_NAME, load
 from counterfoil.server.settings.table import (
@@ -18,6 +19,7 @@ __all__ = [
     "MINUTE",
     "PREFIX",
     "SETTINGS",
+    "DatabaseUrl",
     "Setting",
     "Settings",
     "SettingsError",

@@ -10,6 +10,7 @@ from msgspec.structs import fields, force_setattr
 
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.settings.addresses import SettingsError, check_issuer, check_network
+from counterfoil.server.settings.database import DatabaseUrl
 
 PREFIX: Final = "COUNTERFOIL_"
 MINUTE: Final = 60
@@ -38,6 +39,23 @@ class Settings(Struct, frozen=True, kw_only=True):
     """
 
     data: Annotated[Path, _words("Directory of the database and the keys.")] = Path("data")
+    database: Annotated[
+        DatabaseUrl | None,
+        _words(
+            "Where a PostgreSQL database is, as `postgresql://user:password@host/database`; any "
+            "number of servers may share it. Without it everything is kept in a file of SQLite in "
+            "the data directory."
+        ),
+    ] = None
+    database_connections: Annotated[
+        int,
+        _number(
+            "Connections to PostgreSQL at most that each process lends to its requests; it has two "
+            "more for itself.",
+            1,
+            1000,
+        ),
+    ] = 10
     host: Annotated[str, _words("Address to listen on.")] = "127.0.0.1"
     port: Annotated[int, _number("Port to listen on.", 0, 65535)] = 8000
     issuer: Annotated[

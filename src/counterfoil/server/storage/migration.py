@@ -25,6 +25,10 @@ class UnknownDatabase(Exception):
     """The database was made by a newer version, or its migrations are not the ones shipped."""
 
 
+class UnsupportedPostgres(Exception):
+    """The server cannot keep the records: too old, not in UTF-8, or its tables not ours."""
+
+
 class Migration(Struct, frozen=True):
     """One numbered file."""
 

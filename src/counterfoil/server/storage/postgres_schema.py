@@ -12,6 +12,7 @@ from counterfoil.server.storage.migration import (
     MIGRATIONS,
     NOTE,
     Migration,
+    UnsupportedPostgres,
     shipped,
     still_missing,
 )
@@ -20,7 +21,8 @@ from counterfoil.server.storage.postgres_locks import MIGRATING
 
 OLDEST_POSTGRES: Final = 15
 
-_IS_MADE: Final = "SELECT 1 WHERE to_regclass('migrations') IS NOT NULL"
+_HAS_TABLES: Final = "SELECT 1 WHERE to_regclass('migrations') IS NOT NULL"
+_HAS_KEYS: Final = "SELECT 1 FROM sealed LIMIT 1"
 _ENCODING: Final = "SHOW server_encoding"
 _FEED: Final = "SELECT 1 FROM feed"
 _BEGIN_FEED: Final = """
@@ -29,12 +31,8 @@ ON CONFLICT (one) DO NOTHING
 """
 
 
-class UnsupportedPostgres(Exception):
-    """The server cannot keep the records: too old, not in UTF-8, or its tables not ours."""
-
-
 async def is_made(wire: Wire) -> bool:
-    """Say whether the records of an installation are there already.
+    """Say whether an installation is there: one whose keys are sealed by a master key.
 
     Raises:
         StoreUnavailable: the database cannot be reached.
@@ -42,7 +40,9 @@ async def is_made(wire: Wire) -> bool:
     connection = PostgresConnection(await wire.connect())
     try:
         connection.at_work = True
-        return await connection.one(_IS_MADE) is not None
+        if await connection.one(_HAS_TABLES) is None:
+            return False
+        return await connection.one(_HAS_KEYS) is not None
     finally:
         await connection.close()
 
@@ -95,7 +95,7 @@ async def _migrate(connection: PostgresConnection, migrations: list[Migration], 
 async def _apply(
     connection: PostgresConnection, migrations: list[Migration], migration: Migration, now: int
 ) -> None:
-    if not await connection.one(_IS_MADE):
+    if not await connection.one(_HAS_TABLES):
         await connection.step(schema_for_postgres(MIGRATIONS))
     if migration not in await _missing(connection, migrations):
         return
@@ -105,7 +105,7 @@ async def _apply(
 
 
 async def _missing(connection: PostgresConnection, migrations: list[Migration]) -> list[Migration]:
-    if not await connection.one(_IS_MADE):
+    if not await connection.one(_HAS_TABLES):
         return migrations
     applied = [(row[0], row[1], row[2]) for row in await connection.all(APPLIED)]
     return still_missing(applied, migrations)

@@ -1,0 +1,54 @@
+"""Where the database of PostgreSQL is: an address that may hold a password, and shows none."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+_SCHEMES: Final = ("postgresql", "postgres")
+_HIDDEN: Final = "…"
+
+
+class DatabaseUrl:
+    """A URL as libpq takes it. Its ``repr`` and ``str`` show no password.
+
+    Raises:
+        ValueError: it is no such URL. The text repeats nothing of it.
+    """
+
+    __slots__ = ("_url",)
+
+    def __init__(self, url: str) -> None:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            raise ValueError("Expected a URL") from None
+        if parts.scheme not in _SCHEMES or not url.startswith(f"{parts.scheme}://"):
+            raise ValueError("Expected postgresql://user@host/database")
+        if parts.fragment or any(letter.isspace() for letter in url):
+            raise ValueError("Expected a URL without spaces and '#': spell them %20 and %23")
+        self._url = url
+
+    def reveal(self) -> str:
+        """Give the whole URL, for the one who connects."""
+        return self._url
+
+    def __str__(self) -> str:
+        parts = urlsplit(self._url)
+        user, at, hosts = parts.netloc.rpartition("@")
+        name, colon, _ = user.partition(":")
+        user = f"{name}:{_HIDDEN}" if colon else name
+        query = "&".join(map(_shown, parts.query.split("&"))) if parts.query else ""
+        return parts._replace(netloc=f"{user}{at}{hosts}", query=query).geturl()
+
+    def __repr__(self) -> str:
+        return f"DatabaseUrl({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DatabaseUrl) and self._url == other._url
+
+    def __hash__(self) -> int:
+        return hash(self._url)
+
+
+def _shown(parameter: str) -> str:
+    name, equals, _ = parameter.partition("=")
+    return f"{name}={_HIDDEN}" if equals and "passw" in name.lower() else parameter
