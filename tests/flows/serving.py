@@ -19,6 +19,7 @@ from counterfoil.guard import Guard, Rejected
 from counterfoil.server.assembly import build
 from counterfoil.server.opening import Outside
 from counterfoil.server.settings import load
+from tests.engines import environment_of, settings_of
 from tests.installation import Clock, Installation, furnish
 
 START = "from counterfoil.cli import main; main()"
@@ -30,7 +31,7 @@ def serving(data: Path) -> Iterator[int]:
     """Run the server on a data directory; gives its port."""
     command = [sys.executable, "-c", START, "serve", "--data", str(data), "--port", "0"]
     inherited = {name: v for name, v in os.environ.items() if not name.startswith("COUNTERFOIL_")}
-    environment = inherited | {"COUNTERFOIL_HEAD_INTERVAL_MS": "50"}
+    environment = inherited | {"COUNTERFOIL_HEAD_INTERVAL_MS": "50"} | environment_of(data)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
         try:
             assert child.stdout is not None
@@ -49,7 +50,7 @@ async def served(data: Path) -> AsyncIterator[Installation]:
     What administrators do is done by a second process: this one.
     """
     with serving(data) as port:
-        app = build(load({}, {"data": str(data), "port": port}))
+        app = build(load({}, {"data": str(data), "port": port, **settings_of(data)}))
         async with app.running() as server:
             place = Installation(app, server, time.time, remote=True)
             await furnish(place)
@@ -63,7 +64,8 @@ async def served_here(data: Path, **settings: Any) -> AsyncIterator[Installation
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        given = {"data": str(data), "port": port, "head_interval_ms": 50, **settings}
+        given = {"data": str(data), "port": port, "head_interval_ms": 50}
+        given |= settings_of(data) | settings
         app = build(load({}, given), Outside(clock=clock))
         config = uvicorn.Config(app, log_level="critical", lifespan="off")
         async with app.running() as server:

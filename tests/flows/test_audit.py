@@ -10,6 +10,7 @@ from counterfoil.guard import Guard
 from counterfoil.guard.policy import Options
 from counterfoil.server.audit.verification import Verification, verify
 from counterfoil.server.audit.witnesses import HeadReader
+from tests.engines import demand_file
 from tests.flows.serving import fresh, served, until
 from tests.installation import NOTES, Installation
 
@@ -43,6 +44,7 @@ def content_of(folder: Path) -> str:
 
 async def test_a_guards_kept_file_is_a_witness_of_the_log(place: Installation, tmp_path: Path):
     """S111: anchored by the signed heads, which every guard keeps."""
+    demand_file(place.authority.settings)
     kept = await kept_by_a_guard(place, tmp_path)
     await place.add_user("later@example.com")
     found = await verified(place, kept)

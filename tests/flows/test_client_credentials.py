@@ -1,12 +1,11 @@
 """Flow (a): a service gets a token, uses it, and nothing was written for it."""
 
-import sqlite3
-
 import pytest
 
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.events import CLI
+from tests.engines import rows_in
 from tests.installation import NOTES, Installation
 
 pytestmark = pytest.mark.anyio
@@ -26,23 +25,12 @@ async def test_a_signed_token_writes_nothing(place: Installation):
     store = place.authority.store
     await place.service_token()
     await place.authority.activity.flush(store)
-    before = rows_in(place)
+    before = await rows_in(place.authority.settings)
     version = store.version()
     for _ in range(50):
         await place.service_token()
     assert store.version() == version
-    assert rows_in(place) == before
-
-
-def rows_in(place: Installation) -> dict[str, int]:
-    database = place.authority.settings.data / "counterfoil.db"
-    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        names = [name for (name,) in tables.fetchall()]
-        return {
-            name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
-            for name in names
-        }
+    assert await rows_in(place.authority.settings) == before
 
 
 async def test_each_request_gets_a_token_of_its_own(place: Installation):

@@ -1,5 +1,6 @@
 """Flow (e): something is ended in one process, and a guard in another says no."""
 
+import os
 import re
 import sys
 import time
@@ -14,6 +15,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.store import Transaction
+from tests.engines import environment_of
 from tests.flows.serving import START, fresh, refusal_of, served
 from tests.installation import NOTES, Installation, Person, endings_in, hidden_fields
 
@@ -132,9 +134,9 @@ async def test_a_lost_token_is_ended_by_its_fingerprint(place: Installation, gua
 
 
 async def run_cli(place: Installation, *command: str) -> None:
-    data = str(place.authority.settings.data)
-    line = [sys.executable, "-c", START, *command, "--data", data]
-    await anyio.run_process(line)
+    data = place.authority.settings.data
+    line = [sys.executable, "-c", START, *command, "--data", str(data)]
+    await anyio.run_process(line, env={**os.environ, **environment_of(data)})
 
 
 async def test_all_tokens_of_a_client_end_with_its_generation(place: Installation, guard: Guard):

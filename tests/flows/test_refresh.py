@@ -21,6 +21,7 @@ from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import load
+from tests.engines import settings_of
 from tests.installation import (
     CALLBACK,
     MAIL,
@@ -175,7 +176,9 @@ async def test_fifty_at_once_at_two_servers_of_one_database(tmp_path: Path):
     async with installed(tmp_path) as place, place.browser() as browser:
         await app_of_two_apis(place)
         tokens = await tokens_of_two_apis(Person(place, browser))
-        beside = build(load({}, {"data": str(tmp_path)}), Outside(clock=place.clock))
+        beside = build(
+            load({}, {"data": str(tmp_path), **settings_of(tmp_path)}), Outside(clock=place.clock)
+        )
         async with beside.running() as server:
             other = Installation(beside, server, place.clock)
             other.secrets = place.secrets

@@ -305,13 +305,47 @@ async def test_what_is_remembered_never_outlives_a_change_by_another(
     assert seen.generation == api().generation + 1
 
 
-async def test_noting_uses_makes_nobody_forget(postgres: PostgresStore) -> None:
-    """It is written every few seconds, and nothing that is remembered hangs on it."""
+async def test_a_change_that_was_undone_is_forgotten_and_a_later_one_is_seen(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    """One change moves the version, be it in a part of a work, or after one that failed."""
     await postgres.transact(lambda tx: tx.clients.add(client()))
-    await postgres.transact(lambda tx: tx.clients.add_secret(client_secret()))
-    found = await postgres.read(lambda tx: tx.clients.find("notes-web"))
-    await postgres.transact(lambda tx: tx.clients.touch_secrets({"secret-1": NOW}), beside=True)
-    assert await postgres.read(lambda tx: tx.clients.find("notes-web")) is found
+
+    async def fails(tx: Transaction) -> None:
+        await tx.clients.disable("notes-web", NOW)
+        raise ZeroDivisionError
+
+    async def work(tx: Transaction) -> None:
+        with pytest.raises(ZeroDivisionError):
+            await tx.attempt(fails)
+        await tx.clients.next_generation("notes-web")
+
+    assert await second.read(lambda tx: tx.clients.find("notes-web")) == client()
+    await postgres.transact(work)
+    assert await second.read(lambda tx: tx.clients.find("notes-web")) == client(
+        generation=client().generation + 1
+    )
+
+
+async def test_two_may_note_uses_of_the_same_secrets_at_once(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    await postgres.transact(lambda tx: tx.clients.add(client()))
+    names = [f"secret-{number}" for number in range(20)]
+    for name in names:
+        await postgres.transact(lambda tx, name=name: tx.clients.add_secret(client_secret(id=name)))
+    await asyncio.gather(
+        *(
+            store.transact(
+                lambda tx, some=names[first:]: tx.clients.touch_secrets(dict.fromkeys(some, NOW)),
+                beside=True,
+            )
+            for first in range(10)
+            for store in (postgres, second)
+        )
+    )
+    secrets = await postgres.read(lambda tx: tx.clients.secrets_of("notes-web"))
+    assert {secret.last_used_at for secret in secrets} == {NOW}
 
 
 async def test_a_family_cannot_be_refreshed_while_it_is_being_ended(

@@ -18,18 +18,21 @@ CREATE TABLE registrations (
     version INTEGER NOT NULL
 ) STRICT;
 INSERT INTO registrations (one, version) VALUES (1, 0);
+-- Once in a transaction, and before the rows themselves are locked: so nobody waits in a circle.
 CREATE FUNCTION registrations_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE registrations SET version = version + 1;
+    IF current_setting('counterfoil.changed_in', true) IS DISTINCT FROM pg_current_xact_id()::text
+    THEN
+        UPDATE registrations SET version = version + 1;
+        PERFORM set_config('counterfoil.changed_in', pg_current_xact_id()::text, true);
+    END IF;
     RETURN NULL;
 END $$;
-CREATE TRIGGER clients_changed AFTER INSERT OR UPDATE OR DELETE ON clients
+CREATE TRIGGER clients_change BEFORE INSERT OR UPDATE OR DELETE ON clients
 FOR EACH STATEMENT EXECUTE FUNCTION registrations_changed();
-CREATE TRIGGER apis_changed AFTER INSERT OR UPDATE OR DELETE ON apis
+CREATE TRIGGER client_secrets_change BEFORE INSERT OR UPDATE OR DELETE ON client_secrets
 FOR EACH STATEMENT EXECUTE FUNCTION registrations_changed();
-CREATE TRIGGER default_lifetime_changed AFTER INSERT OR UPDATE OR DELETE ON default_lifetime
+CREATE TRIGGER apis_change BEFORE INSERT OR UPDATE OR DELETE ON apis
 FOR EACH STATEMENT EXECUTE FUNCTION registrations_changed();
--- When a secret was last used is noted all the time, and nobody remembers it.
-CREATE TRIGGER client_secrets_changed
-AFTER INSERT OR DELETE OR UPDATE OF id, client_id, digest, created_at, expires_at ON client_secrets
+CREATE TRIGGER default_lifetime_change BEFORE INSERT OR UPDATE OR DELETE ON default_lifetime
 FOR EACH STATEMENT EXECUTE FUNCTION registrations_changed();
