@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -41,24 +42,31 @@ def demand_file(settings: Settings) -> None:
         pytest.skip("about the file of SQLite")
 
 
-async def rows_in(settings: Settings) -> dict[str, int]:
-    """How many rows each table of an installation has."""
+async def tables_of(settings: Settings) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table of an installation, as whoever steals the database reads it."""
     if settings.database is not None:
-        return await _rows_in_postgres(settings.database.reveal())
+        return await _tables_of_postgres(settings.database.reveal())
     path = settings.data / DATABASE
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        return {
-            name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
-            for (name,) in tables.fetchall()
-        }
+        names = [name for (name,) in tables.fetchall()]
+        return {name: connection.execute(f'SELECT * FROM "{name}"').fetchall() for name in names}
 
 
-async def _rows_in_postgres(url: str) -> dict[str, int]:
+async def _tables_of_postgres(url: str) -> dict[str, list[tuple[object, ...]]]:
     connection = await asyncpg.connect(url)
     tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-    counts = {
-        name: await connection.fetchval(f'SELECT count(*) FROM "{name}"') for (name,) in tables
-    }
+    rows = {name: await connection.fetch(f'SELECT * FROM "{name}"') for (name,) in tables}
     await connection.close()
-    return counts
+    return {name: [tuple(row) for row in found] for name, found in rows.items()}
+
+
+async def values_of(settings: Settings) -> set[bytes]:
+    """Every value of every row, as bytes."""
+    return {
+        value if isinstance(value, bytes) else str(value).encode()
+        for rows in (await tables_of(settings)).values()
+        for row in rows
+        for value in row
+        if value is not None
+    }

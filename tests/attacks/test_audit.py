@@ -68,7 +68,10 @@ async def test_no_browsers_name_forges_a_line_in_log_or_file(own: Installation, 
     entries = await store.read(lambda tx: tx.events.entries(0, 10_000))
     assert len(entries) == before + len(AGENTS)
     stored = [entry.by.user_agent for entry in entries[before:] if entry.by]
-    assert stored == [agent[:256].decode("latin-1") for agent in AGENTS]
+    sent = [agent[:256].decode("latin-1") for agent in AGENTS]
+    if own.authority.settings.database is not None:  # no text there can hold NUL
+        sent = [agent.replace("\0", "\N{REPLACEMENT CHARACTER}") for agent in sent]
+    assert stored == sent
     assert (await store.read(lambda tx: verify(tx, [], []))).faults == ()
     segment = await segment_in(own)
     path = files.write(tmp_path, header_of(segment, own.issuer), entries)

@@ -13,6 +13,7 @@ from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.opaque import Kind, spell
 from counterfoil.server.records.signing_key import Purpose
 from tests.attacks.forging import FORGERIES, Loot
+from tests.engines import values_of
 from tests.installation import MAIL, NOTES, Installation, installed
 from tests.server.endpoints.stream import basic
 
@@ -178,6 +179,7 @@ async def test_the_database_holds_no_token_that_can_be_used(opaque: Installation
     token = await opaque.service_token()
     folder = opaque.authority.settings.data
     stored = b"".join(each.read_bytes() for each in folder.iterdir() if each.is_file())
+    stored += b"".join(await values_of(opaque.authority.settings))
     assert token.encode() not in stored
     assert token[5:-9].encode() not in stored
     assert fingerprint_of(token) in stored, "or else nothing was searched"

@@ -2,9 +2,7 @@
 
 import asyncio
 import os
-import sqlite3
 from base64 import urlsafe_b64decode
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from counterfoil.server.protocol.refresh_tokens import (
     spell_refresh_token,
 )
 from counterfoil.server.records.store import Transaction
+from tests.engines import values_of
 from tests.installation import Installation, Person, installed, token_request
 
 pytestmark = pytest.mark.anyio
@@ -146,7 +145,7 @@ async def test_the_database_alone_does_not_open_the_successor(own: Installation)
     successor = (await refresh(own, predecessor)).json()["refresh_token"]
     shown = read_refresh_token(own.authority.keys.refresh_mac, predecessor)
     assert shown is not None
-    values = stored_in(own.authority.settings.data)
+    values = await values_of(own.authority.settings)
     (sealed,) = [value for value in values if len(value) == 29 + len(successor)]
     assert successor.encode() not in b"".join(values)
     assert predecessor.encode() not in b"".join(values)
@@ -159,21 +158,6 @@ async def test_the_database_alone_does_not_open_the_successor(own: Installation)
     opened = shown.open_successor(sealed, os.urandom)
     assert opened is not None
     assert opened.reveal() == successor, "so the search above looked in the right place"
-
-
-def stored_in(data: Path) -> set[bytes]:
-    """Every value of every row, as bytes."""
-    values = set[bytes]()
-    with closing(sqlite3.connect(data / "counterfoil.db")) as database:
-        names = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-        for (name,) in names:
-            for row in database.execute(f'SELECT * FROM "{name}"'):
-                values |= {as_bytes(value) for value in row if value is not None}
-    return values
-
-
-def as_bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode()
 
 
 async def test_a_predecessor_that_is_not_the_true_one_is_reuse(own: Installation) -> None:

@@ -5,7 +5,7 @@ import pytest
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.events import CLI
-from tests.engines import rows_in
+from tests.engines import tables_of
 from tests.installation import NOTES, Installation
 
 pytestmark = pytest.mark.anyio
@@ -25,12 +25,12 @@ async def test_a_signed_token_writes_nothing(place: Installation):
     store = place.authority.store
     await place.service_token()
     await place.authority.activity.flush(store)
-    before = await rows_in(place.authority.settings)
-    version = store.version()
+    before = await tables_of(place.authority.settings)
+    version = await store.version_now()
     for _ in range(50):
         await place.service_token()
-    assert store.version() == version
-    assert await rows_in(place.authority.settings) == before
+    assert await store.version_now() == version
+    assert await tables_of(place.authority.settings) == before
 
 
 async def test_each_request_gets_a_token_of_its_own(place: Installation):
