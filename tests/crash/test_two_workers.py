@@ -7,12 +7,11 @@ is alive, and the notices have no gap.
 import asyncio
 import os
 import random
-import secrets
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -28,10 +27,11 @@ from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.settings import load
-from counterfoil.server.storage.sqlite import SqliteStore
 from tests.crash.customer import Books, Customer
 from tests.installation import CALLBACK, NOTES, PASSWORD
+from tests.postgres import TEMPLATE, Postgres
 from tests.storage.samples import feed_is_whole, log_is_whole
+from tests.storage.writer import open_store
 
 pytestmark = pytest.mark.anyio
 
@@ -41,9 +41,22 @@ SEED = int(os.environ.get("COUNTERFOIL_TEST_SEED", "20261122"))
 CUSTOMERS = 6
 
 
-async def install(data: Path, issuer: str) -> str:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the two keep their records; empty: in a file in their data directory."""
+    if request.param == "sqlite":
+        yield ""
+        return
+    server: Postgres = request.getfixturevalue("postgres_server")
+    name = server.create(TEMPLATE)
+    yield server.url(name)
+    server.drop(name)
+
+
+async def install(data: Path, database: str, issuer: str) -> str:
     """Make the installation; gives the app's secret."""
-    authority = await open_authority(load({}, {"data": str(data), "issuer": issuer}))
+    where = {"data": str(data), "database": database or None, "issuer": issuer}
+    authority = await open_authority(load({}, where))
     passwords = Passwords(1)
     digest = await passwords.hash(PASSWORD)
 
@@ -111,11 +124,14 @@ class House:
 
 
 @asynccontextmanager
-async def house_of(data: Path, issuer: str, listeners: list[socket.socket]) -> AsyncIterator[House]:
+async def house_of(
+    data: Path, database: str, issuer: str, listeners: list[socket.socket]
+) -> AsyncIterator[House]:
     ends = [listener.fileno() for listener in listeners]
     with (data.parent / "log").open("wb") as log:
         zygote = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.crash.zygote", str(data), issuer, *map(str, ends),
+            sys.executable, "-m", "tests.crash.zygote",
+            str(data), database, issuer, *map(str, ends),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
             pass_fds=ends, cwd=ROOT,
         )  # fmt: skip
@@ -134,20 +150,20 @@ async def house_of(data: Path, issuer: str, listeners: list[socket.socket]) -> A
 
 @pytest.mark.timeout(300)
 async def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, database: str, record_property: Callable[[str, object], None]
 ) -> None:
     """S19, S39, S92, S93: a hundred kills at random moments, two processes, one database."""
     data = tmp_path / "data"
     listeners = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(2)]
     first, second = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in listeners)
-    secret = await install(data, first)
+    secret = await install(data, database, first)
     books, stop, begun = Books(), asyncio.Event(), time.monotonic()
     dice = random.Random(SEED)
     customers = [
         Customer((first, second), secret, books, f"customer{number}@example.com", SEED + number)
         for number in range(CUSTOMERS)
     ]
-    async with house_of(data, first, listeners) as house, asyncio.TaskGroup() as group:
+    async with house_of(data, database, first, listeners) as house, asyncio.TaskGroup() as group:
         for customer in customers:
             group.create_task(customer.live(stop))
         halves = (KILLS // 2, KILLS - KILLS // 2)
@@ -163,12 +179,13 @@ async def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed
         listener.close()
     assert house.kills == KILLS
     books.codes = [each for customer in customers for each in customer.unused]
-    await check(data, first, books)
+    await check(data, database, books)
     assert b"Traceback" not in (tmp_path / "log").read_bytes()
     ended = sum(family.ended for family in books.families)
     record_property(
         "told",
-        f"{KILLS} kill -9 of two workers in {time.monotonic() - begun:.0f} s, seed {SEED}: "
+        f"{KILLS} kill -9 of two workers on {'PostgreSQL' if database else 'SQLite'}, "
+        f"{time.monotonic() - begun:.0f} s, seed {SEED}: "
         f"{len(books.families)} families, {len(books.spent)} codes and {len(books.successors)} "
         f"refresh tokens spent, {books.recovered} of these after a lost answer, "
         f"{ended} families and {books.grants_ended} grants ended, {books.lost} answers lost",
@@ -178,9 +195,9 @@ async def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed
     assert books.recovered > 0
 
 
-async def check(data: Path, issuer: str, books: Books) -> None:
+async def check(data: Path, database: str, books: Books) -> None:
     """Look into the database that is left."""
-    store = SqliteStore.open(data / "counterfoil.db", clock=time.time, random=secrets.token_bytes)
+    store = await open_store(database or str(data / "counterfoil.db"), time.time)
 
     async def look(tx: Any) -> None:
         await feed_is_whole(tx)

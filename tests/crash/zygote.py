@@ -1,8 +1,9 @@
 """Starts server processes in milliseconds: everything is imported once, then it forks on demand.
 
-Usage: python -m tests.crash.zygote DATA ISSUER LISTENER LISTENER. A line on stdin, "0" or "1",
-starts a server process on that listener; it says "started 0 PID" and, when it serves, "ready 0
-PID". The listeners stay open here, so that whoever comes between two processes waits in the queue.
+Usage: python -m tests.crash.zygote DATA DATABASE ISSUER LISTENER LISTENER. A line on stdin, "0" or
+"1", starts a server process on that listener; it says "started 0 PID" and, when it serves, "ready
+0 PID". The listeners stay open here, so that whoever comes between two processes waits in the
+queue.
 """
 
 import os
@@ -14,11 +15,10 @@ from counterfoil.cli.serving import run
 from counterfoil.server.settings import Settings, load
 
 
-def main(data: str, issuer: str, *listeners: str) -> None:
+def main(data: str, database: str, issuer: str, *listeners: str) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    settings = load(
-        {}, {"data": data, "issuer": issuer, "code_lifetime": 600, "refresh_window": 300}
-    )
+    where = {"data": data, "database": database or None, "issuer": issuer}
+    settings = load({}, {**where, "code_lifetime": 600, "refresh_window": 300})
     sockets = [socket.socket(fileno=int(number)) for number in listeners]
     dies_with_us, held = os.pipe()
     for line in sys.stdin:

@@ -1,16 +1,19 @@
 """A process that commits and says so: run by the tests, and killed by some of them.
 
-Usage: writer.py PATH NAME IN_FLIGHT COUNT. Each acknowledged work prints its number.
+Usage: writer.py WHERE NAME IN_FLIGHT COUNT. WHERE is a path or a URL. Each acknowledged work
+prints its number; half of them run beside others where that makes a difference.
 """
 
 import asyncio
 import secrets
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+from counterfoil.server.storage.postgres import PostgresStore
 from counterfoil.server.storage.sqlite import SqliteStore
 from tests.storage.samples import event, notice
 
@@ -27,19 +30,25 @@ async def tell(tx: Transaction, name: str, number: int) -> None:
         raise Stumbled
 
 
-async def write(store: SqliteStore, name: str, numbers: "asyncio.Queue[int]") -> None:
+async def write(store: Store, name: str, numbers: "asyncio.Queue[int]") -> None:
     while not numbers.empty():
         number = numbers.get_nowait()
         try:
-            await store.transact(partial(tell, name=name, number=number))
-        except Stumbled:
+            await store.transact(partial(tell, name=name, number=number), beside=number % 2 == 0)
+        except (Stumbled, StoreUnavailable):
             continue
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
 
 
-async def main(path: str, name: str, in_flight: int, count: int) -> None:
-    store = SqliteStore.open(Path(path), clock=time.time, random=secrets.token_bytes)
+async def open_store(where: str, clock: Callable[[], float]) -> Store:
+    if where.startswith("postgresql:"):
+        return await PostgresStore.open(where, clock=clock, random=secrets.token_bytes)
+    return SqliteStore.open(Path(where), clock=clock, random=secrets.token_bytes)
+
+
+async def main(where: str, name: str, in_flight: int, count: int) -> None:
+    store = await open_store(where, time.time)
     numbers: asyncio.Queue[int] = asyncio.Queue()
     for number in range(1, count + 1):
         numbers.put_nowait(number)
