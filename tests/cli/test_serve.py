@@ -130,8 +130,8 @@ def serving(
         try:
             assert process.stdout is not None
             ready = process.stdout.readline()
-            assert ready.startswith("Counterfoil serves http://127.0.0.1:"), process.stderr
-            yield Serving(process, int(ready.split()[2].rpartition(":")[2]))
+            assert ready.startswith("Counterfoil serves http://"), process.stderr
+            yield Serving(process, int(ready.partition(" port ")[2].split()[0]))
         finally:
             if process.poll() is None:
                 process.terminate()

@@ -19,14 +19,15 @@ from tests.installation import Clock, Installation, Person, furnish, token_reque
 pytestmark = pytest.mark.anyio
 
 
-def app_on(data: Path, clock: Clock) -> App:
-    return build(load({}, {"data": str(data)}), Outside(clock=clock))
+def app_on(data: Path, clock: Clock, database: str | None = None) -> App:
+    return build(load({}, {"data": str(data), "database": database}), Outside(clock=clock))
 
 
 @asynccontextmanager
-async def node(data: Path, clock: Clock, like: Installation | None = None):
+async def node(data: Path, clock: Clock, like: Installation | None = None, database: str = ""):
     """One server process of an installation; ``like`` another one, it is furnished already."""
-    app = app_on(data, clock)
+    kept = like.authority.settings.database if like is not None else None
+    app = app_on(data, clock, kept.reveal() if kept is not None else database or None)
     async with app.running() as server:
         place = Installation(app, server, clock)
         if like is None:
@@ -36,10 +37,17 @@ async def node(data: Path, clock: Clock, like: Installation | None = None):
         yield place
 
 
-@pytest.fixture
-async def nodes(tmp_path: Path) -> AsyncIterator[tuple[Installation, Installation]]:
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def nodes(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[tuple[Installation, Installation]]:
+    """Two processes of one installation, which have nothing in common but its database."""
     clock = Clock()
-    async with node(tmp_path, clock) as one, node(tmp_path, clock, one) as other:
+    database = "" if request.param == "sqlite" else request.getfixturevalue("database")
+    async with (
+        node(tmp_path, clock, database=database) as one,
+        node(tmp_path, clock, one) as other,
+    ):
         yield one, other
 
 

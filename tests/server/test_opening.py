@@ -1,11 +1,14 @@
 """Opening an installation: what a first start makes, and what a later one demands."""
 
+import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from counterfoil.server.keys.master_key import MasterKeyError
-from counterfoil.server.opening import DATABASE, Outside, open_authority
+from counterfoil.server.opening import DATABASE, Outside, is_made, open_authority
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.settings import load
 from tests.installation import Clock
@@ -13,9 +16,10 @@ from tests.installation import Clock
 pytestmark = pytest.mark.anyio
 
 
-async def opened(data: Path) -> dict[str, object]:
+async def opened(data: Path, **settings: str) -> dict[str, object]:
     """Open and close; gives what must be the same each time."""
-    authority = await open_authority(load({}, {"data": str(data)}), Outside(clock=Clock()))
+    asked = {"data": str(data), **settings}
+    authority = await open_authority(load({}, asked), Outside(clock=Clock()))
     try:
         return {
             "epoch": authority.hub.position.epoch,
@@ -61,3 +65,43 @@ async def test_another_installations_master_key_is_refused(tmp_path: Path):
     (tmp_path / "a" / "master.key").write_bytes((tmp_path / "b" / "master.key").read_bytes())
     with pytest.raises(MasterKeyError):
         await opened(tmp_path / "a")
+
+
+@pytest.mark.postgres
+async def test_a_server_elsewhere_opens_the_same_database_with_the_same_master_key(
+    tmp_path: Path, database: str
+):
+    """S92: nothing but the database and the master key need be shared."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert not await is_made(load({}, {"data": str(here), "database": database}))
+    first = await opened(here, database=database)
+    assert await is_made(load({}, {"data": str(there), "database": database}))
+    assert not (here / DATABASE).exists()
+    there.mkdir()
+    (there / "master.key").write_bytes((here / "master.key").read_bytes())
+    (there / "master.key").chmod(0o600)
+    assert await opened(there, database=database) == first
+
+
+@pytest.mark.postgres
+async def test_a_server_elsewhere_makes_no_master_key_of_its_own(tmp_path: Path, database: str):
+    """It would open nothing of what lies there."""
+    await opened(tmp_path / "here", database=database)
+    with pytest.raises(MasterKeyError):
+        await opened(tmp_path / "there", database=database)
+    assert not (tmp_path / "there" / "master.key").exists()
+
+
+@pytest.mark.postgres
+async def test_without_its_driver_it_is_said_what_to_install(tmp_path: Path):
+    """The engine is imported only where it is asked for."""
+    code = (
+        "import asyncio, sys\n"
+        "sys.modules['asyncpg'] = None\n"
+        "from counterfoil.server.opening import open_authority\n"
+        "from counterfoil.server.settings import load\n"
+        "asyncio.run(open_authority(load({}, {'data': sys.argv[1], 'database': sys.argv[2]})))"
+    )
+    line = [sys.executable, "-c", code, str(tmp_path), "postgresql://ada@localhost/nothing"]
+    done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True)
+    assert "pip install 'counterfoil[server,postgres]'" in done.stderr

@@ -36,8 +36,8 @@ class DatabaseUrl:
         user, at, hosts = parts.netloc.rpartition("@")
         name, colon, _ = user.partition(":")
         user = f"{name}:{_HIDDEN}" if colon else name
-        query = "&".join(map(_shown, parts.query.split("&"))) if parts.query else ""
-        return parts._replace(netloc=f"{user}{at}{hosts}", query=query).geturl()
+        query = "?" + "&".join(map(_shown, parts.query.split("&"))) if parts.query else ""
+        return f"{parts.scheme}://{user}{at}{hosts}{parts.path}{query}"
 
     def __repr__(self) -> str:
         return f"DatabaseUrl({str(self)!r})"
