@@ -42,6 +42,7 @@ run: .venv/.ready  ## start the server, the notes API and the notes app (PORT=80
 
 test: .venv/.ready browser npm wrk  ## run every test (WITHOUT=browser,npm,postgres,wrk leaves those out)
 	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
+	$(if $(filter postgres,$(without))$(PYTEST_ARGS),,$(on_postgres))
 
 check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
 	@.venv/bin/ruff check .
@@ -67,6 +68,10 @@ clean:  ## remove all that the other targets made (not ./data)
 	@rm -rf .venv build dist tests/interop/node_modules .hypothesis .import_linter_cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+# The suites that speak to whole servers, once more on the other engine.
+on_postgres = echo "on PostgreSQL:"; TEST_ENGINE=postgres \
+    .venv/bin/python -m pytest -q -n auto --dist worksteal tests/flows tests/attacks
 
 # Tools from outside Python. Missing ones are named loudly; pytest decides what that means.
 install_debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

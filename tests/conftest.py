@@ -66,6 +66,8 @@ def database(postgres_server: "Postgres") -> Iterator[str]:
 def installations_on_the_engine_asked_for(request: pytest.FixtureRequest) -> None:
     """``TEST_ENGINE=postgres``: whole installations keep their records there."""
     if os.environ.get("TEST_ENGINE", "sqlite") != "sqlite":
+        if not has_postgres():
+            refuse_or_skip("postgres")
         from tests import engines
         from tests.postgres import Databases
 

@@ -55,7 +55,8 @@ def test_the_reference_names_every_command_and_option():
             rf"^### `{name}`$(.*?)(?=^##)", text + "\n## end", re.DOTALL | re.MULTILINE
         )
         assert section, f"{name} has no section"
-        missing = options_of(command) - {"--data", "--config", "--json", "--wait"}
+        shared = {"--data", "--database", "--config", "--json", "--wait"}
+        missing = options_of(command) - shared
         assert [option for option in missing if f"`{option}" not in section[1]] == [], name
 
 

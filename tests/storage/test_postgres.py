@@ -27,6 +27,7 @@ from tests.storage.samples import (
     notice,
     user,
 )
+from tests.storage.test_issued_tokens import token
 
 pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
 
@@ -248,9 +249,10 @@ async def test_the_version_moves_by_itself_when_others_commit(
         lambda tx: tx.notices.append([notice("f")]),
         lambda tx: tx.clients.add(client()),
         lambda tx: tx.apis.add(api()),
+        lambda tx: tx.issued_tokens.add(token()),
     ):
         before = second.version()
-        await postgres.transact(work)
+        await postgres.transact(work, beside=True)
         await moved(second, before)
 
 

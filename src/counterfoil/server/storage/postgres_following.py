@@ -24,7 +24,7 @@ _PAUSE_SECONDS: Final = 1.0
 _TRIES_TO_NUMBER: Final = 5
 _STANDS: Final = """
 SELECT feed.epoch, feed.number, registrations.version,
-    (SELECT last_value FROM issued_tokens_number_seq),
+    (SELECT max(number) FROM issued_tokens),
     EXISTS (SELECT 1 FROM notices_waiting) OR EXISTS (SELECT 1 FROM events_waiting)
 FROM feed, registrations
 """
