@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,8 @@ def postgres_server() -> Iterator["Postgres"]:
     from tests.postgres import make_template, running
 
     with running() as server:
-        asyncio.run(make_template(server))
+        with ThreadPoolExecutor(1) as beside:  # here a loop may be running
+            beside.submit(lambda: asyncio.run(make_template(server))).result()
         yield server
 
 

@@ -129,7 +129,7 @@ async def test_a_work_that_the_engine_gives_up_runs_again(postgres: PostgresStor
     works = crossing("ada", "bob"), crossing("bob", "ada")
     done = await asyncio.gather(*(postgres.transact(each, beside=True) for each in works))
     assert done == ["ada", "bob"]
-    assert len(runs) == 3
+    assert len(runs) > 2, "nobody was in the other's way"
     users = await postgres.read(lambda tx: tx.users.every())
     assert [each.failed_sign_ins for each in users] == [2, 2]
 
