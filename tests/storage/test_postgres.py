@@ -422,6 +422,21 @@ async def test_what_was_left_by_a_process_that_died_is_numbered_by_another(
     assert await second.read(log_is_whole) == 1
 
 
+async def test_an_ending_whose_process_died_is_seen_by_whoever_asks(
+    postgres: PostgresStore, second: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was committed: nobody answers from before it, though nobody has numbered it yet."""
+
+    async def dies() -> None: ...
+
+    monkeypatch.setattr(postgres._following, "number", dies)
+    for number in range(5):
+        before = await second.version_now()
+        await postgres.transact(lambda tx: tx.notices.append([notice("f")]), beside=True)
+        assert await second.version_now() != before
+        assert await second.read(feed_is_whole) == number + 1
+
+
 async def test_numbers_that_cannot_be_given_now_are_given_later(
     postgres: PostgresStore, second: PostgresStore, caplog: pytest.LogCaptureFixture
 ) -> None:

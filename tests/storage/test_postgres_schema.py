@@ -90,7 +90,10 @@ async def test_a_user_without_rights_is_told_what_is_missing(
 
 
 async def test_somebody_elses_tables_are_left_alone(empty: str, clock: Clock) -> None:
-    await run(empty, "CREATE TABLE users (mine TEXT)")
+    await run(empty, "CREATE TABLE migrations (mine TEXT)")
+    with pytest.raises(UnsupportedPostgres, match="Counterfoil's own"):
+        await is_made(Wire(empty))
+    await run(empty, "DROP TABLE migrations; CREATE TABLE users (mine TEXT)")
     with pytest.raises(UnsupportedPostgres, match="empty or Counterfoil's own"):
         await open_postgres(empty, clock)
     assert not await is_made(Wire(empty))

@@ -97,7 +97,7 @@ async def is_made(settings: Settings) -> bool:
     """Say whether there is an installation where the settings say.
 
     Raises:
-        StoreUnavailable: its database cannot be reached.
+        StoreUnavailable, UnsupportedPostgres: its database cannot be reached, or is another's.
     """
     if settings.database is None:
         return (settings.data / DATABASE).exists()

@@ -1,7 +1,7 @@
 """One PostgreSQL connection through asyncpg, held for a whole transaction."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -104,6 +104,10 @@ class PostgresConnection:
     async def step(self, sql: str) -> str:
         """Run statements that begin or end something, as they are; gives the last one's tag."""
         return await _judged(self.engine.execute(sql))
+
+    async def listen(self, channel: str, hear: Callable[[], None]) -> None:
+        """Call ``hear`` whenever somebody tells something on a channel."""
+        await _judged(self.engine.add_listener(channel, lambda *_: hear()))
 
     @property
     def is_usable(self) -> bool:

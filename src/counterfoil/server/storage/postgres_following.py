@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.storage.coalesced import Coalesced
@@ -20,14 +20,22 @@ CHANNEL: Final = "counterfoil"
 
 _LOG: Final = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
+_BREATH_SECONDS: Final = 0.005
 _PAUSE_SECONDS: Final = 1.0
 _TRIES_TO_NUMBER: Final = 5
 _STANDS: Final = """
 SELECT feed.epoch, feed.number, registrations.version,
     (SELECT max(number) FROM issued_tokens),
-    EXISTS (SELECT 1 FROM notices_waiting) OR EXISTS (SELECT 1 FROM events_waiting)
+    EXISTS (SELECT 1 FROM notices_waiting), EXISTS (SELECT 1 FROM events_waiting)
 FROM feed, registrations
 """
+
+
+class _Waiting(NamedTuple):
+    """Whether anything waits to be numbered."""
+
+    notices: bool
+    events: bool
 
 
 class Line:
@@ -47,14 +55,10 @@ class Line:
         if self._connection is None or self._connection.engine.is_closed():
             connection = PostgresConnection(await self._wire.connect())
             connection.at_work = True
-            if self._listener is not None:
-                await connection.engine.add_listener(CHANNEL, self._hear)
             self._connection = connection
+            if self._listener is not None:
+                await connection.listen(CHANNEL, self._listener)
         return self._connection
-
-    def _hear(self, *_: Any) -> None:
-        if self._listener is not None:
-            self._listener()
 
     def drop(self) -> None:
         """Let go of the line at once: the next one who needs it opens another."""
@@ -104,10 +108,14 @@ class Following:
     async def version_now(self) -> int:
         """Ask the database. Those who come at the same time ask together.
 
+        What has ended and waits for its number is numbered first: who ended it may have died.
+
         Raises:
             StoreUnavailable: it does not say.
         """
-        await self._ask.ask()
+        if (await self._ask.ask()).notices:
+            await self.number()
+            await self._ask.ask()
         return self.version
 
     def move(self) -> None:
@@ -125,8 +133,8 @@ class Following:
                 return await self._number.ask()
         return await self._number.ask()
 
-    async def _asked(self) -> bool:
-        """Ask what stands, and say whether anything waits to be numbered."""
+    async def _asked(self) -> _Waiting:
+        """Ask what stands, and what waits."""
         try:
             row = await (await self._asking.open()).one(_STANDS)
         except BaseException:
@@ -138,8 +146,7 @@ class Following:
         if row[:4] != self._stands:
             self._stands = row[:4]
             self.move()
-        waits: bool = row[4]
-        return waits
+        return _Waiting(row[4], row[5])
 
     async def _numbered(self) -> None:
         try:
@@ -158,12 +165,12 @@ class Following:
         while True:
             self._woken.clear()
             try:
-                if await self._ask.ask():
+                if any(await self._ask.ask()):
                     await self._number.ask()
-                async with asyncio.timeout(_POLL_SECONDS):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
+                await asyncio.sleep(_BREATH_SECONDS)  # however much others tell
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await self._woken.wait()
             except StoreUnavailable:
                 _LOG.warning("the database cannot be followed at the moment")
                 await asyncio.sleep(_PAUSE_SECONDS)

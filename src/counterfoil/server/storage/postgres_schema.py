@@ -36,6 +36,7 @@ async def is_made(wire: Wire) -> bool:
 
     Raises:
         StoreUnavailable: the database cannot be reached.
+        UnsupportedPostgres: what is there is somebody else's.
     """
     connection = PostgresConnection(await wire.connect())
     try:
@@ -43,6 +44,8 @@ async def is_made(wire: Wire) -> bool:
         if await connection.one(_HAS_TABLES) is None:
             return False
         return await connection.one(_HAS_KEYS) is not None
+    except WrongStatement as error:
+        raise _not_ours(error) from error
     finally:
         await connection.close()
 
@@ -62,12 +65,16 @@ async def prepare(wire: Wire, now: int, random: Callable[[int], bytes]) -> None:
         await _migrate(connection, shipped("postgres"), now)
         await _begin_feed(connection, random)
     except WrongStatement as error:
-        raise UnsupportedPostgres(
-            f"the tables cannot be made ({error}): the user needs the right to create in the "
-            "schema of a database that is empty or Counterfoil's own"
-        ) from error
+        raise _not_ours(error) from error
     finally:
         await connection.close()
+
+
+def _not_ours(error: WrongStatement) -> UnsupportedPostgres:
+    return UnsupportedPostgres(
+        f"the tables cannot be made or read ({error}): the user needs the right to create in the "
+        "schema of a database that is empty or Counterfoil's own"
+    )
 
 
 async def _demand_server(connection: PostgresConnection) -> None:
