@@ -51,9 +51,9 @@ async def test_a_plain_token_costs_no_row_and_no_commit(place: Installation):
     """Rows grow with live grants, never with issued tokens; whatever other APIs want."""
     await place.add_api(MAIL, "Mail", {"mail:read": "Read your mail"})
     await place.set_policy(MAIL, registry=True, status_list=True)
-    version = place.authority.store.version()
+    version = await place.authority.store.version_now()
     await place.service_token()
-    assert place.authority.store.version() == version
+    assert await place.authority.store.version_now() == version
     assert await rows(place) == 0
 
 

@@ -153,10 +153,10 @@ async def test_a_shorter_default_limits_every_api_that_goes_by_it(place: Install
 
 async def test_starting_again_with_the_same_default_says_nothing(place: Installation):
     await start_with(place, 600)
-    said, version = await limits(place), place.authority.store.version()
+    said, version = await limits(place), await place.authority.store.version_now()
     await start_with(place, 600)
     assert await limits(place) == said
-    assert place.authority.store.version() == version
+    assert await place.authority.store.version_now() == version
 
 
 async def test_a_lengthened_default_is_remembered_so_that_the_next_shorter_one_is_seen(

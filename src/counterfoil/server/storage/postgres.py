@@ -104,16 +104,18 @@ class PostgresStore(Store):
     async def _alone(self, work: Work[T]) -> T:
         # One connection waits for its turn in the database, not all that there are.
         async with self._one_alone, self._pool.begun(_BEGIN_ALONE) as lent:
-            lent.connection.at_work = True
+            lent.connection.at_work, lent.connection.wrote = True, False
             await number_waiting(lent.connection, self._random)
-            value = await self._run(lent.connection, lent.alone, work, _TELL_AND_COMMIT)
-        self._following.move()
+            value = await self._run(lent, lent.alone, work)
+            wrote = lent.connection.wrote
+        if wrote:
+            self._following.move()
         return value
 
     async def _beside(self, work: Work[T]) -> T:
         async with self._pool.begun(_BEGIN_BESIDE) as lent:
             lent.beside.begin()
-            value = await self._run(lent.connection, lent.beside, work, _COMMIT)
+            value = await self._run(lent, lent.beside, work)
             left = lent.beside.left_anything
         if left:
             await self._number()
@@ -136,11 +138,10 @@ class PostgresStore(Store):
         async with self._pool.begun(_BEGIN_READING) as lent:
             lent.connection.at_work = True
             await lent.look()
-            return await self._run(lent.connection, lent.view, work, _COMMIT)
+            return await self._run(lent, lent.view, work)
 
-    async def _run(
-        self, connection: PostgresConnection, transaction: Transaction, work: Work[T], end: str
-    ) -> T:
+    async def _run(self, lent: Transactions, transaction: Transaction, work: Work[T]) -> T:
+        connection = lent.connection
         connection.now = int(self._clock())
         connection.at_work = True
         try:
@@ -150,7 +151,8 @@ class PostgresStore(Store):
             raise
         finally:
             connection.at_work = False
-        if await connection.step(end) != _COMMIT:
+        tells = transaction is lent.alone and connection.wrote
+        if await connection.step(_TELL_AND_COMMIT if tells else _COMMIT) != _COMMIT:
             raise StoreUnavailable("the database had given up the transaction")
         return value
 

@@ -69,22 +69,28 @@ class Wire(Struct, frozen=True):
 
 
 class PostgresConnection:
-    """Keeps the promises of ``Connection``, while a work is under way and at no other time."""
+    """Keeps the promises of ``Connection``, while a work is under way and at no other time.
+
+    ``wrote``: a row was changed since whoever asks said that none was.
+    """
 
     def __init__(self, engine: "asyncpg.Connection[Any]") -> None:
         self.now = 0
         self.at_work = False
+        self.wrote = False
         self.engine = engine
         self._translations = Translations()
 
     async def one(self, sql: str, *values: object) -> Row | None:
         """Give the first row, if there is one."""
         row = await self._answer(self.engine.fetchrow(self._ready(sql), *_bound(values)))
+        self._note(sql, 0 if row is None else 1)
         return tuple(row) if row is not None else None
 
     async def all(self, sql: str, *values: object) -> list[Row]:
         """Give every row."""
         rows = await self._answer(self.engine.fetch(self._ready(sql), *_bound(values)))
+        self._note(sql, len(rows))
         return [tuple(row) for row in rows]
 
     async def run(self, sql: str, *values: object) -> int:
@@ -92,6 +98,7 @@ class PostgresConnection:
         status = await self._answer(self.engine.execute(self._ready(sql), *_bound(values)))
         count = status.rpartition(" ")[2]
         changed = int(count) if count.isdecimal() else 0
+        self._note(sql, changed)
         if not changed and is_plain_insert(sql):
             raise Conflict("a name that must be unique is taken")
         return changed
@@ -126,6 +133,10 @@ class PostgresConnection:
             await self.engine.close(timeout=_CONNECT_SECONDS)
         except _FAILURES:
             self.engine.terminate()
+
+    def _note(self, sql: str, rows: int) -> None:
+        if rows and not sql.lstrip().startswith("SELECT"):
+            self.wrote = True
 
     def _ready(self, sql: str) -> str:
         if not self.at_work:

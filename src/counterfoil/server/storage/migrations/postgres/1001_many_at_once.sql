@@ -30,8 +30,11 @@ BEGIN
 END $$;
 CREATE TRIGGER clients_change BEFORE INSERT OR UPDATE OR DELETE ON clients
 FOR EACH STATEMENT EXECUTE FUNCTION registrations_changed();
-CREATE TRIGGER client_secrets_change BEFORE INSERT OR UPDATE OR DELETE ON client_secrets
+CREATE TRIGGER client_secrets_change BEFORE INSERT OR UPDATE ON client_secrets
 FOR EACH STATEMENT EXECUTE FUNCTION registrations_changed();
+-- Sweeping, which mostly finds nothing, changes nothing then.
+CREATE TRIGGER client_secrets_go AFTER DELETE ON client_secrets
+FOR EACH ROW EXECUTE FUNCTION registrations_changed();
 CREATE TRIGGER apis_change BEFORE INSERT OR UPDATE OR DELETE ON apis
 FOR EACH STATEMENT EXECUTE FUNCTION registrations_changed();
 CREATE TRIGGER default_lifetime_change BEFORE INSERT OR UPDATE OR DELETE ON default_lifetime
