@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
+from counterfoil.oauth.feed import Position
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.store import StoreUnavailable, Transaction
 from counterfoil.server.storage.connection import WrongStatement
@@ -253,6 +254,20 @@ async def test_the_version_moves_by_itself_when_others_commit(
     ):
         before = second.version()
         await postgres.transact(work, beside=True)
+        await moved(second, before)
+
+
+async def test_the_version_moves_with_whatever_others_do_alone(
+    postgres: PostgresStore, second: PostgresStore
+) -> None:
+    """Who waits for a receipt, or follows at another process, is found by this."""
+    for work in (
+        lambda tx: tx.guards.ask("wait", Position("epoch", 1), NOW + 9),
+        lambda tx: tx.guards.cease("wait"),
+        lambda tx: tx.users.add(user()),
+    ):
+        before = second.version()
+        await postgres.transact(work)
         await moved(second, before)
 
 

@@ -319,8 +319,9 @@ class Store(Protocol):
     def version(self) -> int:
         """A number that changes when anyone, in any process, has committed what others follow.
 
-        That is notices, clients, APIs and tokens written down. Cheap enough for every turn of a
-        loop; what other processes committed shows in it within a moment, not at once.
+        That is all but what works beside others change of families, codes, sessions and proofs.
+        Cheap enough for every turn of a loop; what other processes committed shows in it within a
+        moment, not at once.
         """
 
     async def version_now(self) -> int:

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
 from counterfoil.server.storage.postgres_connection import BeginAgain, PostgresConnection, Wire
-from counterfoil.server.storage.postgres_following import CHANNEL, Following
+from counterfoil.server.storage.postgres_following import Following
 from counterfoil.server.storage.postgres_locks import ALONE, BESIDE, NUMBERING
 from counterfoil.server.storage.postgres_numbering import number_waiting
 from counterfoil.server.storage.postgres_pool import Pool
@@ -25,7 +25,6 @@ _BEGIN_ALONE: Final = f"BEGIN; SELECT {ALONE}; SELECT {NUMBERING}"
 _BEGIN_BESIDE: Final = f"BEGIN; SELECT {BESIDE}"
 _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _COMMIT: Final = "COMMIT"
-_TELL_AND_COMMIT: Final = f"NOTIFY {CHANNEL}; COMMIT"
 
 
 class PostgresStore(Store):
@@ -152,7 +151,7 @@ class PostgresStore(Store):
         finally:
             connection.at_work = False
         tells = transaction is lent.alone and connection.wrote
-        if await connection.step(_TELL_AND_COMMIT if tells else _COMMIT) != _COMMIT:
+        if await connection.step(self._following.telling if tells else _COMMIT) != _COMMIT:
             raise StoreUnavailable("the database had given up the transaction")
         return value
 

@@ -112,9 +112,9 @@ class PostgresConnection:
         """Run statements that begin or end something, as they are; gives the last one's tag."""
         return await _judged(self.engine.execute(sql))
 
-    async def listen(self, channel: str, hear: Callable[[], None]) -> None:
-        """Call ``hear`` whenever somebody tells something on a channel."""
-        await _judged(self.engine.add_listener(channel, lambda *_: hear()))
+    async def listen(self, channel: str, hear: Callable[[str], None]) -> None:
+        """Call ``hear`` with what is told on a channel, whenever somebody tells."""
+        await _judged(self.engine.add_listener(channel, lambda *told: hear(told[3])))
 
     @property
     def is_usable(self) -> bool:

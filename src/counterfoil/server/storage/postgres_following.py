@@ -16,8 +16,7 @@ from counterfoil.server.storage.postgres_connection import PostgresConnection, W
 from counterfoil.server.storage.postgres_locks import NUMBERING
 from counterfoil.server.storage.postgres_numbering import number_waiting
 
-CHANNEL: Final = "counterfoil"
-
+_CHANNEL: Final = "counterfoil"
 _LOG: Final = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
 _BREATH_SECONDS: Final = 0.005
@@ -39,9 +38,13 @@ class _Waiting(NamedTuple):
 
 
 class Line:
-    """A connection of one purpose, opened when it is needed, anew when it was cut."""
+    """A connection of one purpose, opened when it is needed, anew when it was cut.
 
-    def __init__(self, wire: Wire, listener: Callable[[], None] | None = None) -> None:
+    ``listener`` is called with the name of whoever has told of a commit, and with no name when the
+    line is new: nobody knows what was told before.
+    """
+
+    def __init__(self, wire: Wire, listener: Callable[[str], None] | None = None) -> None:
         self._wire = wire
         self._listener = listener
         self._connection: PostgresConnection | None = None
@@ -57,7 +60,8 @@ class Line:
             connection.at_work = True
             self._connection = connection
             if self._listener is not None:
-                await connection.listen(CHANNEL, self._listener)
+                await connection.listen(_CHANNEL, self._listener)
+                self._listener("")
         return self._connection
 
     def drop(self) -> None:
@@ -78,10 +82,11 @@ class Following:
 
     def __init__(self, wire: Wire, random: Callable[[int], bytes]) -> None:
         self.version = 0
+        self.name = random(8).hex()
         self._random = random
         self._stands: Row | None = None
         self._woken = asyncio.Event()
-        self._asking = Line(wire, self._woken.set)
+        self._asking = Line(wire, self._hear)
         self._numbering = Line(wire)
         self._ask = Coalesced(self._asked)
         self._number = Coalesced(self._numbered)
@@ -119,8 +124,18 @@ class Following:
         return self.version
 
     def move(self) -> None:
-        """Note that something was committed here."""
+        """Note that something was committed."""
         self.version += 1
+
+    @property
+    def telling(self) -> str:
+        """The statements that tell the others of a commit, and commit."""
+        return f"NOTIFY {_CHANNEL}, '{self.name}'; COMMIT"
+
+    def _hear(self, name: str) -> None:
+        if name != self.name:
+            self.move()
+            self._woken.set()
 
     async def number(self) -> None:
         """Have everything numbered that was committed before this call.
@@ -139,7 +154,7 @@ class Following:
             row = await (await self._asking.open()).one(_STANDS)
         except BaseException:
             self._asking.drop()
-            self.move()  # nobody knows what happened meanwhile
+            self.move()  # whoever follows asks, and learns that nobody can say
             raise
         if row is None:
             raise StoreUnavailable("the feed was never begun")
@@ -153,7 +168,7 @@ class Following:
             connection = await self._numbering.open()
             await connection.step(f"BEGIN; SELECT {NUMBERING}")
             any_waited = await number_waiting(connection, self._random)
-            await connection.step(f"NOTIFY {CHANNEL}; COMMIT" if any_waited else "COMMIT")
+            await connection.step(self.telling if any_waited else "COMMIT")
         except BaseException:
             self._numbering.drop()
             raise
