@@ -18,6 +18,7 @@ from counterfoil.server.opening import Outside
 from counterfoil.server.records.event import CLI, JANITOR, EventKind
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.settings import load
+from tests.engines import settings_of
 from tests.flows.serving import fresh, refusal, refusal_of, served, until
 from tests.installation import NOTES, Clock, Installation, Person, furnish, installed
 
@@ -171,7 +172,10 @@ def listening(place: Installation, port: int) -> Iterator[None]:
 async def test_guards_know_the_new_key_before_it_signs(tmp_path: Path, free_port: int):
     """S82: pushed by the feed when it is made; S81: the old key's tokens pass beside the new's."""
     clock = Clock()
-    settings = load({}, {"data": str(tmp_path), "port": free_port, "head_interval_ms": 50})
+    settings = load(
+        {},
+        {"data": str(tmp_path), "port": free_port, "head_interval_ms": 50, **settings_of(tmp_path)},
+    )
     app = build(settings, Outside(clock=clock))
     async with app.running() as server:
         place = Installation(app, server, clock)

@@ -18,6 +18,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.protocol.waiting import Acknowledged, wait_for
 from counterfoil.server.records.store import Transaction
+from tests.engines import environment_of
 from tests.flows.serving import START, fresh, served, until
 from tests.installation import NOTES, Installation
 
@@ -138,7 +139,8 @@ def two_workers(data: Path) -> Iterator[tuple[int, int]]:
     """A server of two processes on one port: its process id, and the port."""
     command = [sys.executable, "-c", START, "serve", "--data", str(data), "--port", "0"]
     command += ["--workers", "2"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+    environment = {**os.environ, **environment_of(data)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
         try:
             assert child.stdout is not None
             found = re.search(r":(\d+) ", child.stdout.readline())
