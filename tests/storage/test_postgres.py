@@ -13,6 +13,7 @@ from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.store import StoreUnavailable, Transaction
 from counterfoil.server.storage.connection import WrongStatement
 from counterfoil.server.storage.postgres import PostgresStore
+from counterfoil.server.storage.postgres_locks import ALONE
 from tests.storage.conftest import Clock, open_postgres
 from tests.storage.samples import (
     NOTES,
@@ -502,8 +503,28 @@ async def test_an_event_that_can_become_no_line_is_refused_at_once(postgres: Pos
     assert await postgres.read(log_is_whole) == 1
 
 
+async def test_reading_goes_on_while_somebody_holds_up_all_who_write(
+    postgres: PostgresStore, database: str
+) -> None:
+    async with administrator(database) as connection, connection.transaction():
+        await connection.execute(f"SELECT {ALONE}")
+        held_up = [
+            asyncio.ensure_future(postgres.transact(lambda tx: tx.users.every(), beside=True))
+            for _ in range(30)
+        ]
+        async with asyncio.timeout(5):
+            for _ in range(30):
+                assert await postgres.read(lambda tx: tx.users.every()) == []
+                await postgres.version_now()
+        assert not any(each.done() for each in held_up)
+    assert await asyncio.gather(*held_up) == [[]] * 30
+
+
 async def test_connections_are_few_however_many_ask(postgres: PostgresStore, database: str) -> None:
-    await asyncio.gather(*(postgres.read(lambda tx: tx.users.every()) for _ in range(200)))
+    await asyncio.gather(
+        *(postgres.read(lambda tx: tx.users.every()) for _ in range(200)),
+        *(postgres.transact(lambda tx: tx.users.every(), beside=True) for _ in range(200)),
+    )
     async with administrator(database) as connection:
         open_now = await connection.fetchval(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

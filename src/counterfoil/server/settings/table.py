@@ -52,7 +52,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         _number(
             "Connections to PostgreSQL at most that each process lends to its requests; it has two "
             "more for itself.",
-            1,
+            2,
             1000,
         ),
     ] = 10

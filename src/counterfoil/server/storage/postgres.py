@@ -30,7 +30,8 @@ _COMMIT: Final = "COMMIT"
 class PostgresStore(Store):
     """Keeps the promises of ``Store`` in a database that several processes share.
 
-    It belongs to the event loop in which it was opened. ``connections`` are lent to works, two
+    It belongs to the event loop in which it was opened. ``connections`` are lent to works, half of
+    them to those that only read, for these must not wait behind one that holds up the others; two
     more are its own.
     """
 
@@ -44,7 +45,10 @@ class PostgresStore(Store):
     ) -> None:
         self._clock = clock
         self._random = random
-        self._pool = Pool(wire, connections, lambda engine: Transactions(engine, random))
+        reading = max(connections // 2, 1)
+        self._reading = Pool(wire, reading, lambda engine: Transactions(engine, random))
+        writing = max(connections - reading, 1)
+        self._writing = Pool(wire, writing, lambda engine: Transactions(engine, random))
         self._following = Following(wire, random)
         self._one_alone = asyncio.Lock()
         self._begun: set[asyncio.Task[object]] = set()
@@ -102,7 +106,7 @@ class PostgresStore(Store):
 
     async def _alone(self, work: Work[T]) -> T:
         # One connection waits for its turn in the database, not all that there are.
-        async with self._one_alone, self._pool.begun(_BEGIN_ALONE) as lent:
+        async with self._one_alone, self._writing.begun(_BEGIN_ALONE) as lent:
             lent.connection.at_work, lent.connection.wrote = True, False
             await number_waiting(lent.connection, self._random)
             value = await self._run(lent, lent.alone, work)
@@ -112,7 +116,7 @@ class PostgresStore(Store):
         return value
 
     async def _beside(self, work: Work[T]) -> T:
-        async with self._pool.begun(_BEGIN_BESIDE) as lent:
+        async with self._writing.begun(_BEGIN_BESIDE) as lent:
             lent.beside.begin()
             value = await self._run(lent, lent.beside, work)
             left = lent.beside.left_anything
@@ -134,7 +138,7 @@ class PostgresStore(Store):
             StoreUnavailable: the database cannot be read.
         """
         self._demand_open()
-        async with self._pool.begun(_BEGIN_READING) as lent:
+        async with self._reading.begun(_BEGIN_READING) as lent:
             lent.connection.at_work = True
             await lent.look()
             return await self._run(lent, lent.view, work)
@@ -184,7 +188,8 @@ class PostgresStore(Store):
         self._closed = True
         if self._begun:
             await asyncio.wait(self._begun)
-        await self._pool.close()
+        await self._writing.close()
+        await self._reading.close()
         await self._following.close()
 
 
