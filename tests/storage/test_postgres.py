@@ -189,6 +189,28 @@ async def test_a_caller_who_goes_away_breaks_nothing(postgres: PostgresStore) ->
     await postgres.close()
 
 
+async def test_readers_who_go_away_leave_no_line_behind_that_is_still_asked(
+    postgres: PostgresStore,
+) -> None:
+    """A browser that is closed cancels what it asked, in the middle of any statement."""
+    await postgres.transact(lambda tx: tx.users.add(user()))
+
+    async def slow(tx: Transaction) -> None:
+        for _ in range(20):
+            await tx.users.every()
+
+    for turns in range(60):
+        reader = asyncio.ensure_future(postgres.read(slow))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reader.cancel()
+        await asyncio.wait({reader})
+        found = await asyncio.gather(
+            *(postgres.read(lambda tx: tx.users.every()) for _ in range(8))
+        )
+        assert found == [[user()]] * 8
+
+
 async def test_what_was_begun_stands_though_its_caller_went_away(
     postgres: PostgresStore, second: PostgresStore
 ) -> None:

@@ -117,6 +117,7 @@ class PostgresStore(Store):
 
     async def _beside(self, work: Work[T]) -> T:
         async with self._writing.begun(_BEGIN_BESIDE) as lent:
+            lent.connection.wrote = False
             lent.beside.begin()
             value = await self._run(lent, lent.beside, work)
             left = lent.beside.left_anything

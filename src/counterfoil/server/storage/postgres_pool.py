@@ -48,13 +48,18 @@ class Pool(Generic[B]):
                 there is none to be had.
         """
         await self._take_place()
-        lent: B | None = None
         try:
             lent = await self._opened(opening)
-            yield lent
-        finally:
-            if lent is not None:
+            try:
+                yield lent
+            except Exception:
+                raise
+            except BaseException:  # a question may be under way, to which nobody listens any more
+                lent.connection.drop()
+                raise
+            finally:
                 self._take_back(lent)
+        finally:
             self._places.release()
 
     async def _take_place(self) -> None:
