@@ -41,8 +41,8 @@ run: .venv/.ready  ## start the server, the notes API and the notes app (PORT=80
 	@exec .venv/bin/python examples/run.py --port $(PORT)
 
 test: .venv/.ready browser npm wrk  ## run every test (WITHOUT=browser,npm,postgres,wrk leaves those out)
-	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
-	$(if $(filter postgres,$(without))$(PYTEST_ARGS),,$(on_postgres))
+	@$(if $(filter postgres,$(without))$(PYTEST_ARGS),,$(on_postgres))
+	.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
 
 check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
 	@.venv/bin/ruff check .
@@ -69,7 +69,8 @@ clean:  ## remove all that the other targets made (not ./data)
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
-# The suites that speak to whole servers, once more on the other engine.
+# The suites that speak to whole servers, on the other engine; first, so that the last line of all
+# is that of the whole suite.
 on_postgres = echo "on PostgreSQL:"; TEST_ENGINE=postgres \
     .venv/bin/python -m pytest -q -n auto --dist worksteal tests/flows tests/attacks
 
