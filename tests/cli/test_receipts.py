@@ -77,7 +77,7 @@ def test_every_connected_guard_is_waited_for(lived_in: LivedIn, guard_client: Cr
                 "not_named": 0,
             }
             told = installation.succeed("user", "end", EMAIL, "--yes", "--wait", "30")
-            assert "Guards: 2 guards, and all have acknowledged it." in told
+            assert "Guards: all 2 have acknowledged it." in told
 
 
 def test_one_that_does_not_answer_is_named_and_the_command_says_so(lived_in: LivedIn):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
-from counterfoil.cli.output import at, counted, print_table
+from counterfoil.cli.output import at, print_table
 
 if TYPE_CHECKING:
     from counterfoil.oauth.feed import Position
@@ -79,8 +79,8 @@ def tell_guards(document: "GuardsDocument | None") -> None:
     if document.reached and not connected:
         click.echo("No guard is connected.")
     elif document.reached:
-        verb = "has" if connected == 1 else "have"
-        click.echo(f"Guards: {counted(connected, 'guard')}, and all {verb} acknowledged it.")
+        whoever = "the one that is connected has" if connected == 1 else f"all {connected} have"
+        click.echo(f"Guards: {whoever} acknowledged it.")
     elif not late:
         click.echo("Guards: it is not known how it stands with them.")
     else:
