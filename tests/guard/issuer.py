@@ -228,11 +228,12 @@ class TinyIssuer:
         return JSONResponse(whole)
 
     async def _acknowledge(self, request: Request) -> Response:
+        status = self.acknowledges_with  # what it is when the count is seen to rise may be another
         self._count("acknowledge")
         self.streams_when_told.append(self.streams)
-        if self.acknowledges_with == 204:
+        if status == 204:
             self.acknowledged.append(await request.json())
-        return Response(status_code=self.acknowledges_with)
+        return Response(status_code=status)
 
     async def _notices(self, request: Request) -> Response:
         self._count("stream")
