@@ -75,6 +75,9 @@ class Person:
     def look(self, name: str) -> list[str]:
         """Look at the page, narrow in light and wide in dark; give what is wrong with it."""
         wrong = []
+        # A click returns when another page is on its way, which may not be there yet.
+        expect(self.page.locator("body")).to_be_attached()
+        self.page.wait_for_load_state()
         for width, height, scheme in ((360, 740, "light"), (1200, 820, "dark")):
             self.page.set_viewport_size({"width": width, "height": height})
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")

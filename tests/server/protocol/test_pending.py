@@ -65,7 +65,9 @@ def test_nobody_reads_what_is_inside():
 def test_an_altered_one_is_refused(data: st.DataObject):
     sealed = seal(SEALING, PENDING, "b")
     place = data.draw(st.integers(0, len(sealed) - 2))
-    other = data.draw(st.sampled_from("ABCxyz019-_").filter(lambda c: c != sealed[place]))
+    other = data.draw(st.sampled_from("ABCxyz019-_"))
+    if other == sealed[place]:  # sealed anew each time, so that no draw may depend on it
+        other = "D"
     refusal(sealed[:place] + other + sealed[place + 1 :])
 
 
