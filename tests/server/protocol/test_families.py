@@ -32,7 +32,7 @@ DECIDED = ClientPolicy(
     offline_idle_lifetime=3,
     offline_absolute_lifetime=4,
 )
-SHARE = Share(Audience(NOTES, 1, 100), Access())
+SHARE = Share(Audience(NOTES, 1, 100), Access(), RefreshLimits())
 
 
 def client(policy: ClientPolicy = UNDECIDED) -> Client:
@@ -69,7 +69,9 @@ async def renewed(
 ):
     async def work(tx: Transaction):
         request = TokenRequest(client(policy), Parameters({}, {}), Origin())
-        return await families.renewed(place.authority, tx, request, before, share)
+        limits = await limits_in_force(tx, place.authority.settings)
+        own = replace(share, limits=limits)
+        return families.renewed(place.authority, tx, request, before, own)
 
     return await place.authority.store.read(work)
 
@@ -107,7 +109,7 @@ async def test_the_last_access_token_is_remembered_by_its_end(place: Installatio
     now = int(place.clock())
     after, _ = await renewed(place, family(place, 10**8))
     assert after.access_expires_at == now + 100
-    shorter = Share(Audience(NOTES, 1, 10), Access())
+    shorter = replace(SHARE, audience=Audience(NOTES, 1, 10))
     again, _ = await renewed(place, after, shorter)
     assert again.access_expires_at == now + 100
 
@@ -212,7 +214,7 @@ async def test_a_scope_that_the_api_no_longer_has_is_in_no_new_token(place: Inst
         scopes_now = {scope: scope for scope in scopes}
         await registration.update_api(tx, replace(api, scopes=scopes_now), CLI)
         assert place.user is not None
-        standing = Standing(place.user, access)
+        standing = Standing(place.user, access, RefreshLimits())
         return await families.share_of(place.authority, tx, standing, request)
 
     share = await place.authority.store.transact(lambda tx: change(tx, "b", "c"))

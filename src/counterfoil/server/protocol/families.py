@@ -10,7 +10,6 @@ from counterfoil.server.protocol.audience import Audience, audience_of, resource
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, SignedIn, TokenRequest
-from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.refresh_tokens import RANDOM_BYTES, spell_refresh_token
 from counterfoil.server.protocol.standing import Standing
 from counterfoil.server.records.client import Client
@@ -53,11 +52,12 @@ def limited(family: Family, client: Client, limits: RefreshLimits) -> Family:
 class Share(Struct, frozen=True):
     """What one token of a family is for: one API, and the access that it carries there.
 
-    ``until`` is when whatever it rests on ends; ``None`` where no end was set.
+    ``limits`` and ``until`` are those of what it rests on.
     """
 
     audience: Audience
     access: Access
+    limits: RefreshLimits
     until: int | None = None
 
 
@@ -69,20 +69,20 @@ async def share_of(
     Raises:
         OAuthError: ``invalid_target``.
     """
-    access, until = standing.access, standing.until
+    access, limits, until = standing.access, standing.limits, standing.until
     resource = resource_in(access, request.parameters.every("resource"))
     audience = await audience_of(tx, resource, request.client, authority.settings)
     if until is not None:
         audience = audience.at_most(until - tx.now)
     if resource is None:
-        return Share(audience, Access(openid=access.openid), until)
+        return Share(audience, Access(openid=access.openid), limits, until)
     own = access.at(resource).limited_to_scopes(audience.scopes | OPENID_SCOPES)
     if not own.apis:
         raise invalid_target("The API has none of the scopes any more that were granted there.")
-    return Share(audience, own, until)
+    return Share(audience, own, limits, until)
 
 
-async def renewed(
+def renewed(
     authority: Authority, tx: Transaction, request: TokenRequest, family: Family, share: Share
 ) -> tuple[Family, Secret | None]:
     """Give the family after one more token, with its next refresh token if the client gets one.
@@ -96,8 +96,7 @@ async def renewed(
     )
     if not family.absolute_expires_at:
         return family, None
-    limits = await limits_in_force(tx, authority.settings)
-    life = proved_life_of(request.client, limits, offline=family.is_offline)
+    life = proved_life_of(request.client, share.limits, offline=family.is_offline)
     ends = min(family.absolute_expires_at, family.auth_time + life.absolute, tx.now + life.idle)
     ends = min(ends, share.until or ends)
     family = replace(family, refresh_expires_at=ends, sealed_successor=None)

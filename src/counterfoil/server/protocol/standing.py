@@ -10,6 +10,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.lifetimes import earliest, limits_in_force, reproof_interval
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.refresh_limits import RefreshLimits
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
@@ -41,12 +42,14 @@ class Authorized(Protocol):
 class Standing(Struct, frozen=True):
     """The person, and what of the access their grant still holds: never nothing.
 
-    ``until`` is when all of it ends, at the latest: the grant's end date (S13), or the hour at
-    which the person signs in anew (S30). ``None``: nothing of the kind was set.
+    ``limits`` are those of refreshing, as they stood when it was asked. ``until`` is when all of it
+    ends, at the latest: the grant's end date (S13), or the hour at which the person signs in anew
+    (S30). ``None``: nothing of the kind was set.
     """
 
     user: User
     access: Access
+    limits: RefreshLimits
     until: int | None = None
 
 
@@ -78,9 +81,10 @@ async def what_stands(
         await _demand_session(authority, tx, authorized.session_id)
     elif "offline_access" not in access.openid:
         raise _gone("The app may no longer go on while the person is away.")
-    interval = reproof_interval(client, await limits_in_force(tx, authority.settings))
+    limits = await limits_in_force(tx, authority.settings)
+    interval = reproof_interval(client, limits)
     proof_ends_at = _demand_proof(interval, authorized.auth_time, tx.now)
-    return Standing(user, access, earliest(grant.ends_at, proof_ends_at))
+    return Standing(user, access, limits, earliest(grant.ends_at, proof_ends_at))
 
 
 def _demand_proof(interval: int | None, auth_time: int, now: int) -> int | None:

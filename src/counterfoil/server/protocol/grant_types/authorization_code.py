@@ -11,11 +11,11 @@ from counterfoil.server.protocol import events, families, proof_of_possession, r
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
-from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.records.authorization import MOST_WRONG_VERIFIERS, Authorization
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import Family
+from counterfoil.server.records.refresh_limits import RefreshLimits
 from counterfoil.server.records.store import Transaction
 
 _NOT_VALID = "The authorization code is not valid, or no longer."
@@ -96,8 +96,8 @@ async def _start_family(
     standing = await what_stands(authority, tx, request.client, authorization)
     authorization = replace(authorization, access=standing.access)
     share = await families.share_of(authority, tx, standing, request)
-    begun = await _new_family(authority, tx, request, authorization)
-    family, refresh_token = await families.renewed(authority, tx, request, begun, share)
+    begun = _new_family(tx, request, authorization, standing.limits)
+    family, refresh_token = families.renewed(authority, tx, request, begun, share)
     await tx.families.add(family)
     by = events.by_client(request)
     detail = {"client_id": family.client_id, "user_id": family.user_id}
@@ -109,14 +109,13 @@ async def _start_family(
     return replace(issuance, refresh_token=refresh_token)
 
 
-async def _new_family(
-    authority: Authority, tx: Transaction, request: TokenRequest, authorization: Authorization
+def _new_family(
+    tx: Transaction, request: TokenRequest, authorization: Authorization, limits: RefreshLimits
 ) -> Family:
     if authorization.family_id is None:
         raise OAuthError("server_error", "The code was taken without naming its family.")
     refreshes = "refresh_token" in request.client.grant_types
     offline = refreshes and "offline_access" in authorization.access.openid
-    limits = await limits_in_force(tx, authority.settings)
     life = families.life_of(request.client, limits, offline=offline)
     return Family(
         id=authorization.family_id,

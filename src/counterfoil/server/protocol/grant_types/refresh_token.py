@@ -84,7 +84,7 @@ async def _renew(
     family: Family,
 ) -> Issuance | None:
     share, signed_in = await _asked(authority, tx, request, family)
-    renewed, successor = await families.renewed(authority, tx, request, family, share)
+    renewed, successor = families.renewed(authority, tx, request, family, share)
     sealed = shown.seal_successor(successor, tx.random) if successor else None
     renewed = replace(renewed, origin=request.origin, sealed_successor=sealed)
     if not await tx.families.rotate(renewed, family.refresh_generation):
