@@ -11,6 +11,7 @@ from msgspec import Struct
 from counterfoil.jose.algorithms import ALGORITHMS
 from counterfoil.net.http import demand_safe
 from counterfoil.oauth.nonces import KEY_BYTES
+from counterfoil.oauth.receipts import Then
 from counterfoil.oauth.target_uri import normalised
 
 BUDGET: Final = 30.0
@@ -23,7 +24,7 @@ class Staleness(Struct, frozen=True):
     Whatever is chosen, all that is known to be ended stays refused.
     """
 
-    then: Literal["reject", "accept", "introspect"] = "reject"
+    then: Then = "reject"
     budget: float = BUDGET
     further: float = 0.0
 

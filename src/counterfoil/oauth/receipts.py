@@ -5,7 +5,7 @@ a guard and the issuer say to each other so that somebody can wait for it.
 """
 
 import re
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
@@ -22,8 +22,9 @@ _LONGEST: Final = 999_999_999.999
 """Seconds: whoever has more patience says that it has this much."""
 
 Then = Literal["reject", "accept", "introspect"]
+_THEN: Final[tuple[Then, ...]] = ("reject", "accept", "introspect")
 _INTRODUCTION: Final = re.compile(
-    rf"({'|'.join(get_args(Then))});tolerance=([0-9]{{1,9}}(?:\.[0-9]{{1,3}})?)"
+    rf"({'|'.join(_THEN)});tolerance=([0-9]{{1,9}}(?:\.[0-9]{{1,3}})?)"
     r';name="([A-Za-z0-9_-]{16,64})"'
 )
 
@@ -47,14 +48,10 @@ class Introduction(Struct, frozen=True):
 def introduction_from(text: str) -> Introduction | None:
     """Read the header of a guard; ``None`` where it is none."""
     match = _INTRODUCTION.fullmatch(text)
-    return None if match is None else Introduction(_then(match[1]), float(match[2]), match[3])
-
-
-def _then(word: str) -> Then:
-    for known in get_args(Then):
-        if word == known:
-            return known  # type: ignore[no-any-return]
-    raise ValueError(word)
+    if match is None:
+        return None
+    then = next(word for word in _THEN if word == match[1])
+    return Introduction(then, float(match[2]), match[3])
 
 
 class Welcome(Struct, frozen=True):

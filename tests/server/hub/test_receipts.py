@@ -223,6 +223,6 @@ async def test_one_that_says_goodbye_is_not_missed(
 async def test_a_living_process_says_so_again_and_again(place: Installation, here: Process):
     await here.guard()
     for _ in range(10):
-        place.clock.turn(6)  # type: ignore[attr-defined]
+        place.clock.turn(6)
         await here.round(6)
         assert len(await rolls(place)) == 1
