@@ -1,6 +1,6 @@
 """Noticing one token in two places at once, and what its client's policy says then (S106)."""
 
-from typing import Final, Literal
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -9,6 +9,7 @@ from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import SKEW, Family
+from counterfoil.server.records.policy import InTwoPlaces
 from counterfoil.server.records.sighting import (
     MOST_PLACES,
     MOST_TOLD,
@@ -26,7 +27,7 @@ class Seen(Struct, frozen=True):
     """A sighting that is believed; what its client's policy says; the family, if there is one."""
 
     token: SeenToken
-    policy: Literal["record", "end", "allow"]
+    policy: InTwoPlaces
     family: Family | None
 
 

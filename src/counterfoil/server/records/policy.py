@@ -10,6 +10,10 @@ AccessSeconds = Annotated[int, Meta(ge=1, le=30 * _DAY)]
 Seconds = Annotated[int, Meta(ge=1, le=3650 * _DAY)]
 
 
+InTwoPlaces = Literal["record", "end", "allow"]
+"""What happens where a token is seen in two places at once (S106)."""
+
+
 class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """How the tokens of one client live. Times in seconds; ``None``: as the settings say.
 
@@ -32,7 +36,7 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     reproof_interval: Seconds | None = None
     dpop_bound_access_tokens: bool = False
     in_session: bool = False
-    in_two_places: Literal["record", "end", "allow"] = "record"
+    in_two_places: InTwoPlaces = "record"
 
 
 class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -4,6 +4,7 @@ import pytest
 
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.policy import ClientPolicy
 from tests.administration import Administrator
 from tests.installation import CALLBACK, Installation
 
@@ -31,6 +32,31 @@ async def test_a_client_is_registered_shown_changed_and_used(
     assert changed["client_name"] == "Robot 2"
     assert changed["scope"] == "notes:read", "what is left out stays"
     assert changed["policy"]["access_token_lifetime"] is None
+
+
+DECISIONS = {
+    "access_token_lifetime": 60,
+    "refresh_rotation": False,
+    "refresh_idle_lifetime": 60,
+    "refresh_absolute_lifetime": 60,
+    "offline_idle_lifetime": 60,
+    "offline_absolute_lifetime": 60,
+    "reproof_interval": 60,
+    "dpop_bound_access_tokens": True,
+    "in_session": True,
+    "in_two_places": "end",
+}
+
+
+async def test_everything_that_a_policy_decides_can_be_decided_here(admin: Administrator) -> None:
+    assert set(DECISIONS) == set(ClientPolicy.__struct_fields__)
+    made = await admin.post("/api/clients", {"client_name": "Decided", "scope": "notes:read"}, 201)
+    path = f"/api/clients/{made['client_id']}"
+    for name, decided in DECISIONS.items():
+        answer = await admin.ask("PATCH", path, json={"policy": {name: decided}})
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["policy"][name] == decided
+    assert (await admin.get(path))["policy"] == DECISIONS
 
 
 async def test_an_app_with_redirect_uris_signs_people_in(admin: Administrator) -> None:
@@ -100,6 +126,9 @@ async def test_what_is_not_there_is_not_found(admin: Administrator, path: str) -
         ({"client_name": "x", "generation": 7}, "generation"),
         ({"client_name": "x", "scope": "no:such"}, "no:such"),
         ({"client_name": "x", "policy": {"nonsense": 1}}, "nonsense"),
+        ({"client_name": "x", "policy": {"in_two_places": "explode"}}, "explode"),
+        ({"client_name": "x", "policy": {"reproof_interval": "end"}}, "reproof_interval"),
+        ({"client_name": "x", "policy": {"reproof_interval": "600"}}, "The body"),
         ({"client_name": "x", "redirect_uris": ["http://x.example"]}, "https"),
         ({"client_name": "x" * 201}, "200"),
     ],

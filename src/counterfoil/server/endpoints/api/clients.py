@@ -31,7 +31,7 @@ from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.policies import with_changes
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.client import Client
-from counterfoil.server.records.policy import ClientPolicy
+from counterfoil.server.records.policy import ClientPolicy, InTwoPlaces
 from counterfoil.server.records.store import Transaction
 
 _DAY: Final = 24 * 60 * 60
@@ -40,7 +40,7 @@ GrantTypes = Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(ma
 Scope = Annotated[str, Meta(max_length=8192, description="Names, with spaces between them.")]
 Name = Annotated[str, Meta(max_length=200)]
 Policy = Annotated[
-    Mapping[str, bool | int | None],
+    Mapping[str, bool | int | InTwoPlaces | None],
     Meta(
         max_length=32,
         description="What is decided for it alone; null takes a decision back.",
