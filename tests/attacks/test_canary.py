@@ -277,7 +277,7 @@ def _everything_in(record: logging.LogRecord) -> str:
 
 
 async def test_a_mistake_of_ours_is_told_without_what_was_sent(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S110: an exception's traceback is logged; the parameters of the request are not."""
     caplog.set_level(logging.DEBUG)
@@ -287,7 +287,7 @@ async def test_a_mistake_of_ours_is_told_without_what_was_sent(
         def broken(*_: object) -> None:
             raise RuntimeError("a mistake")
 
-        site.authority.keyring.signer = broken  # type: ignore[assignment, method-assign]
+        monkeypatch.setattr(site.authority.keyring, "signer", broken)
         answer = await site.post("/token", "service", grant_type="client_credentials")
         assert answer.status_code == 500
         assert answer.json()["error"] == "server_error"
