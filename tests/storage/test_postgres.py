@@ -35,6 +35,11 @@ from tests.storage.test_issued_tokens import token
 
 pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
 
+_WAITS = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
 Work = Callable[[Transaction], Awaitable[object]]
 
 
@@ -111,6 +116,30 @@ async def test_a_work_alone_waits_for_all_others_and_they_for_it(
         )
     ]
     await asyncio.gather(*asked)
+
+
+@pytest.mark.parametrize("beside", [False, True])
+async def test_whoever_waited_sees_what_was_committed_meanwhile(
+    database: str, clock: Clock, beside: bool
+) -> None:
+    """Whatever isolation is usual there: else a token is issued from before an ending."""
+    async with administrator(database) as connection:
+        name = await connection.fetchval("SELECT current_database()")
+        await connection.execute(
+            f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'"
+        )
+        store = await open_postgres(database, clock)
+        await store.transact(lambda tx: tx.users.add(user()))
+        async with connection.transaction(isolation="read_committed"):
+            await connection.execute(f"SELECT {ALONE}")
+            waiting = asyncio.ensure_future(
+                store.transact(lambda tx: tx.users.find("ada"), beside=beside)
+            )
+            while not await connection.fetchval(_WAITS):
+                pass
+            await connection.execute("UPDATE users SET disabled_at = 1")
+    assert await waiting == user(disabled_at=1)
+    await store.close()
 
 
 async def test_a_work_that_the_engine_gives_up_runs_again(postgres: PostgresStore) -> None:

@@ -18,10 +18,14 @@ _CONNECT_SECONDS: Final = 10
 _STATEMENTS_CACHED: Final = 500
 _SETTINGS: Final = {
     "application_name": "counterfoil",
+    # Whoever has waited for a lock must see what was committed meanwhile, whatever is usual there.
+    "default_transaction_isolation": "read committed",
+    "timezone": "UTC",
+}
+_LIMITS: Final = {
     # Whoever stopped in the middle of a transaction must not hold up all others.
     "idle_in_transaction_session_timeout": "10s",
     "lock_timeout": "10s",
-    "timezone": "UTC",
 }
 _BEGIN_AGAIN: Final = frozenset({"40001", "40P01"})
 """serialization_failure, deadlock_detected: the same work may succeed the next time."""
@@ -59,7 +63,7 @@ class Wire(Struct, frozen=True):
                 command_timeout=_COMMAND_SECONDS if self.limited else None,
                 statement_cache_size=_STATEMENTS_CACHED,
                 max_cached_statement_lifetime=0,
-                server_settings=_SETTINGS if self.limited else None,
+                server_settings=_SETTINGS | _LIMITS if self.limited else _SETTINGS,
             )
         except (*_FAILURES, ValueError) as error:
             raise unavailable(error) from None
