@@ -43,6 +43,8 @@ def test_its_password_is_never_shown(url: str, shown: str):
         "postgresql://ada:s3cret@[host/db",
         "postgresql://ada:s3 cret@host/db",
         "postgresql://ada:s3#cret@host/db",
+        "postgresql://ada:s3/cret@host/db",
+        "postgresql://ada:s3?cret@host/db",
         "POSTGRESQL//ada:s3cret",
     ],
 )

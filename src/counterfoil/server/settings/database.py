@@ -25,6 +25,8 @@ class DatabaseUrl:
             raise ValueError("Expected postgresql://user@host/database")
         if parts.fragment or any(letter.isspace() for letter in url):
             raise ValueError("Expected a URL without spaces and '#': spell them %20 and %23")
+        if "@" in parts.path + parts.query:  # or else the password ended at the first of them
+            raise ValueError("Expected a password that spells '/' %2F, '?' %3F and '@' %40")
         self._url = url
 
     def reveal(self) -> str:
