@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import random
+import secrets
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -275,11 +278,22 @@ async def test_a_transaction_is_of_no_use_outside_of_its_work(postgres: Postgres
 
 async def test_a_mistake_of_ours_is_told_without_its_values(postgres: PostgresStore) -> None:
     """The engine's own words quote what was given."""
+    given = secrets.token_hex()
     with pytest.raises(WrongStatement) as told:
-        await postgres.transact(lambda tx: tx.users.add(user(created_at="s3cret")))
-    assert "s3cret" not in str(told.value)
-    with pytest.raises(WrongStatement, match="ForeignKey"):
+        await postgres.transact(lambda tx: tx.users.add(user(created_at=given)))
+    assert given not in "".join(traceback.format_exception(told.value))
+    with pytest.raises(WrongStatement, match="ForeignKey") as told:
         await postgres.transact(lambda tx: tx.clients.add_secret(client_secret()))
+    assert "notes-web" not in "".join(traceback.format_exception(told.value))
+
+
+async def test_what_no_index_can_hold_is_a_mistake_and_no_failure_of_the_engine(
+    postgres: PostgresStore,
+) -> None:
+    """Else a client would be told to try again, for ever."""
+    long = random.Random(1).randbytes(9_000).hex()
+    with pytest.raises(WrongStatement, match="ProgramLimitExceeded"):
+        await postgres.transact(lambda tx: tx.users.add(user(email=long)))
 
 
 async def test_an_ending_is_seen_by_whoever_asks_after_it_was_answered(
@@ -415,8 +429,8 @@ async def test_two_may_note_uses_of_the_same_secrets_at_once(
             for store in (postgres, second)
         )
     )
-    secrets = await postgres.read(lambda tx: tx.clients.secrets_of("notes-web"))
-    assert {secret.last_used_at for secret in secrets} == {NOW}
+    found = await postgres.read(lambda tx: tx.clients.secrets_of("notes-web"))
+    assert {secret.last_used_at for secret in found} == {NOW}
 
 
 async def test_a_family_cannot_be_refreshed_while_it_is_being_ended(

@@ -29,7 +29,7 @@ _LIMITS: Final = {
 }
 _BEGIN_AGAIN: Final = frozenset({"40001", "40P01"})
 """serialization_failure, deadlock_detected: the same work may succeed the next time."""
-_OUR_MISTAKES: Final = frozenset({"21", "22", "23", "26", "2B", "34", "42", "44", "P0"})
+_OUR_MISTAKES: Final = frozenset({"21", "22", "23", "26", "2B", "34", "42", "44", "54", "P0"})
 """Classes of errors that no other try would mend (PostgreSQL, Appendix A)."""
 _FAILURES: Final = (
     asyncpg.PostgresError,
@@ -163,10 +163,10 @@ def _bound(values: Iterable[object]) -> list[object]:
 async def _judged(asked: Awaitable[T]) -> T:
     try:
         return await asked
-    except asyncpg.UniqueViolationError as error:
-        raise Conflict("a name that must be unique is taken") from error
+    except asyncpg.UniqueViolationError:
+        raise Conflict("a name that must be unique is taken") from None
     except (asyncpg.DataError, asyncpg.UnsupportedClientFeatureError, *_FAILURES) as error:
-        raise _judgement(error) from error
+        raise _judgement(error) from None  # else a traceback in a log would quote it
 
 
 def _judgement(error: BaseException) -> Exception:
