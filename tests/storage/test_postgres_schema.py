@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import signal
 from collections.abc import Iterator
 
 import asyncpg
@@ -13,7 +14,7 @@ from counterfoil.server.storage.migration import UnknownDatabase, UnsupportedPos
 from counterfoil.server.storage.postgres import PostgresStore
 from counterfoil.server.storage.postgres_connection import Wire
 from counterfoil.server.storage.postgres_schema import is_made, prepare
-from tests.postgres import Postgres
+from tests.postgres import TEMPLATE, Postgres, make_template, running
 from tests.storage.conftest import Clock, open_postgres
 from tests.storage.samples import NOW, user
 
@@ -120,6 +121,21 @@ async def test_a_database_that_is_not_there_is_named(
 ) -> None:
     with pytest.raises(StoreUnavailable, match="nowhere"):
         await open_postgres(postgres_server.url("nowhere"), clock)
+
+
+async def test_a_copy_that_follows_another_server_is_not_taken_for_the_database(
+    clock: Clock,
+) -> None:
+    """It lags behind: what it says may be from before an ending."""
+    with running() as server:
+        await make_template(server)
+        server.stop(signal.SIGINT)
+        (server.folder / "data" / "standby.signal").touch()
+        server.start()
+        with pytest.raises(StoreUnavailable):
+            await Wire(server.url(TEMPLATE)).connect()
+        with pytest.raises(StoreUnavailable):
+            await open_postgres(server.url(TEMPLATE), clock)
 
 
 async def test_preparing_again_changes_nothing(database: str) -> None:

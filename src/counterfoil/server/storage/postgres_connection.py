@@ -63,6 +63,7 @@ class Wire(Struct, frozen=True):
                 command_timeout=_COMMAND_SECONDS if self.limited else None,
                 statement_cache_size=_STATEMENTS_CACHED,
                 max_cached_statement_lifetime=0,
+                target_session_attrs="primary",  # a copy lags behind: none may answer from it
                 server_settings=_SETTINGS | _LIMITS if self.limited else _SETTINGS,
             )
         except (*_FAILURES, ValueError) as error:
