@@ -537,6 +537,23 @@ async def test_numbers_that_cannot_be_given_now_are_given_later(
     assert position.number == 2, "whoever writes alone numbers first what waits"
 
 
+async def test_a_mistake_in_numbering_is_logged_and_does_not_deny_what_was_committed(
+    postgres: PostgresStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error says that nothing was stored: here a code was spent, and a family begun."""
+
+    async def fails() -> None:
+        raise WrongStatement("a mistake")
+
+    async def work(tx: Transaction) -> str:
+        await tx.notices.append([notice("f")])
+        return "done"
+
+    monkeypatch.setattr(postgres._following, "number", fails)
+    assert await postgres.transact(work, beside=True) == "done"
+    assert "a mistake" in caplog.text
+
+
 async def test_erasing_finds_what_waits_to_be_numbered(
     postgres: PostgresStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

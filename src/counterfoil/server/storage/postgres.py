@@ -131,6 +131,8 @@ class PostgresStore(Store):
         except StoreUnavailable as error:
             # What was committed stands; whoever can will number it.
             _LOG.warning("notices and events wait for their numbers: %s", error)
+        except Exception:  # for the same reason: no error may say that nothing was stored
+            _LOG.exception("notices and events cannot be given their numbers")
 
     async def read(self, work: Work[T]) -> T:
         """Run a work that only reads, on one consistent view of what was committed.
