@@ -95,6 +95,19 @@ async def test_a_wrong_authorization_header_is_refused_with_a_challenge(
     assert answer.headers["www-authenticate"].startswith("Basic ")
 
 
+@pytest.mark.parametrize("path", ["/revoke", "/introspect"])
+async def test_a_stranger_holds_nobody_up(
+    site: Installation, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Works that may write wait in one line; endings must not wait behind guesses."""
+
+    def begun(*_: object, **__: object) -> None:
+        raise AssertionError("a stranger's work was begun")
+
+    monkeypatch.setattr(site.authority.store, "transact", begun)
+    assert refused(await ask(site, path, {"client_id": "service", "client_secret": GUESS}))
+
+
 async def test_the_secret_comes_in_one_way(site: Installation) -> None:
     """RFC 6749 §2.3: not more than one method in a request."""
     secret = site.secrets["service"]

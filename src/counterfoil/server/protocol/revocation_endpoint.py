@@ -26,6 +26,8 @@ async def revoke(
     """
     credentials = client_authentication.credentials_in(parameters, authorization)
     unverified = parameters.require("token")
+    # To end something everybody else waits: not for a stranger.
+    await authority.store.read(partial(client_authentication.authenticate, credentials=credentials))
     # A token may be signed by a key that another process has just made.
     await authority.hub.catch_up()
     await authority.store.transact(partial(_end, authority, credentials, (unverified, origin)))
