@@ -21,6 +21,7 @@ def test_it_is_given_whole_to_whoever_connects():
         ("postgresql:///db?host=/run/pg", "postgresql:///db?host=/run/pg"),
         ("postgresql://h/db?user=a&password=s3cret", "postgresql://h/db?user=a&password=…"),
         ("postgresql://h/db?PASSWORD=s3cret", "postgresql://h/db?PASSWORD=…"),
+        ("postgresql://h/db?p%61ssword=s3cret", "postgresql://h/db?p%61ssword=…"),
         ("postgresql://h/db?sslpassword=s3cret", "postgresql://h/db?sslpassword=…"),
         ("postgresql://a:s3:cr@et@h/db", "postgresql://a:…@h/db"),
     ],

@@ -1,7 +1,7 @@
 """Where the database of PostgreSQL is: an address that may hold a password, and shows none."""
 
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 _SCHEMES: Final = ("postgresql", "postgres")
 _HIDDEN: Final = "…"
@@ -53,4 +53,4 @@ class DatabaseUrl:
 
 def _shown(parameter: str) -> str:
     name, equals, _ = parameter.partition("=")
-    return f"{name}={_HIDDEN}" if equals and "passw" in name.lower() else parameter
+    return f"{name}={_HIDDEN}" if equals and "passw" in unquote(name).lower() else parameter
