@@ -14,6 +14,7 @@ import pytest
 from counterfoil.oauth.feed import Position
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.storage import postgres_pool
 from counterfoil.server.storage.connection import WrongStatement
 from counterfoil.server.storage.postgres import PostgresStore
 from counterfoil.server.storage.postgres_connection import Wire
@@ -603,6 +604,23 @@ async def test_reading_goes_on_while_somebody_holds_up_all_who_write(
                 await postgres.version_now()
         assert not any(each.done() for each in held_up)
     assert await asyncio.gather(*held_up) == [[]] * 30
+
+
+async def test_nobody_waits_to_run_alone_for_as_long_as_all_before_them_together(
+    postgres: PostgresStore, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When somebody holds all up, the answer is 503 soon, not after each before has given up."""
+    monkeypatch.setattr(postgres_pool, "_WAIT_SECONDS", 0.1)
+    async with administrator(database) as connection, connection.transaction():
+        await connection.execute(f"SELECT {ALONE}")
+        first = asyncio.ensure_future(postgres.transact(lambda tx: tx.users.every()))
+        while not await connection.fetchval(_WAITS):
+            pass
+        async with asyncio.timeout(5):
+            with pytest.raises(StoreUnavailable, match="alone"):
+                await postgres.transact(lambda tx: tx.users.every())
+    assert await first == []
+    assert await postgres.transact(lambda tx: tx.users.every()) == []
 
 
 async def test_connections_are_few_however_many_ask(postgres: PostgresStore, database: str) -> None:

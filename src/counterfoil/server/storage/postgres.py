@@ -11,7 +11,7 @@ from counterfoil.server.storage.postgres_connection import BeginAgain, PostgresC
 from counterfoil.server.storage.postgres_following import Following
 from counterfoil.server.storage.postgres_locks import ALONE, BESIDE, NUMBERING
 from counterfoil.server.storage.postgres_numbering import number_waiting
-from counterfoil.server.storage.postgres_pool import Pool
+from counterfoil.server.storage.postgres_pool import Pool, acquire
 from counterfoil.server.storage.postgres_schema import prepare
 from counterfoil.server.storage.postgres_transaction import Transactions
 
@@ -106,11 +106,15 @@ class PostgresStore(Store):
 
     async def _alone(self, work: Work[T]) -> T:
         # One connection waits for its turn in the database, not all that there are.
-        async with self._one_alone, self._writing.begun(_BEGIN_ALONE) as lent:
-            lent.connection.at_work, lent.connection.wrote = True, False
-            await number_waiting(lent.connection, self._random)
-            value = await self._run(lent, lent.alone, work)
-            wrote = lent.connection.wrote
+        await acquire(self._one_alone, "too many works wait to run alone")
+        try:
+            async with self._writing.begun(_BEGIN_ALONE) as lent:
+                lent.connection.at_work, lent.connection.wrote = True, False
+                await number_waiting(lent.connection, self._random)
+                value = await self._run(lent, lent.alone, work)
+                wrote = lent.connection.wrote
+        finally:
+            self._one_alone.release()
         if wrote:
             self._following.move()
         return value

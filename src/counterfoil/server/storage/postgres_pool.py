@@ -65,11 +65,7 @@ class Pool(Generic[B]):
     async def _take_place(self) -> None:
         if self._closed:
             raise StoreUnavailable("the store is closed")
-        try:
-            async with asyncio.timeout(_WAIT_SECONDS):
-                await self._places.acquire()
-        except TimeoutError:
-            raise StoreUnavailable("every connection to the database is in use") from None
+        await acquire(self._places, "every connection to the database is in use")
 
     async def _opened(self, opening: str) -> B:
         while self._idle:
@@ -94,6 +90,19 @@ class Pool(Generic[B]):
             await self._idle.pop().connection.close()
         for _ in range(self._most):
             self._places.release()
+
+
+async def acquire(place: asyncio.Lock | asyncio.Semaphore, otherwise: str) -> None:
+    """Wait for a place, and not for ever.
+
+    Raises:
+        StoreUnavailable: there was none for too long; it says ``otherwise``.
+    """
+    try:
+        async with asyncio.timeout(_WAIT_SECONDS):
+            await place.acquire()
+    except TimeoutError:
+        raise StoreUnavailable(otherwise) from None
 
 
 async def _opened(lent: B, opening: str) -> B:
