@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from counterfoil.oauth.feed import Position
+from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.store import StoreUnavailable, Transaction
 from counterfoil.server.storage import postgres_pool
@@ -33,6 +34,7 @@ from tests.storage.samples import (
     feed_is_whole,
     log_is_whole,
     notice,
+    session,
     user,
 )
 from tests.storage.test_issued_tokens import token
@@ -43,6 +45,7 @@ _WAITS = """
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+_WAITS_FOR_A_ROW = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
 
 Work = Callable[[Transaction], Awaitable[object]]
 
@@ -432,6 +435,28 @@ async def test_two_may_note_uses_of_the_same_secrets_at_once(
     )
     found = await postgres.read(lambda tx: tx.clients.secrets_of("notes-web"))
     assert {secret.last_used_at for secret in found} == {NOW}
+
+
+async def test_whoever_notes_uses_holds_no_session_while_they_wait_for_one_before_it(
+    postgres: PostgresStore, database: str
+) -> None:
+    """Else two processes that note uses of the same sessions lock each other out."""
+    await postgres.transact(add_people)
+    for name in ("a", "b"):
+        new = session(id=name, digest=name.encode())
+        await postgres.transact(lambda tx, new=new: tx.sessions.add(new))
+    activity = Activity()
+    activity.note_session("b", NOW + 1)
+    activity.note_cookie("a", NOW + 1)
+    async with administrator(database) as connection:
+        async with connection.transaction():
+            await connection.execute("SELECT 1 FROM sessions WHERE id = 'a' FOR UPDATE")
+            flushing = asyncio.ensure_future(activity.flush(postgres))
+            while not await connection.fetchval(_WAITS_FOR_A_ROW):
+                pass
+            free = "SELECT id FROM sessions WHERE id = 'b' FOR UPDATE SKIP LOCKED"
+            assert await connection.fetchval(free) == "b"
+        await flushing
 
 
 async def test_a_family_cannot_be_refreshed_while_it_is_being_ended(

@@ -30,14 +30,20 @@ class Activity:
         if not (secrets or sessions or cookies):
             return
 
-        async def work(tx: Transaction) -> None:
+        async def note_uses(tx: Transaction) -> None:
             await tx.clients.touch_secrets(secrets)
             await tx.sessions.touch(sessions)
+
+        async def note_cookies(tx: Transaction) -> None:
             await tx.sessions.note_cookies(cookies)
 
         self._secrets, self._sessions, self._cookies = {}, {}, {}
         try:
-            await store.transact(work, beside=True)
+            # Each goes through the sessions in their order, once: two at a time, in one work, could
+            # lock each other out.
+            await store.transact(note_uses, beside=True)
+            if cookies:
+                await store.transact(note_cookies, beside=True)
         except BaseException:
             self._secrets = secrets | self._secrets
             self._sessions = sessions | self._sessions
