@@ -158,7 +158,8 @@ class Notices:
 
     def _count(self, heard: _Heard) -> None:
         self._unproven.append(heard)
-        self._heard = self._heard or RevocationSet()
+        if self._heard is None:
+            self._heard = RevocationSet()
         self._heard.apply(heard.notice)
         self._note_keys(heard.notice)
 
