@@ -89,11 +89,21 @@ Send = Callable[[Any], Awaitable[None]]
 Lifespan = Callable[[], AbstractAsyncContextManager[Server]]
 
 
+class _Place(Struct, frozen=True):
+    """The routes of one path by their methods, and whether scripts of other sites call it."""
+
+    routes: dict[str, Route]
+    scripts: bool
+
+
 class _Pattern(Struct, frozen=True):
-    """The routes of one path with names in it."""
+    """A place whose path has names in it."""
 
     shape: re.Pattern[str]
-    routes: dict[str, Route]
+    place: _Place
+
+
+_NOWHERE: Final = _Place({}, scripts=False)
 
 
 class App:
@@ -161,41 +171,47 @@ class App:
         server = self._server
         if server is None:
             raise RuntimeError("The app is not running: its lifespan was not entered.")
-        routes, names = self._find(_path_of(scope, self._prefix))
+        place, names = self._find(_path_of(scope, self._prefix))
         request = Request({**scope, "path_params": names} if names else scope, receive)
         try:
-            response = await _respond(server, request, routes)
+            response = await _respond(server, request, place)
         except asyncio.CancelledError:
             if not self._ending:
                 raise
-            response = _interrupted(server, request, routes)
+            response = _interrupted(server, request, place)
         if response.status_code == 503:
             invite_back(response)
         if not server.authority.settings.development:
             response.raw_headers.append(HSTS)
         await response(scope, receive, send)
 
-    def _find(self, path: str) -> tuple[dict[str, Route], dict[str, str]]:
+    def _find(self, path: str) -> tuple[_Place, dict[str, str]]:
         exact = self._exact.get(path)
         if exact is not None:
             return exact, {}
         for pattern in self._patterns:
             match = pattern.shape.fullmatch(path)
             if match is not None:
-                return pattern.routes, match.groupdict()
-        return {}, {}
+                return pattern.place, match.groupdict()
+        return _NOWHERE, {}
 
 
-def _table(routes: tuple[Route, ...]) -> tuple[dict[str, dict[str, Route]], list[_Pattern]]:
+def _table(routes: tuple[Route, ...]) -> tuple[dict[str, _Place], list[_Pattern]]:
     paths: dict[str, dict[str, Route]] = {}
     for route in routes:
         paths.setdefault(route.path, {}).update(dict.fromkeys(route.methods, route))
+    places = {path: _place(methods) for path, methods in paths.items()}
     patterns = [
-        _Pattern(re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), methods)
-        for path, methods in paths.items()
+        _Pattern(re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), place)
+        for path, place in places.items()
         if "{" in path
     ]
-    return {path: methods for path, methods in paths.items() if "{" not in path}, patterns
+    return {path: place for path, place in places.items() if "{" not in path}, patterns
+
+
+def _place(routes: dict[str, Route]) -> _Place:
+    scripts = any(route.caller is Caller.SCRIPT for route in routes.values())
+    return _Place(routes, scripts=scripts)
 
 
 def _path_of(scope: Scope, prefix: str) -> str:
@@ -214,21 +230,20 @@ def _path_of(scope: Scope, prefix: str) -> str:
     return path.removeprefix(root) or "/" if path.startswith(root) else path
 
 
-async def _respond(server: Server, request: Request, routes: dict[str, Route]) -> Response:
-    route = routes.get(request.method)
-    scripts = any(known.caller is Caller.SCRIPT for known in routes.values())
+async def _respond(server: Server, request: Request, place: _Place) -> Response:
+    route = place.routes.get(request.method)
     if route is None:
-        response = _without_route(server, request, routes, scripts=scripts)
+        response = _without_route(server, request, place)
     else:
         response = await _handled(server, request, route)
-    if scripts and request.method != "OPTIONS":
+    if place.scripts and request.method != "OPTIONS":
         open_to_scripts(response)
     return response
 
 
-def _interrupted(server: Server, request: Request, routes: dict[str, Route]) -> Response:
+def _interrupted(server: Server, request: Request, place: _Place) -> Response:
     """Say that the server ends; what had been committed by then stands."""
-    route = routes[request.method]
+    route = place.routes[request.method]
     sentence = "The server is about to end; try again in a moment."
     response = _refused(server, route, OAuthError("temporarily_unavailable", sentence))
     if route.caller is Caller.SCRIPT:
@@ -236,9 +251,8 @@ def _interrupted(server: Server, request: Request, routes: dict[str, Route]) -> 
     return response
 
 
-def _without_route(
-    server: Server, request: Request, routes: dict[str, Route], *, scripts: bool
-) -> Response:
+def _without_route(server: Server, request: Request, place: _Place) -> Response:
+    routes, scripts = place.routes, place.scripts
     if not routes:
         page = ErrorPage(
             prefix=server.prefix,
@@ -256,9 +270,12 @@ def _without_route(
 
 async def _handled(server: Server, request: Request, route: Route) -> Response:
     try:
-        return keep_session(server, request, await route.handler(server, request))
+        response = await route.handler(server, request)
+        if route.caller is Caller.PERSON:
+            keep_session(server, request, response)
     except Exception as error:
         return _refused(server, route, error_of(f"{request.method} {route.path}", error))
+    return response
 
 
 def _refused(server: Server, route: Route, error: OAuthError) -> Response:

@@ -3,7 +3,7 @@
 Only here are store and protocol both known; the command line and the server both begin here.
 """
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ class Outside(Struct, frozen=True):
     """What a server takes from outside: time in seconds since the epoch, and random bytes."""
 
     clock: Callable[[], float] = time.time
-    random: Callable[[int], bytes] = secrets.token_bytes
+    random: Callable[[int], bytes] = os.urandom
 
 
 REAL: Final = Outside()

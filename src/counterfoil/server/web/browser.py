@@ -64,17 +64,16 @@ async def signed_in_at(server: Server, request: Request) -> Person | None:
     return await server.authority.store.read(partial(_person, secret.fingerprint(), idle))
 
 
-def keep_session(server: Server, request: Request, response: Response) -> Response:
+def keep_session(server: Server, request: Request, response: Response) -> None:
     """Set the cookie of a sliding session anew, where it was used and that is due (S34)."""
     session: Session | None = getattr(request.state, "session", None)
     secret = server.cookies.session_of(request)
     if session is None or secret is None or server.cookies.sets_session(response):
-        return response
+        return
     now, idle = int(server.clock()), server.authority.settings.session_idle_lifetime
     if session.cookie_is_due(now, idle):
         server.cookies.set_session(response, secret, session.cookie_lifetime(now, idle))
         server.authority.activity.note_cookie(session.id, now)
-    return response
 
 
 async def _person(digest: bytes, idle: int, tx: Transaction) -> Person | None:
