@@ -1,19 +1,25 @@
-"""What seldom changes, remembered on the connection that only reads until anyone commits anything.
+"""What seldom changes, remembered on a connection until it may have changed.
 
-Nearly every request asks for clients, APIs and the default lifetime. What is not there is not
+Nearly every request asks for clients, APIs and the limits of lifetimes. What is not there is not
 remembered: strangers could fill the memory with names.
 """
 
 from collections.abc import Callable
+from typing import Final
 
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.refresh_limits import NotedLimits
 from counterfoil.server.storage.connection import Connection
 from counterfoil.server.storage.statements.apis import ApiStatements
 from counterfoil.server.storage.statements.clients import ClientStatements
 from counterfoil.server.storage.statements.default_lifetime import DefaultLifetimeStatements
+from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatements
 from counterfoil.server.storage.transaction import BoundTransaction
+
+TABLES: Final = ("clients", "client_secrets", "apis", "default_lifetime", "refresh_limits")
+"""Where that stands which is remembered."""
 
 
 class RememberedClients(ClientStatements):
@@ -43,7 +49,7 @@ class RememberedClients(ClientStatements):
         return secrets
 
     def forget(self) -> None:
-        """Something was committed: read anew."""
+        """It may have changed: read anew."""
         self._found.clear()
         self._secrets.clear()
 
@@ -69,7 +75,7 @@ class RememberedApis(ApiStatements):
         return self._every
 
     def forget(self) -> None:
-        """Something was committed: read anew."""
+        """It may have changed: read anew."""
         self._every = []
         self._found = {}
 
@@ -88,24 +94,55 @@ class RememberedDefaultLifetime(DefaultLifetimeStatements):
         return self._found
 
     def forget(self) -> None:
-        """Something was committed: read anew."""
+        """It may have changed: read anew."""
         self._found = None
 
 
-class ReadingTransaction(BoundTransaction):
-    """A transaction that only reads, and remembers what seldom changes from one to the next."""
+class RememberedLimitNotes(LimitNoteStatements):
+    """The note of the limits of refreshing, once it was asked for."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._found: NotedLimits | None = None
+
+    async def find(self) -> NotedLimits | None:
+        """Give the note; ``None`` where no server has started yet."""
+        if self._found is None:
+            self._found = await super().find()
+        return self._found
+
+    def forget(self) -> None:
+        """It may have changed: read anew."""
+        self._found = None
+
+
+class RememberingTransaction(BoundTransaction):
+    """A transaction that remembers what seldom changes, from one work to the next."""
 
     def __init__(self, connection: Connection, random: Callable[[int], bytes]) -> None:
         super().__init__(connection, random)
         self.clients: RememberedClients = RememberedClients(connection)
         self.apis: RememberedApis = RememberedApis(connection)
         self.default_lifetimes: RememberedDefaultLifetime = RememberedDefaultLifetime(connection)
+        self.limit_notes: RememberedLimitNotes = RememberedLimitNotes(connection)
+
+    def forget(self) -> None:
+        """Any of it may have changed: read it anew."""
+        self.clients.forget()
+        self.apis.forget()
+        self.default_lifetimes.forget()
+        self.limit_notes.forget()
+
+
+class ReadingTransaction(RememberingTransaction):
+    """A transaction that only reads, and remembers until anyone commits anything."""
+
+    def __init__(self, connection: Connection, random: Callable[[int], bytes]) -> None:
+        super().__init__(connection, random)
         self._version = -1
 
     def see(self, version: int) -> None:
         """Begin at this version of the store; what was remembered of another is forgotten."""
         if version != self._version:
             self._version = version
-            self.clients.forget()
-            self.apis.forget()
-            self.default_lifetimes.forget()
+            self.forget()

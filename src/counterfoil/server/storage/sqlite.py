@@ -8,10 +8,14 @@ import apsw
 
 from counterfoil.server.records.store import Store, StoreUnavailable, Work
 from counterfoil.server.storage.group_commit import GroupCommit
-from counterfoil.server.storage.remembered import ReadingTransaction
+from counterfoil.server.storage.remembered import (
+    TABLES,
+    ReadingTransaction,
+    RememberingTransaction,
+)
 from counterfoil.server.storage.sqlite_connection import SqliteConnection, unavailable
 from counterfoil.server.storage.sqlite_file import open_reader, open_writer, prepare
-from counterfoil.server.storage.transaction import BoundTransaction
+from counterfoil.server.storage.sqlite_watching import WatchingConnection
 from counterfoil.server.storage.work import finished
 
 T = TypeVar("T")
@@ -36,11 +40,13 @@ class SqliteStore(Store):
         self._versions_before = 0
         self._version = 0
         self._closed = False
-        writing = SqliteConnection()
+        writing = WatchingConnection(TABLES)
         writing.hold(open_writer(path))
+        transaction = RememberingTransaction(writing, random)
+        writing.changed = transaction.forget
         self._commits = GroupCommit(
             writing,
-            BoundTransaction(writing, random),
+            transaction,
             reopen=lambda: open_writer(path),
             clock=clock,
         )
