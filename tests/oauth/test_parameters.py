@@ -36,6 +36,24 @@ def test_any_bytes_are_read_or_refused(encoded: bytes):
         assert refused.description.isprintable()
 
 
+FORM = st.lists(st.sampled_from([*"ab1=&+;% ", "%20", "%C3%A4", "%FF", "==", "&&"])).map("".join)
+
+
+@given(FORM)
+def test_pairs_are_read_as_the_standard_library_reads_them(encoded: str):
+    try:
+        pairs = parse_qsl(encoded, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        assert "UTF-8" in refusal(encoded.encode())
+        return
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names) or not all(name and name.isprintable() for name in names):
+        assert refusal(encoded.encode())
+        return
+    parameters = Parameters.parse(encoded.encode())
+    assert parameters.single == {name: value for name, value in pairs if value}
+
+
 def refusal_or_none(encoded: bytes) -> OAuthError | None:
     try:
         Parameters.parse(encoded)

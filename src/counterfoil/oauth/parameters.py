@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from msgspec import Struct
 
@@ -83,11 +83,22 @@ def appended(uri: str, parameters: Mapping[str, str]) -> str:
 def _pairs_of(encoded: bytes | str, most: int) -> list[tuple[str, str]]:
     try:
         text = encoded.decode("ascii") if isinstance(encoded, bytes) else encoded
-        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=most)
+        if text.count("&") >= most:
+            raise _too_many(most)
+        # urllib's parse_qsl does the same in three times the time.
+        pairs = [pair.partition("=") for pair in text.split("&") if pair]
+        return [(form_decoded(name), form_decoded(value)) for name, _, value in pairs]
     except UnicodeDecodeError:
         raise invalid_request("The parameters are not percent-encoded UTF-8.") from None
-    except ValueError:
-        raise _too_many(most) from None
+
+
+def form_decoded(text: str) -> str:
+    """Decode a name or a value of a form (WHATWG URL, "application/x-www-form-urlencoded").
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
 def _too_many(most: int) -> OAuthError:

@@ -4,19 +4,17 @@ import binascii
 import hmac
 from base64 import b64decode
 from typing import Final
-from urllib.parse import unquote_plus
 
 from msgspec import Struct
 
 from counterfoil.oauth.errors import OAuthError, invalid_client, invalid_request
-from counterfoil.oauth.opaque import Kind, Secret, is_spelled
-from counterfoil.oauth.parameters import Parameters
+from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.parameters import Parameters, form_decoded
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
 
 METHODS: Final = ("client_secret_basic", "client_secret_post", "none")
 _REFUSED: Final = "The client could not be authenticated."
-_NO_DIGEST: Final = bytes(32)
 
 
 class Credentials(Struct, frozen=True):
@@ -59,16 +57,12 @@ def _basic(authorization: str) -> Credentials:
         raise invalid_client("The Authorization header does not use the Basic scheme.")
     try:
         user, colon, password = b64decode(encoded.strip(), validate=True).decode().partition(":")
-        client_id, secret = _form_decoded(user), _form_decoded(password)
+        client_id, secret = form_decoded(user), form_decoded(password)
     except (binascii.Error, UnicodeDecodeError, ValueError):
         raise invalid_client("The Basic credentials are not well encoded.") from None
     if not (client_id and colon):
         raise invalid_client("The Basic credentials name no client.")
     return Credentials(client_id, Secret(secret) if secret else None, "client_secret_basic")
-
-
-def _form_decoded(text: str) -> str:
-    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
 def _same_client(credentials: Credentials, client_id: str | None) -> Credentials:
@@ -101,10 +95,7 @@ async def _matching_secret(
 ) -> str | None:
     if credentials.secret is None:
         return None
-    given = credentials.secret.reveal()
-    digest = (
-        credentials.secret.fingerprint() if is_spelled(Kind.CLIENT_SECRET, given) else _NO_DIGEST
-    )
+    digest = credentials.secret.fingerprint()
     matched = None
     for secret in await tx.clients.secrets_of(client.client_id) if client else ():
         if hmac.compare_digest(secret.digest, digest) and secret.is_live(tx.now):
