@@ -1,6 +1,7 @@
 """One server process: uvicorn with uvloop and httptools, ended by a signal or by its parent."""
 
 import asyncio
+import gc
 import logging
 import socket
 import sys
@@ -66,6 +67,8 @@ class _Process(uvicorn.Server):
         await super().startup(sockets)
         if self._parent is not None:
             asyncio.get_running_loop().add_reader(self._parent, self._end)
+        gc.collect()
+        gc.freeze()
         self._ready()
 
     def _end(self) -> None:
