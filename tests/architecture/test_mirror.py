@@ -34,6 +34,7 @@ ELSEWHERE = MappingProxyType(
         "server/storage/sqlite.py": "storage/test_transactions.py",
         "server/storage/sqlite_connection.py": "storage/test_transactions.py",
         "server/storage/sqlite_file.py": "storage/test_sqlite_file.py",
+        "server/storage/sqlite_watching.py": "storage/test_sqlite_watching.py",
         "server/storage/transaction.py": "storage/test_transactions.py",
         "server/storage/work.py": "storage/test_work.py",
         "server/storage/statements/apis.py": "storage/test_clients_and_apis.py",
