@@ -21,7 +21,7 @@ async def test_a_service_gets_a_token_for_its_api(place: Installation):
 
 
 async def test_a_signed_token_writes_nothing(place: Installation):
-    """S93: a thousand tokens leave no row and no growing state behind (§4.5)."""
+    """S93: a thousand tokens leave no row and no growing state behind."""
     store = place.authority.store
     await place.service_token()
     await place.authority.activity.flush(store)

@@ -53,7 +53,7 @@ def kid_of(token: str) -> str:
 
 
 async def test_a_key_is_published_before_it_signs_and_signs_before_it_goes(place: Installation):
-    """S80: unattended, on a schedule; S81: what the previous key signed stands; §4.14."""
+    """S80: unattended, on a schedule; S81: what the previous key signed stands."""
     first = kid_of(await place.service_token())
     assert await published(place) == {first}
 

@@ -85,7 +85,7 @@ async def test_reuse_ends_this_device_and_no_other(
 
 
 async def test_reuse_leaves_its_trace(place: Installation, person: Person):
-    """S111: the refusal is committed with its events (§4.1)."""
+    """S111: the refusal is committed with its events."""
     tokens = await person.tokens()
     await refresh(place, tokens["refresh_token"])
     place.clock.turn(place.authority.settings.refresh_window)
@@ -97,7 +97,7 @@ async def test_reuse_leaves_its_trace(place: Installation, person: Person):
 
 
 async def test_a_hundred_refreshes_are_one_row(place: Installation, person: Person):
-    """S93: rows grow with live grants, never with issued tokens (§4.5)."""
+    """S93: rows grow with live grants, never with issued tokens."""
     tokens = await person.tokens()
     for _ in range(100):
         tokens = (await refresh(place, tokens["refresh_token"])).json()

@@ -65,7 +65,7 @@ async def test_a_token_of_one_process_is_good_at_the_other(
 
 
 async def test_each_sees_the_others_endings_at_once(nodes: tuple[Installation, Installation]):
-    """S92, S37: the very next answer of the other process is no (§4.12)."""
+    """S92, S37: the very next answer of the other process is no."""
     one, other = nodes
     for here, there in ((one, other), (other, one)) * 5:
         token = await here.service_token()
@@ -141,7 +141,7 @@ async def test_a_withdrawn_key_is_withdrawn_everywhere(nodes: tuple[Installation
 
 
 async def test_after_a_restart_tokens_stand_and_endings_too(tmp_path: Path):
-    """S92: on restart; what was ended stays ended (§4.13)."""
+    """S92: on restart; what was ended stays ended."""
     clock = Clock()
     async with node(tmp_path, clock) as before:
         standing, ended = await before.service_token(), await before.service_token()

@@ -33,7 +33,7 @@ async def test_what_was_read_once_is_the_same_object_until_something_is_committe
 async def test_a_change_by_another_connection_is_seen_by_the_next_reading(
     sqlite: SqliteStore, tmp_path: Path, clock: Clock
 ) -> None:
-    """Blueprint §4.12: every process sees the others' endings."""
+    """Every process sees the others' endings."""
     await add_notes(sqlite)
     assert await sqlite.read(lambda tx: tx.clients.find("notes-web")) == client()
     assert await sqlite.read(lambda tx: tx.clients.secrets_of("notes-web")) == [client_secret()]

@@ -26,7 +26,7 @@ async def test_each_step_is_a_redirect_that_nobody_keeps(person: Person):
 
 
 async def test_a_pending_authorization_leaves_no_row(place: Installation, person: Person):
-    """S93: anonymous requests cannot fill the disk (§4.15)."""
+    """S93: anonymous requests cannot fill the disk."""
     version = place.authority.store.version()
     for _ in range(20):
         await person.browser.get(person.authorization_url())

@@ -140,7 +140,7 @@ async def test_a_broken_line_is_resumed_without_a_gap(place: Installation):
 
 
 async def test_the_head_is_signed_and_vouches_for_the_chain(place: Installation):
-    """A carrier can neither suppress nor invent: the digests chain up (§4.9)."""
+    """A carrier can neither suppress nor invent: the digests chain up."""
     cursor = await head_of(place)
     digest = place.authority.hub.digest
     await place.post("/revoke", "service", token=await place.service_token())
@@ -302,7 +302,7 @@ async def test_the_stream_is_not_to_be_kept_or_held_back(place: Installation):
 
 
 async def test_no_secret_and_no_name_of_a_person_is_told(place: Installation):
-    """S110: handles mean nothing outside the token that carries them (§4.9)."""
+    """S110: handles mean nothing outside the token that carries them."""
     async with place.browser() as browser:
         person = Person(place, browser)
         tokens = await person.tokens()

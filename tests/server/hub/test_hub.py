@@ -222,7 +222,7 @@ def signed(hub: Hub) -> dict[str, object]:
 
 
 async def test_a_head_is_signed_only_after_a_successful_read(place: Installation):
-    """A guard is as fresh as what was truly read (§4.9)."""
+    """A guard is as fresh as what was truly read."""
     hub = place.authority.hub
     await hub._sign_head(place.clock)
     head = signed(hub)

@@ -25,7 +25,7 @@ async def revoke(place: Installation, client_id: str, token: str) -> None:
 
 
 async def test_when_it_returns_this_process_knows(place: Installation):
-    """S37: the next answer of this server is no already (§4.12)."""
+    """S37: the next answer of this server is no already."""
     token = await place.service_token()
     before = place.authority.hub.position.number
     await revoke(place, "service", token)

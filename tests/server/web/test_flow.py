@@ -30,7 +30,7 @@ async def test_the_flow_survives_a_reload(person: Person):
 
 
 async def test_two_flows_go_on_side_by_side(person: Person):
-    """Two tabs: a pending authorization is no state of the browser (§4.15)."""
+    """Two tabs: a pending authorization is no state of the browser."""
     one = await person.open(state="one")
     other = await person.open(state="other")
     page = await person.sign_in(other)

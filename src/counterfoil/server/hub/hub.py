@@ -81,7 +81,7 @@ class Hub:
         return self.backlog.position
 
     async def catch_up(self) -> None:
-        """Read what was committed since the last look, by whichever process (§4.12).
+        """Read what was committed since the last look, by whichever process.
 
         Raises:
             StoreUnavailable: the store cannot be read; what we know may be old.

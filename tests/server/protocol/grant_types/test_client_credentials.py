@@ -74,5 +74,5 @@ async def test_what_cannot_be_had_is_refused(
 
 
 async def test_deciding_it_writes_nothing():
-    """A signed access token costs no row (§4.5)."""
+    """A signed access token costs no row."""
     assert GRANT_TYPES["client_credentials"].writes is False

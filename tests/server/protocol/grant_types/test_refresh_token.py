@@ -37,7 +37,7 @@ async def latest(place: Installation) -> EventKind:
 
 
 async def test_a_rotation_writes_the_family_and_no_notice(place: Installation, person: Person):
-    """S93: one row however often; guards have nothing to learn (§4.10)."""
+    """S93: one row however often; guards have nothing to learn."""
     tokens = await person.tokens()
     await place.authority.hub.catch_up()
     before = place.authority.hub.position
