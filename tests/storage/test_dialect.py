@@ -71,7 +71,7 @@ async def test_both_engines_end_with_the_same_tables_and_indexes(
     theirs = await tables_of_postgres(connection), await indexes_of_postgres(connection)
     await connection.close()
     engine = apsw.Connection(str(tmp_path / "x.db"))
-    migrate(engine, shipped(), NOW)
+    migrate(engine, shipped("sqlite"), NOW)
     ours = tables_of_sqlite(engine), indexes_of_sqlite(engine)
     engine.close()
     assert len(ours[0]) > 15

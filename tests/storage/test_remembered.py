@@ -1,15 +1,19 @@
-"""What the reading connection remembers of clients and APIs never outlives a commit."""
+"""What the reading connection remembers of clients and APIs never outlives a change of them."""
 
 from pathlib import Path
 
 import pytest
 
 from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
 from counterfoil.server.storage.sqlite import SqliteStore
+from counterfoil.server.storage.statements.clients import EXPIRED_SECRET_KEPT_SECONDS
 from tests.storage.conftest import Clock, open_sqlite
 from tests.storage.samples import NOTES, NOW, api, client, client_secret
 
 pytestmark = pytest.mark.anyio
+
+LIMITS = RefreshLimits(60, 600, 70, 700)
 
 
 async def add_notes(store: SqliteStore) -> None:
@@ -18,11 +22,13 @@ async def add_notes(store: SqliteStore) -> None:
     await store.transact(lambda tx: tx.clients.add_secret(client_secret()))
 
 
-async def test_what_was_read_once_is_the_same_object_until_something_is_committed(
+async def test_what_was_read_once_is_the_same_object_until_something_of_it_is_changed(
     sqlite: SqliteStore,
 ) -> None:
     await add_notes(sqlite)
     found = await sqlite.read(lambda tx: tx.clients.find("notes-web"))
+    assert await sqlite.read(lambda tx: tx.clients.find("notes-web")) is found
+    await sqlite.transact(lambda tx: tx.leases.take("sweep", "me", 60))
     assert await sqlite.read(lambda tx: tx.clients.find("notes-web")) is found
     await sqlite.transact(lambda tx: tx.apis.next_generation(NOTES))
     again = await sqlite.read(lambda tx: tx.clients.find("notes-web"))
@@ -44,13 +50,17 @@ async def test_a_change_by_another_connection_is_seen_by_the_next_reading(
     assert await sqlite.read(lambda tx: tx.default_lifetimes.find()) == DefaultLifetime(600)
     await other.transact(lambda tx: tx.default_lifetimes.keep(DefaultLifetime(60, 1)))
     assert await sqlite.read(lambda tx: tx.default_lifetimes.find()) == DefaultLifetime(60, 1)
+    assert await sqlite.read(lambda tx: tx.limit_notes.find()) is None
+    for noted in (NotedLimits(LIMITS, LIMITS), NotedLimits(LIMITS, LIMITS, "f")):
+        await other.transact(lambda tx, noted=noted: tx.limit_notes.keep(noted))
+        assert await sqlite.read(lambda tx: tx.limit_notes.find()) == noted
     await other.transact(lambda tx: tx.clients.disable("notes-web", NOW + 1))
-    await other.transact(lambda tx: tx.clients.expire_secret("secret-1", NOW + 2))
-    await other.transact(lambda tx: tx.apis.next_generation(NOTES))
-    await other.close()
     assert await sqlite.read(lambda tx: tx.clients.find("notes-web")) == client(disabled_at=NOW + 1)
+    await other.transact(lambda tx: tx.clients.expire_secret("secret-1", NOW + 2))
     [secret] = await sqlite.read(lambda tx: tx.clients.secrets_of("notes-web"))
     assert secret.expires_at == NOW + 2
+    await other.transact(lambda tx: tx.apis.next_generation(NOTES))
+    await other.close()
     seen = await sqlite.read(lambda tx: tx.apis.find(NOTES))
     assert seen is not None
     assert seen.generation == api().generation + 1
@@ -65,3 +75,16 @@ async def test_names_that_are_not_there_are_not_remembered(sqlite: SqliteStore) 
     remembered = sqlite._view.clients
     assert not remembered._found
     assert not remembered._secrets
+
+
+async def test_a_secret_that_was_swept_is_not_remembered(
+    sqlite: SqliteStore, tmp_path: Path, clock: Clock
+) -> None:
+    await add_notes(sqlite)
+    await sqlite.transact(lambda tx: tx.clients.expire_secret("secret-1", NOW))
+    assert await sqlite.read(lambda tx: tx.clients.secrets_of("notes-web"))
+    clock.now = NOW + EXPIRED_SECRET_KEPT_SECONDS
+    other = open_sqlite(tmp_path, clock)
+    assert await other.transact(lambda tx: tx.clients.sweep(10)) == 1
+    await other.close()
+    assert await sqlite.read(lambda tx: tx.clients.secrets_of("notes-web")) == []

@@ -135,14 +135,14 @@ class RememberingTransaction(BoundTransaction):
 
 
 class ReadingTransaction(RememberingTransaction):
-    """A transaction that only reads, and remembers until anyone commits anything."""
+    """A transaction that only reads, and remembers until anyone has changed anything of it."""
 
     def __init__(self, connection: Connection, random: Callable[[int], bytes]) -> None:
         super().__init__(connection, random)
         self._version = -1
 
     def see(self, version: int) -> None:
-        """Begin at this version of the store; what was remembered of another is forgotten."""
+        """Begin at this version of it; what was remembered of another is forgotten."""
         if version != self._version:
             self._version = version
             self.forget()

@@ -15,13 +15,12 @@ from counterfoil.server.storage.remembered import (
 )
 from counterfoil.server.storage.sqlite_connection import SqliteConnection, unavailable
 from counterfoil.server.storage.sqlite_file import open_reader, open_writer, prepare
-from counterfoil.server.storage.sqlite_watching import WatchingConnection
+from counterfoil.server.storage.sqlite_watching import REGISTRATIONS, VERSION, WatchingConnection
 from counterfoil.server.storage.work import finished
 
 T = TypeVar("T")
 
 _TRIES_TO_OPEN: Final = 5
-_VERSION: Final = "PRAGMA data_version"
 
 
 class SqliteStore(Store):
@@ -37,6 +36,7 @@ class SqliteStore(Store):
         self._clock = clock
         self._reading = SqliteConnection()
         self._view = ReadingTransaction(self._reading, random)
+        self._looked_at = -1
         self._versions_before = 0
         self._version = 0
         self._closed = False
@@ -108,7 +108,7 @@ class SqliteStore(Store):
             reading.now = int(self._clock())
             reading.at_work = True
             try:
-                self._view.see(self.version())
+                self._look()
                 return finished(work, self._view)
             finally:
                 reading.at_work = False
@@ -120,6 +120,12 @@ class SqliteStore(Store):
             self._drop_reader()
             raise unavailable(error) from error
 
+    def _look(self) -> None:
+        version = self.version()
+        if version != self._looked_at:
+            self._view.see(self._cursor().execute(REGISTRATIONS).get)
+            self._looked_at = version
+
     def version(self) -> int:
         """A number that changes whenever anyone, in any process, has committed.
 
@@ -127,7 +133,7 @@ class SqliteStore(Store):
             StoreUnavailable: the engine failed.
         """
         try:
-            seen = self._cursor().execute(_VERSION).get
+            seen = self._cursor().execute(VERSION).get
         except apsw.Error as error:
             self._drop_reader()
             raise unavailable(error) from error

@@ -57,7 +57,7 @@ def prepare(path: Path, now: int, random: Callable[[int], bytes]) -> None:
     engine = open_writer(path)
     try:
         engine.set_busy_timeout(_OPENING_SECONDS * 1000)
-        migrate(engine, shipped(), now)
+        migrate(engine, shipped("sqlite"), now)
         take_in_earlier_events(engine, random)
         _begin_feed(engine, random)
     finally:

@@ -14,7 +14,10 @@ import apsw
 from counterfoil.server.storage.connection import Row
 from counterfoil.server.storage.sqlite_connection import SqliteConnection
 
-_VERSION: Final = "PRAGMA data_version"
+VERSION: Final = "PRAGMA data_version"
+"""It changes when another connection has committed anything."""
+REGISTRATIONS: Final = "SELECT version FROM registrations"
+"""It changes when anyone has committed a change of what is remembered."""
 _ONLY_READS: Final = re.compile(r"\s*(SELECT|SAVEPOINT|RELEASE)\b")
 _BEGINS: Final = "BEGIN"
 _UNDOES: Final = "ROLLBACK"
@@ -29,11 +32,12 @@ class WatchingConnection(SqliteConnection):
         self._names = re.compile(rf"\b({'|'.join(map(re.escape, tables))})\b")
         self._changes: dict[str, bool] = {}
         self._version: int | None = None
+        self._registrations: int | None = None
 
     def hold(self, engine: apsw.Connection) -> None:
         """Work on this connection from now on. It counts versions anew."""
         super().hold(engine)
-        self._version = None
+        self._version = self._registrations = None
 
     def step(self, sql: str) -> None:
         """Run a statement that begins or ends something.
@@ -51,9 +55,13 @@ class WatchingConnection(SqliteConnection):
     def _see_others(self) -> None:
         """Nobody else commits from now on to the end of the transaction."""
         engine = self.engine
-        version = None if engine is None else engine.execute(_VERSION).get
-        if version is None or version != self._version:
-            self._version = version
+        version = None if engine is None else engine.execute(VERSION).get
+        if engine is None or version == self._version:
+            return
+        self._version = version
+        registrations = engine.execute(REGISTRATIONS).get
+        if registrations != self._registrations:
+            self._registrations = registrations
             self.changed()
 
     def _rows(self, sql: str, values: Sequence[object]) -> list[Row]:
