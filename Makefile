@@ -15,10 +15,10 @@ without := $(subst $(comma), ,$(WITHOUT))
 chromium := /usr/bin/chromium
 PYTEST_ARGS ?=
 
-.PHONY: help run test check bench docs lock clean browser npm wrk
+.PHONY: help run test check bench bench-sizes docs lock clean browser npm wrk
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
 
 # One set-up for run, test, check, bench and docs.
 .venv/.ready: requirements-setup.lock requirements-dev.lock pyproject.toml
@@ -56,6 +56,9 @@ check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
 
 bench: .venv/.ready wrk  ## measure; writes bench/results/latest.json
 	@.venv/bin/python -m bench
+
+bench-sizes: .venv/.ready  ## the same against up to ten million grants (12 GB, minutes); writes bench/results/sizes.json
+	@.venv/bin/python -m bench.sizes --most 9999900
 
 docs: .venv/.ready  ## build the handbook into build/docs
 	@.venv/bin/sphinx-build -W -q -b html docs build/docs

@@ -30,9 +30,9 @@ class HttpSession:
         """The ``Cookie`` header."""
         return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
 
-    def get(self, path: str) -> Answer:
-        """Ask for a page."""
-        return self._exchange("GET", path, None, {})
+    def get(self, path: str, cookie: str = "") -> Answer:
+        """Ask for a page, with our own cookies or with others."""
+        return self._exchange("GET", path, None, {"Cookie": cookie} if cookie else {})
 
     def post(
         self, path: str, form: list[tuple[str, str]], authorization: str | None = None
@@ -46,7 +46,7 @@ class HttpSession:
     def _exchange(
         self, method: str, path: str, body: str | None, headers: dict[str, str]
     ) -> Answer:
-        if self._cookies and "Authorization" not in headers:
+        if self._cookies and not headers.keys() & {"Authorization", "Cookie"}:
             headers["Cookie"] = self.cookie
         self._connection.request(method, path, body, headers)
         response = self._connection.getresponse()
