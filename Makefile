@@ -18,7 +18,7 @@ PYTEST_ARGS ?=
 .PHONY: help run test check bench bench-sizes docs lock clean browser npm wrk
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 # One set-up for run, test, check, bench and docs.
 .venv/.ready: requirements-setup.lock requirements-dev.lock pyproject.toml
