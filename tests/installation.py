@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -51,6 +51,9 @@ class Clock:
 class Installation:
     """A running server with an API, an app, a service and a person; and a browser to use it."""
 
+    _digests: ClassVar[dict[str, str]] = {}
+    """Hashing is slow, and all installations of a run may share one hash of a password."""
+
     def __init__(
         self, app: App, server: Server, clock: Callable[[], float], *, remote: bool = False
     ) -> None:
@@ -62,7 +65,6 @@ class Installation:
         self.issuer = server.authority.issuer
         self.secrets: dict[str, str] = {}
         self.user: User | None = None
-        self._digests: dict[str, str] = {}
 
     def browser(self, **options: Any) -> httpx2.AsyncClient:
         """A new browser, or any HTTP client; it keeps cookies and follows no redirect."""
@@ -108,7 +110,7 @@ class Installation:
         return secret.reveal() if secret else None
 
     async def add_user(self, email: str = EMAIL, password: str = PASSWORD, **members: Any) -> User:
-        if password not in self._digests:  # hashing is slow, and here all may share one
+        if password not in self._digests:
             self._digests[password] = await self.server.passwords.hash(password)
         digest = self._digests[password]
 

@@ -47,6 +47,14 @@ async def test_the_hash_is_argon2id_salted_with_the_parameters_of_owasp(password
     assert RIGHT not in stored[0]
 
 
+async def test_nobodys_hash_costs_what_a_real_one_costs_and_is_no_passwords(passwords: Passwords):
+    stored = await passwords.hash(RIGHT)
+    nobodys = passwords._nobodys
+    assert argon2.extract_parameters(nobodys) == argon2.extract_parameters(stored)
+    with pytest.raises(argon2.exceptions.VerifyMismatchError):
+        argon2.PasswordHasher().verify(nobodys, RIGHT)
+
+
 async def test_another_implementation_agrees(passwords: Passwords):
     assert argon2.PasswordHasher().verify(await passwords.hash(RIGHT), RIGHT)
 

@@ -2,18 +2,22 @@
 
 import asyncio
 import threading
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 SHORTEST: Final = 8
 LONGEST: Final = 256
 WAITING_PER_THREAD: Final = 32
 """At some 50 ms for a password, nobody waits for more than two seconds."""
 
+_SIZES: Final = (16, 32)
+"""Of a salt and of a hash, in bytes, as the library makes them."""
 _ENDING: Final = "The server is about to end. Try again in a moment."
 
 T = TypeVar("T")
@@ -50,7 +54,7 @@ class Passwords:
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
         self._places = threading.BoundedSemaphore(threads * (1 + WAITING_PER_THREAD))
-        self._nobodys = self._hasher.hash("")
+        self._nobodys = _nobodys_hash(self._hasher)
 
     async def hash(self, password: str) -> str:
         """Hash a new password, with a salt of its own.
@@ -104,6 +108,16 @@ class Passwords:
 
     def _leave(self, _: Future[T]) -> None:
         self._places.release()
+
+
+def _nobodys_hash(hasher: PasswordHasher) -> str:
+    """Spell a hash that no password has; to verify against it takes as long as against any.
+
+    Making one would take as long, at every start.
+    """
+    costs = f"m={hasher.memory_cost},t={hasher.time_cost},p={hasher.parallelism}"
+    salt, digest = (b64encode(bytes(size)).decode("ascii").rstrip("=") for size in _SIZES)
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
 
 
 def _is_cancelled() -> bool:
