@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import secrets
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,8 @@ import apsw
 import pytest
 import uvloop
 
-from counterfoil.server.records.store import Conflict, StoreUnavailable, Transaction
+from counterfoil.server.records.store import Conflict, Overloaded, StoreUnavailable, Transaction
+from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.group_commit import MOST_WORKS
 from counterfoil.server.storage.sqlite import SqliteStore
 from counterfoil.server.storage.work import SuspendedWork
@@ -243,6 +245,62 @@ async def test_a_caller_that_leaves_breaks_nothing(sqlite: SqliteStore, gate: Ga
     ]
     # What was begun stands; what was not begun was never run.
     assert await users_of(sqlite) == {"1", "2", "4"}
+
+
+@pytest.fixture
+async def narrow(tmp_path: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
+    """A store before which two may wait, and two endings, for a tenth of a second."""
+    store = SqliteStore.open(
+        tmp_path / "counterfoil.db",
+        clock=clock,
+        random=secrets.token_bytes,
+        bounds=Bounds(most=2, seconds=0.1),
+    )
+    yield store
+    await store.close()
+
+
+async def test_whoever_comes_to_a_full_queue_is_turned_away_at_once_and_did_nothing(
+    narrow: SqliteStore,
+) -> None:
+    """Endings have places of their own, and go first."""
+    gate, order = Gate(engine_of(narrow)), list[str]()
+
+    def asking(name: str, *, beside: bool) -> "asyncio.Future[None]":
+        async def work(tx: Transaction) -> None:
+            order.append(name)
+            await tx.users.add(user(id=name, email=name))
+
+        return asyncio.ensure_future(narrow.transact(work, beside=beside))
+
+    first = asking("first", beside=True)
+    await gate.reached()
+    waiting = [asking(name, beside=True) for name in ("token 1", "token 2")]
+    await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await asking("token 3", beside=True)
+    ending = asking("ending", beside=False)
+    await asyncio.sleep(0)
+    gate.open()
+    await asyncio.gather(first, *waiting, ending)
+    assert order == ["first", "ending", "token 1", "token 2"]
+    assert await users_of(narrow) == set(order)
+
+
+async def test_who_waits_for_too_long_is_turned_away_while_the_writer_is_stuck(
+    narrow: SqliteStore, tmp_path: Path
+) -> None:
+    """Another process holds the database: nobody hears of it only when it lets go."""
+    other = apsw.Connection(str(tmp_path / "counterfoil.db"))
+    other.execute("BEGIN IMMEDIATE")
+    async with asyncio.timeout(5):
+        for number in range(3):
+            with pytest.raises(Overloaded, match="in time"):
+                await adding(narrow, number)
+    other.execute("ROLLBACK")
+    other.close()
+    await adding(narrow, 9)
+    assert await users_of(narrow) == {"9"}, "what was shed was never done"
 
 
 def test_a_loop_that_ends_amid_a_commit_leaves_a_store_that_works(

@@ -15,12 +15,12 @@ from counterfoil.oauth.feed import Position
 from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.store import StoreUnavailable, Transaction
-from counterfoil.server.storage import postgres_pool
+from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.connection import WrongStatement
 from counterfoil.server.storage.postgres import PostgresStore
 from counterfoil.server.storage.postgres_connection import Wire
 from counterfoil.server.storage.postgres_locks import ALONE
-from counterfoil.server.storage.postgres_pool import Bound, Pool
+from counterfoil.server.storage.postgres_pool import Bound, Pool, Room
 from tests.storage.conftest import Clock, open_postgres
 from tests.storage.samples import (
     NOTES,
@@ -231,7 +231,7 @@ async def test_a_caller_who_goes_away_breaks_nothing(postgres: PostgresStore) ->
 
 async def test_a_line_on_which_somebody_stopped_listening_is_lent_to_nobody(database: str) -> None:
     """A browser that is closed cancels what it asked, and the answer may still come."""
-    pool, asked, first = Pool(Wire(database), 1, Bound), asyncio.Event(), []
+    pool, asked, first = Pool(Wire(database), Room(1), Bound), asyncio.Event(), []
 
     async def goes_away() -> None:
         async with pool.begun("SELECT 1") as lent:
@@ -632,10 +632,13 @@ async def test_reading_goes_on_while_somebody_holds_up_all_who_write(
 
 
 async def test_nobody_waits_to_run_alone_for_as_long_as_all_before_them_together(
-    postgres: PostgresStore, database: str, monkeypatch: pytest.MonkeyPatch
+    database: str, clock: Clock
 ) -> None:
     """When somebody holds all up, the answer is 503 soon, not after each before has given up."""
-    monkeypatch.setattr(postgres_pool, "_WAIT_SECONDS", 0.1)
+    room = Room(10, Bounds(seconds=0.1))
+    postgres = await PostgresStore.open(
+        database, clock=clock, random=secrets.token_bytes, room=room
+    )
     async with administrator(database) as connection, connection.transaction():
         await connection.execute(f"SELECT {ALONE}")
         first = asyncio.ensure_future(postgres.transact(lambda tx: tx.users.every()))
@@ -646,6 +649,7 @@ async def test_nobody_waits_to_run_alone_for_as_long_as_all_before_them_together
                 await postgres.transact(lambda tx: tx.users.every())
     assert await first == []
     assert await postgres.transact(lambda tx: tx.users.every()) == []
+    await postgres.close()
 
 
 async def test_connections_are_few_however_many_ask(postgres: PostgresStore, database: str) -> None:

@@ -41,7 +41,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             await authority.store.transact(partial(_note, settings))
             stack.callback(authority.snapshots.close)
             await _settle(authority)
-            passwords = stack.enter_context(closing(Passwords(settings.password_threads)))
+            passwords = stack.enter_context(closing(_passwords(settings)))
             stack.push_async_callback(_flush_last, authority)
             stack.push_async_callback(_take_leave, authority, outside)
             for work in _background(authority, outside):
@@ -49,6 +49,10 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             yield _server(authority, passwords, outside)
 
     return App(lifespan)
+
+
+def _passwords(settings: Settings) -> Passwords:
+    return Passwords(settings.password_threads, settings.queue_seconds)
 
 
 async def _note(settings: Settings, tx: Transaction) -> None:

@@ -27,6 +27,7 @@ from counterfoil.server.protocol.token_reading import TokenReader
 from counterfoil.server.records.guards import Most
 from counterfoil.server.records.store import Store, StoreUnavailable
 from counterfoil.server.settings import Settings
+from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.sqlite import SqliteStore
 
 DATABASE: Final = "counterfoil.db"
@@ -108,15 +109,18 @@ async def is_made(settings: Settings) -> bool:
 
 async def _open_store(settings: Settings, outside: Outside) -> Store:
     clock, random = outside.clock, outside.random
+    bounds = Bounds(settings.queue_most, settings.queue_seconds)
     if settings.database is None:
-        return SqliteStore.open(settings.data / DATABASE, clock=clock, random=random)
+        path = settings.data / DATABASE
+        return SqliteStore.open(path, clock=clock, random=random, bounds=bounds)
     with _demanding_driver():
         from counterfoil.server.storage.postgres import PostgresStore
+        from counterfoil.server.storage.postgres_pool import Room
     return await PostgresStore.open(
         settings.database.reveal(),
         clock=clock,
         random=random,
-        connections=settings.database_connections,
+        room=Room(settings.database_connections, bounds),
     )
 
 

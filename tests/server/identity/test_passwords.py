@@ -181,3 +181,25 @@ async def test_the_loop_goes_on_while_passwords_are_hashed(passwords: Passwords)
         await asyncio.sleep(0)
         turns += 1
     assert turns > 10
+
+
+async def test_nothing_is_hashed_for_somebody_who_has_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that has begun is finished; who waited behind it for too long is sent away at once."""
+    hashed, go_on = list[str](), threading.Event()
+
+    def held(_: Passwords, password: str, __: str | None) -> bool:
+        hashed.append(password)
+        return go_on.wait(30)
+
+    monkeypatch.setattr(Passwords, "_is_right", held)
+    made = Passwords(1, patience=0.05)
+    first = asyncio.create_task(made.verify("first", None))
+    await asyncio.sleep(0)
+    with pytest.raises(TooBusy, match="Too many people"):
+        await made.verify("second", None)
+    go_on.set()
+    assert await first
+    assert hashed == ["first"]
+    made.close()

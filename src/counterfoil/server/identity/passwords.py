@@ -18,6 +18,7 @@ WAITING_PER_THREAD: Final = 32
 
 _SIZES: Final = (16, 32)
 """Of a salt and of a hash, in bytes, as the library makes them."""
+_CROWDED: Final = "Too many people are signing in at this moment. Try again in a moment."
 _ENDING: Final = "The server is about to end. Try again in a moment."
 
 T = TypeVar("T")
@@ -47,10 +48,13 @@ class Passwords:
     """Hashes and verifies, with the parameters that OWASP names: 19 MiB, 2 passes, 1 lane.
 
     Passwords are taken exactly as they were received (ASVS 5.0 §6.2.8): nothing is trimmed, cut or
-    normalised. ``close`` lets go of the threads.
+    normalised. Whoever has waited for a thread for more than ``patience`` seconds is sent away.
+    ``close`` lets go of the threads.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, patience: float = 5.0) -> None:
+        self._patience = patience
+        self._closed = False
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
         self._places = threading.BoundedSemaphore(threads * (1 + WAITING_PER_THREAD))
@@ -61,7 +65,7 @@ class Passwords:
 
         Raises:
             PasswordRefused: it is not between 8 and 256 characters long.
-            TooBusy: too many wait.
+            TooBusy: too many wait, or this one has waited for too long.
         """
         demand_allowed(password)
         return await self._run(lambda: self._hasher.hash(_octets(password)))
@@ -73,12 +77,13 @@ class Passwords:
         and takes as long as any other, so that time tells nobody which accounts exist.
 
         Raises:
-            TooBusy: too many wait.
+            TooBusy: too many wait, or this one has waited for too long.
         """
         return await self._run(lambda: self._is_right(password, stored))
 
     def close(self) -> None:
         """Begin nothing more, refuse whoever waits, and let the threads end."""
+        self._closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _is_right(self, password: str, stored: str | None) -> bool:
@@ -92,19 +97,23 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if not self._places.acquire(blocking=False):
-            raise TooBusy("Too many people are signing in at this moment. Try again in a moment.")
+            raise TooBusy(_CROWDED)
         try:
             future = self._pool.submit(work)
         except RuntimeError:
             self._places.release()
             raise TooBusy(_ENDING) from None
         future.add_done_callback(self._leave)
+        # It stops only what has not begun.
+        giving_up = asyncio.get_running_loop().call_later(self._patience, future.cancel)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
             if _is_cancelled():
                 raise
-            raise TooBusy(_ENDING) from None
+            raise TooBusy(_ENDING if self._closed else _CROWDED) from None
+        finally:
+            giving_up.cancel()
 
     def _leave(self, _: Future[T]) -> None:
         self._places.release()

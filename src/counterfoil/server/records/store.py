@@ -28,6 +28,10 @@ class StoreUnavailable(Exception):
     """The store could not commit or be read. Nothing was acknowledged; the answer is 503."""
 
 
+class Overloaded(StoreUnavailable):
+    """Too many wait for the store, or somebody has waited for too long: nothing was begun."""
+
+
 class Conflict(Exception):
     """What was to be added stands there already, by a name that must be unique."""
 
@@ -308,7 +312,10 @@ class Store(Protocol):
         and what it spends must be one statement; it is given a family that nobody else changes
         before it ends; and its notices and events have their numbers only when this returns.
 
+        Where many wait, those go first that are not called ``beside``: among them are all endings.
+
         Raises:
+            Overloaded: too many wait, or this one has waited for too long. It was not begun.
             StoreUnavailable: the commit failed. Nothing was acknowledged, and nothing is stored
                 unless the line to the engine broke in the very moment of the commit.
         """

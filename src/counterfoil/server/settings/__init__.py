@@ -3,15 +3,10 @@
 from counterfoil.server.settings.addresses import SettingsError
 from counterfoil.server.settings.database import DatabaseUrl
 from counterfoil.server.settings.describing import as_markdown, describe
+from counterfoil.server.settings.limits import Limits
+from counterfoil.server.settings.meaning import DAY, MINUTE
 from counterfoil.server.settings.reading import FILE_NAME, load
-from counterfoil.server.settings.table import (
-    DAY,
-    MINUTE,
-    PREFIX,
-    SETTINGS,
-    Setting,
-    Settings,
-)
+from counterfoil.server.settings.table import PREFIX, SETTINGS, Setting, Settings
 
 __all__ = [
     "DAY",
@@ -20,6 +15,7 @@ __all__ = [
     "PREFIX",
     "SETTINGS",
     "DatabaseUrl",
+    "Limits",
     "Setting",
     "Settings",
     "SettingsError",

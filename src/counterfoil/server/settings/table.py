@@ -5,31 +5,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 from msgspec.structs import fields, force_setattr
 
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.settings.addresses import SettingsError, check_issuer, check_network
 from counterfoil.server.settings.database import DatabaseUrl
+from counterfoil.server.settings.limits import Limits
+from counterfoil.server.settings.meaning import DAY, MINUTE, number, seconds, words
 
 PREFIX: Final = "COUNTERFOIL_"
-MINUTE: Final = 60
-DAY: Final = 24 * 60 * MINUTE
 
 
-def _number(help: str, least: int, most: int | None = None, unit: str = "") -> Meta:  # noqa: A002
-    return Meta(ge=least, le=most, description=help, extra={"unit": unit})
-
-
-def _seconds(help: str, least: int = 1, most: int | None = None) -> Meta:  # noqa: A002
-    return _number(help, least, most, "seconds")
-
-
-def _words(help: str) -> Meta:  # noqa: A002
-    return Meta(description=help)
-
-
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Limits, frozen=True, kw_only=True):
     """The table: each setting with its type, what it is for, and its default.
 
     Defaults with a name in braces are filled in from that setting.
@@ -38,10 +26,10 @@ class Settings(Struct, frozen=True, kw_only=True):
         SettingsError: a value does not fit the others.
     """
 
-    data: Annotated[Path, _words("Directory of the database and the keys.")] = Path("data")
+    data: Annotated[Path, words("Directory of the database and the keys.")] = Path("data")
     database: Annotated[
         DatabaseUrl | None,
-        _words(
+        words(
             "Where a PostgreSQL database is, as `postgresql://user:password@host/database`; any "
             "number of servers may share it. Without it everything is kept in a file of SQLite in "
             "the data directory."
@@ -49,95 +37,95 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = None
     database_connections: Annotated[
         int,
-        _number(
+        number(
             "Connections to PostgreSQL at most that each process lends to its requests; it has two "
             "more for itself.",
             2,
             1000,
         ),
     ] = 10
-    host: Annotated[str, _words("Address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, _number("Port to listen on.", 0, 65535)] = 8000
+    host: Annotated[str, words("Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, number("Port to listen on.", 0, 65535)] = 8000
     issuer: Annotated[
         str,
-        _words(
+        words(
             "The issuer identifier (RFC 8414 §2): the address under which everyone reaches the "
             "server. `https`, without a slash at its end. Plain `http` is for loopback hosts and "
             "puts the server into development."
         ),
     ] = "http://{host}:{port}"
-    workers: Annotated[int, _number("Server processes.", 1, 64)] = 1
+    workers: Annotated[int, number("Server processes.", 1, 64)] = 1
     trusted_proxies: Annotated[
         tuple[str, ...],
-        _words("Addresses or networks of proxies whose `X-Forwarded-…` headers are believed."),
+        words("Addresses or networks of proxies whose `X-Forwarded-…` headers are believed."),
     ] = ()
     master_key_file: Annotated[
         Path,
-        _words(
+        words(
             "File of the master key, which seals all other keys. It is made on the first start. "
             "Keep a copy, apart from the copies of the database."
         ),
     ] = Path("{data}/master.key")
     master_key: Annotated[
         Secret | None,
-        _words(
+        words(
             "The master key itself, 32 bytes in base64url, instead of its file. It is read from "
             "the environment only. Of several, apart by spaces, the first seals and all open."
         ),
     ] = None
     master_key_command: Annotated[
         str,
-        _words(
+        words(
             "A command that prints the master key, instead of its file: a store of secrets, or a "
             "key service. It is run without a shell, at the start and whenever a key is sealed."
         ),
     ] = ""
     signing_algorithm: Annotated[
-        Literal["ES256", "EdDSA", "PS256", "RS256"], _words("Algorithm of new signing keys.")
+        Literal["ES256", "EdDSA", "PS256", "RS256"], words("Algorithm of new signing keys.")
     ] = "ES256"
     access_token_lifetime: Annotated[
-        int, _seconds("Lifetime of an access token, unless its API says otherwise.", 1, 30 * DAY)
+        int, seconds("Lifetime of an access token, unless its API says otherwise.", 1, 30 * DAY)
     ] = 60 * MINUTE
-    id_token_lifetime: Annotated[int, _seconds("Lifetime of an ID token.", 1, 30 * DAY)] = (
+    id_token_lifetime: Annotated[int, seconds("Lifetime of an ID token.", 1, 30 * DAY)] = (
         60 * MINUTE
     )
-    code_lifetime: Annotated[
-        int, _seconds("Lifetime of an authorization code.", 1, 10 * MINUTE)
-    ] = MINUTE
+    code_lifetime: Annotated[int, seconds("Lifetime of an authorization code.", 1, 10 * MINUTE)] = (
+        MINUTE
+    )
     pending_lifetime: Annotated[
         int,
-        _seconds("How long a person may take from the app's request to their answer.", MINUTE, DAY),
+        seconds("How long a person may take from the app's request to their answer.", MINUTE, DAY),
     ] = 60 * MINUTE
     refresh_idle_lifetime: Annotated[
         int,
-        _seconds(
+        seconds(
             "A refresh token that is not used for so long expires, where access ends with the "
             "person's session."
         ),
     ] = 30 * DAY
     refresh_absolute_lifetime: Annotated[
         int,
-        _seconds(
+        seconds(
             "A person signs in anew after so long, however often an app refreshed, where access "
             "ends with their session."
         ),
     ] = 180 * DAY
     offline_idle_lifetime: Annotated[
         int,
-        _seconds(
+        seconds(
             "A refresh token that is not used for so long expires, where access goes on while the "
             "person is away (`offline_access`)."
         ),
     ] = 90 * DAY
     offline_absolute_lifetime: Annotated[
         int,
-        _seconds(
+        seconds(
             "Access that goes on while the person is away ends so long after they signed in for it."
         ),
     ] = 365 * DAY
     refresh_window: Annotated[
         int,
-        _seconds(
+        seconds(
             "A refresh token that is shown again within so long, its successor unused, is taken "
             "for a lost answer and not for a theft.",
             0,
@@ -146,7 +134,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 10
     reproof_interval: Annotated[
         int,
-        _seconds(
+        seconds(
             "Everyone signs in anew after so long, whatever they use; 0: never. A client may ask "
             "for it more often, not more seldom.",
             0,
@@ -154,7 +142,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = 0
     session_style: Annotated[
         Literal["sliding", "persistent", "session"],
-        _words(
+        words(
             "How a browser stays signed in: until it was not used for a while (`sliding`), until "
             "a fixed hour whether it is used or not (`persistent`), or until it is closed "
             "(`session`)."
@@ -162,100 +150,100 @@ class Settings(Struct, frozen=True, kw_only=True):
     ] = "sliding"
     session_choice: Annotated[
         bool,
-        _words(
+        words(
             "Whether people are asked, when they sign in, to stay signed in. Who does not tick "
             "that is signed out when the browser is closed."
         ),
     ] = True
     dpop_nonces: Annotated[
         Literal["off", "required"],
-        _words(
+        words(
             "Whether DPoP proofs must carry a nonce of this server (RFC 9449 §8). `required` shuts "
             "out proofs that were made in stock, for one more round trip now and then."
         ),
     ] = "off"
-    session_lifetime: Annotated[int, _seconds("A browser is signed out after so long.")] = 30 * DAY
+    session_lifetime: Annotated[int, seconds("A browser is signed out after so long.")] = 30 * DAY
     session_idle_lifetime: Annotated[
         int,
-        _seconds("A browser that is not used for so long is signed out; not a `persistent` one."),
+        seconds("A browser that is not used for so long is signed out; not a `persistent` one."),
     ] = 7 * DAY
     key_rotation_interval: Annotated[
-        int, _seconds("How long a signing key signs before the next takes over.")
+        int, seconds("How long a signing key signs before the next takes over.")
     ] = 30 * DAY
     key_publish_ahead: Annotated[
-        int, _seconds("How long a signing key is published before it signs.")
+        int, seconds("How long a signing key is published before it signs.")
     ] = DAY
-    jwks_max_age: Annotated[int, _seconds("How long others may cache the published keys.", 0)] = (
+    jwks_max_age: Annotated[int, seconds("How long others may cache the published keys.", 0)] = (
         5 * MINUTE
     )
     status_list_ttl: Annotated[
-        int, _seconds("How long verifiers may keep a status list before they ask again.", 1, DAY)
+        int, seconds("How long verifiers may keep a status list before they ask again.", 1, DAY)
     ] = MINUTE
     head_interval_ms: Annotated[
         int,
-        _number("How often the head of the notices feed is signed.", 50, 2_000, "milliseconds"),
+        number("How often the head of the notices feed is signed.", 50, 2_000, "milliseconds"),
     ] = 1000
     followers_most: Annotated[
-        int, _number("Guards that may follow the notices at one process at once.", 1)
+        int, number("Guards that may follow the notices at one process at once.", 1)
     ] = 10_000
     followers_per_address: Annotated[
         int,
-        _number(
+        number(
             "Guards of one address that may follow the notices at one process at once. An IPv6 "
             "network of 64 bits counts as one address.",
             1,
         ),
     ] = 50
     sign_in_tries: Annotated[
-        int, _number("Wrong passwords after which an account is locked for a while.", 1, 100)
+        int, number("Wrong passwords after which an account is locked for a while.", 1, 100)
     ] = 5
     sign_in_lock: Annotated[
-        int, _seconds("The first lock of an account; each further wrong password doubles it.")
+        int, seconds("The first lock of an account; each further wrong password doubles it.")
     ] = 10
-    sign_in_lock_most: Annotated[int, _seconds("The longest lock of an account.", 1, DAY)] = (
+    sign_in_lock_most: Annotated[int, seconds("The longest lock of an account.", 1, DAY)] = (
         5 * MINUTE
     )
     sign_in_rate_per_minute: Annotated[
-        int, _number("Tries to sign in from one address.", 1, None, "a minute")
+        int, number("Tries to sign in from one address.", 1, None, "a minute")
     ] = 30
     token_failures_per_minute: Annotated[
-        int, _number("Failed authentications of clients from one address.", 1, None, "a minute")
+        int, number("Failed authentications of clients from one address.", 1, None, "a minute")
     ] = 60
     password_threads: Annotated[
-        int, _number("Threads of each process that hash passwords.", 1, 64)
+        int, number("Threads of each process that hash passwords.", 1, 64)
     ] = 2
     sweep_interval: Annotated[
-        int, _seconds("How often keys are looked after and what has expired is removed.")
+        int, seconds("How often keys are looked after and what has expired is removed.")
     ] = MINUTE
     audit_segment_lines: Annotated[
-        int, _number("Lines after which a segment of the audit log is closed.", 10, 100_000)
+        int, number("Lines after which a segment of the audit log is closed.", 10, 100_000)
     ] = 10_000
     audit_segment_age: Annotated[
-        int, _seconds("A segment of the audit log is closed when its oldest line is so old.")
+        int, seconds("A segment of the audit log is closed when its oldest line is so old.")
     ] = DAY
     audit_export_dir: Annotated[
         Path | None,
-        _words(
+        words(
             "Directory to which closed segments of the audit log are written, one file each. "
             "Without it nothing is written unattended."
         ),
     ] = None
     audit_retention: Annotated[
         int,
-        _seconds(
+        seconds(
             "Lines of the audit log stay in the database for so long at least. Then they go, if "
             "their segment was exported."
         ),
     ] = 400 * DAY
     audit_drop_unexported: Annotated[
         bool,
-        _words(
+        words(
             "Let old lines of the audit log go although their segment was never exported. "
             "Otherwise they stay."
         ),
     ] = False
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], _words("The least that is logged.")
+        Literal["debug", "info", "warning", "error"], words("The least that is logged.")
     ] = "info"
 
     def __post_init__(self) -> None:
@@ -325,7 +313,8 @@ class Setting(Struct, frozen=True):
 
 
 def _rows() -> Iterable[Setting]:
-    for field in fields(Settings):
+    limits = {field.name for field in fields(Limits)}
+    for field in sorted(fields(Settings), key=lambda field: field.name in limits):
         meta = field.type.__metadata__[0]
         unit = (meta.extra or {}).get("unit", "")
         yield Setting(field.name, field.type, field.default, meta.description, unit)

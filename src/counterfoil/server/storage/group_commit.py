@@ -5,14 +5,14 @@ No answer of a batch, of return or error, leaves before its COMMIT has returned.
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, TypeVar
 
 import apsw
 
-from counterfoil.server.records.store import StoreUnavailable, Transaction, Work
+from counterfoil.server.records.store import Overloaded, StoreUnavailable, Transaction, Work
+from counterfoil.server.storage.bounded_queue import BoundedQueue, Bounds
 from counterfoil.server.storage.sqlite_connection import SqliteConnection, unavailable
 from counterfoil.server.storage.work import finished
 
@@ -59,16 +59,17 @@ class _Asked(Generic[T]):
         else:
             self._answer.set_exception(self._error)
 
-    def fail(self, why: BaseException) -> None:
+    def fail(self, why: StoreUnavailable) -> None:
         if not self._answer.done():
-            self._answer.set_exception(unavailable(why))
+            self._answer.set_exception(why)
 
 
 class GroupCommit:
     """Runs works in batches on the one connection that writes.
 
-    ``reopen`` gives a new connection below after a failure; ``clock`` is read once per work.
-    Event loops may follow one another, but only one at a time may use this object.
+    ``reopen`` gives a new connection below after a failure; ``clock`` is read once per work;
+    ``bounds`` say how many may wait, and for how long. Event loops may follow one another, but only
+    one at a time may use this object.
     """
 
     def __init__(
@@ -78,27 +79,33 @@ class GroupCommit:
         *,
         reopen: Callable[[], apsw.Connection],
         clock: Callable[[], float],
+        bounds: Bounds,
     ) -> None:
         self._connection = connection
         self._transaction = transaction
         self._reopen = reopen
         self._clock = clock
-        self._waiting: deque[_Asked[object]] = deque()
+        self._waiting: BoundedQueue[_Asked[object]] = BoundedQueue(bounds)
+        self._looking: asyncio.AbstractEventLoop | None = None
         self._writer: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "counterfoil-commit")
         self._closed = False
 
-    async def run(self, work: Work[T]) -> T:
+    async def run(self, work: Work[T], *, urgent: bool = False) -> T:
         """Run a work, and answer when its batch has been committed.
 
         Raises:
+            Overloaded: too many wait, or this one waited for too long; it was not begun.
             StoreUnavailable: the commit failed; nothing is stored.
         """
         if self._closed:
             raise StoreUnavailable("the store is closed")
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
-        self._waiting.append(_Asked(work, answer))  # type: ignore[arg-type]  # answered by its own work only
+        asked = _Asked(work, answer)
+        self._waiting.join(asked, loop.time(), urgent=urgent)  # type: ignore[arg-type]  # answered by its own work only
+        if self._looking is not loop:
+            self._look_later(loop)
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write())
         return await answer
@@ -114,6 +121,21 @@ class GroupCommit:
     async def _write(self) -> None:
         while self._waiting:
             await self._batch()
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._looking = loop
+        loop.call_later(self._waiting.bounds.seconds, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Turn away who has waited for too long, though the writer may be stuck."""
+        self._looking = None
+        self._shed(loop)
+        if self._waiting:
+            self._look_later(loop)
+
+    def _shed(self, loop: asyncio.AbstractEventLoop) -> None:
+        for asked in self._waiting.stale(loop.time()):
+            asked.fail(Overloaded("the turn at the database did not come in time"))
 
     async def _batch(self) -> None:
         batch: list[_Asked[object]] = []
@@ -148,8 +170,9 @@ class GroupCommit:
         raise StoreUnavailable("another process holds the database")
 
     def _fill(self, batch: list[_Asked[object]]) -> None:
+        self._shed(asyncio.get_running_loop())
         while self._waiting and len(batch) < MOST_WORKS:
-            asked = self._waiting.popleft()
+            asked = self._waiting.pop()
             if asked.is_awaited:
                 batch.append(asked)
                 self._run_alone(asked)
@@ -170,11 +193,8 @@ class GroupCommit:
 
     def _abandon(self, batch: list[_Asked[object]], why: BaseException) -> None:
         self._connection.drop()
-        if not batch:
-            batch.extend(self._waiting)
-            self._waiting.clear()
-        for asked in batch:
-            asked.fail(why)
+        for asked in batch or list(self._waiting.clear()):
+            asked.fail(unavailable(why))
 
     async def _in_thread(self, step: Callable[[], None]) -> None:
         """Run a step that may block. What was begun is finished, even if we are cancelled."""

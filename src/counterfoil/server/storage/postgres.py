@@ -7,17 +7,18 @@ from contextlib import suppress
 from typing import Final, TypeVar
 
 from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
+from counterfoil.server.storage.places import Places
 from counterfoil.server.storage.postgres_connection import BeginAgain, PostgresConnection, Wire
 from counterfoil.server.storage.postgres_following import Following
 from counterfoil.server.storage.postgres_locks import ALONE, BESIDE, NUMBERING
 from counterfoil.server.storage.postgres_numbering import number_waiting
-from counterfoil.server.storage.postgres_pool import Pool, acquire
+from counterfoil.server.storage.postgres_pool import Pool, Room
 from counterfoil.server.storage.postgres_schema import prepare
 from counterfoil.server.storage.postgres_transaction import Transactions
 
 T = TypeVar("T")
 
-DEFAULT_CONNECTIONS: Final = 10
+ROOM: Final = Room(10)
 
 _LOG: Final = logging.getLogger(__name__)
 _TRIES: Final = 20
@@ -30,9 +31,9 @@ _COMMIT: Final = "COMMIT"
 class PostgresStore(Store):
     """Keeps the promises of ``Store`` in a database that several processes share.
 
-    It belongs to the event loop in which it was opened. ``connections`` are lent to works, half of
-    them to those that only read, for these must not wait behind one that holds up the others; two
-    more are its own.
+    It belongs to the event loop in which it was opened. Of its room half the connections are for
+    works that only read, for these must not wait behind one that holds up the others; two more are
+    its own.
     """
 
     def __init__(
@@ -41,16 +42,18 @@ class PostgresStore(Store):
         *,
         clock: Callable[[], float],
         random: Callable[[int], bytes],
-        connections: int,
+        room: Room,
     ) -> None:
         self._clock = clock
         self._random = random
-        reading = max(connections // 2, 1)
-        self._reading = Pool(wire, reading, lambda engine: Transactions(engine, random))
-        writing = max(connections - reading, 1)
-        self._writing = Pool(wire, writing, lambda engine: Transactions(engine, random))
+        reading = max(room.connections // 2, 1)
+        writing = max(room.connections - reading, 1)
+        self._reading, self._writing = (
+            Pool(wire, Room(each, room.bounds), lambda engine: Transactions(engine, random))
+            for each in (reading, writing)
+        )
         self._following = Following(wire, random)
-        self._one_alone = asyncio.Lock()
+        self._one_alone = Places(1, room.bounds, "too many works wait to run alone")
         self._begun: set[asyncio.Task[object]] = set()
         self._closed = False
 
@@ -61,7 +64,7 @@ class PostgresStore(Store):
         *,
         clock: Callable[[], float],
         random: Callable[[int], bytes],
-        connections: int = DEFAULT_CONNECTIONS,
+        room: Room = ROOM,
     ) -> "PostgresStore":
         """Open the database, and bring it to the newest form.
 
@@ -73,7 +76,7 @@ class PostgresStore(Store):
             StoreUnavailable: the database cannot be reached.
         """
         await prepare(Wire(url, limited=False), int(clock()), random)
-        store = cls(Wire(url), clock=clock, random=random, connections=connections)
+        store = cls(Wire(url), clock=clock, random=random, room=room)
         try:
             await store._following.begin()
         except BaseException:
@@ -87,6 +90,7 @@ class PostgresStore(Store):
         A caller that is cancelled breaks nothing; its work, if it was begun, stands.
 
         Raises:
+            Overloaded: too many wait, or this one has waited for too long.
             StoreUnavailable: the commit failed; see the promise.
         """
         self._demand_open()
@@ -106,15 +110,15 @@ class PostgresStore(Store):
 
     async def _alone(self, work: Work[T]) -> T:
         # One connection waits for its turn in the database, not all that there are.
-        await acquire(self._one_alone, "too many works wait to run alone")
+        await self._one_alone.take()
         try:
-            async with self._writing.begun(_BEGIN_ALONE) as lent:
+            async with self._writing.begun(_BEGIN_ALONE, urgent=True) as lent:
                 lent.connection.at_work, lent.connection.wrote = True, False
                 await number_waiting(lent.connection, self._random)
                 value = await self._run(lent, lent.alone, work)
                 wrote = lent.connection.wrote
         finally:
-            self._one_alone.release()
+            self._one_alone.give_back()
         if wrote:
             self._following.move()
         return value

@@ -1,19 +1,27 @@
 """The connections of one process: few, each lent to one work at a time, in the order of asking."""
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.storage.bounded_queue import BOUNDS, Bounds
+from counterfoil.server.storage.places import Places
 from counterfoil.server.storage.postgres_connection import PostgresConnection, Wire
-
-_WAIT_SECONDS: Final = 10
 
 
 class _Cut(StoreUnavailable):
     """The line was cut before anything was begun on it."""
+
+
+class Room(Struct, frozen=True):
+    """How many connections there are, and who may wait for one."""
+
+    connections: int
+    bounds: Bounds = BOUNDS
 
 
 class Bound:
@@ -27,27 +35,30 @@ B = TypeVar("B", bound=Bound)
 
 
 class Pool(Generic[B]):
-    """At most ``most`` connections. ``bind`` is called once for each."""
+    """As many connections as there are places. ``bind`` is called once for each."""
 
-    def __init__(self, wire: Wire, most: int, bind: Callable[[PostgresConnection], B]) -> None:
+    def __init__(self, wire: Wire, room: Room, bind: Callable[[PostgresConnection], B]) -> None:
         self._wire = wire
         self._bind = bind
         self._idle: deque[B] = deque()
-        self._places = asyncio.Semaphore(most)
-        self._most = most
+        self._places = Places(
+            room.connections, room.bounds, "every connection to the database is in use"
+        )
         self._closed = False
 
     @asynccontextmanager
-    async def begun(self, opening: str) -> AsyncIterator[B]:
+    async def begun(self, opening: str, *, urgent: bool = False) -> AsyncIterator[B]:
         """Lend a connection on which ``opening`` was run, and take it back, or drop it.
 
         An idle line may have been cut since: then another is taken, for nothing was begun.
 
         Raises:
-            StoreUnavailable: the store is closed, all connections are in use for too long, or
-                there is none to be had.
+            Overloaded: all connections are in use for too long, or by too many.
+            StoreUnavailable: the store is closed, or there is none to be had.
         """
-        await self._take_place()
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        await self._places.take(urgent=urgent)
         try:
             lent = await self._opened(opening)
             try:
@@ -60,12 +71,7 @@ class Pool(Generic[B]):
             finally:
                 self._take_back(lent)
         finally:
-            self._places.release()
-
-    async def _take_place(self) -> None:
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        await acquire(self._places, "every connection to the database is in use")
+            self._places.give_back()
 
     async def _opened(self, opening: str) -> B:
         while self._idle:
@@ -84,25 +90,9 @@ class Pool(Generic[B]):
     async def close(self) -> None:
         """Wait until all is given back, and let go of every connection."""
         self._closed = True
-        for _ in range(self._most):
-            await self._places.acquire()
+        await self._places.take_all()
         while self._idle:
             await self._idle.pop().connection.close()
-        for _ in range(self._most):
-            self._places.release()
-
-
-async def acquire(place: asyncio.Lock | asyncio.Semaphore, otherwise: str) -> None:
-    """Wait for a place, and not for ever.
-
-    Raises:
-        StoreUnavailable: there was none for too long; it says ``otherwise``.
-    """
-    try:
-        async with asyncio.timeout(_WAIT_SECONDS):
-            await place.acquire()
-    except TimeoutError:
-        raise StoreUnavailable(otherwise) from None
 
 
 async def _opened(lent: B, opening: str) -> B:

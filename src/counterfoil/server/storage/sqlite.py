@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import apsw
 
 from counterfoil.server.records.store import Store, StoreUnavailable, Work
+from counterfoil.server.storage.bounded_queue import BOUNDS, Bounds
 from counterfoil.server.storage.group_commit import GroupCommit
 from counterfoil.server.storage.remembered import (
     TABLES,
@@ -30,7 +31,12 @@ class SqliteStore(Store):
     """
 
     def __init__(
-        self, path: Path, *, clock: Callable[[], float], random: Callable[[int], bytes]
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        bounds: Bounds,
     ) -> None:
         self._path = path
         self._clock = clock
@@ -49,12 +55,18 @@ class SqliteStore(Store):
             transaction,
             reopen=lambda: open_writer(path),
             clock=clock,
+            bounds=bounds,
         )
         self._read_cursor: apsw.Cursor | None = None
 
     @classmethod
     def open(
-        cls, path: Path, *, clock: Callable[[], float], random: Callable[[int], bytes]
+        cls,
+        path: Path,
+        *,
+        clock: Callable[[], float],
+        random: Callable[[int], bytes],
+        bounds: Bounds = BOUNDS,
     ) -> "SqliteStore":
         """Open the file, make it if there is none, and bring it to the newest form.
 
@@ -67,31 +79,26 @@ class SqliteStore(Store):
         """
         for tries_left in reversed(range(_TRIES_TO_OPEN)):
             try:
-                return cls._opened(path, clock=clock, random=random)
+                prepare(path, int(clock()), random)
+                return cls(path, clock=clock, random=random, bounds=bounds)
             except (OSError, apsw.Error) as error:
                 # Two that open at once may each wait for the other: the engine turns one away.
                 if not (tries_left and isinstance(error, apsw.BusyError)):
                     raise unavailable(error) from error
         raise AssertionError("the last try gives the store or raises")
 
-    @classmethod
-    def _opened(
-        cls, path: Path, *, clock: Callable[[], float], random: Callable[[int], bytes]
-    ) -> "SqliteStore":
-        prepare(path, int(clock()), random)
-        return cls(path, clock=clock, random=random)
-
     async def transact(self, work: Work[T], *, beside: bool = False) -> T:
         """Run a work alone, and commit, together with whatever else is asked meanwhile.
 
-        There is one writer: ``beside`` makes no difference. A caller that is cancelled breaks
-        nothing; its work, if it was begun, stands.
+        There is one writer: ``beside`` says only that the work is not urgent. A caller that is
+        cancelled breaks nothing; its work, if it was begun, stands.
 
         Raises:
+            Overloaded: too many wait, or this one has waited for too long.
             StoreUnavailable: the commit failed; nothing is stored.
             SuspendedWork: the work awaited something other than its transaction.
         """
-        return await self._commits.run(work)
+        return await self._commits.run(work, urgent=not beside)
 
     async def read(self, work: Work[T]) -> T:
         """Run a work that only reads, inline, on one consistent view of what was committed.
