@@ -1,95 +1,37 @@
-"""A gathering transport sends the same bytes in the same order, in fewer pieces, and loses none."""
+"""Connections push to who follows; what they do for slow peers is shown in the attacks."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
 import pytest
 import uvicorn
 
-from counterfoil.cli.connections import MOST_GATHERED, Connection, Gathering
+from counterfoil.cli.connections import UNREAD_SECONDS, Connection, Patience
 
 pytestmark = pytest.mark.anyio
 
-
-class Wire(asyncio.Transport):
-    def __init__(self) -> None:
-        super().__init__()
-        self.pieces: list[bytes] = []
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        assert not self.closed
-        self.pieces.append(bytes(data))
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
+Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def test_what_is_written_in_one_turn_is_sent_in_one_piece() -> None:
-    wire = Wire()
-    gathering = Gathering(wire, asyncio.get_running_loop())
-    gathering.write(b"head ")
-    gathering.write(b"body")
-    assert wire.pieces == []
-    await asyncio.sleep(0)
-    gathering.write(b"next")
-    await asyncio.sleep(0)
-    assert wire.pieces == [b"head body", b"next"]
+@asynccontextmanager
+async def listening(app: Any, **patience: Any) -> AsyncIterator[tuple[int, set[Connection]]]:
+    """An app behind our connections on a real port; gives the port, and who is connected."""
+    config = uvicorn.Config(app, http=Connection, lifespan="off", log_level="critical")
+    config.load()
+    state = uvicorn.Server(config).server_state
+    made = partial(Connection, config, state, {}, patience=Patience(**patience))
+    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1], state.connections  # type: ignore[misc]  # all are ours
 
 
-async def test_a_writer_that_does_not_wait_does_not_fill_the_memory() -> None:
-    wire = Wire()
-    gathering = Gathering(wire, asyncio.get_running_loop())
-    gathering.write(b"x" * MOST_GATHERED)
-    assert wire.pieces == []
-    gathering.write(b"y")
-    assert len(wire.pieces[0]) == MOST_GATHERED + 1
-
-
-async def test_closing_sends_what_was_written_first() -> None:
-    wire = Wire()
-    gathering = Gathering(wire, asyncio.get_running_loop())
-    gathering.write(b"last words")
-    gathering.close()
-    await asyncio.sleep(0)
-    assert wire.pieces == [b"last words"]
-    assert gathering.is_closing()
-
-
-async def test_nothing_is_sent_on_a_connection_that_was_lost() -> None:
-    wire = Wire()
-    gathering = Gathering(wire, asyncio.get_running_loop())
-    gathering.write(b"too late")
-    wire.closed = True
-    await asyncio.sleep(0)
-    assert wire.pieces == []
-
-
-async def test_aborting_sends_nothing_more() -> None:
-    wire = Wire()
-    gathering = Gathering(wire, asyncio.get_running_loop())
-    gathering.write(b"never")
-    gathering.abort()
-    await asyncio.sleep(0)
-    assert wire.pieces == []
-
-
-async def test_what_is_sent_at_once_comes_after_what_was_gathered() -> None:
-    wire = Wire()
-    gathering = Gathering(wire, asyncio.get_running_loop())
-    gathering.write(b"head")
-    gathering.send(b"chunk")
-    assert wire.pieces == [b"head", b"chunk"]
-    await asyncio.sleep(0)
-    assert wire.pieces == [b"head", b"chunk"]
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(20):
+        while not holds():  # noqa: ASYNC110  # the loop itself brings it about
+            await asyncio.sleep(0)
 
 
 async def streaming(served: Callable[[Callable[[bytes], bool]], Awaitable[None]]) -> bytes:
@@ -104,14 +46,8 @@ async def streaming(served: Callable[[Callable[[bytes], bool]], Awaitable[None]]
         await send({"type": "http.response.body", "body": b"last"})
         assert not push(b"after its end")
 
-    config = uvicorn.Config(app, http=Connection, lifespan="off", log_level="critical")
-    config.load()
-    server = uvicorn.Server(config)
-    loop = asyncio.get_running_loop()
-    made = partial(Connection, config, server.server_state, {})
-    listening = await loop.create_server(made, "127.0.0.1", 0)
-    async with listening:
-        reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+    async with listening(app) as (port, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         answer = await asyncio.wait_for(reader.read(), 10)
         writer.close()
@@ -129,3 +65,127 @@ async def test_an_app_may_push_chunks_between_those_that_it_sends() -> None:
     body = answer.partition(b"\r\n\r\n")[2]
     pushed = b"7\r\npushed \r\n12c\r\n" + b"x" * 300 + b"\r\n"
     assert body == b"6\r\nfirst \r\n" + pushed + b"4\r\nlast\r\n0\r\n\r\n"
+
+
+BIG = 32 * 1024 * 1024
+ASKED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def answering(_: Any, __: Any, send: Any) -> None:
+    """An app whose answers are more than a kernel holds."""
+    headers = [(b"content-length", b"%d" % BIG)]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"x" * BIG})
+
+
+async def never(_: Any, __: Any, ___: Any) -> None:
+    """An app that does not answer."""
+    await asyncio.Event().wait()
+
+
+CLOSING = ASKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+
+
+@asynccontextmanager
+async def peers(port: int, count: int) -> AsyncIterator[list[Peer]]:
+    """So many that have connected, one after the other; they are gone afterwards."""
+    made = [await asyncio.open_connection("127.0.0.1", port, limit=1024) for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for _, writer in made:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("asked", [ASKED, CLOSING])
+async def test_a_peer_that_does_not_read_its_answer_is_let_go(asked: bytes) -> None:
+    """Also where all was written, and the connection closes as soon as it is read."""
+    async with listening(answering) as (port, connected), peers(port, 1) as ((reader, writer),):
+        now = asyncio.get_running_loop().time
+        writer.write(asked)
+        await until(lambda: any(each.flow.write_paused for each in connected))
+        (stuck,) = connected
+        stuck.look(now())
+        stuck.look(now() + UNREAD_SECONDS - 5)
+        assert connected == {stuck}
+        stuck.look(now() + UNREAD_SECONDS + 1)
+        await until(lambda: not connected)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await reader.readexactly(BIG)
+
+
+async def test_a_peer_whose_turn_it_is_not_is_never_let_go() -> None:
+    async with listening(never, request_seconds=1) as (port, connected), peers(port, 1) as made:
+        writer = made[0][1]
+        far = asyncio.get_running_loop().time() + 3600
+        writer.write(ASKED)
+        await until(lambda: any(each.cycle for each in connected))
+        (waiting,) = connected
+        waiting.look(far)
+        assert connected == {waiting}
+        writer.write(ASKED * 2 + ASKED[:10])
+        await until(lambda: waiting.pipeline)
+        waiting.look(far)
+        assert connected == {waiting}
+        for task in waiting.tasks:
+            task.cancel()
+
+
+async def test_who_is_served_stays_when_there_is_no_room() -> None:
+    """Those go that owe their request for longest; where nobody owes one, the newcomer."""
+    async with listening(never, connections_most=3) as (port, connected):
+
+        def served() -> int:
+            return sum(each.owing_since is None for each in connected)
+
+        async with peers(port, 3) as made:
+            for _, writer in made[:2]:
+                writer.write(ASKED)
+            await until(lambda: served() == 2)
+            async with peers(port, 1) as ((_, writer),):
+                await until(lambda: len(connected) == 3)
+                with suppress(ConnectionError):
+                    assert await made[2][0].read() == b"", "the silent one had to go"
+                writer.write(ASKED)
+                await until(lambda: served() == 3)
+                async with peers(port, 1) as ((newcomer, _),):
+                    with suppress(ConnectionError):
+                        assert await newcomer.read() == b""
+                assert served() == len(connected) == 3
+        await until(lambda: not connected)
+
+
+async def test_a_connection_is_there_for_one_more_request_when_the_server_ends() -> None:
+    """Its answer says that it closes, so that the client opens another."""
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with listening(app) as (port, connected), peers(port, 1) as ((reader, writer),):
+        writer.write(ASKED)
+        first = await reader.readuntil(b"\r\n\r\n")
+        (there,) = connected
+        there.shutdown()
+        writer.write(ASKED)
+        last = await reader.read()
+    assert b"connection: close" not in first
+    assert last.startswith(b"HTTP/1.1 204 ")
+    assert b"connection: close" in last
+
+
+async def test_what_is_sent_slowly_when_the_server_ends_may_still_come() -> None:
+    async def app(_: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": body})
+
+    async with listening(app) as (port, connected), peers(port, 1) as ((reader, writer),):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nsl")
+        await until(lambda: any(each.cycle for each in connected))
+        (there,) = connected
+        there.shutdown()
+        there._end(was_long=False)
+        writer.write(b"owl")
+        assert (await reader.read()).endswith(b"5\r\nslowl\r\n0\r\n\r\n")

@@ -1,33 +1,225 @@
-"""Connections on which the head and the body of an answer leave in one write.
+"""HTTP/1.1 connections that no slow, silent or endless peer can hold, and that end in order.
 
-uvicorn writes them apart, and uvloop hands each write to the kernel at once: two packets, and
-twice the waking of whoever waits for them. Gathered, an introspection costs a third less. And what
-a thousand followers are told at the same moment is sent without waking a thousand tasks.
+A request is answered once all of it has come; whoever takes too long over that, or over reading the
+answer, is let go. And what a thousand followers are told at the same moment is sent without waking
+a thousand tasks.
 """
 
 import asyncio
+from functools import partial
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from msgspec import Struct
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from counterfoil.cli.gathering import Gathering
 from counterfoil.server.endpoints.notices import PUSH
+from counterfoil.server.web.reading import MAX_BODY
 
-MOST_GATHERED: Final = 65_536
-"""Bytes that wait for the loop's next turn at the most."""
+MOST_HEADERS: Final = 100
+MOST_HEAD: Final = 65_536
+MOST_UNFINISHED: Final = 262_144
+"""Bytes of a request that is not complete: head, body, and all that stands around its chunks."""
+MOST_PIPELINED: Final = 32
+UNREAD_SECONDS: Final = 30.0
+"""How long a peer may let an answer lie."""
+DRAIN_SECONDS: Final = 1.0
+"""When the server ends, a connection is there for one more request for so long."""
+UPLOAD_SECONDS: Final = 4.0
+"""And a request that has begun to come may come for so long."""
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LATE: Final = b"408 Request Timeout"
+_LONG: Final = b"431 Request Header Fields Too Large"
+_NOTHING_MORE: Final = b"connection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class Patience(Struct, frozen=True):
+    """How many connections a process has, and how many seconds each has for a request."""
+
+    connections_most: int = 16_384
+    request_seconds: float = 20.0
+
+
+PATIENCE: Final = Patience()
+
+
+class TooMuch(Exception):
+    """A peer sends more at once than is read."""
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 connection, over a transport that gathers."""
+    """uvicorn's HTTP/1.1 connection, over a transport that gathers.
+
+    ``owing_since`` (the loop's time) is set while the peer owes us a request, or the rest of one.
+    """
+
+    def __init__(self, *given: Any, patience: Patience = PATIENCE, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._patience = patience
+        self.owing_since: float | None = None
+        self._unread_since: float | None = None
+        self._begun = False
+        self._unfinished = 0
+        self._held: tuple[RequestResponseCycle, ASGI3Application] | None = None
+        self._draining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
-        """Begin."""
+        """Begin; where there are too many, those go that have owed their request for longest."""
         self._gathering = Gathering(transport, self.loop)
         super().connection_made(self._gathering)
+        self.owing_since = self.loop.time()
+        if len(self.connections) > self._patience.connections_most:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        others = [each for each in self.connections if isinstance(each, Connection)]
+        owing = [each for each in others if each.owes and each is not self]
+        owing.sort(key=lambda each: each.owing_since or 0.0)
+        for each in owing[: 1 + len(owing) // 16] or [self]:
+            each.abort()
+
+    @property
+    def owes(self) -> bool:
+        """Whether it is the peer's turn. What we do not read because more came is not owed."""
+        return self.owing_since is not None and not self.pipeline
+
+    def abort(self) -> None:
+        """Let go of the peer at once."""
+        self.connections.discard(self)
+        self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, within bounds."""
+        super().data_received(data)
+        if self.owing_since is not None:
+            self._bound(len(data))
+
+    def _bound(self, more: int) -> None:
+        self._unfinished += more
+        most = MOST_HEAD if self._is_in_head else MOST_UNFINISHED
+        if self._unfinished > most or len(self.headers or ()) > 2 * MOST_HEADERS:
+            self._give_up(_LONG)
 
     def on_message_begin(self) -> None:
         """Begin a request; whoever answers it may push."""
         super().on_message_begin()
+        self.owing_since, self._begun, self._unfinished = self.loop.time(), True, 0
         self.scope["extensions"] = {PUSH: {"push": self._push}}
+
+    def on_headers_complete(self) -> None:
+        """Take up a request, unless too many wait behind one another on this connection."""
+        if len(self.headers) > MOST_HEADERS or len(self.pipeline) >= MOST_PIPELINED:
+            raise TooMuch
+        super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Start it once its body is there, so that a slow one costs a connection and no more."""
+        if self._draining:
+            cycle.keep_alive = False
+        if not cycle.more_body:
+            super()._start_asgi_task(cycle, app)
+            return
+        self._held = cycle, app
+        if cycle.waiting_for_100_continue:
+            cycle.waiting_for_100_continue = False
+            self.transport.write(_CONTINUE)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body; one that is too long is refused before its end."""
+        super().on_body(body)
+        if self._held is not None and len(self._held[0].body) > MAX_BODY:
+            self._start_held()
+
+    def on_message_complete(self) -> None:
+        """Answer what has come."""
+        super().on_message_complete()
+        self._begun = False
+        # Where the answer was there before the body's end, it is the peer's turn again.
+        self.owing_since = self.loop.time() if self.cycle.response_complete else None
+        if self._held is not None:
+            self._start_held()
+
+    def _start_held(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            held[0].keep_alive &= not self._draining
+            super()._start_asgi_task(*held)
+
+    def on_response_complete(self) -> None:
+        """Take up the next request, or wait for it."""
+        if not self.pipeline:
+            self.owing_since = self.loop.time()
+        super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, but answer first what came before it."""
+        if self.pipeline:
+            self.abort()
+        elif self._is_answering:
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+        else:
+            self._held = None
+            super().send_400_response(msg)
+
+    @property
+    def _is_in_head(self) -> bool:
+        return self._begun and "method" not in self.scope
+
+    @property
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete and self._held is None
+
+    def look(self, now: float) -> None:
+        """Let go of a peer that has taken too long; ``now`` is the loop's time."""
+        since, most = self._unread_since, UNREAD_SECONDS
+        if self.transport.is_closing() and since is None:
+            self._unread_since = now
+        elif since is None and self.owes:
+            since, most = self.owing_since, self._patience.request_seconds
+        if since is not None and now - since >= most:
+            self._give_up(_LATE)
+
+    def _give_up(self, status: bytes) -> None:
+        was_waiting_for_it = self._held is not None or (self._is_in_head and not self._is_answering)
+        if was_waiting_for_it and not self.transport.is_closing():
+            self._held = None
+            self.transport.write(b"HTTP/1.1 %b\r\n%b" % (status, _NOTHING_MORE))
+            self.transport.close()
+        elif self._begun or self._unread_since is not None:
+            self.abort()
+        else:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        """Note that the peer does not read."""
+        self._unread_since = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that it does."""
+        self._unread_since = None
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End; what had not come by now will not be answered."""
+        self.owing_since = self._held = None
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Let the peer send the request that may be on its way, or finish one, and then end."""
+        self._draining = True
+        if self._is_answering:
+            self.cycle.keep_alive = False
+            return
+        self.loop.call_later(DRAIN_SECONDS, partial(self._end, was_long=False))
+        self.loop.call_later(UPLOAD_SECONDS, partial(self._end, was_long=True))
+
+    def _end(self, *, was_long: bool) -> None:
+        if not self._is_answering and (was_long or not self._begun):
+            self.transport.close()
 
     def _push(self, data: bytes) -> bool:
         """Send a chunk of a body that is under way (RFC 9112 §7.1), unless the reader is behind."""
@@ -38,65 +230,3 @@ class Connection(HttpToolsProtocol):
             return False
         self._gathering.send(b"%x\r\n%b\r\n" % (len(data), data))
         return True
-
-
-class Gathering(asyncio.Transport):
-    """Passes on, in the loop's next turn and in one piece, what was written in this one."""
-
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__()
-        self._transport = transport
-        self._loop = loop
-        self._written: list[bytes | bytearray | memoryview] = []
-        self._gathered = 0
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Take what is to be sent."""
-        if not self._written:
-            self._loop.call_soon(self._pass_on)
-        self._written.append(data)
-        self._gathered += len(data)
-        if self._gathered > MOST_GATHERED:
-            # The transport below tells its writer when the reader cannot keep up.
-            self._pass_on()
-
-    def send(self, data: bytes) -> None:
-        """Send at once, after what has been gathered."""
-        self._pass_on()
-        self._transport.write(data)
-
-    def _pass_on(self) -> None:
-        written, self._written = self._written, []
-        self._gathered = 0
-        if written and not self._transport.is_closing():
-            self._transport.write(b"".join(written))
-
-    def close(self) -> None:
-        """Close, after all that was written has been sent."""
-        self._pass_on()
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self._written = []
-        self._transport.abort()
-
-    def is_closing(self) -> bool:
-        """Whether the connection is closing, or closed."""
-        return self._transport.is_closing()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Tell of the socket."""
-        return self._transport.get_extra_info(name, default)
-
-    def pause_reading(self) -> None:
-        """Read nothing for a while."""
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Read on."""
-        self._transport.resume_reading()
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Hand the connection over."""
-        self._transport.set_protocol(protocol)

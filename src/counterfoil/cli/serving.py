@@ -3,21 +3,26 @@
 import asyncio
 import gc
 import logging
+import resource
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Final
 
 import uvicorn
 
-from counterfoil.cli.connections import Connection
+from counterfoil.cli.connections import Connection, Patience
 from counterfoil.server.app import App
 from counterfoil.server.assembly import build
 from counterfoil.server.settings import Settings
 
 GRACE_SECONDS: Final = 5
 """How long requests that have begun may take when the server ends."""
+_TICKS_A_SECOND: Final = 10
+OWN_FILES: Final = 128
+"""Open files that are no connections of callers."""
 LAST_SECONDS: Final = 2
 """Then nobody waits in line any more; what is under way has so long to be done."""
 
@@ -34,7 +39,7 @@ def run(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=Connection,
+        http=partial(Connection, patience=_patience(settings)),  # type: ignore[arg-type]  # it makes one
         ws="none",
         lifespan="on",
         log_config=None,
@@ -44,6 +49,21 @@ def run(
         timeout_graceful_shutdown=GRACE_SECONDS + LAST_SECONDS,
     )
     _Process(config, app, ready, parent).run(sockets=[listener])
+
+
+def _patience(settings: Settings) -> Patience:
+    """Allow as many connections as are set, or as there can be files open."""
+    files = _raise_open_files(settings.connections_most + OWN_FILES)
+    return Patience(min(settings.connections_most, files - OWN_FILES), settings.request_seconds)
+
+
+def _raise_open_files(wanted: int) -> int:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
 
 
 def _log_to_stderr(level: str) -> None:
@@ -70,6 +90,15 @@ class _Process(uvicorn.Server):
         gc.collect()
         gc.freeze()
         self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look, once a second, for peers that have taken too long."""
+        if counter % _TICKS_A_SECOND == 0:
+            now = asyncio.get_running_loop().time()
+            for each in list(self.server_state.connections):
+                if isinstance(each, Connection):
+                    each.look(now)
+        return await super().on_tick(counter)
 
     def _end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._parent or 0)
