@@ -1,5 +1,6 @@
 """Every error that goes on the wire, once: OAuth 2.1 §3.2.4, OpenID Connect Core §3.1.2.6."""
 
+import math
 from types import MappingProxyType
 from typing import Final
 
@@ -48,7 +49,8 @@ class OAuthError(Exception):
     """An error for the wire: ``error`` is its code, ``description`` a sentence for the caller.
 
     ``reason`` is the word for what the sentence says, where there is one (S109). ``detail`` is for
-    the operator's log alone. None of them ever holds a secret.
+    the operator's log alone. None of them ever holds a secret. ``retry_after``: the whole seconds
+    after which another try makes sense, where that is known (RFC 9110 §10.2.3).
     """
 
     def __init__(
@@ -61,11 +63,25 @@ class OAuthError(Exception):
         self.description = description
         self.detail = detail
         self.reason = reason
+        self.retry_after: int | None = None
 
     @property
     def status(self) -> int:
         """HTTP status of a direct answer."""
         return ERRORS[self.error].status
+
+
+class TooManyRequests(OAuthError):
+    """Somebody comes too often, and has to wait for so many seconds (RFC 6585 §4)."""
+
+    def __init__(self, description: str, wait: float) -> None:
+        super().__init__("temporarily_unavailable", description, detail="too many requests")
+        self.retry_after = math.ceil(wait)
+
+    @property
+    def status(self) -> int:
+        """HTTP status of a direct answer."""
+        return 429
 
 
 def invalid_request(description: str, *, detail: str = "") -> OAuthError:

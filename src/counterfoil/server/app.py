@@ -29,9 +29,11 @@ from counterfoil.server.pages.admin.routes import ADMIN_ROUTES
 from counterfoil.server.pages.assets import asset
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
-from counterfoil.server.web.answers import error_answer, name_request
+from counterfoil.server.web.admission import Use
+from counterfoil.server.web.answers import error_answer, name_request, say_when
 from counterfoil.server.web.browser import keep_session, show
 from counterfoil.server.web.headers import HSTS, invite_back, open_to_scripts, preflight
+from counterfoil.server.web.reading import address_of
 from counterfoil.server.web.refusal import error_of, log_refusal
 from counterfoil.server.web.server import Caller, Route, Server
 
@@ -41,11 +43,11 @@ _POST: Final = ("POST",)
 _BOTH: Final = ("GET", "HEAD", "POST")
 
 ROUTES: Final = (
-    Route("/token", _POST, oauth.token, Caller.SCRIPT),
-    Route("/introspect", _POST, oauth.introspect, Caller.MACHINE),
-    Route("/revoke", _POST, oauth.revoke, Caller.SCRIPT),
-    Route("/global-token-revocation", _POST, oauth.end_user, Caller.MACHINE),
-    Route("/userinfo", _BOTH, openid.userinfo, Caller.SCRIPT),
+    Route("/token", _POST, oauth.token, Caller.SCRIPT, Use.TOKEN),
+    Route("/introspect", _POST, oauth.introspect, Caller.MACHINE, Use.INTROSPECTION),
+    Route("/revoke", _POST, oauth.revoke, Caller.SCRIPT, Use.REVOCATION),
+    Route("/global-token-revocation", _POST, oauth.end_user, Caller.MACHINE, Use.REVOCATION),
+    Route("/userinfo", _BOTH, openid.userinfo, Caller.SCRIPT, Use.INTROSPECTION),
     Route("/jwks.json", _GET, metadata.jwks, Caller.SCRIPT),
     Route("/notices", _GET, notices.stream, Caller.SCRIPT),
     Route("/notices/snapshot", _GET, notices.snapshot, Caller.SCRIPT),
@@ -57,27 +59,27 @@ ROUTES: Final = (
     Route("/status-lists/{list_id}", _GET, status_lists.status_list, Caller.SCRIPT),
     Route(OAUTH_PATH, _GET, metadata.discovery, Caller.SCRIPT),
     Route(OPENID_PATH, _GET, metadata.discovery, Caller.SCRIPT),
-    Route("/health/live", _GET, metadata.live, Caller.MACHINE),
-    Route("/health/ready", _GET, metadata.ready, Caller.MACHINE),
-    Route("/authorize", _BOTH, authorize.start, Caller.PERSON),
-    Route("/authorize/continue", _GET, authorize.proceed, Caller.PERSON),
-    Route("/sign-in", _GET, sign_in.ask, Caller.PERSON),
-    Route("/sign-in", _POST, sign_in.answer, Caller.PERSON),
-    Route("/consent", _GET, consent.ask, Caller.PERSON),
-    Route("/consent", _POST, consent.answer, Caller.PERSON),
-    Route("/logout", _GET, logout.ask, Caller.PERSON),
-    Route("/logout", _POST, logout.answer, Caller.PERSON),
-    Route("/signed-out", _GET, sign_in.signed_out, Caller.PERSON),
-    Route("/", _GET, account.home, Caller.PERSON),
-    Route("/account/apps", _GET, account.apps, Caller.PERSON),
-    Route("/account/explain", _GET, explain.account_ask, Caller.PERSON),
-    Route("/account/explain", _POST, explain.account_answer, Caller.PERSON),
-    Route("/account/sign-out", _POST, sign_in.sign_out, Caller.PERSON),
-    Route("/account/browsers", _GET, account.browsers, Caller.PERSON),
-    Route("/account/password", _GET, password.ask, Caller.PERSON),
-    Route("/account/password", _POST, password.answer, Caller.PERSON),
-    Route("/account/end/{kind}/{name}", _GET, ending.ask, Caller.PERSON),
-    Route("/account/end/{kind}/{name}", _POST, ending.answer, Caller.PERSON),
+    Route("/health/live", _GET, metadata.live, Caller.MACHINE, Use.HEALTH),
+    Route("/health/ready", _GET, metadata.ready, Caller.MACHINE, Use.HEALTH),
+    Route("/authorize", _BOTH, authorize.start, Caller.PERSON, Use.PAGE),
+    Route("/authorize/continue", _GET, authorize.proceed, Caller.PERSON, Use.PAGE),
+    Route("/sign-in", _GET, sign_in.ask, Caller.PERSON, Use.PAGE),
+    Route("/sign-in", _POST, sign_in.answer, Caller.PERSON, Use.PAGE),
+    Route("/consent", _GET, consent.ask, Caller.PERSON, Use.PAGE),
+    Route("/consent", _POST, consent.answer, Caller.PERSON, Use.PAGE),
+    Route("/logout", _GET, logout.ask, Caller.PERSON, Use.LEAVING),
+    Route("/logout", _POST, logout.answer, Caller.PERSON, Use.LEAVING),
+    Route("/signed-out", _GET, sign_in.signed_out, Caller.PERSON, Use.PAGE),
+    Route("/", _GET, account.home, Caller.PERSON, Use.PAGE),
+    Route("/account/apps", _GET, account.apps, Caller.PERSON, Use.PAGE),
+    Route("/account/explain", _GET, explain.account_ask, Caller.PERSON, Use.PAGE),
+    Route("/account/explain", _POST, explain.account_answer, Caller.PERSON, Use.PAGE),
+    Route("/account/sign-out", _POST, sign_in.sign_out, Caller.PERSON, Use.LEAVING),
+    Route("/account/browsers", _GET, account.browsers, Caller.PERSON, Use.PAGE),
+    Route("/account/password", _GET, password.ask, Caller.PERSON, Use.PAGE),
+    Route("/account/password", _POST, password.answer, Caller.PERSON, Use.PAGE),
+    Route("/account/end/{kind}/{name}", _GET, ending.ask, Caller.PERSON, Use.LEAVING),
+    Route("/account/end/{kind}/{name}", _POST, ending.answer, Caller.PERSON, Use.LEAVING),
     *API_ROUTES,
     *ADMIN_ROUTES,
     Route("/static/{name}", _GET, asset, Caller.PERSON),
@@ -269,8 +271,13 @@ def _without_route(server: Server, request: Request, place: _Place) -> Response:
 
 
 async def _handled(server: Server, request: Request, route: Route) -> Response:
+    address = address_of(request, server.authority.settings.trusted_proxies)
     try:
-        response = await route.handler(server, request)
+        server.admission.enter(route.use, address, server.clock())
+        try:
+            response = await route.handler(server, request)
+        finally:
+            server.admission.leave()
         if route.caller is Caller.PERSON:
             keep_session(server, request, response)
     except Exception as error:
@@ -291,4 +298,5 @@ def _refused(server: Server, route: Route, error: OAuthError) -> Response:
     )
     response = show(server, page, status=error.status)
     name_request(response, reference)
+    say_when(response, error)
     return response

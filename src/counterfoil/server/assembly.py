@@ -21,12 +21,14 @@ from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.records.store import StoreUnavailable, Transaction
 from counterfoil.server.settings import Settings
+from counterfoil.server.web.admission import Admission
 from counterfoil.server.web.cookies import Cookies
 from counterfoil.server.web.gate import Gate
 from counterfoil.server.web.server import Server
 
 _LOG: Final = logging.getLogger(__name__)
 _FLUSH_SECONDS: Final = 5
+_SALT_BYTES: Final = 16
 _CHORES: Final = (end_dates.end_due, shortening.clip_some)
 
 
@@ -124,6 +126,7 @@ def _server(authority: Authority, passwords: Passwords, outside: Outside) -> Ser
         passwords=passwords,
         sign_in_throttle=Throttle(settings.sign_in_rate_per_minute),
         client_throttle=Throttle(settings.token_failures_per_minute),
+        admission=Admission(settings, outside.random(_SALT_BYTES)),
         status_lists=StatusLists(),
         registry_feed=RegistryFeed(),
         clock=outside.clock,

@@ -23,6 +23,7 @@ from counterfoil.server.keys.server_secret import load_server_keys
 from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.own_api import register_own_api
+from counterfoil.server.protocol.rates import ClientRates, Rates
 from counterfoil.server.protocol.token_reading import TokenReader
 from counterfoil.server.records.guards import Most
 from counterfoil.server.records.store import Store, StoreUnavailable
@@ -31,6 +32,7 @@ from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.sqlite import SqliteStore
 
 DATABASE: Final = "counterfoil.db"
+_SALT_BYTES: Final = 16
 
 
 class Outside(Struct, frozen=True):
@@ -86,6 +88,9 @@ async def _authority(
         receipts=Receipts(hub, store, keys.receipts, _most_lost(settings)),
         snapshots=Snapshots(settings.issuer, store, keyring, settings.data),
         activity=Activity(),
+        client_rates=ClientRates(
+            Rates(outside.random(_SALT_BYTES)), settings.client_rate_per_minute
+        ),
         reader=TokenReader(settings.issuer, store, keyring, hub),
     )
 

@@ -3,12 +3,10 @@
 The last is draft-parecki-oauth-global-token-revocation.
 """
 
-import math
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.oauth.errors import OAuthError, invalid_request
+from counterfoil.oauth.errors import OAuthError, TooManyRequests, invalid_request
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.receipts import NOTICE
@@ -119,9 +117,5 @@ def _wait_after_failure(server: Server, request: Request) -> float:
 
 
 def _too_many(wait: float, request_id: str) -> Response:
-    """Answer 429 with ``Retry-After`` in seconds (RFC 6585 §4)."""
     sentence = "Too many failed attempts came from this address; wait."
-    response = error_answer(OAuthError("temporarily_unavailable", sentence), request_id)
-    response.status_code = 429
-    response.raw_headers.append((b"retry-after", str(math.ceil(wait)).encode("ascii")))
-    return response
+    return error_answer(TooManyRequests(sentence, wait), request_id)

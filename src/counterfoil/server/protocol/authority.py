@@ -10,6 +10,7 @@ from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.keys.sealing import Sealing
 from counterfoil.server.keys.server_secret import ServerKeys
 from counterfoil.server.protocol.activity import Activity
+from counterfoil.server.protocol.rates import ClientRates
 from counterfoil.server.protocol.token_reading import TokenReader
 from counterfoil.server.records.store import Store
 from counterfoil.server.settings import Settings
@@ -28,6 +29,7 @@ class Authority(Struct, frozen=True):
     receipts: Receipts
     snapshots: Snapshots
     activity: Activity
+    client_rates: ClientRates
     reader: TokenReader
 
     @property

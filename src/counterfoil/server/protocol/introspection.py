@@ -89,6 +89,7 @@ async def _find(
     tx: Transaction,
 ) -> _Found:
     asker = await client_authentication.authenticate(tx, credentials)
+    authority.client_rates.demand(asker.client, tx.now)
     if is_spelled(Kind.REFRESH_TOKEN, unverified):
         family = await _standing_family(authority, tx, unverified)
         return _Found(asker, tx.now, family, Reason.WRONG_TYPE)

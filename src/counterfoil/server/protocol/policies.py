@@ -24,6 +24,10 @@ CLIENT_RULES: Final[tuple[tuple[Callable[[Client], bool], str], ...]] = (
         "refresh_rotation=false is for clients with a secret: a public one must rotate.",
     ),
     (
+        lambda client: client.policy.rate_per_minute is None or not client.public,
+        "rate_per_minute is for clients with a secret: anyone can name a public one.",
+    ),
+    (
         lambda client: _in_order(
             client.policy.refresh_idle_lifetime, client.policy.refresh_absolute_lifetime
         ),

@@ -94,6 +94,7 @@ async def _decide(authority: Authority, request: _Request, tx: Transaction) -> I
     grant_type, asked, proof = request.grant_type, request.asked, request.proof
     authenticated = await client_authentication.authenticate(tx, request.credentials)
     client = authenticated.client
+    authority.client_rates.demand(client, tx.now)
     client.demand_grant_type(grant_type.name)
     authority.activity.note_secret(authenticated.secret_id, tx.now)
     proof_of_possession.demand_registered(client, grant_type.name, proof)

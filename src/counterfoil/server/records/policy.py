@@ -10,6 +10,7 @@ AccessSeconds = Annotated[int, Meta(ge=1, le=30 * _DAY)]
 Seconds = Annotated[int, Meta(ge=1, le=3650 * _DAY)]
 
 
+PerMinute = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 InTwoPlaces = Literal["record", "end", "allow"]
 """What happens where a token is seen in two places at once (S106)."""
 
@@ -25,6 +26,8 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     client be confidential (S21). ``in_two_places``: what happens where guards report one of its
     tokens from two places at once (S106): an event is recorded; its family ends too (``end``); or
     nothing, for a service that runs in many places with one token (``allow``).
+    ``rate_per_minute``: so many token requests and introspections, in each process; it is for
+    clients with a secret.
     """
 
     access_token_lifetime: AccessSeconds | None = None
@@ -37,6 +40,7 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     dpop_bound_access_tokens: bool = False
     in_session: bool = False
     in_two_places: InTwoPlaces = "record"
+    rate_per_minute: PerMinute | None = None
 
 
 class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):

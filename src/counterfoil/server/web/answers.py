@@ -38,6 +38,13 @@ def name_request(response: Response, request_id: str) -> None:
     response.raw_headers.append((REQUEST_ID.encode("ascii"), request_id.encode("ascii")))
 
 
+def say_when(response: Response, error: OAuthError) -> None:
+    """Add when to try again, where that is known."""
+    if error.retry_after is not None:
+        when = str(error.retry_after).encode("ascii")
+        response.raw_headers.append((b"retry-after", when))
+
+
 def error_answer(error: OAuthError, request_id: str, *, basic: bool = False) -> JsonResponse:
     """Say an error, with the name under which the log knows it.
 
@@ -52,6 +59,7 @@ def error_answer(error: OAuthError, request_id: str, *, basic: bool = False) -> 
         body["error_reason"] = error.reason.value
     response = JsonResponse(body, error.status)
     name_request(response, request_id)
+    say_when(response, error)
     if error.status == 401 and basic:
         response.raw_headers.append((b"www-authenticate", b'Basic realm="counterfoil"'))
     return response

@@ -15,6 +15,7 @@ MAX_BODY: Final = 65_536
 MAX_QUERY: Final = 32_768
 _FORM: Final = b"application/x-www-form-urlencoded"
 _JSON: Final = b"application/json"
+_ADDRESS: Final = "counterfoil.address"
 _LONGEST_USER_AGENT: Final = 256
 
 
@@ -101,14 +102,19 @@ def origin_of(request: Request, trusted_proxies: Sequence[str]) -> Origin:
     """Say from where a request comes; forwarded addresses count from trusted proxies alone."""
     user_agent = next((v for name, v in request.scope["headers"] if name == b"user-agent"), b"")
     shown = user_agent[:_LONGEST_USER_AGENT].decode("latin-1")
-    return Origin(_address_of(request, trusted_proxies), shown)
+    return Origin(address_of(request, trusted_proxies), shown)
 
 
-def _address_of(request: Request, trusted_proxies: Sequence[str]) -> str:
+def address_of(request: Request, trusted_proxies: Sequence[str]) -> str:
+    """Say from which address a request comes; forwarded ones count from trusted proxies alone."""
     client = request.scope.get("client")
     address: str = client[0] if client else ""
     if not trusted_proxies:
         return address
-    forwarded = request.headers.getlist("x-forwarded-for")
-    networks = [ip_network(proxy) for proxy in trusted_proxies]
-    return address_behind(address, forwarded, lambda hop: is_within(hop, networks))
+    read: str | None = request.scope.get(_ADDRESS)
+    if read is None:
+        forwarded = request.headers.getlist("x-forwarded-for")
+        networks = [ip_network(proxy) for proxy in trusted_proxies]
+        read = address_behind(address, forwarded, lambda hop: is_within(hop, networks))
+        request.scope[_ADDRESS] = read
+    return read

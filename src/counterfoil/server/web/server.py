@@ -13,6 +13,7 @@ from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
+from counterfoil.server.web.admission import Admission, Use
 from counterfoil.server.web.cookies import Cookies
 from counterfoil.server.web.gate import Gate
 from counterfoil.server.web.page import Renderer
@@ -31,6 +32,7 @@ class Server(Struct, frozen=True):
     passwords: Passwords
     sign_in_throttle: Throttle
     client_throttle: Throttle
+    admission: Admission
     status_lists: StatusLists
     registry_feed: RegistryFeed
     clock: Callable[[], float]
@@ -61,3 +63,4 @@ class Route(Struct, frozen=True):
     methods: tuple[str, ...]
     handler: Handler
     caller: Caller
+    use: Use = Use.OTHER

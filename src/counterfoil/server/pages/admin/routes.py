@@ -4,9 +4,11 @@ from typing import Final
 
 from counterfoil.server.pages.admin import ending, explaining, lists, overview, things
 from counterfoil.server.pages.admin.visit import for_administrators, page
+from counterfoil.server.web.admission import Use
 from counterfoil.server.web.server import Caller, Route
 
 _GET: Final = ("GET", "HEAD")
+_POST: Final = ("POST",)
 _PAGES: Final = (
     ("/admin/", overview.overview),
     ("/admin/clients", lists.of_clients),
@@ -25,10 +27,13 @@ _PAGES: Final = (
     ("/admin/end", ending.ask),
 )
 
-ADMIN_ROUTES: Final = (
-    *(Route(path, _GET, page(view), Caller.PERSON) for path, view in _PAGES),
-    Route("/admin", _GET, for_administrators(overview.onward), Caller.PERSON),
-    Route("/admin/explain", _GET, for_administrators(explaining.ask), Caller.PERSON),
-    Route("/admin/explain", ("POST",), for_administrators(explaining.answer), Caller.PERSON),
-    Route("/admin/end", ("POST",), for_administrators(ending.answer), Caller.PERSON),
+ADMIN_ROUTES: Final = tuple(
+    Route(path, methods, handler, Caller.PERSON, Use.ADMINISTRATION)
+    for path, methods, handler in (
+        *((path, _GET, page(view)) for path, view in _PAGES),
+        ("/admin", _GET, for_administrators(overview.onward)),
+        ("/admin/explain", _GET, for_administrators(explaining.ask)),
+        ("/admin/explain", _POST, for_administrators(explaining.answer)),
+        ("/admin/end", _POST, for_administrators(ending.answer)),
+    )
 )

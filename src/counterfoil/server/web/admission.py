@@ -1,0 +1,81 @@
+"""Who is let in when many come: so many requests at once, and each address so often (RFC 6585 §4).
+
+Whoever is turned away is so at once, before anything was read or done.
+"""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Final
+
+from counterfoil.oauth.errors import OAuthError, TooManyRequests
+from counterfoil.server.protocol.rates import Rates, key_of
+from counterfoil.server.settings import Limits
+
+_ROOM_FOR_ENDINGS: Final = 4
+"""There is room for one in so many more, which only endings may use."""
+
+
+class Use(Enum):
+    """What a route is used for: how often an address may, and what comes first, follow from it."""
+
+    OTHER = auto()
+    HEALTH = auto()
+    """Always answered: whoever watches a server that is busy must not take it for dead."""
+    TOKEN = auto()
+    INTROSPECTION = auto()
+    REVOCATION = auto()
+    PAGE = auto()
+    LEAVING = auto()
+    """Pages on which people end things."""
+    ADMINISTRATION = auto()
+
+
+_ENDINGS: Final = frozenset({Use.REVOCATION, Use.LEAVING, Use.ADMINISTRATION})
+RATE_OF: Final[Mapping[Use, str]] = MappingProxyType(
+    {
+        Use.TOKEN: "token_rate_per_minute",
+        Use.INTROSPECTION: "introspection_rate_per_minute",
+        Use.REVOCATION: "revocation_rate_per_minute",
+        Use.PAGE: "page_rate_per_minute",
+        Use.LEAVING: "page_rate_per_minute",
+        Use.ADMINISTRATION: "admin_rate_per_minute",
+    }
+)
+"""The setting that says how often one address may; each use is counted apart."""
+
+
+class Admission:
+    """Counts who is being answered, and how often each address comes.
+
+    Whoever was let in by ``enter`` must ``leave``.
+    """
+
+    def __init__(self, limits: Limits, salt: bytes) -> None:
+        most = limits.requests_most
+        more = most + -(-most // _ROOM_FOR_ENDINGS)
+        self._most = {use: more if use in _ENDINGS else most for use in Use}
+        rates = {use: getattr(limits, name) for use, name in RATE_OF.items()}
+        self._rates = {use: (Rates(salt), rate) for use, rate in rates.items() if rate}
+        self._under_way = 0
+
+    def enter(self, use: Use, address: str, now: float) -> None:
+        """Let one in. ``now`` is in seconds.
+
+        Raises:
+            OAuthError: ``temporarily_unavailable``, as many are being answered as may be.
+            TooManyRequests: the address comes too often.
+        """
+        if self._under_way >= self._most[use] and use is not Use.HEALTH:
+            raise OAuthError("temporarily_unavailable", "The server is busy; try again.")
+        limited = self._rates.get(use)
+        if limited is not None:
+            rates, per_minute = limited
+            wait = rates.take(key_of(address), now, per_minute)
+            if wait:
+                raise TooManyRequests("Too many requests came from this address; wait.", wait)
+        self._under_way += 1
+
+    def leave(self) -> None:
+        """Let one go."""
+        self._under_way -= 1
