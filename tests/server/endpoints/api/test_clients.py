@@ -45,6 +45,7 @@ DECISIONS = {
     "dpop_bound_access_tokens": True,
     "in_session": True,
     "in_two_places": "end",
+    "rate_per_minute": 600,
 }
 
 
