@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.server.opening import DATABASE
 from counterfoil.server.records.policy import ClientPolicy
 from tests.attacks.wire import Answer, Header, Sent, send
-from tests.installation import Installation, installed
+from tests.engines import demand_file
+from tests.installation import Installation, Person, installed
 
 pytestmark = pytest.mark.anyio
 
@@ -157,3 +160,23 @@ async def test_a_server_that_is_full_says_so_at_once_and_still_ends_things(
         answers = await asyncio.gather(*under_way)
         assert [each.json()["active"] for each in answers] == [False] * 4
         assert (await place.post("/introspect", "service", token=token)).status_code == 200
+
+
+async def test_who_comes_while_the_database_is_held_is_answered_in_time(tmp_path: Path) -> None:
+    """A few wait, and no longer than stated; the others hear at once. Nothing was done for any."""
+    async with installed(tmp_path, queue_most=3, queue_seconds=1) as place:
+        demand_file(place.authority.settings)
+        async with place.browser() as browser:
+            tokens = await Person(place, browser).tokens()
+        other = apsw.Connection(str(place.authority.settings.data / DATABASE))
+        other.execute("BEGIN IMMEDIATE")
+        form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
+        asking = [asyncio.create_task(place.post("/token", "app", **form)) for _ in range(30)]
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(*asking)
+        assert {(each.status_code, each.headers["retry-after"]) for each in answers} == {(503, "5")}
+        assert other.in_transaction, "it was held all the time"
+        other.execute("ROLLBACK")
+        other.close()
+        refreshed = await place.post("/token", "app", **form)
+    assert refreshed.status_code == 200, "the token was not spent for nobody"
