@@ -44,7 +44,7 @@ async def ask(place: Installation, path: str, address: str, *forwarded: str) -> 
 async def test_a_flood_from_one_address_is_told_to_wait_and_others_are_served(
     tmp_path: Path, path: str
 ) -> None:
-    """Before its request was read: no parameter, no secret and no page is looked at (RFC 6585)."""
+    """S119: before its request was read, no parameter and no secret looked at (RFC 6585 §4)."""
     async with installed(tmp_path, **{EACH[path][0]: 3}) as place:
         before = {(await ask(place, path, "203.0.113.9")).status for _ in range(3)}
         assert 429 not in before

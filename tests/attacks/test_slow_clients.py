@@ -22,6 +22,7 @@ SETTINGS = {
 }
 GOOD = b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 POST = b"POST /token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n"
+KEPT = GOOD.replace(b"connection: close\r\n", b"")
 FORM = b"grant_type=client_credentials"
 
 Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -90,7 +91,7 @@ SLOW = {
 
 
 async def test_requests_that_do_not_come_hold_nobody(port: int) -> None:
-    """Slow loris, with more connections than there is room for: newcomers are served at once."""
+    """S119: slow loris, more of them than there is room for: newcomers are served at once."""
     slow = [peer for sent in SLOW for peer in await peers(port, MANY // len(SLOW), sent)]
     for _ in range(5):
         assert await is_served(port)
@@ -119,10 +120,11 @@ async def test_a_byte_now_and_then_buys_no_time(port: int) -> None:
 
 async def test_a_second_request_that_does_not_come_is_let_go_too(port: int) -> None:
     """A line break after the first answer is no request, and stops no clock."""
-    first = GOOD.replace(b"connection: close\r\n", b"")
-    for more in (b"\r\n", b"GET /"):
-        (peer,) = await peers(port, 1, first + more)
-        assert statuses(await told(peer)) == ([200, 408] if more != b"\r\n" else [200])
+    for more, answers in ((b"\r\n", []), (b"GET /", [408])):
+        (peer,) = await peers(port, 1, KEPT)
+        assert (await peer[0].readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        peer[1].write(more)
+        assert statuses(await told(peer)) == answers
 
 
 @pytest.mark.parametrize(
@@ -164,11 +166,16 @@ async def test_a_body_that_is_too_long_is_told_so(port: int) -> None:
     answer = await told(peer)
     assert statuses(answer) == [400]
     assert b"longer than 65536 bytes" in answer
+    (slow,) = await peers(port, 1, (head + body)[:70_000])
+    assert statuses(await told(slow)) == [400], "and not only once all of it has come"
 
 
 async def test_too_many_headers_are_refused(port: int) -> None:
-    (peer,) = await peers(port, 1, GOOD[:-2] + b"x: y\r\n" * 200 + b"\r\n")
-    assert statuses(await told(peer)) == [400]
+    many = GOOD[:-2] + b"x: y\r\n" * 200
+    (whole,) = await peers(port, 1, many + b"\r\n")
+    assert statuses(await told(whole)) == [400]
+    (without_end,) = await peers(port, 1, many)
+    assert statuses(await told(without_end)) == [431], "and not only once it is late"
 
 
 async def test_who_asks_first_whether_to_send_the_body_is_told_to(port: int) -> None:
@@ -187,10 +194,9 @@ async def test_who_asks_first_whether_to_send_the_body_is_told_to(port: int) -> 
 async def test_requests_one_behind_the_other_are_answered_in_order_and_not_without_end(
     port: int,
 ) -> None:
-    good = GOOD.replace(b"connection: close\r\n", b"")
-    (few,) = await peers(port, 1, good * 20 + GOOD)
+    (few,) = await peers(port, 1, KEPT * 20 + GOOD)
     assert statuses(await told(few)) == [200] * 21
-    many = await peers(port, 20, good * 5_000)
+    many = await peers(port, 20, KEPT * 5_000)
     for each in many:
         assert len(statuses(await told(each))) < 100
     assert await is_served(port)

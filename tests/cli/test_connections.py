@@ -1,6 +1,7 @@
 """Connections push to who follows; what they do for slow peers is shown in the attacks."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -9,7 +10,13 @@ from typing import Any
 import pytest
 import uvicorn
 
-from counterfoil.cli.connections import UNREAD_SECONDS, Connection, Patience
+from counterfoil.cli.connections import (
+    KEEP_ALIVE_SECONDS,
+    MOST_PIPELINED,
+    UNREAD_SECONDS,
+    Connection,
+    Patience,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -78,6 +85,12 @@ async def answering(_: Any, __: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"x" * BIG})
 
 
+async def swift(_: Any, __: Any, send: Any) -> None:
+    """An app that answers at once."""
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
 async def never(_: Any, __: Any, ___: Any) -> None:
     """An app that does not answer."""
     await asyncio.Event().wait()
@@ -113,6 +126,31 @@ async def test_a_peer_that_does_not_read_its_answer_is_let_go(asked: bytes) -> N
         await until(lambda: not connected)
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(BIG)
+
+
+async def test_a_peer_that_does_not_read_the_last_of_an_answer_is_let_go_too() -> None:
+    """All was written, little enough that nobody had to wait, and the connection is closing."""
+
+    async def app(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x" * 60_000})
+
+    with socket.socket() as silent:
+        silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        async with listening(app) as (port, connected):
+            silent.connect(("127.0.0.1", port))
+            await until(lambda: connected)
+            (stuck,) = connected
+            below = stuck.transport.get_extra_info("socket")
+            below.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            silent.sendall(CLOSING)
+            await until(stuck.transport.is_closing)
+            now = asyncio.get_running_loop().time()
+            stuck.look(now)
+            stuck.look(now + UNREAD_SECONDS - 1)
+            assert connected == {stuck}
+            stuck.look(now + UNREAD_SECONDS + 1)
+            assert not connected
 
 
 async def test_a_peer_whose_turn_it_is_not_is_never_let_go() -> None:
@@ -156,14 +194,35 @@ async def test_who_is_served_stays_when_there_is_no_room() -> None:
         await until(lambda: not connected)
 
 
+async def test_as_many_requests_as_one_packet_holds_are_not_all_taken_up() -> None:
+    async with listening(never) as (port, connected), peers(port, 1) as ((_, writer),):
+        await until(lambda: connected)
+        (flooded,) = connected
+        writer.write(ASKED * 1_000)
+        await until(lambda: not connected)
+        assert len(flooded.pipeline) == MOST_PIPELINED
+
+
+async def test_a_connection_that_is_kept_may_be_idle_for_longer_than_a_request_takes() -> None:
+    async with (
+        listening(swift, request_seconds=1) as (port, connected),
+        peers(port, 1) as ((reader, writer),),
+    ):
+        writer.write(ASKED)
+        await reader.readuntil(b"\r\n\r\n")
+        (kept,) = connected
+        now = asyncio.get_running_loop().time()
+        kept.look(now + KEEP_ALIVE_SECONDS - 1)
+        assert not kept.transport.is_closing()
+        kept.look(now + KEEP_ALIVE_SECONDS + 1)
+        assert kept.transport.is_closing()
+        assert await reader.read() == b""
+
+
 async def test_a_connection_is_there_for_one_more_request_when_the_server_ends() -> None:
     """Its answer says that it closes, so that the client opens another."""
 
-    async def app(_: Any, __: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    async with listening(app) as (port, connected), peers(port, 1) as ((reader, writer),):
+    async with listening(swift) as (port, connected), peers(port, 1) as ((reader, writer),):
         writer.write(ASKED)
         first = await reader.readuntil(b"\r\n\r\n")
         (there,) = connected
@@ -188,4 +247,6 @@ async def test_what_is_sent_slowly_when_the_server_ends_may_still_come() -> None
         there.shutdown()
         there._end(was_long=False)
         writer.write(b"owl")
-        assert (await reader.read()).endswith(b"5\r\nslowl\r\n0\r\n\r\n")
+        answer = await reader.read()
+    assert b"connection: close" in answer
+    assert answer.endswith(b"5\r\nslowl\r\n0\r\n\r\n")

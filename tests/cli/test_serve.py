@@ -333,6 +333,19 @@ def test_an_installation_that_cannot_be_opened_is_said_in_a_line(installation: I
     assert "may be read or changed by others" in installation.refused("serve", "--port", "0")
 
 
+@pytest.mark.parametrize(("hard", "most"), [(4_096, 300), (200, 72), (130, 16)])
+def test_a_process_allows_itself_as_many_files_as_it_needs_and_may(hard: int, most: int):
+    """Where it may not open as many, it takes fewer connections, and keeps some for itself."""
+    code = (
+        "from counterfoil.cli import serving\nfrom counterfoil.server.settings import load\n"
+        "settings = load({}, {'connections_most': 300})\n"
+        "print(serving._patience(settings).connections_most)"
+    )
+    limited = f'ulimit -Sn 128 && ulimit -Hn {hard} && exec {sys.executable} -c "$0"'
+    said = subprocess.check_output(["/bin/bash", "-c", limited, code], text=True)
+    assert said.strip() == str(most)
+
+
 def children_of(pid: int) -> list[int]:
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return sorted(map(int, text.split()))

@@ -22,6 +22,8 @@ MOST_HEAD: Final = 65_536
 MOST_UNFINISHED: Final = 262_144
 """Bytes of a request that is not complete: head, body, and all that stands around its chunks."""
 MOST_PIPELINED: Final = 32
+KEEP_ALIVE_SECONDS: Final = 75
+"""How long a connection may be idle between two requests: longer than proxies keep theirs."""
 UNREAD_SECONDS: Final = 30.0
 """How long a peer may let an answer lie."""
 DRAIN_SECONDS: Final = 1.0
@@ -98,7 +100,7 @@ class Connection(HttpToolsProtocol):
     def _bound(self, more: int) -> None:
         self._unfinished += more
         most = MOST_HEAD if self._is_in_head else MOST_UNFINISHED
-        if self._unfinished > most or len(self.headers or ()) > 2 * MOST_HEADERS:
+        if self._unfinished > most or len(self.headers or ()) > MOST_HEADERS:
             self._give_up(_LONG)
 
     def on_message_begin(self) -> None:
@@ -150,6 +152,8 @@ class Connection(HttpToolsProtocol):
         """Take up the next request, or wait for it."""
         if not self.pipeline:
             self.owing_since = self.loop.time()
+            if not self._begun:
+                self._unfinished = 0
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -172,6 +176,11 @@ class Connection(HttpToolsProtocol):
         cycle: RequestResponseCycle | None = self.cycle
         return cycle is not None and not cycle.response_complete and self._held is None
 
+    @property
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not self._begun and not self._unfinished
+
     def look(self, now: float) -> None:
         """Let go of a peer that has taken too long; ``now`` is the loop's time."""
         since, most = self._unread_since, UNREAD_SECONDS
@@ -179,6 +188,8 @@ class Connection(HttpToolsProtocol):
             self._unread_since = now
         elif since is None and self.owes:
             since, most = self.owing_since, self._patience.request_seconds
+            if self._is_idle:
+                most = KEEP_ALIVE_SECONDS
         if since is not None and now - since >= most:
             self._give_up(_LATE)
 

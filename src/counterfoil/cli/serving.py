@@ -13,7 +13,7 @@ from typing import Final
 
 import uvicorn
 
-from counterfoil.cli.connections import Connection, Patience
+from counterfoil.cli.connections import KEEP_ALIVE_SECONDS, Connection, Patience
 from counterfoil.server.app import App
 from counterfoil.server.assembly import build
 from counterfoil.server.settings import Settings
@@ -23,6 +23,8 @@ GRACE_SECONDS: Final = 5
 _TICKS_A_SECOND: Final = 10
 OWN_FILES: Final = 128
 """Open files that are no connections of callers."""
+FEWEST: Final = 16
+"""Connections, where there may be hardly any open files."""
 LAST_SECONDS: Final = 2
 """Then nobody waits in line any more; what is under way has so long to be done."""
 
@@ -46,6 +48,7 @@ def run(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS + LAST_SECONDS,
     )
     _Process(config, app, ready, parent).run(sockets=[listener])
@@ -54,7 +57,8 @@ def run(
 def _patience(settings: Settings) -> Patience:
     """Allow as many connections as are set, or as there can be files open."""
     files = _raise_open_files(settings.connections_most + OWN_FILES)
-    return Patience(min(settings.connections_most, files - OWN_FILES), settings.request_seconds)
+    most = min(settings.connections_most, max(files - OWN_FILES, FEWEST))
+    return Patience(most, settings.request_seconds)
 
 
 def _raise_open_files(wanted: int) -> int:
