@@ -32,6 +32,7 @@ EACH = {
     "/logout": ("page_rate_per_minute", "GET"),
     "/api/clients": ("admin_rate_per_minute", "GET"),
     "/admin/": ("admin_rate_per_minute", "GET"),
+    "/nowhere": ("page_rate_per_minute", "GET"),
 }
 
 

@@ -90,6 +90,8 @@ class Lines(RuleBasedStateMachine):
     @invariant()
     def holds_what_joined(self) -> None:
         assert len(self.queue) == sum(map(len, self.lines.values()))
+        joined = [since for line in self.lines.values() for since, _ in line]
+        assert self.queue.due == (min(joined) + SECONDS if joined else None)
 
 
 TestLines: Any = Lines.TestCase

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final
 
 import uvicorn
+from msgspec.structs import replace
 
 from counterfoil.cli.connections import KEEP_ALIVE_SECONDS, Connection, Patience
 from counterfoil.server.app import App
@@ -37,11 +38,12 @@ def run(
 ) -> None:
     """Serve until a signal comes. ``parent`` is a pipe's end that closes when the parent dies."""
     _log_to_stderr(settings.log_level)
-    app = build(settings)
+    patience = _patience(settings)
+    app = build(_leaving_room(settings, patience))
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=partial(Connection, patience=_patience(settings)),  # type: ignore[arg-type]  # it makes one
+        http=partial(Connection, patience=patience),  # type: ignore[arg-type]  # it makes one
         ws="none",
         lifespan="on",
         log_config=None,
@@ -52,6 +54,12 @@ def run(
         timeout_graceful_shutdown=GRACE_SECONDS + LAST_SECONDS,
     )
     _Process(config, app, ready, parent).run(sockets=[listener])
+
+
+def _leaving_room(settings: Settings, patience: Patience) -> Settings:
+    """Keep a quarter of the connections for those who do not stay."""
+    most = min(settings.followers_most, max(patience.connections_most * 3 // 4, 1))
+    return replace(settings, followers_most=most)
 
 
 def _patience(settings: Settings) -> Patience:

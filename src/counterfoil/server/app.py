@@ -233,7 +233,7 @@ def _path_of(scope: Scope, prefix: str) -> str:
 
 
 async def _respond(server: Server, request: Request, place: _Place) -> Response:
-    route = place.routes.get(request.method)
+    route = place.routes.get(request.method) if place.routes else _NOTHING_HERE
     if route is None:
         response = _without_route(server, request, place)
     else:
@@ -245,7 +245,7 @@ async def _respond(server: Server, request: Request, place: _Place) -> Response:
 
 def _interrupted(server: Server, request: Request, place: _Place) -> Response:
     """Say that the server ends; what had been committed by then stands."""
-    route = place.routes[request.method]
+    route = place.routes.get(request.method, _NOTHING_HERE)
     sentence = "The server is about to end; try again in a moment."
     response = _refused(server, route, OAuthError("temporarily_unavailable", sentence))
     if route.caller is Caller.SCRIPT:
@@ -255,24 +255,30 @@ def _interrupted(server: Server, request: Request, place: _Place) -> Response:
 
 def _without_route(server: Server, request: Request, place: _Place) -> Response:
     routes, scripts = place.routes, place.scripts
-    if not routes:
-        page = ErrorPage(
-            prefix=server.prefix,
-            title="There is nothing here",
-            sentence="The address may be mistyped, or the page has gone.",
-            code="not_found",
-            request_id=named(server.random(6)),
-        )
-        return show(server, page, status=404)
     if request.method == "OPTIONS" and scripts:
         return preflight(tuple(routes))
     allowed = ", ".join(sorted({*routes, "OPTIONS"} if scripts else routes))
     return Response(status_code=405, headers={"allow": allowed})
 
 
+async def _say_nothing_is_here(server: Server, _: Request) -> Response:
+    page = ErrorPage(
+        prefix=server.prefix,
+        title="There is nothing here",
+        sentence="The address may be mistyped, or the page has gone.",
+        code="not_found",
+        request_id=named(server.random(6)),
+    )
+    return show(server, page, status=404)
+
+
+_NOTHING_HERE: Final = Route("-", (), _say_nothing_is_here, Caller.MACHINE, Use.PAGE)
+"""It costs a page, so it is counted like one; but no cookie of a session is looked at."""
+
+
 async def _handled(server: Server, request: Request, route: Route) -> Response:
-    address = address_of(request, server.authority.settings.trusted_proxies)
     try:
+        address = address_of(request, server.authority.settings.trusted_proxies)
         server.admission.enter(route.use, address, server.clock())
         try:
             response = await route.handler(server, request)

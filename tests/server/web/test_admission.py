@@ -73,6 +73,13 @@ def test_without_a_rate_an_address_may_come_as_it_likes() -> None:
             place.enter(use, "192.0.2.1", NOW)
 
 
+def test_those_whose_address_nobody_knows_are_not_taken_for_one() -> None:
+    """Behind a socket of another kind there is none."""
+    place = admission(token_rate_per_minute=1)
+    for _ in range(5):
+        place.enter(Use.TOKEN, "", NOW)
+
+
 def test_every_route_for_people_and_clients_has_a_use() -> None:
     """What stands without one is cached, or bounded by its own followers."""
     without = {route.path for route in ROUTES if route.use is Use.OTHER}

@@ -37,6 +37,12 @@ class BoundedQueue(Generic[T]):
     def __len__(self) -> int:
         return len(self._urgent) + len(self._others)
 
+    @property
+    def due(self) -> float | None:
+        """When the first of those who wait now will have waited for too long."""
+        fronts = [line[0][0] for line in (self._urgent, self._others) if line]
+        return min(fronts) + self.bounds.seconds if fronts else None
+
     def join(self, item: T, now: float, *, urgent: bool = False) -> None:
         """Take the last place of a line.
 

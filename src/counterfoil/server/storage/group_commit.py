@@ -105,7 +105,7 @@ class GroupCommit:
         asked = _Asked(work, answer)
         self._waiting.join(asked, loop.time(), urgent=urgent)  # type: ignore[arg-type]  # answered by its own work only
         if self._looking is not loop:
-            self._look_later(loop)
+            self._look_when_due(loop)
         if self._writer is None or self._writer.done():
             self._writer = loop.create_task(self._write())
         return await answer
@@ -122,16 +122,16 @@ class GroupCommit:
         while self._waiting:
             await self._batch()
 
-    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._looking = loop
-        loop.call_later(self._waiting.bounds.seconds, self._look, loop)
+    def _look_when_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        due = self._waiting.due
+        self._looking = None if due is None else loop
+        if due is not None:
+            loop.call_at(due, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Turn away who has waited for too long, though the writer may be stuck."""
-        self._looking = None
         self._shed(loop)
-        if self._waiting:
-            self._look_later(loop)
+        self._look_when_due(loop)
 
     def _shed(self, loop: asyncio.AbstractEventLoop) -> None:
         for asked in self._waiting.stale(loop.time()):

@@ -60,7 +60,7 @@ class Admission:
         self._under_way = 0
 
     def enter(self, use: Use, address: str, now: float) -> None:
-        """Let one in. ``now`` is in seconds.
+        """Let one in. ``now`` is in seconds; an ``address`` that nobody knows is empty.
 
         Raises:
             OAuthError: ``temporarily_unavailable``, as many are being answered as may be.
@@ -69,7 +69,7 @@ class Admission:
         if self._under_way >= self._most[use] and use is not Use.HEALTH:
             raise OAuthError("temporarily_unavailable", "The server is busy; try again.")
         limited = self._rates.get(use)
-        if limited is not None:
+        if limited is not None and address:
             rates, per_minute = limited
             wait = rates.take(key_of(address), now, per_minute)
             if wait:
