@@ -87,7 +87,6 @@ ELSEWHERE = MappingProxyType(
         "cli/key_rehearsal.py": "cli/test_key.py",
         "cli/policies.py": "cli/test_client.py",
         "cli/people.py": "cli/test_user.py",
-        "cli/serving.py": "cli/test_serve.py",
         "cli/session.py": "cli/test_grant.py",
         "cli/token_ending.py": "cli/test_token.py",
         "cli/token_inspection.py": "cli/test_token.py",

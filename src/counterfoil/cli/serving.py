@@ -6,7 +6,8 @@ import logging
 import resource
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from types import FrameType
 from typing import Final
@@ -118,13 +119,37 @@ class _Process(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.end_streams()
-        last = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._app.end_waiting)
+        loop = asyncio.get_running_loop()
+        # Workers share the socket: whoever stands in line before it is taken up by another.
+        late = [] if self._parent is not None else [c for s in sockets or () for c in _in_line(s)]
+        taking_up = [loop.create_task(self._take_up(each)) for each in late]
+        last = loop.call_later(GRACE_SECONDS, self._app.end_waiting)
         try:
             await super().shutdown(sockets)
         finally:
             last.cancel()
+            for each in taking_up:
+                each.cancel()
+
+    async def _take_up(self, accepted: socket.socket) -> None:
+        state = {"server_state": self.server_state, "app_state": self.lifespan.state}
+        connecting: Callable[..., Connection] = self.config.http_protocol_class  # type: ignore[assignment]  # it is ours
+        made = partial(connecting, config=self.config, **state)
+        loop = asyncio.get_running_loop()
+        _, connection = await loop.connect_accepted_socket(made, accepted)
+        connection.shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End in order; a signal that asked for that is not raised again afterwards."""
         super().handle_exit(sig, frame)
         self._captured_signals.clear()
+
+
+def _in_line(listener: socket.socket) -> Iterator[socket.socket]:
+    """Accept whoever has connected and would be cut off as the listening socket closes."""
+    listener.setblocking(False)
+    with suppress(OSError):
+        while True:
+            accepted, _ = listener.accept()
+            accepted.setblocking(False)
+            yield accepted
