@@ -9,7 +9,9 @@ import pytest
 
 from counterfoil.server.opening import DATABASE
 from counterfoil.server.records.event import Event, EventKind
+from counterfoil.server.records.server_process import Demand
 from counterfoil.server.records.store import Transaction
+from tests import newer
 from tests.cli.conftest import Installation
 
 
@@ -117,3 +119,20 @@ def test_settings_that_cannot_be_used_are_found(
     found = findings(made, 1)
     assert list(found) == ["settings"]
     assert "must be https" in found["settings"]["finding"]
+
+
+def test_what_waits_for_older_servers_to_end_is_found(
+    made: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    newer.become(monkeypatch.setattr)
+    found = findings(made, 0)["schema"]
+    assert newer.CONTRACT in found["finding"]
+    assert "--contract" in found["mend"]
+
+
+def test_a_database_that_demands_a_newer_version_is_found(made: Installation):
+    demand = Demand(900, 899, "99.1")
+    made.transact(lambda tx: tx.servers.announce(demand))
+    found = findings(made, 1)["database"]
+    assert "needs Counterfoil 99.1 or newer" in found["finding"]
+    assert found["mend"] == "install that version"

@@ -39,14 +39,23 @@ class Engine:
         self._server = server
         self._made: list[str] = []
 
-    async def open(self, clock: Callable[[], float], *, anew: bool = False) -> Store:
+    @property
+    def where(self) -> str:
+        """The path or the URL of the last database."""
+        if self._server is None:
+            return str(self._folder / self._made[-1] / "counterfoil.db")
+        return self._server.url(self._made[-1])
+
+    async def open(
+        self, clock: Callable[[], float], *, anew: bool = False, template: str = TEMPLATE
+    ) -> Store:
         """Open a store on the database that there is; ``anew``: on one that nobody used."""
         if self._server is None:
             if anew or not self._made:
                 self._made.append(f"{len(self._made)}")
             return open_sqlite(self._folder / self._made[-1], clock)
         if anew or not self._made:
-            self._made.append(self._server.create(TEMPLATE))
+            self._made.append(self._server.create(template))
         return await open_postgres(self._server.url(self._made[-1]), clock)
 
     @asynccontextmanager

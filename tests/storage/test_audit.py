@@ -10,8 +10,9 @@ import pytest
 from counterfoil.server.records.audit import Segment
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.store import Store, Transaction
-from counterfoil.server.storage.migration import migrate, shipped
+from counterfoil.server.storage.migration import shipped
 from counterfoil.server.storage.sqlite import SqliteStore
+from counterfoil.server.storage.sqlite_schema import migrate
 from counterfoil.server.storage.statements.events import EventStatements
 from tests.storage.conftest import Clock, open_sqlite
 from tests.storage.samples import NOW, event, log_is_whole, signing_key

@@ -12,7 +12,8 @@ from counterfoil.server.storage.dialect import (
     schema_for_postgres,
     statement_for_postgres,
 )
-from counterfoil.server.storage.migration import migrate, shipped
+from counterfoil.server.storage.migration import shipped
+from counterfoil.server.storage.sqlite_schema import migrate
 from tests.storage.samples import NOW
 
 pytestmark = pytest.mark.anyio

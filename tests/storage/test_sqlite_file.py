@@ -11,12 +11,12 @@ import apsw
 import pytest
 
 from counterfoil.server.records.store import StoreUnavailable
-from counterfoil.server.storage.migration import Migration, UnknownDatabase, migrate, shipped
+from counterfoil.server.storage.migration import shipped
 from counterfoil.server.storage.sqlite import SqliteStore
 from counterfoil.server.storage.sqlite_file import UnsupportedSqlite, demand_sqlite
 from counterfoil.server.storage.statements import __path__ as statements_path
 from tests.storage.conftest import Clock, open_sqlite
-from tests.storage.samples import NOW, user
+from tests.storage.samples import user
 
 OPEN_AND_TELL = """
 import asyncio, secrets, sys
@@ -108,48 +108,8 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path, clock: Clock)
         open_sqlite(tmp_path, clock)
 
 
-@pytest.mark.anyio
-async def test_a_database_that_is_newer_than_the_code_is_refused(
-    tmp_path: Path, clock: Clock
-) -> None:
-    await open_sqlite(tmp_path, clock).close()
-    engine = apsw.Connection(str(tmp_path / "counterfoil.db"))
-    engine.execute("INSERT INTO migrations VALUES (9999, '9999_later.sql', '', 0)")
-    engine.close()
-    with pytest.raises(UnknownDatabase, match=r"newer version .*9999_later\.sql"):
-        open_sqlite(tmp_path, clock)
-
-
-def test_a_migration_whose_text_has_changed_is_refused(tmp_path: Path) -> None:
-    engine = apsw.Connection(str(tmp_path / "db"))
-    migrate(engine, [Migration(1, "0001_a.sql", "CREATE TABLE a (x)")], NOW)
-    with pytest.raises(UnknownDatabase, match=r"0001_a\.sql"):
-        migrate(engine, [Migration(1, "0001_a.sql", "CREATE TABLE a (y)")], NOW)
-    engine.close()
-
-
-def test_a_migration_that_fails_leaves_nothing_and_those_before_it_stand(tmp_path: Path) -> None:
-    engine = apsw.Connection(str(tmp_path / "db"))
-    good = Migration(1, "0001_a.sql", "CREATE TABLE a (x)")
-    bad = Migration(2, "0002_b.sql", "CREATE TABLE b (x); CREATE TABLE a (x)")
-    with pytest.raises(apsw.SQLError, match="already exists"):
-        migrate(engine, [good, bad], NOW)
-    tables = {name for (name,) in engine.execute("SELECT name FROM sqlite_schema")}
-    assert tables == {"migrations", "a"}
-    mended = Migration(2, "0002_b.sql", "CREATE TABLE b (x)")
-    migrate(engine, [good, mended], NOW)
-    migrate(engine, [good, mended], NOW)
-    applied = engine.execute("SELECT number, name, applied_at FROM migrations").fetchall()
-    assert applied == [(1, "0001_a.sql", NOW), (2, "0002_b.sql", NOW)]
-    engine.close()
-
-
-def test_migrations_are_numbered_without_a_gap() -> None:
-    numbers = [each.number for each in shipped()]
-    assert numbers == list(range(1, len(numbers) + 1))
-
-
 SMALL = {"feed", "signing_keys", "apis", "clients", "feed_keys_before", "audit_segments"}
+SMALL |= {"server_processes", "contracts"}
 LISTINGS = {"_EVERY", "_LIVE", "_SELECT", "_BY_GRANT"}
 
 

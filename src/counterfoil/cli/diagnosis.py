@@ -16,7 +16,7 @@ from counterfoil.cli.invocation import Invocation, finish, nothing_there
 from counterfoil.cli.output import Failure, at
 from counterfoil.server.documents.keys import KeyDocument
 from counterfoil.server.documents.keys import documents as key_documents
-from counterfoil.server.opening import DATABASE, is_made
+from counterfoil.server.opening import DATABASE, is_made, look_at_schema, shipped_for
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -157,13 +157,25 @@ def _inside(call: Invocation, settings: Settings) -> Iterator[Finding]:
         yield _problem("database", str(failure).removesuffix(_SELF), _mend_of(str(failure)))
         return
     engine = "SQLite" if settings.database is None else "PostgreSQL"
-    yield _ok("database", f"opens; {engine} is new enough, and every migration is applied")
+    yield _ok("database", f"opens; {engine} is new enough, and what this version needs is there")
+    yield from _contracts(settings)
     yield _ok("master key", "opens what is sealed in the database")
     yield from _keys(kept.keys, settings)
     yield _clock(kept.newest_event_at, int(time.time()))
 
 
 _SELF: Final = " (`counterfoil doctor` says more)"
+
+
+def _contracts(settings: Settings) -> Iterator[Finding]:
+    ledger = finish(lambda: look_at_schema(settings))
+    waiting = [each.name for each in ledger.missing(shipped_for(settings))]
+    if waiting:
+        yield _warning(
+            "schema",
+            f"what only older versions use is still there ({', '.join(waiting)} waits)",
+            "when no older server runs: `counterfoil database migrate --contract`",
+        )
 
 
 async def _kept(tx: Transaction) -> _Kept:
@@ -174,6 +186,8 @@ async def _kept(tx: Transaction) -> _Kept:
 def _mend_of(finding: str) -> str:
     if "master key" in finding:
         return "put the master key back that this database was made with"
+    if "or newer" in finding and "Counterfoil" in finding:
+        return "install that version"
     if "SQLite" in finding:
         return "pip install --upgrade 'counterfoil[server]'"
     if "PostgreSQL" in finding or "cannot be used" in finding:

@@ -16,6 +16,7 @@ import uvicorn
 from msgspec.structs import replace
 
 from counterfoil.cli.connections import KEEP_ALIVE_SECONDS, Connection, Patience
+from counterfoil.cli.output import Failure
 from counterfoil.server.app import App
 from counterfoil.server.assembly import build
 from counterfoil.server.settings import Settings
@@ -37,7 +38,11 @@ def run(
     ready: Callable[[], None],
     parent: int | None = None,
 ) -> None:
-    """Serve until a signal comes. ``parent`` is a pipe's end that closes when the parent dies."""
+    """Serve until a signal comes. ``parent`` is a pipe's end that closes when the parent dies.
+
+    Raises:
+        Failure: the database demands a newer version now.
+    """
     _log_to_stderr(settings.log_level)
     patience = _patience(settings)
     app = build(_leaving_room(settings, patience))
@@ -54,7 +59,10 @@ def run(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS + LAST_SECONDS,
     )
-    _Process(config, app, ready, parent).run(sockets=[listener])
+    process = _Process(config, app, ready, parent)
+    process.run(sockets=[listener])
+    if process.superseded:
+        raise Failure(process.superseded)
 
 
 def _leaving_room(settings: Settings, patience: Patience) -> Settings:
@@ -95,6 +103,7 @@ class _Process(uvicorn.Server):
         self._app = app
         self._ready = ready
         self._parent = parent
+        self.superseded = ""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -105,13 +114,17 @@ class _Process(uvicorn.Server):
         self._ready()
 
     async def on_tick(self, counter: int) -> bool:
-        """Look, once a second, for peers that have taken too long."""
+        """Look, once a second, for peers that have taken too long.
+
+        End, too, when the database demands a newer version.
+        """
         if counter % _TICKS_A_SECOND == 0:
             now = asyncio.get_running_loop().time()
             for each in list(self.server_state.connections):
                 if isinstance(each, Connection):
                     each.look(now)
-        return await super().on_tick(counter)
+        self.superseded = self._app.superseded
+        return bool(self.superseded) or await super().on_tick(counter)
 
     def _end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._parent or 0)

@@ -4,7 +4,9 @@ import os
 import socket
 import sys
 
+from counterfoil.cli.output import Failure
 from counterfoil.cli.serving import run
+from counterfoil.cli.workers import SUPERSEDED
 from counterfoil.server.settings import load
 
 
@@ -14,7 +16,10 @@ def main(listener: int, ready: int, parent: int) -> None:
     ``ready`` is written to once, ``parent`` closes when the parent dies.
     """
     settings = load(os.environ, {})
-    run(settings, socket.socket(fileno=listener), lambda: _tell(ready), parent)
+    try:
+        run(settings, socket.socket(fileno=listener), lambda: _tell(ready), parent)
+    except Failure:
+        sys.exit(SUPERSEDED)  # the log has said why
 
 
 def _tell(ready: int) -> None:

@@ -16,6 +16,8 @@ from counterfoil.cli.output import Failure
 
 END_SECONDS: Final = 10
 """A worker that has not ended so long after it was told is killed."""
+SUPERSEDED: Final = 78
+"""A worker ends so where the database demands a newer version: none may take its place."""
 _TICK_SECONDS: Final = 0.1
 _RESTART_SECONDS: Final = 1.0
 
@@ -68,7 +70,7 @@ class Workers:
         """Start the workers and look after them.
 
         Raises:
-            Failure: one of them ended before all were ready.
+            Failure: one of them ended before all were ready, or may serve no more.
         """
         handlers = {
             signal.SIGINT: self._stop,
@@ -121,6 +123,8 @@ class Workers:
         while not self._stopping:
             time.sleep(_TICK_SECONDS)
             for index, worker in enumerate(self._running):
+                if worker.process.poll() == SUPERSEDED:
+                    raise Failure("this version may serve no more; the log says why")
                 if worker.has_ended and not self._stopping:
                     click.echo(f"counterfoil: worker {worker.pid} ended; another starts", err=True)
                     time.sleep(_RESTART_SECONDS)

@@ -143,6 +143,11 @@ class App:
             finally:
                 self._server = None
 
+    @property
+    def superseded(self) -> str:
+        """Why this version may serve no more, and must end; empty while it may."""
+        return self._server.presence.superseded if self._server is not None else ""
+
     def end_streams(self) -> None:
         """End every event stream, for it would go on for ever: the server is about to stop.
 
@@ -281,6 +286,7 @@ async def _handled(server: Server, request: Request, route: Route) -> Response:
         address = address_of(request, server.authority.settings.trusted_proxies)
         server.admission.enter(route.use, address, server.clock())
         try:
+            _demand_version(server)
             response = await route.handler(server, request)
         finally:
             server.admission.leave()
@@ -289,6 +295,12 @@ async def _handled(server: Server, request: Request, route: Route) -> Response:
     except Exception as error:
         return _refused(server, route, error_of(f"{request.method} {route.path}", error))
     return response
+
+
+def _demand_version(server: Server) -> None:
+    """Raise where the database demands a newer version: statements may fail from now on."""
+    if server.presence.superseded:
+        raise OAuthError("temporarily_unavailable", "A newer version of this server takes over.")
 
 
 def _refused(server: Server, route: Route, error: OAuthError) -> Response:

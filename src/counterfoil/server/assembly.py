@@ -8,10 +8,11 @@ from functools import partial
 from typing import Final
 
 from counterfoil.server.app import App
+from counterfoil.server.hub.presence import Presence
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.janitor import Janitor
-from counterfoil.server.opening import REAL, Outside, open_authority
+from counterfoil.server.opening import REAL, Outside, open_authority, this_process
 from counterfoil.server.pages.rendering import Pages
 from counterfoil.server.protocol import end_dates, shortening
 from counterfoil.server.protocol.authority import Authority
@@ -40,15 +41,18 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
         async with AsyncExitStack() as stack:
             authority = await open_authority(settings, outside)
             stack.push_async_callback(authority.store.close)
+            presence = Presence(authority.store, this_process(outside))
+            await presence.begin()
+            stack.push_async_callback(presence.end)
             await authority.store.transact(partial(_note, settings))
             stack.callback(authority.snapshots.close)
             await _settle(authority)
             passwords = stack.enter_context(closing(_passwords(settings)))
             stack.push_async_callback(_flush_last, authority)
             stack.push_async_callback(_take_leave, authority, outside)
-            for work in _background(authority, outside):
+            for work in (*_background(authority, outside), presence.run()):
                 await stack.enter_async_context(_running(work))
-            yield _server(authority, passwords, outside)
+            yield _server(authority, presence, passwords, outside)
 
     return App(lifespan)
 
@@ -116,10 +120,13 @@ async def _flush(authority: Authority) -> None:
             _LOG.exception("last uses could not be written down; they are kept for the next time")
 
 
-def _server(authority: Authority, passwords: Passwords, outside: Outside) -> Server:
+def _server(
+    authority: Authority, presence: Presence, passwords: Passwords, outside: Outside
+) -> Server:
     settings = authority.settings
     return Server(
         authority=authority,
+        presence=presence,
         gate=Gate(authority, outside.clock),
         pages=Pages(),
         cookies=Cookies(development=settings.development),

@@ -4,10 +4,12 @@ Only here are store and protocol both known; the command line and the server bot
 """
 
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import version
 from typing import Final
 
 from msgspec import Struct
@@ -26,20 +28,31 @@ from counterfoil.server.protocol.own_api import register_own_api
 from counterfoil.server.protocol.rates import ClientRates, Rates
 from counterfoil.server.protocol.token_reading import TokenReader
 from counterfoil.server.records.guards import Most
+from counterfoil.server.records.server_process import ServerProcess
 from counterfoil.server.records.store import Store, StoreUnavailable
 from counterfoil.server.settings import Settings
+from counterfoil.server.storage import migration, sqlite_file
 from counterfoil.server.storage.bounded_queue import Bounds
+from counterfoil.server.storage.migration import Ledger, Migration
 from counterfoil.server.storage.sqlite import SqliteStore
 
 DATABASE: Final = "counterfoil.db"
 _SALT_BYTES: Final = 16
 
 
+def _place() -> str:
+    return f"{socket.gethostname()} process {os.getpid()}"
+
+
 class Outside(Struct, frozen=True):
-    """What a server takes from outside: time in seconds since the epoch, and random bytes."""
+    """What a server takes from outside: time in seconds since the epoch, and random bytes.
+
+    ``place`` says to people which process on which machine this is.
+    """
 
     clock: Callable[[], float] = time.time
     random: Callable[[int], bytes] = os.urandom
+    place: Callable[[], str] = _place
 
 
 REAL: Final = Outside()
@@ -127,6 +140,51 @@ async def _open_store(settings: Settings, outside: Outside) -> Store:
         random=random,
         room=Room(settings.database_connections, bounds),
     )
+
+
+def this_process(outside: Outside) -> ServerProcess:
+    """Describe this process to the others at its database."""
+    return ServerProcess(
+        id=outside.random(16).hex(),
+        version=version("counterfoil"),
+        knows=migration.newest(migration.shipped()),
+        place=outside.place(),
+    )
+
+
+async def look_at_schema(settings: Settings) -> Ledger:
+    """Read what the database says of itself, and change nothing in it.
+
+    Raises:
+        StoreUnavailable, UnsupportedPostgres: it cannot be read.
+    """
+    if settings.database is None:
+        return sqlite_file.ledger_in(settings.data / DATABASE)
+    with _demanding_driver():
+        from counterfoil.server.storage import postgres_connection, postgres_schema
+    return await postgres_schema.ledger_at(postgres_connection.Wire(settings.database.reveal()))
+
+
+async def contract_schema(settings: Settings, outside: Outside = REAL) -> None:
+    """Apply every migration that is missing, contracts too. Nobody may serve whom they end.
+
+    Raises:
+        UnknownDatabase: it demands a newer version.
+        StoreUnavailable, UnsupportedPostgres: it cannot be used.
+    """
+    now = int(outside.clock())
+    if settings.database is None:
+        sqlite_file.contract_file(settings.data / DATABASE, now)
+        return
+    with _demanding_driver():
+        from counterfoil.server.storage import postgres_connection, postgres_schema
+    wire = postgres_connection.Wire(settings.database.reveal(), limited=False)
+    await postgres_schema.contract(wire, now)
+
+
+def shipped_for(settings: Settings) -> list[Migration]:
+    """Give the migrations of this version for the engine of an installation."""
+    return migration.shipped("sqlite" if settings.database is None else "postgres")
 
 
 @contextmanager

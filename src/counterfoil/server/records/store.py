@@ -16,6 +16,7 @@ from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.listing import Lists
 from counterfoil.server.records.refresh_limits import LimitNotes
+from counterfoil.server.records.server_process import ServerProcesses
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.sighting import Sightings
 from counterfoil.server.records.signing_key import SigningKeys
@@ -280,6 +281,8 @@ class Transaction(Protocol):
     def lists(self) -> Lists: ...
     @property
     def guards(self) -> Guards: ...
+    @property
+    def servers(self) -> ServerProcesses: ...
     @property
     def leases(self) -> Leases: ...
     @property

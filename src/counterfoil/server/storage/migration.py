@@ -1,12 +1,18 @@
-"""Brings a database to the newest form: numbered SQL files, each in one transaction."""
+"""The numbered SQL files that make the schema, and what a database says of them.
+
+A file adds, so that older servers go on beside newer ones (*expand*); or it says in its head that
+it takes away what older ones use, and which may serve after it (*contract*).
+"""
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
-import apsw
 from msgspec import Struct
+
+from counterfoil.server.records.server_process import Demand, ServerProcess
 
 MIGRATIONS: Final = """
 CREATE TABLE IF NOT EXISTS migrations (
@@ -16,13 +22,19 @@ CREATE TABLE IF NOT EXISTS migrations (
     applied_at INTEGER NOT NULL
 ) STRICT;
 """
-APPLIED: Final = "SELECT number, name, checksum FROM migrations"
+APPLIED: Final = "SELECT number, name, checksum, applied_at FROM migrations ORDER BY number"
 NOTE: Final = "INSERT INTO migrations (number, name, checksum, applied_at) VALUES (?, ?, ?, ?)"
-_IS_NEW: Final = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'"
+OF_ONE_ENGINE: Final = 1000
+"""Files with greater numbers are for one engine alone; servers are told apart by the others."""
+
+_CONTRACT: Final = re.compile(
+    r"^-- contract: servers that know (\d{4}), of version (\S+) or newer, may serve after this\.$",
+    re.MULTILINE,
+)
 
 
 class UnknownDatabase(Exception):
-    """The database was made by a newer version, or its migrations are not the ones shipped."""
+    """The database demands a newer version, or its migrations are not the ones shipped."""
 
 
 class UnsupportedPostgres(Exception):
@@ -41,6 +53,85 @@ class Migration(Struct, frozen=True):
         """The SHA-256 of the text."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
+    @property
+    def demand(self) -> Demand | None:
+        """What a contract demands of whoever serves after it; ``None`` for one that only adds."""
+        said = _CONTRACT.search(self.sql)
+        return Demand(self.number, int(said[1]), said[2]) if said else None
+
+
+class Applied(Struct, frozen=True):
+    """What a database notes of a migration; ``applied_at`` in seconds since the epoch."""
+
+    number: int
+    name: str
+    checksum: str
+    applied_at: int
+
+
+class Ledger(Struct, frozen=True):
+    """What a database says of itself; all is empty where nothing is.
+
+    ``demand`` is the greatest of all contracts that were ever announced there; ``processes`` were
+    noted as serving, though they may have gone since.
+    """
+
+    applied: tuple[Applied, ...] = ()
+    demand: Demand | None = None
+    processes: tuple[ServerProcess, ...] = ()
+
+    def missing(self, migrations: list[Migration]) -> list[Migration]:
+        """Give those that are not applied.
+
+        What a newer version has added is no hindrance: whoever does not know it does not use it.
+
+        Raises:
+            UnknownDatabase: a newer version is demanded, or the past is another one.
+        """
+        self._demand_version(newest(migrations))
+        known = {migration.number: migration.checksum for migration in migrations}
+        for each in self.applied:
+            if known.get(each.number, each.checksum) != each.checksum:
+                raise UnknownDatabase(
+                    f"the migration {each.name} in the database is not the one shipped"
+                )
+        there = {each.number for each in self.applied}
+        return [migration for migration in migrations if migration.number not in there]
+
+    def due(self, migrations: list[Migration]) -> list[Migration]:
+        """Give the missing ones that may be applied while others serve.
+
+        Contracts wait until they are asked for; where nothing is yet, there is nobody to wait for.
+
+        Raises:
+            UnknownDatabase: as ``missing``.
+        """
+        missing = self.missing(migrations)
+        return [each for each in missing if not self.applied or each.demand is None]
+
+    def _demand_version(self, knows: int) -> None:
+        if self.demand is not None and self.demand.needs > knows:
+            raise UnknownDatabase(self.demand.sentence(knows))
+
+
+def ledger_of(
+    applied: Iterable[Sequence[Any]],
+    demands: Iterable[Sequence[Any]],
+    processes: Iterable[Sequence[Any]],
+) -> Ledger:
+    """Read the rows of a database: its migrations, at most one demand, and who was noted."""
+    return Ledger(
+        tuple(Applied(*row) for row in applied),
+        next((Demand(*row) for row in demands), None),
+        tuple(ServerProcess(*row) for row in processes),
+    )
+
+
+def newest(migrations: Iterable[Migration]) -> int:
+    """Give the greatest number that is for every engine; 0 where there is none."""
+    numbers = (each.number for each in migrations if each.number < OF_ONE_ENGINE)
+    return max(numbers, default=0)
+
 
 def shipped(beside: str = "") -> list[Migration]:
     """Read the migrations of this version, in order.
@@ -52,65 +143,9 @@ def shipped(beside: str = "") -> list[Migration]:
     found = {file.name: file for file in folder.iterdir() if file.name.endswith(".sql")}
     if beside:
         found |= {file.name: file for file in (folder / beside).iterdir()}
-    return [
-        Migration(int(name[:4]), name, found[name].read_text(encoding="utf-8"))
-        for name in sorted(found)
-    ]
+    return from_texts({name: file.read_text(encoding="utf-8") for name, file in found.items()})
 
 
-def migrate(engine: apsw.Connection, migrations: list[Migration], now: int) -> None:
-    """Apply what is missing. Safe when several processes do it at once.
-
-    Raises:
-        UnknownDatabase: it is newer than this version, or its past is another one.
-        apsw.Error: the engine failed; what was applied before stands.
-    """
-    if not _missing(engine, migrations):
-        return
-    for migration in migrations:
-        with_write_lock = engine.cursor()
-        with_write_lock.execute("BEGIN IMMEDIATE")
-        try:
-            _apply(engine, migrations, migration, now)
-            with_write_lock.execute("COMMIT")
-        except BaseException:
-            if engine.in_transaction:
-                with_write_lock.execute("ROLLBACK")
-            raise
-
-
-def _apply(
-    engine: apsw.Connection, migrations: list[Migration], migration: Migration, now: int
-) -> None:
-    engine.execute(MIGRATIONS)
-    if migration not in _missing(engine, migrations):
-        return
-    engine.execute(migration.sql)
-    engine.execute(NOTE, (migration.number, migration.name, migration.checksum, now))
-
-
-def _missing(engine: apsw.Connection, migrations: list[Migration]) -> list[Migration]:
-    if not engine.execute(_IS_NEW).fetchall():
-        return migrations
-    applied: Iterable[tuple[int, str, str]] = engine.execute(APPLIED)
-    return still_missing(applied, migrations)
-
-
-def still_missing(
-    applied: Iterable[tuple[int, str, str]], migrations: list[Migration]
-) -> list[Migration]:
-    """Give those that are not among the applied: number, name and checksum of each.
-
-    Raises:
-        UnknownDatabase: the database is newer than this version, or its past is another one.
-    """
-    known = {migration.number: migration for migration in migrations}
-    there = {number: (name, checksum) for number, name, checksum in applied}
-    for number, (name, checksum) in there.items():
-        if number not in known:
-            raise UnknownDatabase(
-                f"the database was made by a newer version of Counterfoil (migration {name})"
-            )
-        if checksum != known[number].checksum:
-            raise UnknownDatabase(f"the migration {name} in the database is not the one shipped")
-    return [migration for migration in migrations if migration.number not in there]
+def from_texts(texts: Mapping[str, str]) -> list[Migration]:
+    """Take texts, by the names of their files, for migrations, in order."""
+    return [Migration(int(name[:4]), name, texts[name]) for name in sorted(texts)]

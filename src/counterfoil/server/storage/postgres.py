@@ -72,7 +72,7 @@ class PostgresStore(Store):
 
         Raises:
             UnsupportedPostgres: the server is too old, or cannot keep the records.
-            UnknownDatabase: the database is newer than the code.
+            UnknownDatabase: the database demands a newer version.
             StoreUnavailable: the database cannot be reached.
         """
         await prepare(Wire(url, limited=False), int(clock()), random)

@@ -29,6 +29,7 @@ _LIMITS: Final = {
 }
 _BEGIN_AGAIN: Final = frozenset({"40001", "40P01"})
 """serialization_failure, deadlock_detected: the same work may succeed the next time."""
+_LOCK_HELD: Final = "55P03"
 _OUR_MISTAKES: Final = frozenset({"21", "22", "23", "26", "2B", "34", "42", "44", "54", "P0"})
 """Classes of errors that no other try would mend (PostgreSQL, Appendix A)."""
 _FAILURES: Final = (
@@ -42,6 +43,10 @@ _FAILURES: Final = (
 
 class BeginAgain(StoreUnavailable):
     """The engine gave up this transaction for another's sake."""
+
+
+class LockHeld(StoreUnavailable):
+    """Somebody held a lock for longer than was waited for."""
 
 
 class Wire(Struct, frozen=True):
@@ -175,6 +180,8 @@ def _judgement(error: BaseException) -> Exception:
     state = getattr(error, "sqlstate", None) or ""
     if state in _BEGIN_AGAIN:
         return BeginAgain("the database chose another transaction")
+    if state == _LOCK_HELD:
+        return LockHeld("somebody else holds what is needed; see pg_stat_activity and pg_locks")
     if state[:2] in _OUR_MISTAKES or isinstance(error, asyncpg.DataError):
         constraint = getattr(error, "constraint_name", None) or ""
         return WrongStatement(f"{type(error).__name__} {state} {constraint}".strip())

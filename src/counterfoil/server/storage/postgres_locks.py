@@ -1,7 +1,7 @@
 """The locks by which the processes at one PostgreSQL database wait for one another.
 
-Each ends with its transaction. They are taken in this order: ``ALONE`` or ``BESIDE``, then
-``NUMBERING``; whoever numbers what was committed takes the last alone.
+Each ends with its transaction. They are taken in this order: ``MIGRATING``, then ``ALONE`` or
+``BESIDE``, then ``NUMBERING``; whoever numbers what was committed takes the last alone.
 """
 
 from typing import Final

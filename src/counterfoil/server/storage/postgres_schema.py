@@ -1,27 +1,38 @@
 """Prepares a PostgreSQL database: the server's version, the migrations, the feed's beginning."""
 
+import asyncio
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from counterfoil.oauth.feed import first_digest
+from counterfoil.server.storage import migration as files
 from counterfoil.server.storage.connection import WrongStatement
 from counterfoil.server.storage.dialect import schema_for_postgres
 from counterfoil.server.storage.migration import (
     APPLIED,
     MIGRATIONS,
     NOTE,
+    Ledger,
     Migration,
     UnsupportedPostgres,
-    shipped,
-    still_missing,
+    ledger_of,
 )
-from counterfoil.server.storage.postgres_connection import PostgresConnection, Wire
-from counterfoil.server.storage.postgres_locks import MIGRATING
+from counterfoil.server.storage.postgres_connection import (
+    BeginAgain,
+    LockHeld,
+    PostgresConnection,
+    Wire,
+)
+from counterfoil.server.storage.postgres_locks import ALONE, MIGRATING
+from counterfoil.server.storage.statements.server_processes import ANNOUNCE, DEMANDED, NOTED
 
 OLDEST_POSTGRES: Final = 15
 
+_BESIDE: Final = "postgres"
 _HAS_TABLES: Final = "SELECT 1 WHERE to_regclass('migrations') IS NOT NULL"
+_HAS_CONTRACTS: Final = "SELECT 1 WHERE to_regclass('contracts') IS NOT NULL"
 _HAS_KEYS: Final = "SELECT 1 FROM sealed LIMIT 1"
 _ENCODING: Final = "SHOW server_encoding"
 _FEED: Final = "SELECT 1 FROM feed"
@@ -29,6 +40,10 @@ _BEGIN_FEED: Final = """
 INSERT INTO feed (one, epoch, number, digest, swept) VALUES (1, ?, 0, ?, 0)
 ON CONFLICT (one) DO NOTHING
 """
+_BEGIN: Final = f"BEGIN; SELECT {MIGRATING}; SET LOCAL lock_timeout = '1s'; SELECT {ALONE}"
+"""Whoever waits for a table holds up all who come after: better to let go, and ask again."""
+_TRIES: Final = 60
+_PAUSE_SECONDS: Final = 1.0
 
 
 async def is_made(wire: Wire) -> bool:
@@ -38,32 +53,57 @@ async def is_made(wire: Wire) -> bool:
         StoreUnavailable: the database cannot be reached.
         UnsupportedPostgres: what is there is somebody else's.
     """
-    connection = PostgresConnection(await wire.connect())
-    try:
-        connection.at_work = True
+    async with _at_work(wire) as connection:
         if await connection.one(_HAS_TABLES) is None:
             return False
         return await connection.one(_HAS_KEYS) is not None
-    except WrongStatement as error:
-        raise _not_ours(error) from error
-    finally:
-        await connection.close()
 
 
 async def prepare(wire: Wire, now: int, random: Callable[[int], bytes]) -> None:
-    """Bring the database to the newest form and begin its feed. Safe for several at once.
+    """Apply what is missing and only adds, and begin the feed. Safe for several at once.
 
     Raises:
         UnsupportedPostgres: the server cannot keep the records.
-        UnknownDatabase: the database is newer than the code.
+        UnknownDatabase: the database demands a newer version.
         StoreUnavailable: the database cannot be reached.
     """
+    async with _at_work(wire) as connection:
+        await _demand_server(connection)
+        migrations = files.shipped(_BESIDE)
+        ledger = await _read_ledger(connection)
+        await _apply_all(connection, migrations, ledger.due(migrations), now)
+        await _begin_feed(connection, random)
+
+
+async def contract(wire: Wire, now: int) -> None:
+    """Apply all that is missing, contracts too. Nobody may serve who does not meet them.
+
+    Raises:
+        UnsupportedPostgres, UnknownDatabase, StoreUnavailable: as ``prepare``.
+    """
+    async with _at_work(wire) as connection:
+        migrations = files.shipped(_BESIDE)
+        ledger = await _read_ledger(connection)
+        await _apply_all(connection, migrations, ledger.missing(migrations), now)
+
+
+async def ledger_at(wire: Wire) -> Ledger:
+    """Read what a database says of itself, and change nothing in it.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+        UnsupportedPostgres: what is there is somebody else's.
+    """
+    async with _at_work(wire) as connection:
+        return await _read_ledger(connection)
+
+
+@asynccontextmanager
+async def _at_work(wire: Wire) -> AsyncIterator[PostgresConnection]:
     connection = PostgresConnection(await wire.connect())
     connection.at_work = True
     try:
-        await _demand_server(connection)
-        await _migrate(connection, shipped("postgres"), now)
-        await _begin_feed(connection, random)
+        yield connection
     except WrongStatement as error:
         raise _not_ours(error) from error
     finally:
@@ -90,32 +130,44 @@ async def _demand_server(connection: PostgresConnection) -> None:
         )
 
 
-async def _migrate(connection: PostgresConnection, migrations: list[Migration], now: int) -> None:
-    if not await _missing(connection, migrations):
-        return
-    for migration in migrations:
-        await connection.step(f"BEGIN; SELECT {MIGRATING}")
-        await _apply(connection, migrations, migration, now)
-        await connection.step("COMMIT")
+async def _apply_all(
+    connection: PostgresConnection, migrations: list[Migration], due: list[Migration], now: int
+) -> None:
+    for migration in due:
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                await _apply(connection, migrations, migration, now)
+                break
+            except (LockHeld, BeginAgain):
+                await connection.step("ROLLBACK")
+                if not tries_left:
+                    raise
+                await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _apply(
     connection: PostgresConnection, migrations: list[Migration], migration: Migration, now: int
 ) -> None:
+    await connection.step(_BEGIN)
     if not await connection.one(_HAS_TABLES):
         await connection.step(schema_for_postgres(MIGRATIONS))
-    if migration not in await _missing(connection, migrations):
-        return
-    await connection.step(schema_for_postgres(migration.sql))
-    noted = migration.number, migration.name, migration.checksum, now
-    await connection.run(NOTE, *noted)
+    if migration in (await _read_ledger(connection)).missing(migrations):
+        await connection.step(schema_for_postgres(migration.sql))
+        noted = migration.number, migration.name, migration.checksum, now
+        await connection.run(NOTE, *noted)
+        if migration.demand is not None:
+            demand = migration.demand
+            await connection.run(ANNOUNCE, demand.number, demand.needs, demand.version)
+    await connection.step("COMMIT")
 
 
-async def _missing(connection: PostgresConnection, migrations: list[Migration]) -> list[Migration]:
+async def _read_ledger(connection: PostgresConnection) -> Ledger:
     if not await connection.one(_HAS_TABLES):
-        return migrations
-    applied = [(row[0], row[1], row[2]) for row in await connection.all(APPLIED)]
-    return still_missing(applied, migrations)
+        return Ledger()
+    applied = await connection.all(APPLIED)
+    if not await connection.one(_HAS_CONTRACTS):
+        return ledger_of(applied, (), ())
+    return ledger_of(applied, await connection.all(DEMANDED), await connection.all(NOTED))
 
 
 async def _begin_feed(connection: PostgresConnection, random: Callable[[int], bytes]) -> None:

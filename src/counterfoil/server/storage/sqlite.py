@@ -74,7 +74,7 @@ class SqliteStore(Store):
 
         Raises:
             UnsupportedSqlite: the SQLite library is older than 3.51.3.
-            UnknownDatabase: the database is newer than the code.
+            UnknownDatabase: the database demands a newer version.
             StoreUnavailable: the file cannot be made or used.
         """
         for tries_left in reversed(range(_TRIES_TO_OPEN)):

@@ -2,19 +2,23 @@
 
 import os
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 import apsw
 
 from counterfoil.oauth.feed import first_digest
+from counterfoil.server.storage import migration
 from counterfoil.server.storage.earlier_events import take_in_earlier_events
-from counterfoil.server.storage.migration import migrate, shipped
+from counterfoil.server.storage.sqlite_connection import unavailable
+from counterfoil.server.storage.sqlite_schema import contract, migrate, read_ledger
 
 OLDEST_SQLITE: Final = (3, 51, 3)
 """Earlier ones can corrupt a WAL when two connections write at one moment (sqlite.org/wal.html)."""
 
+_BESIDE: Final = "sqlite"
 _OPENING_SECONDS: Final = 10
 _STATEMENTS_CACHED: Final = 200
 _SETTINGS: Final = """
@@ -49,7 +53,7 @@ def prepare(path: Path, now: int, random: Callable[[int], bytes]) -> None:
 
     Raises:
         UnsupportedSqlite: the library is too old.
-        UnknownDatabase: the database is newer than the code.
+        UnknownDatabase: the database demands a newer version.
         OSError, apsw.Error: the file cannot be made or used.
     """
     demand_sqlite(apsw.sqlite_lib_version())
@@ -57,11 +61,42 @@ def prepare(path: Path, now: int, random: Callable[[int], bytes]) -> None:
     engine = open_writer(path)
     try:
         engine.set_busy_timeout(_OPENING_SECONDS * 1000)
-        migrate(engine, shipped("sqlite"), now)
+        migrate(engine, migration.shipped(_BESIDE), now)
         take_in_earlier_events(engine, random)
         _begin_feed(engine, random)
     finally:
         engine.close()
+
+
+def contract_file(path: Path, now: int) -> None:
+    """Apply all that is missing, contracts too. Nobody may serve who does not meet them.
+
+    Raises:
+        UnknownDatabase: the database demands a newer version.
+        StoreUnavailable: the file cannot be used.
+    """
+    with _opened(path) as engine:
+        contract(engine, migration.shipped(_BESIDE), now)
+
+
+def ledger_in(path: Path) -> migration.Ledger:
+    """Read what a file says of itself, and change nothing in it.
+
+    Raises:
+        StoreUnavailable: the file cannot be used.
+    """
+    with _opened(path) as engine:
+        return read_ledger(engine)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[apsw.Connection]:
+    try:
+        with closing(open_writer(path)) as engine:
+            engine.set_busy_timeout(_OPENING_SECONDS * 1000)
+            yield engine
+    except apsw.Error as error:
+        raise unavailable(error) from error
 
 
 def open_writer(path: Path) -> apsw.Connection:

@@ -21,6 +21,7 @@ from counterfoil.server.storage.statements.proofs import ProofStatements
 from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
 from counterfoil.server.storage.statements.segments import SegmentStatements
+from counterfoil.server.storage.statements.server_processes import ServerProcessStatements
 from counterfoil.server.storage.statements.sessions import SessionStatements
 from counterfoil.server.storage.statements.sightings import SightingStatements
 from counterfoil.server.storage.statements.signing_keys import SigningKeyStatements
@@ -56,6 +57,7 @@ class BoundTransaction:
         self.issued_tokens = IssuedTokenStatements(connection)
         self.lists = ListStatements(connection)
         self.guards = GuardStatements(connection)
+        self.servers = ServerProcessStatements(connection)
         self.leases = LeaseStatements(connection)
         self.sealed = SealedStatements(connection)
 
@@ -94,4 +96,5 @@ class BoundTransaction:
         swept += await self.signing_keys.sweep(limit)
         swept += await self.issued_tokens.sweep(limit)
         swept += await self.guards.sweep(limit)
+        swept += await self.servers.sweep(limit)
         return swept

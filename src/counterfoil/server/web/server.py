@@ -8,6 +8,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.server.hub.presence import Presence
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.protocol.authority import Authority
@@ -26,6 +27,7 @@ class Server(Struct, frozen=True):
     """
 
     authority: Authority
+    presence: Presence
     gate: Gate
     pages: Renderer
     cookies: Cookies
