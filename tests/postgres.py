@@ -63,7 +63,7 @@ def _major(folder: Path) -> int:
     return int(folder.parent.name) if folder.parent.name.isdecimal() else 0
 
 
-class _Mask(NamedTuple):
+class Mask(NamedTuple):
     """What turns root into a user whom PostgreSQL accepts. ``owner`` must own the files."""
 
     words: tuple[str, ...] = ()
@@ -71,13 +71,13 @@ class _Mask(NamedTuple):
 
 
 @functools.cache
-def _mask() -> _Mask:
+def mask() -> Mask:
     if os.geteuid() != 0:
-        return _Mask()
+        return Mask()
     unshare = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
     if subprocess.run([*unshare, "true"], capture_output=True, check=False).returncode == 0:
-        return _Mask(unshare)
-    return _Mask(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"), 65534)
+        return Mask(unshare)
+    return Mask(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"), 65534)
 
 
 class Postgres:
@@ -89,15 +89,15 @@ class Postgres:
         self._process: subprocess.Popen[bytes] | None = None
         self._psql: subprocess.Popen[str] | None = None
         self._numbers = itertools.count(1)
-        os.chown(folder, _mask().owner, -1)
+        os.chown(folder, mask().owner, -1)
         words = ("-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8")
-        command = [*_mask().words, str(_program("initdb")), *words, "--locale=C.UTF-8"]
+        command = [*mask().words, str(program("initdb")), *words, "--locale=C.UTF-8"]
         done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self) -> None:
         """Start, and wait until it answers. It ends when this process does, however that ends."""
-        ready = [str(_program("pg_isready")), "-q", "-h", str(self.folder)]
+        ready = [str(program("pg_isready")), "-q", "-h", str(self.folder)]
         end = time.monotonic() + _SECONDS_TO_START
         while subprocess.run(ready, check=False).returncode != 0:
             assert time.monotonic() < end, (self.folder / "log").read_text()
@@ -109,7 +109,7 @@ class Postgres:
     def _started(self) -> subprocess.Popen[bytes]:
         with_us = ("setpriv", "--pdeathsig=QUIT") if shutil.which("setpriv") else ()
         options = [word for each in self._options for word in ("-c", each)]
-        command = [*_mask().words, *with_us, str(_program("postgres")), *options]
+        command = [*mask().words, *with_us, str(program("postgres")), *options]
         places = ["-D", str(self.folder / "data"), "-k", str(self.folder)]
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen([*command, *places], stdout=log, stderr=log)
@@ -124,6 +124,12 @@ class Postgres:
             self._process.send_signal(how)
             self._process.wait(30)
             self._process = None
+
+    def pids(self) -> list[int]:
+        """Its processes: the first is the one that starts all others."""
+        first = int((self.folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        return [first, *map(int, children)]
 
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.folder}"
@@ -142,7 +148,7 @@ class Postgres:
         if self._psql is None:
             words = ["-X", "-q", "-h", str(self.folder), "-U", "postgres", "-v", "ON_ERROR_STOP=1"]
             self._psql = subprocess.Popen(
-                [str(_program("psql")), *words],
+                [str(program("psql")), *words],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             )  # fmt: skip
         assert self._psql.stdin is not None
@@ -153,7 +159,7 @@ class Postgres:
         assert said == "done\n", said
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
     folder = programs()
     assert folder is not None, f"PostgreSQL {OLDEST} or newer is not here"
     return folder / name

@@ -9,12 +9,13 @@ import pytest
 
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.server import janitor
-from counterfoil.server.janitor import Janitor
+from counterfoil.server.janitor import HOLD_SECONDS, Janitor, Steadiness
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import StoreUnavailable, Transaction
 from counterfoil.server.records.user import User
+from tests.flows.serving import until
 from tests.server.keys.installation import START, Installation, installation
 
 pytestmark = pytest.mark.anyio
@@ -144,3 +145,57 @@ async def test_it_does_the_chores_of_others_until_nothing_is_left(tmp_path: Path
         assert done == [START] * 3
         assert not await Janitor(place.store, place.rotation, "b", (chore,)).tick()
         assert len(done) == 3
+
+
+async def test_while_a_clock_may_be_wrong_nothing_is_removed_and_no_key_is_turned(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """Set forward by a year, and back after some rounds: all stands as it did."""
+    caplog.set_level(logging.WARNING)
+    async with installation(tmp_path, sweep_interval=0) as place:
+        await place.store.transact(lambda tx: add_expired_sessions(tx, 5))
+        keeper = Janitor(place.store, place.rotation, "a", (rounds := Rounds(),))
+        running = asyncio.create_task(keeper.run())
+        await rounds.make(2)
+        place.now += 365 * 86_400
+        await until(lambda: "the clock leapt by 3153" in caplog.text)
+        made = rounds.made
+        place.now -= 365 * 86_400
+        await until(lambda: "the clock leapt by -3153" in caplog.text)
+        assert rounds.made == made
+        assert await sessions_left(place) == 5
+        assert len(await place.keys()) == 1
+        running.cancel()
+
+
+class Rounds:
+    """A chore that counts how often it was done."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    async def __call__(self, _: Transaction) -> int:
+        self.made += 1
+        return 0
+
+    async def make(self, count: int) -> None:
+        wanted = self.made + count
+        await until(lambda: self.made >= wanted)
+
+
+def test_a_clock_that_leapt_is_trusted_again_after_an_hour():
+    steadiness = Steadiness()
+    assert steadiness.leapt(1000, 0) == 0
+    assert steadiness.leapt(1000 + 660, 600) == 0
+    assert not steadiness.holds(600)
+    assert steadiness.leapt(9660, 1200) == 7400
+    assert steadiness.holds(1200 + HOLD_SECONDS - 1)
+    assert steadiness.leapt(9660 + HOLD_SECONDS, 1200 + HOLD_SECONDS) == 0
+    assert not steadiness.holds(1200 + HOLD_SECONDS)
+
+
+def test_a_machine_that_was_busy_is_no_clock_that_leapt():
+    """However late a round comes: both clocks have gone on."""
+    steadiness = Steadiness()
+    steadiness.leapt(1000, 0)
+    assert steadiness.leapt(1000 + 90_000, 90_000) == 0

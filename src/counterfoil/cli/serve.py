@@ -12,6 +12,7 @@ from counterfoil.cli.invocation import Invocation, demanding_server, located
 from counterfoil.cli.output import Failure, counted
 
 if TYPE_CHECKING:
+    from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.settings import Settings
 
 BACKLOG: Final = 2048
@@ -38,7 +39,7 @@ def serve(
         if settings.port == 0:
             call = Invocation({**call.overrides, "port": listener.getsockname()[1]})
             settings = call.settings()
-        call.run(_nothing, makes=True)
+        call.run(_write_nothing, makes=True)
         _run(settings, call.overrides, listener)
 
 
@@ -60,8 +61,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _nothing(_: object) -> None:
-    """Only open the installation: what is wrong with it is said before any server starts."""
+async def _write_nothing(authority: "Authority") -> None:
+    """Open the installation, and write: what is wrong with it is said before any server starts."""
+    await authority.store.transact(lambda tx: tx.servers.leave(""))
 
 
 def _run(settings: "Settings", overrides: Mapping[str, object], listener: socket.socket) -> None:

@@ -116,6 +116,8 @@ async def _flush(authority: Authority) -> None:
         await asyncio.sleep(_FLUSH_SECONDS)
         try:
             await authority.activity.flush(authority.store)
+        except StoreUnavailable:
+            _LOG.warning("last uses wait to be written down: the store is not available")
         except Exception:
             _LOG.exception("last uses could not be written down; they are kept for the next time")
 

@@ -18,7 +18,41 @@ ROWS_AT_ONCE: Final = 500
 STEPS_AT_MOST: Final = 200
 """How many such transactions one round makes; the rest waits for the next."""
 
+LEAP_SECONDS: Final = 60
+"""By which a clock may differ from one that only counts, between two rounds."""
+HOLD_SECONDS: Final = 3600
+"""For which nothing is done after the clock has leapt: so long somebody has to set it right."""
+
 _LOG: Final = logging.getLogger(__name__)
+
+
+class Steadiness:
+    """Says whether a clock goes on as one does, or was set; a wrong one must remove nothing.
+
+    What was swept because a clock was wrong for a minute is missed when it is right again: an
+    ended token would live, a used proof be good. Times are in seconds; ``counted`` only counts.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: float | None = None
+        self._holds_until = 0.0
+
+    def leapt(self, clock: float, counted: float) -> float:
+        """Look at both; gives by how much the clock has leapt since the last look, or 0."""
+        before, self._ahead = self._ahead, clock - counted
+        leap = 0.0 if before is None else self._ahead - before
+        if abs(leap) <= LEAP_SECONDS:
+            return 0.0
+        self._holds_until = counted + HOLD_SECONDS
+        return leap
+
+    def agrees(self, clock: float, counted: float) -> bool:
+        """Whether the clock has gone on as one does since it was last looked at."""
+        return self._ahead is None or abs(clock - counted - self._ahead) <= LEAP_SECONDS
+
+    def holds(self, counted: float) -> bool:
+        """Whether the clock has leapt so lately that it may be wrong."""
+        return counted < self._holds_until
 
 
 class Janitor:
@@ -36,18 +70,33 @@ class Janitor:
         self._holder = holder
         self._chores = chores
         self._interval = rotation.settings.sweep_interval
+        self._steadiness = Steadiness()
         self._audit = AuditKeeper(store, rotation.settings)
 
     async def run(self) -> None:
-        """Look after things until cancelled. A failure is logged, and tried again next time."""
+        """Look after things until cancelled. A failure is logged, and tried again next time.
+
+        After the clock has leapt nothing is done for a while.
+        """
         while True:
             try:
-                await self.tick()
+                if await self._is_steady(asyncio.get_running_loop().time()):
+                    await self.tick()
             except StoreUnavailable:
                 _LOG.warning("housekeeping waits: the store is not available")
             except Exception:
                 _LOG.exception("housekeeping failed, and is tried again")
             await asyncio.sleep(self._interval)
+
+    async def _is_steady(self, counted: float) -> bool:
+        leap = self._steadiness.leapt(await self._store.read(_now), counted)
+        if leap:
+            _LOG.warning(
+                "the clock leapt by %d s: no key is turned and nothing is removed for an hour; "
+                "set it right if it is wrong now",
+                round(leap),
+            )
+        return not self._steadiness.holds(counted)
 
     async def tick(self) -> bool:
         """Turn keys, do the chores, sweep and keep the log, if this process holds the lease.
@@ -66,8 +115,13 @@ class Janitor:
         await self._audit.tick()
         return True
 
+    def _agrees(self, tx: Transaction) -> bool:
+        """Whether the clock has not leapt in the middle of a round."""
+        return self._steadiness.agrees(tx.now, asyncio.get_running_loop().time())
+
     async def _take_lease(self, tx: Transaction) -> bool:
-        return await tx.leases.take(LEASE, self._holder, 3 * self._interval)
+        lease = LEASE, self._holder, 3 * self._interval
+        return self._agrees(tx) and await tx.leases.take(*lease)
 
     async def _turn_keys(self) -> None:
         wanted = await self._store.transact(self._rotation.wanted)
@@ -76,13 +130,23 @@ class Janitor:
         made: Mapping[Purpose, PrivateKey] = {
             purpose: await asyncio.to_thread(self._rotation.new_key) for purpose in wanted
         }
-        await self._store.transact(partial(self._rotation.rotate, made=made))
+        await self._store.transact(partial(self._rotate, made=made))
+
+    async def _rotate(self, tx: Transaction, made: Mapping[Purpose, PrivateKey]) -> bool:
+        return self._agrees(tx) and await self._rotation.rotate(tx, made)
 
     async def _do(self, chore: Work[int], *, beside: bool = False) -> None:
+        async def work(tx: Transaction) -> int:
+            return await chore(tx) if self._agrees(tx) else 0
+
         for _ in range(STEPS_AT_MOST):
-            if not await self._store.transact(chore, beside=beside):
+            if not await self._store.transact(work, beside=beside):
                 return
             await asyncio.sleep(0)
+
+
+async def _now(tx: Transaction) -> int:
+    return tx.now
 
 
 async def _sweep_some(tx: Transaction) -> int:

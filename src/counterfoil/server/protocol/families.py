@@ -89,15 +89,16 @@ def renewed(
 
     Where the client's refresh tokens do not rotate, it gets one with its code and keeps that.
     """
+    used_at = max(family.last_used_at, tx.now)  # a clock that was set back shortens nothing
     family = replace(
         family,
-        last_used_at=tx.now,
+        last_used_at=used_at,
         access_expires_at=max(family.access_expires_at, tx.now + share.audience.lifetime),
     )
     if not family.absolute_expires_at:
         return family, None
     life = proved_life_of(request.client, share.limits, offline=family.is_offline)
-    ends = min(family.absolute_expires_at, family.auth_time + life.absolute, tx.now + life.idle)
+    ends = min(family.absolute_expires_at, family.auth_time + life.absolute, used_at + life.idle)
     ends = min(ends, share.until or ends)
     family = replace(family, refresh_expires_at=ends, sealed_successor=None)
     if family.refresh_digest is not None and not request.client.policy.refresh_rotation:

@@ -30,6 +30,7 @@ _LIMITS: Final = {
 _BEGIN_AGAIN: Final = frozenset({"40001", "40P01"})
 """serialization_failure, deadlock_detected: the same work may succeed the next time."""
 _LOCK_HELD: Final = "55P03"
+_NO_RIGHTS: Final = "42501"
 _OUR_MISTAKES: Final = frozenset({"21", "22", "23", "26", "2B", "34", "42", "44", "54", "P0"})
 """Classes of errors that no other try would mend (PostgreSQL, Appendix A)."""
 _FAILURES: Final = (
@@ -47,6 +48,10 @@ class BeginAgain(StoreUnavailable):
 
 class LockHeld(StoreUnavailable):
     """Somebody held a lock for longer than was waited for."""
+
+
+class NoRights(StoreUnavailable):
+    """The database's user may not do what is needed."""
 
 
 class Wire(Struct, frozen=True):
@@ -182,6 +187,11 @@ def _judgement(error: BaseException) -> Exception:
         return BeginAgain("the database chose another transaction")
     if state == _LOCK_HELD:
         return LockHeld("somebody else holds what is needed; see pg_stat_activity and pg_locks")
+    if state == _NO_RIGHTS:
+        return NoRights(
+            "its user may not do what is needed: it must own Counterfoil's tables, or be allowed "
+            "to read and write all of them"
+        )
     if state[:2] in _OUR_MISTAKES or isinstance(error, asyncpg.DataError):
         constraint = getattr(error, "constraint_name", None) or ""
         return WrongStatement(f"{type(error).__name__} {state} {constraint}".strip())

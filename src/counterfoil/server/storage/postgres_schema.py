@@ -22,6 +22,7 @@ from counterfoil.server.storage.migration import (
 from counterfoil.server.storage.postgres_connection import (
     BeginAgain,
     LockHeld,
+    NoRights,
     PostgresConnection,
     Wire,
 )
@@ -44,6 +45,12 @@ _BEGIN: Final = f"BEGIN; SELECT {MIGRATING}; SET LOCAL lock_timeout = '1s'; SELE
 """Whoever waits for a table holds up all who come after: better to let go, and ask again."""
 _TRIES: Final = 60
 _PAUSE_SECONDS: Final = 1.0
+
+
+_CANNOT_BE_MADE: Final = (
+    "the tables cannot be made or read: the user needs the right to create in the schema of a "
+    "database that is empty or Counterfoil's own"
+)
 
 
 async def is_made(wire: Wire) -> bool:
@@ -106,15 +113,14 @@ async def _at_work(wire: Wire) -> AsyncIterator[PostgresConnection]:
         yield connection
     except WrongStatement as error:
         raise _not_ours(error) from error
+    except NoRights:
+        raise UnsupportedPostgres(_CANNOT_BE_MADE) from None
     finally:
         await connection.close()
 
 
 def _not_ours(error: WrongStatement) -> UnsupportedPostgres:
-    return UnsupportedPostgres(
-        f"the tables cannot be made or read ({error}): the user needs the right to create in the "
-        "schema of a database that is empty or Counterfoil's own"
-    )
+    return UnsupportedPostgres(f"{_CANNOT_BE_MADE} ({error})")
 
 
 async def _demand_server(connection: PostgresConnection) -> None:

@@ -96,12 +96,19 @@ class SqliteConnection:
     def _judged(self, error: apsw.Error) -> Exception:
         if getattr(error, "extendedresult", 0) in _TAKEN_NAMES:
             return Conflict(str(error))
-        if isinstance(error, _OUR_MISTAKES):
+        if isinstance(error, _OUR_MISTAKES) and not self._lost_its_right_to_write(error):
             return WrongStatement(f"{type(error).__name__}: {error}")
         # Where the engine rolled back by itself, a further statement would commit on its own.
         if not self.in_transaction:
             self.at_work = False
         return unavailable(error)
+
+    def _lost_its_right_to_write(self, error: apsw.Error) -> bool:
+        """Whether it was opened to write, and the file does not let it."""
+        may_write = (
+            self._engine is not None and self._engine.open_flags & apsw.SQLITE_OPEN_READWRITE
+        )
+        return isinstance(error, apsw.ReadOnlyError) and bool(may_write)
 
 
 def unavailable(error: BaseException) -> StoreUnavailable:
