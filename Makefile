@@ -13,9 +13,10 @@ export WITHOUT
 comma := ,
 without := $(subst $(comma), ,$(WITHOUT))
 chromium := /usr/bin/chromium
+etcd := .venv/etcd/usr/bin/etcd
 PYTEST_ARGS ?=
 
-.PHONY: help run test check bench bench-sizes docs lock clean browser npm wrk
+.PHONY: help run test soak check bench bench-sizes docs lock clean browser npm wrk patroni
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -43,6 +44,9 @@ run: .venv/.ready  ## start the server, the notes API and the notes app (PORT=80
 test: .venv/.ready browser npm wrk  ## run every test (WITHOUT=browser,npm,postgres,wrk leaves those out)
 	@$(if $(filter postgres,$(without))$(PYTEST_ARGS),,$(on_postgres))
 	.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
+
+soak: .venv/.ready patroni  ## run the drills that take minutes, and print their figures
+	@.venv/bin/python -m pytest -q -m soak $(PYTEST_ARGS)
 
 check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
 	@.venv/bin/ruff check .
@@ -95,6 +99,19 @@ endif
 wrk:
 ifeq ($(filter wrk,$(without)),)
 	@command -v wrk >/dev/null || { $(call install_debian,wrk); }
+endif
+
+# Debian's program, unpacked here: nothing is installed, and no service is started.
+patroni: .venv/.ready
+ifeq ($(filter patroni,$(without)),)
+	@.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements-soak.lock \
+	    || echo "!! Patroni could not be installed"
+	command -v etcd >/dev/null || [ -x $(etcd) ] || {
+	    echo "fetching etcd ..."
+	    [ "$$(id -u)" != 0 ] || apt-get update -qq >/dev/null
+	    mkdir -p .venv/etcd && ( cd .venv/etcd && apt-get download -qq etcd-server && dpkg -x etcd-server_*.deb . ) \
+	        || echo "!! etcd could not be fetched from Debian"
+	}
 endif
 
 npm:

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ CHROMIUM = Path("/usr/bin/chromium")
 NODE_MODULES = Path(__file__).parent / "interop" / "node_modules"
 
 
+def has_patroni() -> bool:
+    from tests.soak.patroni import etcd
+
+    return etcd() is not None and find_spec("patroni") is not None
+
+
 def has_postgres() -> bool:
     from tests.postgres import programs
 
@@ -28,6 +35,7 @@ TOOLS: dict[str, Callable[[], bool]] = {
     "browser": CHROMIUM.exists,
     "wrk": lambda: shutil.which("wrk") is not None,
     "postgres": has_postgres,
+    "patroni": has_patroni,
     "npm": lambda: bool(shutil.which("node")) and (NODE_MODULES / ".package-lock.json").exists(),
 }
 LEFT_OUT = "left out by hand"

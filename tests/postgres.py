@@ -81,17 +81,26 @@ def mask() -> Mask:
 
 
 class Postgres:
-    """One server in a folder of its own. ``durable``: it survives the loss of its machine."""
+    """One server in a folder of its own. ``durable``: it survives the loss of its machine.
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+    ``following``: it begins as a copy of another one, which runs, and follows that.
+    """
+
+    def __init__(
+        self, folder: Path, *, durable: bool = False, following: "Postgres | None" = None
+    ) -> None:
         self.folder = folder
         self._options = _SETTINGS if durable else _SETTINGS + _QUICK
         self._process: subprocess.Popen[bytes] | None = None
         self._psql: subprocess.Popen[str] | None = None
         self._numbers = itertools.count(1)
         os.chown(folder, mask().owner, -1)
-        words = ("-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8")
-        command = [*mask().words, str(program("initdb")), *words, "--locale=C.UTF-8"]
+        words = ["-D", str(folder / "data"), "-U", "postgres"]
+        if following is None:
+            make = ["initdb", *words, "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8"]
+        else:
+            make = ["pg_basebackup", *words, "-h", str(following.folder), "-R", "-c", "fast"]
+        command = [*mask().words, str(program(make[0])), *make[1:]]
         done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

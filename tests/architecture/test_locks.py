@@ -7,7 +7,12 @@ import pytest
 
 from tests.architecture.sources import ROOT
 
-LOCKS = ["requirements-setup.lock", "requirements.lock", "requirements-dev.lock"]
+LOCKS = [
+    "requirements-setup.lock",
+    "requirements.lock",
+    "requirements-dev.lock",
+    "requirements-soak.lock",
+]
 CONFIGURATION = [
     *LOCKS,
     "requirements-setup.in",

@@ -2,17 +2,16 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests import newer
-from tests.crash.customer import Books, Customer
+from tests.crash.street import SECONDS, Street
 from tests.crash.test_two_workers import CUSTOMERS, SEED, check, install
 from tests.crash.upgrading import NEXT, THIS, Place, Server
-from tests.flows.serving import until
 from tests.postgres import TEMPLATE, Postgres
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +19,6 @@ pytestmark = pytest.mark.anyio
 ISSUER = "http://localhost:8001"
 ENOUGH = 60
 """Codes and refresh tokens that are spent in each part of the upgrade, at least."""
-SECONDS = 90
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -33,40 +31,6 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
     name = server.create(TEMPLATE)
     yield server.url(name)
     server.drop(name)
-
-
-class Street:
-    """Customers who go on all the time, at whichever servers there are."""
-
-    def __init__(self, secret: str) -> None:
-        self.books = Books()
-        self.customers = [
-            Customer(("", ""), secret, self.books, f"customer{number}@example.com", SEED + number)
-            for number in range(CUSTOMERS)
-        ]
-
-    @asynccontextmanager
-    async def living(self, base: str) -> AsyncIterator[None]:
-        self.go_to(base, base)
-        stop = asyncio.Event()
-        async with asyncio.TaskGroup() as group:
-            for customer in self.customers:
-                group.create_task(customer.live(stop))
-            yield
-            stop.set()
-
-    def go_to(self, one: str, other: str) -> None:
-        for customer in self.customers:
-            customer.bases = (one, other)
-
-    async def spend(self) -> None:
-        """Wait until enough was spent again."""
-        wanted = self.spent + ENOUGH
-        await until(lambda: self.spent >= wanted, within=SECONDS)
-
-    @property
-    def spent(self) -> int:
-        return len(self.books.spent) + len(self.books.successors)
 
 
 async def run(place: Place, *arguments: str) -> tuple[int, str]:
@@ -85,23 +49,24 @@ async def test_a_version_takes_over_from_another_without_a_pause(
 ) -> None:
     """S92: expand while the older serves, serve together, then contract; nothing is lost."""
     data, begun = tmp_path / "data", time.monotonic()
-    street = Street(await install(data, database, ISSUER))
+    street = Street(await install(data, database, ISSUER), CUSTOMERS, SEED)
     place = Place(data, database, ISSUER)
     with ExitStack() as servers:
         workers = ("--workers", "1" if database else "2")
         older = servers.enter_context(place.serving(THIS, *workers))
-        async with street.living(older.base):
-            await street.spend()
+        async with street.living(older.base, older.base):
+            await street.spend(ENOUGH)
             later = await asyncio.to_thread(servers.enter_context, place.serving(NEXT))
             street.go_to(older.base, later.base)
-            await street.spend()
+            await street.spend(ENOUGH)
             lost = street.books.lost
             await take_away(place, older, street)
             street.go_to(later.base, later.base)
-            await street.spend()
+            await street.spend(ENOUGH)
         code, said = await asyncio.to_thread(later.end)
         assert (code, " ERROR " in said, "Traceback" in said) == (0, False, False), said
     assert lost == 0, "an answer was lost before the older server had to end"
+    street.finish()
     newer.become(monkeypatch.setattr)
     await check(data, database, street.books)
     record_property(
@@ -117,7 +82,7 @@ async def take_away(place: Place, older: Server, street: Street) -> None:
     """Ask for the contract; then ask that the older server, which needs what it takes, ends."""
     code, said = await run(place, "database", "migrate", "--contract")
     assert (code, "is in use by" in said) == (1, True), said
-    await street.spend()
+    await street.spend(ENOUGH)
     code, said = await run(place, "database", "migrate", "--contract", "--end-older")
     assert (code, newer.CONTRACT in said) == (0, True), said
     code, said = await asyncio.to_thread(older.outcome)
