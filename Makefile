@@ -109,7 +109,7 @@ ifeq ($(filter patroni,$(without)),)
 	command -v etcd >/dev/null || [ -x $(etcd) ] || {
 	    echo "fetching etcd ..."
 	    [ "$$(id -u)" != 0 ] || apt-get update -qq >/dev/null
-	    mkdir -p .venv/etcd && ( cd .venv/etcd && apt-get download -qq etcd-server && dpkg -x etcd-server_*.deb . ) \
+	    mkdir -p .venv/etcd && ( cd .venv/etcd && apt-get download -qq -o APT::Sandbox::User="$$(id -un)" etcd-server && dpkg -x etcd-server_*.deb . ) \
 	        || echo "!! etcd could not be fetched from Debian"
 	}
 endif
