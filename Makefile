@@ -15,8 +15,10 @@ without := $(subst $(comma), ,$(WITHOUT))
 chromium := /usr/bin/chromium
 etcd := .venv/etcd/usr/bin/etcd
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
-.PHONY: help run test soak check bench bench-sizes docs lock clean browser npm wrk patroni
+.PHONY: help run test soak check bench bench-peers bench-sizes docs lock clean
+.PHONY: browser npm wrk patroni glewlwyd
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -54,7 +56,7 @@ check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/codespell docs src *.md
-	if grep -nE '[a-z]+://' *.lock *.in pyproject.toml tests/interop/package*.json tests/interop/.npmrc; then
+	if grep -nE '[a-z]+://' *.lock *.in bench/peers/*.lock bench/peers/*.in pyproject.toml $(foreach each,tests/interop bench/peers/oidc_provider,$(each)/package*.json $(each)/.npmrc); then
 	    echo "a lock or a configuration names a host"; exit 1
 	fi
 
@@ -64,6 +66,24 @@ bench: .venv/.ready wrk  ## measure; writes bench/results/latest.json
 bench-sizes: .venv/.ready  ## the same against up to ten million grants (12 GB, minutes); writes bench/results/sizes.json
 	@.venv/bin/python -m bench.sizes --most 9999900
 
+peers := bench/peers/.venv/.ready bench/peers/oidc_provider/node_modules/.ready
+bench-peers: .venv/.ready wrk glewlwyd $(peers)  ## measure others beside us; writes bench/results/peers.json
+	@.venv/bin/python -m bench.peers $(BENCH_ARGS)
+
+# The peers have an environment of their own: nothing of theirs is ever one of our dependencies.
+bench/peers/.venv/.ready: bench/peers/requirements.lock | .venv/.ready
+	@echo "setting up the peers that are Python ..."
+	[ -x bench/peers/.venv/bin/python ] || "$(PYTHON)" -m venv bench/peers/.venv
+	.venv/bin/uv pip sync --quiet --python bench/peers/.venv/bin/python --require-hashes --compile-bytecode $<
+	touch $@
+
+bench/peers/oidc_provider/node_modules/.ready: bench/peers/oidc_provider/package-lock.json
+	@if command -v npm >/dev/null && npm ci --prefix $(dir $<) --ignore-scripts --silent </dev/null; then
+	    touch $@
+	else
+	    echo "!! npm is missing or failed: node-oidc-provider is left out"
+	fi
+
 docs: .venv/.ready  ## build the handbook into build/docs
 	@.venv/bin/sphinx-build -W -q -b html docs build/docs
 	echo "open build/docs/index.html"
@@ -72,7 +92,7 @@ lock: .venv/.ready  ## bring every lock up to date
 	@scripts/lock
 
 clean:  ## remove all that the other targets made (not ./data)
-	@rm -rf .venv build dist tests/interop/node_modules .hypothesis .import_linter_cache
+	@rm -rf .venv build dist tests/interop/node_modules bench/peers/.venv bench/peers/oidc_provider/node_modules .hypothesis .import_linter_cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -113,6 +133,9 @@ ifeq ($(filter patroni,$(without)),)
 	        || echo "!! etcd could not be fetched from Debian"
 	}
 endif
+
+glewlwyd:
+	@command -v glewlwyd >/dev/null || { $(call install_debian,glewlwyd); }
 
 npm:
 ifeq ($(filter npm,$(without)),)

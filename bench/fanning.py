@@ -78,7 +78,7 @@ def _load(seeded: Seeded, server: Running, rate: float, plan: Plan, files: Path)
     service = files / "paced"
     service.write_text(f"{seeded.service.authorization}\n")
     pause = max(1, round(_PACED_CONNECTIONS / rate * 1000))
-    load = Load("paced", f"{server.url}/token", (str(service), SCOPE, str(pause)))
+    load = Load("paced", f"{server.url}/token", (str(service), SCOPE, "jwt", str(pause)))
     seconds = max(2.0, plan.fan_outs * _SECONDS_EACH)
     thread = threading.Thread(target=load.run, args=(_PACED_CONNECTIONS, seconds))
     thread.start()

@@ -2,7 +2,6 @@
 
 import resource
 import subprocess
-import sys
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +11,10 @@ from msgspec import Struct
 from bench import machine
 
 _SCRIPTS: Final = Path(__file__).parent / "scripts"
+
+
+class WrongAnswers(SystemExit):
+    """It ends everything, unless somebody knows what to do without numbers."""
 
 
 class Counted(Struct, frozen=True):
@@ -42,7 +45,11 @@ class Load(Struct, frozen=True):
     arguments: tuple[str, ...] = ()
 
     def run(self, connections: int, seconds: float) -> Measured:
-        """Load the server, and end everything where one single answer is wrong."""
+        """Load the server.
+
+        Raises:
+            WrongAnswers: one single answer was wrong.
+        """
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "10s"]
         command += ["-s", str(_SCRIPTS / f"{self.script}.lua"), self.url, "--", *self.arguments]
         before = _cpu_seconds()
@@ -51,10 +58,10 @@ class Load(Struct, frozen=True):
         output, _ = process.communicate()
         found = [line for line in output.splitlines() if line.startswith("COUNTED ")]
         if not found:
-            sys.exit(f"!! bench: wrk {self.script} failed:\n{output}")
+            raise WrongAnswers(f"!! bench: wrk {self.script} failed:\n{output}")
         counted = msgspec.json.decode(found[0].removeprefix("COUNTED "), type=Counted)
         if counted.wrong or counted.broken or not counted.right:
-            sys.exit(f"!! bench: {self.script}: not every answer was right: {counted}")
+            raise WrongAnswers(f"!! bench: {self.script}: not every answer was right: {counted}")
         return Measured(counted, (_cpu_seconds() - before) / counted.microseconds * 1e6)
 
 

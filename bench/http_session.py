@@ -53,8 +53,13 @@ class HttpSession:
         text = response.read().decode()
         for value in response.headers.get_all("set-cookie") or ():
             for name, morsel in SimpleCookie(value).items():
-                self._cookies[name] = morsel.value
+                self._keep(name, morsel.value)
         return Answer(response.status, response.headers.get("location", ""), text)
+
+    def _keep(self, name: str, value: str) -> None:
+        self._cookies.pop(name, None)
+        if value:  # a cookie that is taken away comes without one
+            self._cookies[name] = value
 
     def close(self) -> None:
         """Hang up."""

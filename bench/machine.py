@@ -6,8 +6,8 @@ import shutil
 import socket
 import statistics
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +47,17 @@ def pin(pid: int, place: int) -> None:
         Path(f"/proc/{pid or 'self'}/autogroup").write_text(str(_NICE))
 
 
+@contextmanager
+def pinned(place: int) -> Iterator[None]:
+    """Whatever is started in here begins on one core, with all its threads."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {_ALL[place]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def free_port() -> int:
     """Give a port that nobody listens on."""
     with socket.socket() as probe:
@@ -65,8 +76,34 @@ def memory_mb(pid: int) -> float:
 
 def cpu_seconds(pid: int) -> float:
     """Give the time that a process has computed."""
+    return _computed(pid)
+
+
+def family(pid: int) -> list[int]:
+    """Give a process and all below it."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in family(int(child)))]
+
+
+def cpu_seconds_of_all(pid: int) -> float:
+    """Give the time that a process and all below it have computed, also those that have ended."""
+    return sum(_computed(each, ended=True) for each in family(pid))
+
+
+def proportional_mb(pid: int) -> float:
+    """Give what a process and its children hold in megabytes; what they share counts once."""
+    kib = 0
+    for each in family(pid):
+        for line in Path(f"/proc/{each}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                kib += int(line.split()[1])
+    return kib * 1024 / 1e6
+
+
+def _computed(pid: int, *, ended: bool = False) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    last = 15 if ended else 13
+    return sum(int(field) for field in fields[11:last]) / os.sysconf("SC_CLK_TCK")
 
 
 def percentile(values: Sequence[float], percent: int) -> float:

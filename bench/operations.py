@@ -35,9 +35,9 @@ class Operation(Struct, frozen=True):
 
     def run(self, connections: int, seconds: float) -> Run:
         """Load the process."""
-        before = machine.cpu_seconds(self.pid)
+        before = machine.cpu_seconds_of_all(self.pid)
         measured = self.load.run(connections, seconds)
-        used = machine.cpu_seconds(self.pid) - before
+        used = machine.cpu_seconds_of_all(self.pid) - before
         counted = measured.counted
         done = counted.flows if self.flows else counted.right
         return Run(done / counted.microseconds * 1e6, used / done * 1e6, measured)
@@ -45,27 +45,28 @@ class Operation(Struct, frozen=True):
 
 def operations(seeded: Seeded, server: Running, floor: Running, files: Path) -> list[Operation]:
     """Prepare each operation; its script reads from files what it sends."""
-    service = _written(files / "service", [seeded.service.authorization])
-    app = _written(files / "app", [seeded.app.authorization])
+    service = written(files / "service", [seeded.service.authorization])
+    app = written(files / "app", [seeded.app.authorization])
     tokens, families = files / "tokens", files / "families"
-    cookies = _written(files / "cookies", [seeded.browser.cookie])
-    pairs = _written(files / "pkce", [" ".join(pkce_pair()) for _ in range(256)])
-    query = _written(files / "query", [seeded.query])
+    cookies = written(files / "cookies", [seeded.browser.cookie])
+    pairs = written(files / "pkce", [" ".join(pkce_pair()) for _ in range(256)])
+    query = written(files / "query", [f"/authorize?{seeded.query}"])
+    token, authorize = f"{server.url}/token", f"{server.url}/authorize"
     loads = {
-        "client_credentials": Load("client_credentials", f"{server.url}/token", (service, SCOPE)),
+        "client_credentials": Load("client_credentials", token, (service, SCOPE, "jwt")),
         "client_credentials_registry": Load(
-            "client_credentials", f"{server.url}/token", (service, REGISTRY_SCOPE)
+            "client_credentials", token, (service, REGISTRY_SCOPE, "jwt")
         ),
         "introspection": Load("introspection", f"{server.url}/introspect", (service, str(tokens))),
-        "refresh": Load("refresh", f"{server.url}/token", (app, str(families))),
-        "code_flow": Load("code_flow", f"{server.url}/authorize", (app, cookies, pairs, query)),
+        "refresh": Load("refresh", token, (app, str(families), "jwt")),
+        "code_flow": Load("code_flow", authorize, (app, cookies, pairs, query, "/token", "jwt")),
     }
     raw = Operation("raw_asgi", Load("echo", f"{floor.url}/"), floor.pid)
     ours = [Operation(key, load, server.pid, key == "code_flow") for key, load in loads.items()]
     return [raw, *ours]
 
 
-def _written(path: Path, lines: list[str]) -> str:
+def written(path: Path, lines: list[str]) -> str:
     path.write_text("".join(f"{line}\n" for line in lines))
     return str(path)
 
@@ -74,12 +75,12 @@ def measure(
     each: list[Operation], seeded: Seeded, server: Running, plan: Plan, files: Path
 ) -> dict[str, float]:
     """Measure in turns; gives the median rate of each, and latencies of the median run."""
-    _written(files / "tokens", access_tokens(seeded, server.port, plan.tokens))
+    written(files / "tokens", access_tokens(seeded, server.port, plan.tokens))
     runs: dict[str, list[Run]] = {operation.key: [] for operation in each}
     for number in range(-plan.warm_ups, plan.rounds):
         for operation in each:
             if operation.key == "refresh":
-                _written(files / "families", refresh_tokens(seeded, plan.families))
+                written(files / "families", refresh_tokens(seeded, plan.families))
             seconds = plan.seconds if number >= 0 else _WARM_UP_SECONDS
             run = operation.run(plan.connections, seconds)
             if number >= 0:

@@ -49,7 +49,7 @@ class Installation(Struct, frozen=True):
     def run(self, *command: str, stdin: str = "") -> dict[str, object]:
         """Run a command, and give what it prints."""
         words = [COUNTERFOIL, *command, "--data", str(self.data), "--json"]
-        surroundings = {**environment(), "COUNTERFOIL_PORT": str(self.port)}
+        surroundings = {**environment(self.settings), "COUNTERFOIL_PORT": str(self.port)}
         done = subprocess.run(
             words, input=stdin, capture_output=True, text=True, env=surroundings, check=False
         )
@@ -86,8 +86,8 @@ def counterfoil(installation: Installation) -> Iterator[Running]:
     data, port = installation.data, installation.port
     command = [COUNTERFOIL, "serve", "--data", str(data), "--port", str(port)]
     started = Started(command, "/health/ready", data.parent / "server.log", installation.settings)
-    with _running(started, port) as running:
-        yield running
+    with running(started, port) as server:
+        yield server
 
 
 @contextmanager
@@ -95,24 +95,29 @@ def raw_asgi(directory: Path) -> Iterator[Running]:
     """Run the raw ASGI app in the same way."""
     port = machine.free_port()
     command = [sys.executable, "-m", "bench.echo", str(port)]
-    with _running(Started(command, "/", directory / "raw_asgi.log"), port) as running:
-        yield running
+    with running(Started(command, "/", directory / "raw_asgi.log"), port) as server:
+        yield server
 
 
 class Started(Struct, frozen=True):
-    """How a server is started: its command, the path that says it is ready, its log."""
+    """How a server is started: its command, the path that says it is ready, its log.
+
+    ``settings`` are those of Counterfoil, ``surroundings`` any other variables.
+    """
 
     command: Sequence[str]
     ready: str
     log: Path
     settings: Mapping[str, str] = {}
+    surroundings: Mapping[str, str] = {}
 
 
 @contextmanager
-def _running(started: Started, port: int) -> Iterator[Running]:
+def running(started: Started, port: int) -> Iterator[Running]:
+    """Run a server, from its first thread on the measured core."""
     begun, log = time.monotonic(), started.log
-    surroundings = environment(started.settings)
-    with log.open("w") as output:
+    surroundings = {**environment(started.settings), **started.surroundings}
+    with log.open("w") as output, machine.pinned(machine.MEASURED):
         process = subprocess.Popen(
             started.command, stdout=output, stderr=output, env=surroundings, start_new_session=True
         )

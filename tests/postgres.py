@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -83,14 +83,20 @@ def mask() -> Mask:
 class Postgres:
     """One server in a folder of its own. ``durable``: it survives the loss of its machine.
 
-    ``following``: it begins as a copy of another one, which runs, and follows that.
+    ``following``: it begins as a copy of another one, which runs, and follows that. ``settings``
+    are added to ours.
     """
 
     def __init__(
-        self, folder: Path, *, durable: bool = False, following: "Postgres | None" = None
+        self,
+        folder: Path,
+        *,
+        durable: bool = False,
+        following: "Postgres | None" = None,
+        settings: Sequence[str] = (),
     ) -> None:
         self.folder = folder
-        self._options = _SETTINGS if durable else _SETTINGS + _QUICK
+        self._options = (*_SETTINGS, *(() if durable else _QUICK), *settings)
         self._process: subprocess.Popen[bytes] | None = None
         self._psql: subprocess.Popen[str] | None = None
         self._numbers = itertools.count(1)
@@ -140,6 +146,15 @@ class Postgres:
         children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
         return [first, *map(int, children)]
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it does not run"
+        return self._process.pid
+
+    def place(self, database: str) -> dict[str, str]:
+        """Say where a database is, for those who do not read our URLs."""
+        return {"folder": str(self.folder), "database": database, "user": "postgres"}
+
     def url(self, database: str) -> str:
         return f"postgresql://postgres@/{database}?host={self.folder}"
 
@@ -175,11 +190,11 @@ def program(name: str) -> Path:
 
 
 @contextmanager
-def running(*, durable: bool = False) -> Iterator[Postgres]:
+def running(*, durable: bool = False, settings: Sequence[str] = ()) -> Iterator[Postgres]:
     """A server for as long as the block lasts."""
     # Not below the tests' own folder: the name of a socket may have a hundred letters.
     with tempfile.TemporaryDirectory(prefix="counterfoil-pg-") as folder:
-        server = Postgres(Path(folder), durable=durable)
+        server = Postgres(Path(folder), durable=durable, settings=settings)
         server.start()
         try:
             yield server

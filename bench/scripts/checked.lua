@@ -29,6 +29,17 @@ function response(status, headers, body)
   end
 end
 
+-- What a body says of a name; some servers leave a space behind the colon.
+function said(body, name)
+  return body:match('"' .. name .. '": *"([^"]*)"')
+end
+
+-- Whether a body holds an access token of this kind: a JWT, or one that says nothing by itself.
+function gives(body, kind)
+  local token = said(body, "access_token")
+  return token ~= nil and #token > 20 and (token:sub(1, 2) == "ey") == (kind == "jwt")
+end
+
 local function quoted(text)
   return '"' .. text:gsub('[%c"\\]', "?"):sub(1, 200) .. '"'
 end

@@ -1,7 +1,11 @@
--- A service asks for a token of its own. Arguments: the file with its Basic credentials, the scope.
+-- A service asks for a token of its own. Arguments: the file with its Basic credentials, the
+-- scope, and the kind of access token that must come: jwt or opaque.
 dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "checked.lua")
 
+local kind
+
 function init(args)
+  kind = args[3]
   wrk.method = "POST"
   wrk.body = "grant_type=client_credentials&scope=" .. args[2]
   wrk.headers["Content-Type"] = "application/x-www-form-urlencoded"
@@ -10,7 +14,7 @@ end
 
 function check(status, _, body)
   return status == 200
-    and body:find('"access_token":"ey', 1, true) ~= nil
-    and body:find('"token_type":"Bearer"', 1, true) ~= nil
-    and body:find('"expires_in":', 1, true) ~= nil
+    and gives(body, kind)
+    and said(body, "token_type") == "Bearer"
+    and body:find('"expires_in": *%d') ~= nil
 end

@@ -21,7 +21,7 @@ end
 
 function check(status, _, body)
   return status == 200
-    and body:find('"active":true', 1, true) ~= nil
-    and body:find('"client_id":"', 1, true) ~= nil
-    and body:find('"exp":', 1, true) ~= nil
+    and body:find('"active": *true') ~= nil
+    and said(body, "client_id") ~= nil
+    and body:find('"exp": *%d') ~= nil
 end

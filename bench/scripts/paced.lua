@@ -6,7 +6,7 @@ local begin, pause = init, 0
 
 function init(args)
   begin(args)
-  pause = tonumber(args[3])
+  pause = tonumber(args[4])
 end
 
 function delay()

@@ -1,6 +1,7 @@
 -- Apps refresh, each token once: a token leaves the queue when it is sent, and its successor joins
 -- when the answer is there. The queue is longer than there are connections, so it never runs dry.
--- Arguments: files with the Basic credentials and the first token of each family.
+-- Arguments: files with the Basic credentials and the first token of each family, and the kind of
+-- access token that must come: jwt or opaque.
 dofile(debug.getinfo(1, "S").source:match("@(.*/)") .. "checked.lua")
 
 local headers = { ["Content-Type"] = "application/x-www-form-urlencoded" }
@@ -18,7 +19,10 @@ local function leave()
   return token
 end
 
+local kind
+
 function init(args)
+  kind = args[3]
   headers["Authorization"] = lines(args[1])[1]
   for _, token in ipairs(lines(args[2])) do
     join(token)
@@ -30,8 +34,8 @@ function request()
 end
 
 function check(status, _, body)
-  local successor = body:match('"refresh_token":"(cfrt_[%w_-]+)"')
-  if status ~= 200 or not successor or not body:find('"access_token":"ey', 1, true) then
+  local successor = said(body, "refresh_token")
+  if status ~= 200 or not successor or not gives(body, kind) then
     return false
   end
   join(successor)

@@ -1,0 +1,1 @@
+"""Others' servers, measured beside Counterfoil in one run."""
