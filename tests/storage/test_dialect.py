@@ -11,6 +11,7 @@ from counterfoil.server.storage.dialect import (
     Translations,
     schema_for_postgres,
     statement_for_postgres,
+    turned,
 )
 from counterfoil.server.storage.migration import shipped
 from counterfoil.server.storage.sqlite_schema import migrate
@@ -47,10 +48,33 @@ def test_a_statement_is_turned(given: str, wanted: str) -> None:
 
 
 def test_a_statement_is_turned_once() -> None:
-    turned: list[str] = []
-    translations = Translations(lambda sql: turned.append(sql) or sql.upper())
-    assert [translations.of("select 1") for _ in range(3)] == ["SELECT 1"] * 3
-    assert turned == ["select 1"]
+    translations = Translations()
+    first = translations.of("SELECT a FROM t WHERE b = ?")
+    assert first.text == "SELECT a FROM t WHERE b = $1"
+    assert translations.of("SELECT a FROM t WHERE b = ?") is first
+
+
+@pytest.mark.parametrize(
+    ("sql", "writes", "changes", "is_plain_insert"),
+    [
+        ("\nSELECT a FROM t", False, "", False),
+        ("\nINSERT INTO t (a) VALUES (?)\n", True, "t", True),
+        ("INSERT INTO t (a) VALUES (?) ON CONFLICT (a) DO UPDATE SET a = 1", True, "t", False),
+        ("\nUPDATE t SET a = ? WHERE b IN (SELECT b FROM s) RETURNING a", True, "t", False),
+        ("DELETE FROM t WHERE a = ?", True, "t", False),
+        ("ROLLBACK TO SAVEPOINT attempt", True, "", False),
+    ],
+)
+def test_a_statement_says_what_it_does(
+    sql: str, *, writes: bool, changes: str, is_plain_insert: bool
+) -> None:
+    """What is remembered of a table is forgotten by this."""
+    found = turned(sql)
+    assert (found.writes, found.changes, found.is_plain_insert) == (
+        writes,
+        changes,
+        is_plain_insert,
+    )
 
 
 def test_a_schema_is_turned() -> None:

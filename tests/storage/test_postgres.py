@@ -14,6 +14,7 @@ import pytest
 from counterfoil.oauth.feed import Position
 from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
 from counterfoil.server.records.store import StoreUnavailable, Transaction
 from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.connection import WrongStatement
@@ -67,6 +68,10 @@ async def administrator(database: str) -> AsyncIterator[asyncpg.Connection]:
         yield connection
     finally:
         await connection.close()
+
+
+def limits(**fields: int) -> RefreshLimits:
+    return RefreshLimits(**fields)
 
 
 async def cut_all(database: str) -> int:
@@ -392,6 +397,68 @@ async def test_what_is_remembered_never_outlives_a_change_by_another(
     seen = await postgres.read(lambda tx: tx.apis.find(NOTES))
     assert seen is not None
     assert seen.generation == api().generation + 1
+
+
+@pytest.mark.parametrize("reading", [False, True])
+async def test_what_a_work_remembers_was_so_when_it_began(
+    postgres: PostgresStore, second: PostgresStore, database: str, *, reading: bool
+) -> None:
+    """Also for whoever had to wait until somebody else had changed it: no token after an ending."""
+
+    async def add(tx: Transaction) -> None:
+        await tx.clients.add(client())
+        await tx.limit_notes.keep(NotedLimits(limits(), limits(), None))
+
+    async def asks(tx: Transaction) -> tuple[object, object]:
+        found = await tx.clients.find("notes-web")
+        return found.disabled_at if found else "gone", await tx.limit_notes.find()
+
+    def ask() -> Awaitable[tuple[object, object]]:
+        return postgres.read(asks) if reading else postgres.transact(asks, beside=True)
+
+    await second.transact(add)
+    for _ in range(3):
+        assert await ask() == (None, NotedLimits(limits(), limits(), None))
+    shorter = NotedLimits(limits(refresh_idle=60), limits(), None)
+    await second.transact(lambda tx: tx.limit_notes.keep(shorter))
+    assert await ask() == (None, shorter)
+    async with administrator(database) as connection, connection.transaction():
+        await connection.execute(f"SELECT {ALONE}")
+        waiting = asyncio.ensure_future(ask())
+        while not reading and not await connection.fetchval(_WAITS):
+            pass
+        await connection.execute("UPDATE clients SET disabled_at = 7")
+    assert (await waiting)[0] in ((None, 7) if reading else (7,))
+    assert (await ask())[0] == 7
+
+
+async def test_what_a_work_beside_others_changed_and_undid_is_not_remembered(
+    postgres: PostgresStore,
+) -> None:
+    await postgres.transact(lambda tx: tx.clients.add(client()))
+    await postgres.transact(lambda tx: tx.clients.add_secret(client_secret()))
+
+    async def last_used(tx: Transaction) -> int | None:
+        (secret,) = await tx.clients.secrets_of("notes-web")
+        return secret.last_used_at
+
+    async def fails(tx: Transaction) -> None:
+        before = await last_used(tx)
+        await tx.clients.touch_secrets({"secret-1": NOW + 5})
+        assert await last_used(tx) == NOW + 5 != before, "it sees what it did itself"
+        raise ZeroDivisionError
+
+    async def tries(tx: Transaction) -> int | None:
+        with pytest.raises(ZeroDivisionError):
+            await tx.attempt(fails)
+        return await last_used(tx)
+
+    unused = await postgres.transact(last_used, beside=True)
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            await postgres.transact(fails, beside=True)
+        assert await postgres.transact(last_used, beside=True) == unused
+        assert await postgres.transact(tries, beside=True) == unused
 
 
 async def test_a_change_that_was_undone_is_forgotten_and_a_later_one_is_seen(

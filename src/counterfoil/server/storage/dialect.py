@@ -1,9 +1,11 @@
 """What PostgreSQL writes otherwise: schema and statements are SQLite's text, turned by rule."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
+
+from msgspec import Struct
 
 _TYPES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -16,6 +18,7 @@ _TYPES: Final[Mapping[str, str]] = MappingProxyType(
 )
 _TYPE: Final = re.compile("|".join(rf"\b{name}\b" for name in _TYPES))
 _STRICT: Final = re.compile(r"\) STRICT(, WITHOUT ROWID)?;")
+_CHANGES: Final = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)")
 _CHOSEN: Final = re.compile(r"(LIMIT \$\d+)\)")
 
 
@@ -49,16 +52,37 @@ def _numbered(sql: str) -> str:
     return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
 
 
+class Turned(Struct, frozen=True):
+    """A statement as PostgreSQL takes it, and what is to be known of it whenever it runs."""
+
+    text: str
+    is_plain_insert: bool
+    writes: bool
+    changes: str
+    """The table whose rows it changes; nothing if it only reads."""
+
+
+def turned(sql: str) -> Turned:
+    """Turn a statement, and say what it does."""
+    stripped = sql.strip()
+    found = _CHANGES.match(stripped)
+    return Turned(
+        text=statement_for_postgres(sql),
+        is_plain_insert=is_plain_insert(sql),
+        writes=not stripped.startswith("SELECT"),
+        changes=found[1] if found else "",
+    )
+
+
 class Translations:
     """Statements that were turned before. Each connection has its own."""
 
-    def __init__(self, translate: Callable[[str], str] = statement_for_postgres) -> None:
-        self._translate = translate
-        self._known: dict[str, str] = {}
+    def __init__(self) -> None:
+        self._known: dict[str, Turned] = {}
 
-    def of(self, sql: str) -> str:
+    def of(self, sql: str) -> Turned:
         """Give a statement as PostgreSQL takes it."""
         known = self._known.get(sql)
         if known is None:
-            known = self._known[sql] = self._translate(sql)
+            known = self._known[sql] = turned(sql)
         return known

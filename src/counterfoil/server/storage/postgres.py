@@ -2,19 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
 from counterfoil.server.storage.places import Places
-from counterfoil.server.storage.postgres_connection import BeginAgain, PostgresConnection, Wire
+from counterfoil.server.storage.postgres_connection import BeginAgain, Wire
 from counterfoil.server.storage.postgres_following import Following
 from counterfoil.server.storage.postgres_locks import ALONE, BESIDE, NUMBERING
 from counterfoil.server.storage.postgres_numbering import number_waiting
 from counterfoil.server.storage.postgres_pool import Pool, Room
 from counterfoil.server.storage.postgres_schema import prepare
+from counterfoil.server.storage.postgres_sharing import COMMIT, run_together
 from counterfoil.server.storage.postgres_transaction import Transactions
+from counterfoil.server.storage.together import Outcome, Service, Together
 
 T = TypeVar("T")
 
@@ -22,18 +23,21 @@ ROOM: Final = Room(10)
 
 _LOG: Final = logging.getLogger(__name__)
 _TRIES: Final = 20
+_FEW_WHO_READ: Final = 4
+"""They hold nobody up, and a view of their own would cost each more than to wait for the others."""
 _BEGIN_ALONE: Final = f"BEGIN; SELECT {ALONE}; SELECT {NUMBERING}"
 _BEGIN_BESIDE: Final = f"BEGIN; SELECT {BESIDE}"
+# Together nobody waits for a row while holding others: they might wait in a circle.
+_BEGIN_TOGETHER: Final = f"{_BEGIN_BESIDE}; SET LOCAL lock_timeout = '50ms'"
 _BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-_COMMIT: Final = "COMMIT"
 
 
 class PostgresStore(Store):
     """Keeps the promises of ``Store`` in a database that several processes share.
 
-    It belongs to the event loop in which it was opened. Of its room half the connections are for
-    works that only read, for these must not wait behind one that holds up the others; two more are
-    its own.
+    It belongs to the event loop in which it was opened. Of its room a third of the connections are
+    for works that only read, for these must not wait behind one that holds up the others; two more
+    are its own. Works that wait for a connection share a transaction when they get one.
     """
 
     def __init__(
@@ -46,13 +50,17 @@ class PostgresStore(Store):
     ) -> None:
         self._clock = clock
         self._random = random
-        reading = max(room.connections // 2, 1)
+        reading = max(room.connections // 3, 1)
         writing = max(room.connections - reading, 1)
         self._reading, self._writing = (
             Pool(wire, Room(each, room.bounds), lambda engine: Transactions(engine, random))
             for each in (reading, writing)
         )
         self._following = Following(wire, random)
+        read = Service(self._read, self._read_together)
+        self._readings = Together(reading, read, room.bounds, _FEW_WHO_READ)
+        beside = Service(self._retried, self._beside_together)
+        self._besides = Together(writing, beside, room.bounds)
         self._one_alone = Places(1, room.bounds, "too many works wait to run alone")
         self._begun: set[asyncio.Task[object]] = set()
         self._closed = False
@@ -94,12 +102,15 @@ class PostgresStore(Store):
             StoreUnavailable: the commit failed; see the promise.
         """
         self._demand_open()
-        task = asyncio.ensure_future(self._committed(work, beside=beside))
+        if beside:
+            value: T = await asyncio.shield(self._besides.ask(work))
+            return value
+        task = asyncio.ensure_future(self._retried(work, beside=False))
         self._begun.add(task)
         task.add_done_callback(self._begun.discard)
         return await asyncio.shield(task)
 
-    async def _committed(self, work: Work[T], *, beside: bool) -> T:
+    async def _retried(self, work: Work[T], *, beside: bool = True) -> T:
         for tries_left in reversed(range(_TRIES)):
             try:
                 return await (self._beside(work) if beside else self._alone(work))
@@ -115,7 +126,7 @@ class PostgresStore(Store):
             async with self._writing.begun(_BEGIN_ALONE, urgent=True) as lent:
                 lent.connection.at_work, lent.connection.wrote = True, False
                 await number_waiting(lent.connection, self._random)
-                value = await self._run(lent, lent.alone, work)
+                value = await self._committed(lent, lent.alone, work)
                 wrote = lent.connection.wrote
         finally:
             self._one_alone.give_back()
@@ -125,13 +136,21 @@ class PostgresStore(Store):
 
     async def _beside(self, work: Work[T]) -> T:
         async with self._writing.begun(_BEGIN_BESIDE) as lent:
-            lent.connection.wrote = False
-            lent.beside.begin()
-            value = await self._run(lent, lent.beside, work)
+            await lent.look()
+            value = await self._committed(lent, lent.beside, work)
             left = lent.beside.left_anything
         if left:
             await self._number()
         return value
+
+    async def _beside_together(self, works: Sequence[Work[object]]) -> list[Outcome]:
+        async with self._writing.begun(_BEGIN_TOGETHER) as lent:
+            await lent.look()
+            outcomes = await run_together(lent, lent.beside, works, self._run)
+            left = lent.beside.left_anything
+        if left:
+            await self._number()
+        return outcomes
 
     async def _number(self) -> None:
         try:
@@ -146,27 +165,41 @@ class PostgresStore(Store):
         """Run a work that only reads, on one consistent view of what was committed.
 
         Raises:
+            Overloaded: too many wait, or this one has waited for too long.
             StoreUnavailable: the database cannot be read.
         """
         self._demand_open()
+        value: T = await self._readings.ask(work)
+        return value
+
+    async def _read(self, work: Work[T]) -> T:
         async with self._reading.begun(_BEGIN_READING) as lent:
-            lent.connection.at_work = True
             await lent.look()
-            return await self._run(lent, lent.view, work)
+            return await self._committed(lent, lent.view, work)
+
+    async def _read_together(self, works: Sequence[Work[object]]) -> list[Outcome]:
+        async with self._reading.begun(_BEGIN_READING) as lent:
+            await lent.look()
+            return await run_together(lent, lent.view, works, self._run)
 
     async def _run(self, lent: Transactions, transaction: Transaction, work: Work[T]) -> T:
         connection = lent.connection
         connection.now = int(self._clock())
         connection.at_work = True
         try:
-            value = await work(transaction)
-        except Exception as error:
-            await _undo(connection, error)
-            raise
+            return await work(transaction)
         finally:
             connection.at_work = False
+
+    async def _committed(self, lent: Transactions, transaction: Transaction, work: Work[T]) -> T:
+        connection = lent.connection
+        try:
+            value = await self._run(lent, transaction, work)
+        except Exception as error:
+            await lent.undo(error)
+            raise
         tells = transaction is lent.alone and connection.wrote
-        if await connection.step(self._following.telling if tells else _COMMIT) != _COMMIT:
+        if await connection.step(self._following.telling if tells else COMMIT) != COMMIT:
             raise StoreUnavailable("the database had given up the transaction")
         return value
 
@@ -199,15 +232,8 @@ class PostgresStore(Store):
         self._closed = True
         if self._begun:
             await asyncio.wait(self._begun)
+        await self._besides.finish()
+        await self._readings.finish()
         await self._writing.close()
         await self._reading.close()
         await self._following.close()
-
-
-async def _undo(connection: PostgresConnection, error: Exception) -> None:
-    """Roll back. A line on which the engine failed is dropped: it may lead to a mere copy now."""
-    if isinstance(error, StoreUnavailable) and not isinstance(error, BeginAgain):
-        connection.drop()
-        return
-    with suppress(StoreUnavailable):
-        await connection.step("ROLLBACK")

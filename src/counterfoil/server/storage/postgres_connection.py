@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from counterfoil.server.records.store import Conflict, StoreUnavailable
 from counterfoil.server.storage.connection import Row, WrongStatement
-from counterfoil.server.storage.dialect import Translations, is_plain_insert
+from counterfoil.server.storage.dialect import Translations, Turned
 
 T = TypeVar("T")
 
@@ -86,7 +86,9 @@ class Wire(Struct, frozen=True):
 class PostgresConnection:
     """Keeps the promises of ``Connection``, while a work is under way and at no other time.
 
-    ``wrote``: a row was changed since whoever asks said that none was.
+    ``wrote``: a row was changed since whoever asks said that none was. ``changed`` is called with
+    the table in which it was, and with no name where changes were undone. ``foreseen`` holds rows
+    that came with another's, each until it is asked for, or until something is written.
     """
 
     def __init__(self, engine: "asyncpg.Connection[Any]") -> None:
@@ -94,34 +96,41 @@ class PostgresConnection:
         self.at_work = False
         self.wrote = False
         self.engine = engine
+        self.changed: Callable[[str], None] | None = None
+        self.foreseen: dict[tuple[str, object], Row | None] = {}
         self._translations = Translations()
 
     async def one(self, sql: str, *values: object) -> Row | None:
         """Give the first row, if there is one."""
-        row = await self._answer(self.engine.fetchrow(self._ready(sql), *_bound(values)))
-        self._note(sql, 0 if row is None else 1)
+        statement = self._ready(sql)
+        if self.foreseen and len(values) == 1 and (sql, values[0]) in self.foreseen:
+            return self.foreseen.pop((sql, values[0]))
+        row = await _judged(self.engine.fetchrow(statement.text, *_bound(values)))
+        self._note(statement, 0 if row is None else 1)
         return tuple(row) if row is not None else None
 
     async def all(self, sql: str, *values: object) -> list[Row]:
         """Give every row."""
-        rows = await self._answer(self.engine.fetch(self._ready(sql), *_bound(values)))
-        self._note(sql, len(rows))
+        statement = self._ready(sql)
+        rows = await _judged(self.engine.fetch(statement.text, *_bound(values)))
+        self._note(statement, len(rows))
         return [tuple(row) for row in rows]
 
     async def run(self, sql: str, *values: object) -> int:
         """Insert, update or delete; gives the number of rows that were changed."""
-        status = await self._answer(self.engine.execute(self._ready(sql), *_bound(values)))
+        statement = self._ready(sql)
+        status = await _judged(self.engine.execute(statement.text, *_bound(values)))
         count = status.rpartition(" ")[2]
         changed = int(count) if count.isdecimal() else 0
-        self._note(sql, changed)
-        if not changed and is_plain_insert(sql):
+        self._note(statement, changed)
+        if not changed and statement.is_plain_insert:
             raise Conflict("a name that must be unique is taken")
         return changed
 
     async def run_for_each(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
         """Run a statement for each row of values, without waiting for each answer."""
         bound = [_bound(row) for row in rows]
-        await self._answer(self.engine.executemany(self._ready(sql), bound))
+        await _judged(self.engine.executemany(self._ready(sql).text, bound))
 
     async def step(self, sql: str) -> str:
         """Run statements that begin or end something, as they are; gives the last one's tag."""
@@ -149,17 +158,19 @@ class PostgresConnection:
         except _FAILURES:
             self.engine.terminate()
 
-    def _note(self, sql: str, rows: int) -> None:
-        if rows and not sql.lstrip().startswith("SELECT"):
+    def _note(self, statement: Turned, rows: int) -> None:
+        if not statement.writes:
+            return
+        self.foreseen.clear()
+        if rows:
             self.wrote = True
+        if self.changed is not None and (rows or not statement.changes):
+            self.changed(statement.changes)
 
-    def _ready(self, sql: str) -> str:
+    def _ready(self, sql: str) -> Turned:
         if not self.at_work:
             raise RuntimeError("a transaction was used outside of its work")
         return self._translations.of(sql)
-
-    async def _answer(self, asked: Awaitable[T]) -> T:
-        return await _judged(asked)
 
 
 def without_nul(text: str) -> str:

@@ -30,6 +30,10 @@ class Bound:
     def __init__(self, connection: PostgresConnection) -> None:
         self.connection = connection
 
+    async def begin(self, opening: str) -> None:
+        """Run what opens a transaction."""
+        await self.connection.step(opening)
+
 
 B = TypeVar("B", bound=Bound)
 
@@ -97,7 +101,7 @@ class Pool(Generic[B]):
 
 async def _opened(lent: B, opening: str) -> B:
     try:
-        await lent.connection.step(opening)
+        await lent.begin(opening)
     except BaseException as error:
         was_cut = lent.connection.engine.is_closed()
         lent.connection.drop()

@@ -1,20 +1,26 @@
 """The transactions of one PostgreSQL connection: alone, beside others, and one that only reads."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
-from counterfoil.server.storage.postgres_connection import PostgresConnection
+from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.storage.postgres_connection import BeginAgain, LockHeld, PostgresConnection
+from counterfoil.server.storage.postgres_foreseeing import ForeseeingCodes, HeldFamilies
 from counterfoil.server.storage.postgres_numbering import (
     WaitingEvents,
     WaitingNotices,
     WholeEvents,
 )
 from counterfoil.server.storage.postgres_pool import Bound
-from counterfoil.server.storage.remembered import ReadingTransaction
-from counterfoil.server.storage.statements.families import FamilyStatements
+from counterfoil.server.storage.remembered import TABLES, RememberingTransaction
 from counterfoil.server.storage.transaction import BoundTransaction
 
 _REGISTRATIONS: Final = "SELECT version FROM registrations"
+_STILL: Final = "SELECT 1 FROM registrations WHERE version ="
+_UNSEEN: Final = -1
+_STAND: Final = "SELECT 1"
+"""What PostgreSQL says of a statement that found its one row."""
 
 
 class AloneTransaction(BoundTransaction):
@@ -25,21 +31,13 @@ class AloneTransaction(BoundTransaction):
         self.events = WholeEvents(connection, random)
 
 
-class HeldFamilies(FamilyStatements):
-    """Families that nobody else changes, from when they are read until the commit.
-
-    Otherwise one could be refreshed while it is ended, by a token that outlives its notice.
-    """
-
-    holding = " FOR NO KEY UPDATE OF families"
-
-
-class BesideTransaction(BoundTransaction):
+class BesideTransaction(RememberingTransaction):
     """Others write too: what it tells of is numbered after its commit."""
 
     def __init__(self, connection: PostgresConnection, random: Callable[[int], bytes]) -> None:
         super().__init__(connection, random)
-        self.families: FamilyStatements = HeldFamilies(connection)
+        self.families: HeldFamilies = HeldFamilies(connection)
+        self.authorizations: ForeseeingCodes = ForeseeingCodes(connection)
         self.notices: WaitingNotices = WaitingNotices(connection)
         self.events: WaitingEvents = WaitingEvents(connection, random)
 
@@ -54,15 +52,53 @@ class BesideTransaction(BoundTransaction):
 
 
 class Transactions(Bound):
-    """All three of a connection, bound once."""
+    """All three of a connection, bound once.
+
+    What they remember of clients, APIs and limits is of one version of these. While a work is
+    under way nobody changes them: what reads has one view, and who changes them runs alone.
+    """
 
     def __init__(self, connection: PostgresConnection, random: Callable[[int], bytes]) -> None:
         super().__init__(connection)
         self.alone = AloneTransaction(connection, random)
         self.beside = BesideTransaction(connection, random)
-        self.view = ReadingTransaction(connection, random)
+        self.view = RememberingTransaction(connection, random)
+        self._version = _UNSEEN
+        self._stands = False
+        connection.changed = self._changed
+
+    async def begin(self, opening: str) -> None:
+        """Open a transaction, and ask in the same breath whether what is remembered still stands.
+
+        It is asked after the lock was got, for whoever held it may have changed it.
+        """
+        asks = f"{opening}; {_STILL} {self._version}"
+        self._stands = await self.connection.step(asks) == _STAND
+        self.connection.foreseen.clear()
 
     async def look(self) -> None:
-        """Begin to read: what was remembered of other clients and APIs is forgotten."""
-        row = await self.connection.one(_REGISTRATIONS)
-        self.view.see(row[0] if row else -1)
+        """Begin to work: what was remembered of other clients and APIs is forgotten."""
+        self.connection.at_work, self.connection.wrote = True, False
+        self.beside.begin()
+        if not self._stands:
+            row = await self.connection.one(_REGISTRATIONS)
+            self._forget()
+            self._version = row[0] if row else _UNSEEN
+
+    async def undo(self, error: Exception) -> None:
+        """Roll back. A line that failed is dropped: it may lead to a mere copy now."""
+        if isinstance(error, StoreUnavailable) and not isinstance(error, BeginAgain | LockHeld):
+            self.connection.drop()
+            return
+        with suppress(StoreUnavailable):
+            await self.connection.step("ROLLBACK")
+
+    def _changed(self, table: str) -> None:
+        """Note that a work changed, or undid, what is remembered: it may yet be rolled back."""
+        if table in TABLES or not table:
+            self._version = _UNSEEN
+            self._forget()
+
+    def _forget(self) -> None:
+        self.view.forget()
+        self.beside.forget()

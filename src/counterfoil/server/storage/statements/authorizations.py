@@ -12,7 +12,7 @@ INSERT INTO authorizations (digest, client_id, user_id, grant_id, session_id, re
     family_id, wrong_verifiers, dpop_jkt)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_TAKE: Final = """
+TAKE: Final = """
 UPDATE authorizations SET taken_at = ?, family_id = ?
 WHERE digest = ? AND taken_at IS NULL AND expires_at > ? AND wrong_verifiers < ?
 RETURNING digest, client_id, user_id, grant_id, session_id, redirect_uri,
@@ -76,13 +76,13 @@ class AuthorizationStatements:
 
     async def take(self, digest: bytes, family_id: str, now: int) -> Authorization | None:
         """Take an untaken, unexpired code with few wrong verifiers, in one statement."""
-        row = await self._connection.one(_TAKE, now, family_id, digest, now, MOST_WRONG_VERIFIERS)
-        return _authorization(row) if row else None
+        row = await self._connection.one(TAKE, now, family_id, digest, now, MOST_WRONG_VERIFIERS)
+        return authorization_from(row) if row else None
 
     async def find(self, digest: bytes) -> Authorization | None:
         """Look at a code, taken or not, without taking it."""
         row = await self._connection.one(_FIND, digest)
-        return _authorization(row) if row else None
+        return authorization_from(row) if row else None
 
     async def put_back(self, digest: bytes) -> None:
         """Undo a taking after a wrong verifier, counting it; never once a family was made."""
@@ -105,7 +105,8 @@ class AuthorizationStatements:
         return await self._connection.run(_SWEEP, self._connection.now, limit)
 
 
-def _authorization(row: Row) -> Authorization:
+def authorization_from(row: Row) -> Authorization:
+    """Give the code that a row holds."""
     return Authorization(
         digest=row[0],
         client_id=row[1],

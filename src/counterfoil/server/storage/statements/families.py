@@ -22,7 +22,7 @@ SELECT families.id, grant_id, families.client_id, families.user_id, session_id, 
     absolute_expires_at, rotated_at, families.ended_at, ended_why,
     sealed_successor
 FROM families"""
-_FIND: Final = f"{_SELECT} WHERE id = ?"
+FIND: Final = f"{_SELECT} WHERE id = ?"
 # A token's life may only be recorded as longer: its notices live by it.
 _ROTATE: Final = """
 UPDATE families SET refresh_generation = ?, refresh_digest = ?, refresh_expires_at = ?,
@@ -115,8 +115,8 @@ class FamilyStatements:
 
     async def find(self, family_id: str) -> Family | None:
         """Look up, ended or not."""
-        row = await self._connection.one(_FIND + self.holding, family_id)
-        return _family(row) if row else None
+        row = await self._connection.one(FIND + self.holding, family_id)
+        return family_from(row) if row else None
 
     async def rotate(self, rotated: Family, from_generation: int) -> bool:
         """Store the new refresh token, times and origin of a family, in one statement.
@@ -161,7 +161,7 @@ class FamilyStatements:
 
     async def page(self, after: str, limit: int) -> list[Family]:
         """At most so many with a greater id, ended or not, by id."""
-        return [_family(row) for row in await self._connection.all(_PAGE, after, limit)]
+        return [family_from(row) for row in await self._connection.all(_PAGE, after, limit)]
 
     async def live_of_grant(self, grant_id: str) -> list[Family]:
         """Live ones under a grant, oldest first."""
@@ -185,7 +185,7 @@ class FamilyStatements:
     async def _live(self, sql: str, of: str) -> list[Family]:
         since = self._connection.now - SKEW
         rows = await self._connection.all(sql + self.holding, of, since, since)
-        return [_family(row) for row in rows]
+        return [family_from(row) for row in rows]
 
     async def end(self, family_id: str, at: int, why: str) -> bool:
         """End; ``False`` where it was ended already or never was."""
@@ -208,7 +208,8 @@ class FamilyStatements:
         return len(swept)
 
 
-def _family(row: Row) -> Family:
+def family_from(row: Row) -> Family:
+    """Give the family that a row holds."""
     return Family(
         id=row[0],
         grant_id=row[1],

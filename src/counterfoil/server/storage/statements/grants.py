@@ -20,7 +20,7 @@ _SELECT: Final = """
 SELECT id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at
 FROM grants"""
 _BETWEEN: Final = f"{_SELECT} WHERE user_id = ? AND client_id = ? AND ended_at IS NULL"
-_FIND: Final = f"{_SELECT} WHERE id = ?"
+FIND: Final = f"{_SELECT} WHERE id = ?"
 _OF_USER: Final = f"{_SELECT} WHERE user_id = ? AND ended_at IS NULL ORDER BY created_at, id"
 _EVERY: Final = f"{_SELECT} WHERE ended_at IS NULL ORDER BY created_at, id"
 _END: Final = "UPDATE grants SET ended_at = ? WHERE id = ? AND ended_at IS NULL"
@@ -64,7 +64,7 @@ class GrantStatements:
 
     async def find(self, grant_id: str) -> Grant | None:
         """Look up, ended or not."""
-        row = await self._connection.one(_FIND, grant_id)
+        row = await self._connection.one(FIND, grant_id)
         return _grant(row) if row else None
 
     async def between(self, user_id: str, client_id: str) -> Grant | None:

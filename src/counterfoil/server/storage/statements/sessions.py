@@ -16,7 +16,7 @@ _SELECT: Final = """
 SELECT id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at, style,
     cookie_set_at
 FROM sessions"""
-_FIND: Final = f"{_SELECT} WHERE id = ?"
+FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_DIGEST: Final = f"{_SELECT} WHERE digest = ?"
 _OF_USER: Final = f"{_SELECT} WHERE user_id = ? AND ended_at IS NULL ORDER BY auth_time DESC, id"
 _EVERY: Final = f"{_SELECT} WHERE ended_at IS NULL ORDER BY auth_time DESC, id"
@@ -62,7 +62,7 @@ class SessionStatements:
 
     async def find(self, session_id: str) -> Session | None:
         """Look up by the public name."""
-        row = await self._connection.one(_FIND, session_id)
+        row = await self._connection.one(FIND, session_id)
         return _session(row) if row else None
 
     async def find_by_digest(self, digest: bytes) -> Session | None:

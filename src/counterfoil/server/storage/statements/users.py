@@ -14,7 +14,7 @@ _SELECT: Final = """
 SELECT id, email, created_at, password_hash, name, is_admin, disabled_at,
     failed_sign_ins, locked_until
 FROM users"""
-_FIND: Final = f"{_SELECT} WHERE id = ?"
+FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_EMAIL: Final = f"{_SELECT} WHERE email_key = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, id"
 _DISABLE: Final = "UPDATE users SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL"
@@ -56,7 +56,7 @@ class UserStatements:
 
     async def find(self, user_id: str) -> User | None:
         """Look up by ``sub``."""
-        row = await self._connection.one(_FIND, user_id)
+        row = await self._connection.one(FIND, user_id)
         return _user(row) if row else None
 
     async def find_by_email(self, email: str) -> User | None:
