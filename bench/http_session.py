@@ -30,6 +30,11 @@ class HttpSession:
         """The ``Cookie`` header."""
         return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
 
+    def take_cookie(self, cookie: str) -> None:
+        """Keep a cookie that somebody else was given, as ``name=value``."""
+        name, _, value = cookie.partition("=")
+        self._keep(name, value)
+
     def get(self, path: str, cookie: str = "") -> Answer:
         """Ask for a page, with our own cookies or with others."""
         return self._exchange("GET", path, None, {"Cookie": cookie} if cookie else {})

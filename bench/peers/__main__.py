@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import machine
-from bench.peers import counterfoil, node, python, telling
+from bench.peers import counterfoil, glewlwyd, node, python, telling
 from bench.peers.measuring import FULL, QUICK, Candidate, Measuring, PeersPlan
 from bench.peers.proving import prove
 from bench.peers.site import Peer
@@ -24,6 +24,7 @@ PEERS: Final[tuple[Peer, ...]] = (
     python.AUTHLIB_ON_POSTGRES,
     python.TOOLKIT_ON_SQLITE,
     python.TOOLKIT_ON_POSTGRES,
+    glewlwyd.Glewlwyd(),
 )
 DATABASE: Final = (
     "fsync=on",

@@ -91,7 +91,7 @@ def _kind(token: str) -> str:
 
 
 def _refused(answer: Answer) -> bool:
-    return answer.status in {400, 401} and "error" in answer.body
+    return answer.status in {400, 401, 403} and "_token" not in answer.body
 
 
 def _demand(holds: bool, otherwise: str) -> None:

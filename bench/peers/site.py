@@ -21,11 +21,12 @@ _REDIRECTS_MOST: Final = 10
 
 
 class Paths(Struct, frozen=True):
-    """Where a server answers."""
+    """Where a server answers. ``besides``: what it wants in the query of ``authorize``."""
 
     authorize: str
     token: str
     introspection: str
+    besides: str = ""
 
 
 class Clients(Struct, frozen=True):
@@ -57,7 +58,8 @@ class Site(Struct, frozen=True):
             "scope": self.app_scope,
             "code_challenge_method": "S256",
         }
-        return f"{self.paths.authorize}?{urlencode(asked)}"
+        besides = f"&{self.paths.besides}" if self.paths.besides else ""
+        return f"{self.paths.authorize}?{urlencode(asked)}{besides}"
 
     def exchange(self, code: str, verifier: str) -> Answer:
         """Take a code to the token endpoint."""
@@ -172,7 +174,10 @@ def code_from(site: Site, browser: HttpSession, challenge: str) -> str:
     answer = browser.get(path)
     for _ in range(_REDIRECTS_MOST):
         if answer.location.startswith(CALLBACK):
-            return parse_qs(urlsplit(answer.location).query)["code"][0]
+            given = parse_qs(urlsplit(answer.location).query)
+            if "code" not in given:
+                break
+            return given["code"][0]
         split = urlsplit(answer.location)
         path = f"{split.path}?{split.query}" if split.query else split.path
         if not path:

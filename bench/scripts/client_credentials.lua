@@ -15,6 +15,6 @@ end
 function check(status, _, body)
   return status == 200
     and gives(body, kind)
-    and said(body, "token_type") == "Bearer"
+    and (said(body, "token_type") or ""):lower() == "bearer"
     and body:find('"expires_in": *%d') ~= nil
 end
