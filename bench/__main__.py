@@ -9,7 +9,8 @@ from bench import floors, machine, report
 from bench.fanning import fan_out
 from bench.guarding import guard_costs, registry_cost
 from bench.many_notices import many_notices
-from bench.operations import measure, operations
+from bench.on_postgres import on_postgres
+from bench.operations import floor_of, measure, operations
 from bench.plan import FULL, QUICK, Plan
 from bench.revoking import revocation_times
 from bench.seeding import Seeded, access_tokens, seed
@@ -44,7 +45,7 @@ def _run(plan: Plan, directory: Path) -> dict[str, float]:
         seeded = seed(installation, server.port)
         files = directory / "load"
         files.mkdir()
-        each = operations(seeded, server, floor, files)
+        each = [floor_of(floor), *operations(seeded, server, files)]
         results |= measure(each, seeded, server, plan, files)
         results["rss_after_mb"] = machine.memory_mb(server.pid)
         results |= _guard(seeded, server, plan)
@@ -55,6 +56,7 @@ def _run(plan: Plan, directory: Path) -> dict[str, float]:
     with counterfoil(crowded) as server:
         full_rate = results["client_credentials_per_s"]
         results |= fan_out(seeded, server, plan, full_rate, files)
+    results |= on_postgres(directory, plan)
     return results | many_notices(directory, plan)
 
 

@@ -18,32 +18,57 @@ _WARM_UP_SECONDS: Final = 1.0
 
 
 class Run(Struct, frozen=True):
-    """One run: what came of it a second, and what each cost the measured process."""
+    """One run: what came of it a second, and what each cost the measured process.
+
+    ``database_us`` is what each cost the processes of a database server; ``busy`` the share of its
+    core, from 0 to 1, for which the measured process computed.
+    """
 
     rate: float
     cpu_us: float
+    database_us: float
+    busy: float
     measured: Measured
 
 
 class Operation(Struct, frozen=True):
-    """A load on a process, and the key of its numbers; it counts whole flows if ``flows``."""
+    """A load on a process, and the key of its numbers; it counts whole flows if ``flows``.
+
+    ``database`` is the first process of the database server that it uses, if it uses one.
+    """
 
     key: str
     load: Load
     pid: int
     flows: bool = False
+    database: int | None = None
 
     def run(self, connections: int, seconds: float) -> Run:
         """Load the process."""
-        before = machine.cpu_seconds_of_all(self.pid)
+        before = self._computed()
         measured = self.load.run(connections, seconds)
-        used = machine.cpu_seconds_of_all(self.pid) - before
+        own, databases = (
+            after - then for after, then in zip(self._computed(), before, strict=True)
+        )
         counted = measured.counted
         done = counted.flows if self.flows else counted.right
-        return Run(done / counted.microseconds * 1e6, used / done * 1e6, measured)
+        seconds_taken = counted.microseconds / 1e6
+        each = own / done * 1e6, databases / done * 1e6
+        return Run(done / seconds_taken, *each, own / seconds_taken, measured)
+
+    def _computed(self) -> tuple[float, float]:
+        own = machine.cpu_seconds_of_all(self.pid)
+        return own, machine.cpu_seconds_of_all(self.database) if self.database else 0.0
 
 
-def operations(seeded: Seeded, server: Running, floor: Running, files: Path) -> list[Operation]:
+def floor_of(floor: Running) -> Operation:
+    """Prepare what no server in Python can be faster than."""
+    return Operation("raw_asgi", Load("echo", f"{floor.url}/"), floor.pid)
+
+
+def operations(
+    seeded: Seeded, server: Running, files: Path, database: int | None = None
+) -> list[Operation]:
     """Prepare each operation; its script reads from files what it sends."""
     service = written(files / "service", [seeded.service.authorization])
     app = written(files / "app", [seeded.app.authorization])
@@ -61,9 +86,10 @@ def operations(seeded: Seeded, server: Running, floor: Running, files: Path) -> 
         "refresh": Load("refresh", token, (app, str(families), "jwt")),
         "code_flow": Load("code_flow", authorize, (app, cookies, pairs, query, "/token", "jwt")),
     }
-    raw = Operation("raw_asgi", Load("echo", f"{floor.url}/"), floor.pid)
-    ours = [Operation(key, load, server.pid, key == "code_flow") for key, load in loads.items()]
-    return [raw, *ours]
+    return [
+        Operation(key, load, server.pid, key == "code_flow", database)
+        for key, load in loads.items()
+    ]
 
 
 def written(path: Path, lines: list[str]) -> str:
@@ -101,4 +127,6 @@ def _summary(key: str, runs: list[Run]) -> dict[str, float]:
         f"{key}_p50_ms": middle.measured.counted.p50_us / 1000,
         f"{key}_p99_ms": middle.measured.counted.p99_us / 1000,
         f"{key}_cpu_us": statistics.median(run.cpu_us for run in runs),
+        f"{key}_database_us": statistics.median(run.database_us for run in runs),
+        f"{key}_busy": statistics.median(run.busy for run in runs),
     }

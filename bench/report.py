@@ -17,7 +17,7 @@ _RATES: Final = (
     "code_flow",
     "raw_asgi",
 )
-_ENDS: Final = ("per_s", "best_per_s", "cpu_us", "p50_ms", "p99_ms")
+_ENDS: Final = ("per_s", "best_per_s", "cpu_us", "database_us", "p50_ms", "p99_ms")
 
 
 def write(results: Mapping[str, float], path: Path) -> None:
@@ -29,15 +29,17 @@ def write(results: Mapping[str, float], path: Path) -> None:
 
 def tell(results: Mapping[str, float]) -> None:
     """Print tables of the rates, of the rest, and of what was to be reached."""
-    heads = ("a second", "best", "CPU µs", "p50 ms", "p99 ms")
-    print(f"\n{'one worker on one core':<28}" + "".join(f"{head:>10}" for head in heads))
-    for name in _RATES:
-        numbers = [results[f"{name}_{end}"] for end in _ENDS]
-        print(f"{name:<28}" + "".join(f"{_short(number):>10}" for number in numbers))
+    heads = ("a second", "best", "CPU µs", "DB µs", "p50 ms", "p99 ms")
+    print(f"\n{'one worker on one core':<38}" + "".join(f"{head:>10}" for head in heads))
+    rates = _RATES + tuple(f"postgres_{name}" for name in _RATES)
+    for name in rates:
+        if f"{name}_per_s" in results:
+            numbers = [results[f"{name}_{end}"] for end in _ENDS]
+            print(f"{name:<38}" + "".join(f"{_short(number):>10}" for number in numbers))
     print()
     for name, value in results.items():
-        if not name.startswith(_RATES):
-            print(f"{name:<28}{value:>10,.2f}")
+        if not name.startswith(rates):
+            print(f"{name:<38}{value:>10,.2f}")
     print()
     for goal in GOALS:
         print(_verdict(goal, results))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from bench import machine
+from bench.on_postgres import SETTINGS
 from bench.peers import counterfoil, glewlwyd, node, python, telling
 from bench.peers.measuring import FULL, QUICK, Candidate, Measuring, PeersPlan
 from bench.peers.proving import prove
@@ -25,12 +26,6 @@ PEERS: Final[tuple[Peer, ...]] = (
     python.TOOLKIT_ON_SQLITE,
     python.TOOLKIT_ON_POSTGRES,
     glewlwyd.Glewlwyd(),
-)
-DATABASE: Final = (
-    "fsync=on",
-    "synchronous_commit=on",
-    "full_page_writes=on",
-    "shared_buffers=256MB",
 )
 
 
@@ -54,7 +49,7 @@ def _run(chosen: list[Peer], plan: PeersPlan, directory: Path, output: Path) -> 
     left_out: dict[str, str] = {}
     candidates: list[Candidate] = []
     with ExitStack() as stack:
-        database = stack.enter_context(postgres.running(durable=True, settings=DATABASE))
+        database = stack.enter_context(postgres.running(durable=True, settings=SETTINGS))
         machine.pin(database.pid, machine.GENERATOR)
         for peer in chosen:
             if missing := peer.missing():

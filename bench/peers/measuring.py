@@ -29,14 +29,6 @@ FULL = PeersPlan()
 QUICK = PeersPlan(seconds=1.0, rounds=1, connections=(4,), families=8, tokens=20)
 
 
-class Turn(Struct, frozen=True):
-    """One run of one operation. ``database_us`` is what each cost PostgreSQL's processes."""
-
-    run: Run
-    database_us: float
-    busy: float
-
-
 class Best(Struct, frozen=True):
     """The medians at the number of connections with which the server was fastest."""
 
@@ -58,7 +50,7 @@ class Candidate:
         self.site = site
         self.proved = dict(proved)
         self.files = files
-        self.turns: dict[tuple[str, int], list[Turn]] = {}
+        self.turns: dict[tuple[str, int], list[Run]] = {}
         self.rest_mb = machine.proportional_mb(site.server.pid)
         self.loaded_mb = 0.0
         self._browser: HttpSession | None = None
@@ -86,19 +78,19 @@ class Candidate:
         found = {c: turns for (name, c), turns in self.turns.items() if name == operation}
         if not found:
             return None
-        rates = {c: statistics.median(turn.run.rate for turn in found[c]) for c in found}
+        rates = {c: statistics.median(turn.rate for turn in found[c]) for c in found}
         connections = max(rates, key=lambda c: rates[c])
         turns = found[connections]
-        middle = sorted(turns, key=lambda turn: turn.run.rate)[len(turns) // 2]
+        middle = sorted(turns, key=lambda turn: turn.rate)[len(turns) // 2]
         return Best(
             per_s=rates[connections],
-            cpu_us=statistics.median(turn.run.cpu_us for turn in turns),
+            cpu_us=statistics.median(turn.cpu_us for turn in turns),
             database_us=statistics.median(turn.database_us for turn in turns),
-            p50_ms=middle.run.measured.counted.p50_us / 1000,
-            p99_ms=middle.run.measured.counted.p99_us / 1000,
+            p50_ms=middle.measured.counted.p50_us / 1000,
+            p99_ms=middle.measured.counted.p99_us / 1000,
             connections=connections,
             busy=statistics.median(turn.busy for turn in turns),
-            every={c: tuple(turn.run.rate for turn in found[c]) for c in found},
+            every={c: tuple(turn.rate for turn in found[c]) for c in found},
         )
 
 
@@ -131,18 +123,12 @@ class Measuring(Struct, frozen=True):
                 if counts:
                     candidate.turns.setdefault((operation, connections), []).append(turn)
 
-    def _turn(self, candidate: Candidate, operation: str, connections: int, seconds: float) -> Turn:
+    def _turn(self, candidate: Candidate, operation: str, connections: int, seconds: float) -> Run:
         load = _load(candidate, operation, self.plan)
         server = candidate.site.server.pid
-        measured = Operation(operation, load, server, operation == "code_flow")
-        before = machine.cpu_seconds_of_all(self.database_pid)
-        run = measured.run(connections, seconds)
-        used = machine.cpu_seconds_of_all(self.database_pid) - before
-        if not candidate.peer.on_postgres:
-            used = 0.0  # others' servers, at rest, look whether anything has changed
-        took = run.measured.counted.microseconds
-        done = run.rate * took / 1e6
-        return Turn(run, used / done * 1e6, run.cpu_us * done / took)
+        database = self.database_pid if candidate.peer.on_postgres else None
+        measured = Operation(operation, load, server, operation == "code_flow", database)
+        return measured.run(connections, seconds)
 
 
 def _load(candidate: Candidate, operation: str, plan: PeersPlan) -> Load:
