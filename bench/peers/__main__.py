@@ -41,11 +41,12 @@ def main() -> None:
     begun = time.monotonic()
     print(machine.describe())
     with tempfile.TemporaryDirectory(prefix="counterfoil-peers-") as directory:
-        _run(chosen, QUICK if asked.quick else FULL, Path(directory), asked.output)
+        compare(chosen, QUICK if asked.quick else FULL, Path(directory), asked.output)
     print(f"\n{time.monotonic() - begun:.0f} s; written to {asked.output}")
 
 
-def _run(chosen: list[Peer], plan: PeersPlan, directory: Path, output: Path) -> None:
+def compare(chosen: list[Peer], plan: PeersPlan, directory: Path, output: Path) -> None:
+    """Run all that can be had, let them take turns, and tell."""
     left_out: dict[str, str] = {}
     candidates: list[Candidate] = []
     with ExitStack() as stack:

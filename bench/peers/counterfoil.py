@@ -32,6 +32,7 @@ class Counterfoil(Struct, frozen=True):
         installation = Installation(folder / "data", machine.free_port(), settings)
         with counterfoil(installation) as server:
             seeded = seed(installation, server.port)
+            seeded.browser.close()  # it opens anew when it is used
             clients = Clients(seeded.service, seeded.service, seeded.app)
             paths = Paths("/authorize", "/token", "/introspect")
             yield Site(server, paths, clients, lambda _: seeded.browser)

@@ -61,6 +61,7 @@ class Candidate:
         """The person's, signed in when first asked for."""
         if self._browser is None:
             self._browser = self.site.sign_in(self.site)
+            self._browser.close()  # it opens anew when it is used
         return self._browser
 
     def able(self, operation: str) -> bool:

@@ -2,14 +2,15 @@
 
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from types import MappingProxyType
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from bench.http_session import Answer
-from bench.peers.site import Site, code_from, member
+from bench.http_session import Answer, HttpSession
+from bench.peers.site import Site, code_from, member, refresh_tokens
 from bench.seeding import pkce_pair
 
 OPERATIONS: Final = ("client_credentials", "introspection", "refresh", "code_flow")
@@ -34,7 +35,7 @@ def prove(site: Site) -> Mapping[str, Proved]:
 def _tried(trial: Callable[[Site], str], site: Site) -> Proved:
     try:
         return Proved(able=True, word=trial(site))
-    except (_Lacks, LookupError, SystemExit) as lack:
+    except (_Lacks, LookupError, OSError, SystemExit) as lack:
         return Proved(able=False, word=str(lack))
 
 
@@ -50,7 +51,11 @@ def _introspection(site: Site) -> str:
 
 
 def _code_flow(site: Site) -> str:
-    browser = site.sign_in(site)
+    with closing(site.sign_in(site)) as browser:
+        return _code_flow_of(site, browser)
+
+
+def _code_flow_of(site: Site, browser: HttpSession) -> str:
     verifier, challenge = pkce_pair()
     wrong = site.exchange(code_from(site, browser, challenge), pkce_pair()[0])
     _demand(_refused(wrong), "any code_verifier will do")
@@ -63,9 +68,8 @@ def _code_flow(site: Site) -> str:
 
 
 def _refresh(site: Site) -> str:
-    browser = site.sign_in(site)
-    verifier, challenge = pkce_pair()
-    first = member(site.exchange(code_from(site, browser, challenge), verifier), "refresh_token")
+    with closing(site.sign_in(site)) as browser:
+        (first,) = refresh_tokens(site, browser, 1)
     answer = site.refresh(first)
     second = member(answer, "refresh_token")
     _demand(first != second, "it does not rotate")

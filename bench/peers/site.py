@@ -196,10 +196,12 @@ def member(answer: Answer, name: str) -> str:
 
 def refresh_tokens(site: Site, browser: HttpSession, number: int) -> list[str]:
     """Begin so many families, each by a whole code flow, and give their refresh tokens."""
-    return [_refresh_token(site, browser) for _ in range(number)]
+    browser.close()  # a server hangs up on idle connections; this one opens anew
+    tokens = [_refresh_token(site, browser) for _ in range(number)]
+    browser.close()
+    return tokens
 
 
 def _refresh_token(site: Site, browser: HttpSession) -> str:
-    browser.close()  # a server hangs up on idle connections; this one opens anew
     verifier, challenge = pkce_pair()
     return member(site.exchange(code_from(site, browser, challenge), verifier), "refresh_token")

@@ -453,6 +453,11 @@ async def test_what_a_work_beside_others_changed_and_undid_is_not_remembered(
             await tx.attempt(fails)
         return await last_used(tx)
 
+    async def client_in_an_attempt(tx: Transaction) -> object:
+        return await tx.attempt(lambda tx: tx.clients.find("notes-web"))
+
+    remembered = await postgres.transact(client_in_an_attempt, beside=True)
+    assert await postgres.transact(client_in_an_attempt, beside=True) is remembered
     unused = await postgres.transact(last_used, beside=True)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):

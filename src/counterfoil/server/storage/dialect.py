@@ -58,8 +58,9 @@ class Turned(Struct, frozen=True):
     text: str
     is_plain_insert: bool
     writes: bool
+    undoes: bool
     changes: str
-    """The table whose rows it changes; nothing if it only reads."""
+    """The table whose rows it changes; nothing if it changes none."""
 
 
 def turned(sql: str) -> Turned:
@@ -70,6 +71,7 @@ def turned(sql: str) -> Turned:
         text=statement_for_postgres(sql),
         is_plain_insert=is_plain_insert(sql),
         writes=not stripped.startswith("SELECT"),
+        undoes=stripped.startswith("ROLLBACK"),
         changes=found[1] if found else "",
     )
 

@@ -164,7 +164,7 @@ class PostgresConnection:
         self.foreseen.clear()
         if rows:
             self.wrote = True
-        if self.changed is not None and (rows or not statement.changes):
+        if self.changed is not None and (statement.undoes or (rows and statement.changes)):
             self.changed(statement.changes)
 
     def _ready(self, sql: str) -> Turned:
