@@ -111,6 +111,19 @@ async def test_what_came_to_nothing_through_another_is_run_by_itself() -> None:
     assert lines.served == [["a", "fails", "c"], ["a"], ["fails"], ["c"]]
 
 
+async def test_whoever_spoils_it_on_purpose_makes_few_run_twice() -> None:
+    """Who wait with one that spoils it are run twice: so fewer wait with it, for a while."""
+    lines = Lines(lambda _: ByItself())
+    together = lines.together(1)
+    await asyncio.gather(*(together.ask(f"n{number}") for number in range(300)))
+    shared = [each for each in lines.served if len(each) > 1]
+    assert max(len(each) for each in shared[1:]) <= 5
+    lines = Lines()
+    together._service = Service(lines.one, lines.some)
+    await asyncio.gather(*(together.ask(f"n{number}") for number in range(300)))
+    assert max(len(each) for each in lines.served) == MOST_TOGETHER, "it has recovered"
+
+
 async def test_where_none_could_be_begun_all_are_told_and_the_line_serves_on() -> None:
     together = Lines().together(1)
     asked = [together.ask(name) for name in ("a", "breaks")]

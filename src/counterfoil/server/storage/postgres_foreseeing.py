@@ -22,6 +22,7 @@ _RESTS_ON: Final = {
     grants.FIND: "grant_id",
     sessions.FIND: "session_id",
 }
+_HOLDING: Final = " FOR NO KEY UPDATE OF families"
 _COLUMN: Final = ", (SELECT found FROM (...) AS found)"
 
 
@@ -33,7 +34,7 @@ def _with_what_it_rests_on(table: str) -> str:
 
 _FIND_FAMILY: Final = (
     families.FIND.replace("\nFROM families", f"{_with_what_it_rests_on('families')}\nFROM families")
-    + " FOR NO KEY UPDATE OF families"
+    + _HOLDING
 )
 _TAKE: Final = TAKE.rstrip() + _with_what_it_rests_on("authorizations")
 
@@ -44,7 +45,7 @@ class HeldFamilies(families.FamilyStatements):
     Otherwise one could be refreshed while it is ended, by a token that outlives its notice.
     """
 
-    holding = " FOR NO KEY UPDATE OF families"
+    holding = _HOLDING
 
     def __init__(self, connection: PostgresConnection) -> None:
         super().__init__(connection)
