@@ -9,12 +9,16 @@ from typing import Final
 from msgspec import Struct
 
 from bench import machine
-from bench.generator import Load, Measured
+from bench.generator import Load, Measured, WrongAnswers
 from bench.plan import Plan
 from bench.seeding import REGISTRY_SCOPE, SCOPE, Seeded, access_tokens, pkce_pair, refresh_tokens
 from bench.server import Running
 
 _WARM_UP_SECONDS: Final = 1.0
+
+
+class NothingCame(WrongAnswers):
+    """Every answer was right, but no flow was finished."""
 
 
 class Run(Struct, frozen=True):
@@ -52,6 +56,8 @@ class Operation(Struct, frozen=True):
         )
         counted = measured.counted
         done = counted.flows if self.flows else counted.right
+        if not done:
+            raise NothingCame(f"!! bench: {self.key}: not one whole flow in {seconds:.0f} s")
         seconds_taken = counted.microseconds / 1e6
         each = own / done * 1e6, databases / done * 1e6
         return Run(done / seconds_taken, *each, own / seconds_taken, measured)

@@ -9,7 +9,7 @@ from msgspec import Struct
 from bench import machine
 from bench.generator import Load, WrongAnswers
 from bench.http_session import HttpSession
-from bench.operations import Operation, Run, written
+from bench.operations import NothingCame, Operation, Run, written
 from bench.peers.proving import OPERATIONS, Proved
 from bench.peers.site import Peer, Site, member, refresh_tokens
 from bench.seeding import pkce_pair
@@ -103,21 +103,25 @@ class Measuring(Struct, frozen=True):
     database_pid: int
 
     def all_turns(self) -> None:
-        """Let all have their turns; the first with each number of connections warms up."""
-        for number in range(-1, self.plan.rounds):
+        """Let all have their turns, after one to warm up."""
+        self._round(self.plan.connections[0], counts=False)
+        for _ in range(self.plan.rounds):
             for connections in self.plan.connections:
-                self._round(connections, counts=number >= 0)
+                self._round(connections, counts=True)
         for candidate in self.candidates:
             candidate.loaded_mb = machine.proportional_mb(candidate.site.server.pid)
 
     def _round(self, connections: int, *, counts: bool) -> None:
-        seconds = self.plan.seconds if counts else 1.0
         for operation in OPERATIONS:
+            # A flow is two requests, and those that are not finished at the end do not count.
+            seconds = (2 if operation == "code_flow" else 1) * self.plan.seconds if counts else 1.0
             for candidate in self.candidates:
                 if not candidate.able(operation):
                     continue
                 try:
                     turn = self._turn(candidate, operation, connections, seconds)
+                except NothingCame:
+                    continue
                 except (WrongAnswers, LookupError) as wrong:
                     candidate.fail(operation, str(wrong))
                     continue

@@ -140,3 +140,26 @@ async def test_a_code_that_is_shown_to_both_at_once_is_spent_once(nodes: Nodes) 
             )
             assert [answer.status_code for answer in answers].count(200) == 1
             assert await demand_dead(nodes, answers) == 1
+
+
+async def test_whoever_asks_wrongly_at_the_same_time_takes_nothing_from_the_others(
+    nodes: Nodes,
+) -> None:
+    """Exchanges may share a transaction: one that fails after it took a code undoes only itself."""
+    one, other = nodes
+    async with one.browser() as browser:
+        person = Person(one, browser)
+        codes = [(await person.code(), {"code_verifier": person.verifier}) for _ in range(48)]
+        wrong = {"redirect_uri": "https://elsewhere.example"}
+        asked = []
+        for number, (code, proof) in enumerate(codes):
+            person.installation = nodes[number % 2]
+            asked.append(person.exchange(code, **proof, **(wrong if number % 8 == 3 else {})))
+        answers = await asyncio.gather(*asked)
+        assert {each.status_code for each in answers[3::8]} == {400}
+        again = [await person.exchange(code, **proof) for code, proof in codes[3::8]]
+    del answers[3::8]
+    for answer in [*answers, *again]:  # also for the codes of those who asked wrongly
+        assert answer.status_code == 200, answer.text
+        said = await other.post("/introspect", "app", token=answer.json()["access_token"])
+        assert said.json()["active"]
