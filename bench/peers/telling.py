@@ -38,8 +38,8 @@ def _of(candidate: Candidate) -> dict[str, object]:
 
 def _operation(candidate: Candidate, name: str) -> dict[str, object]:
     proved, best = candidate.proved[name], candidate.best(name)
-    if not proved.able or best is None:
-        return {"able": False, "why": proved.word}
+    if best is None:
+        return {"able": False, "why": _why(candidate, name)}
     numbers = {
         key: _rounded(getattr(best, key))
         for key in ("per_s", "cpu_us", "database_us", "p50_ms", "p99_ms", "busy")
@@ -52,6 +52,11 @@ def _operation(candidate: Candidate, name: str) -> dict[str, object]:
         "connections": best.connections,
         "every_per_s": every,
     }
+
+
+def _why(candidate: Candidate, name: str) -> str:
+    proved = candidate.proved[name]
+    return "nothing was finished in any of its turns" if proved.able else proved.word
 
 
 def _rounded(value: float) -> float:
@@ -100,7 +105,7 @@ def _tell_operation(candidates: list[Candidate], name: str) -> None:
     for each in candidates:
         best, word = bests[each.peer.key], each.proved[name].word
         if best is None:
-            print(f"{each.peer.title:<{_WIDTH}}not able: {word}")
+            print(f"{each.peer.title:<{_WIDTH}}not able: {_why(each, name)}")
             continue
         shown = [_short(best.per_s), *(_ratio(bests.get(ours), best) for ours in OURS)]
         shown += [_short(best.cpu_us), _short(best.database_us)]
