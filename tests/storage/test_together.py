@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.store import Overloaded, StoreUnavailable
+from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.together import (
     MOST_TOGETHER,
     ByItself,
@@ -45,7 +46,7 @@ class Lines:
         return [self._outcome(work) if self._outcome else Given(work.upper()) for work in works]
 
     def together(self, lines: int, *, patience: float = 5, few: int = 1) -> Together:
-        return Together(lines, Service(self.one, self.some), lambda: patience, few)
+        return Together(lines, Service(self.one, self.some), Bounds(seconds=patience), few)
 
 
 async def turns(count: int = 5) -> None:
@@ -165,3 +166,17 @@ async def test_finishing_waits_for_all_that_was_asked_for() -> None:
     asked = [together.ask(name) for name in "abc"]
     await together.finish()
     assert all(each.done() for each in asked)
+
+
+async def test_whoever_comes_to_a_full_queue_is_turned_away_at_once() -> None:
+    lines = Lines()
+    together = Together(1, Service(lines.one, lines.some), Bounds(most=2))
+    lines.open.clear()
+    first = together.ask("a")
+    await turns()
+    waiting = [together.ask(name) for name in "bc"]
+    with pytest.raises(Overloaded):
+        together.ask("d")
+    lines.open.set()
+    assert await asyncio.gather(first, *waiting) == ["A", "B", "C"]
+    await together.finish()
