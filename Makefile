@@ -43,7 +43,7 @@ help:  ## list the targets
 run: .venv/.ready  ## start the server, the notes API and the notes app (PORT=8000)
 	@exec .venv/bin/python examples/run.py --port $(PORT)
 
-test: .venv/.ready browser npm wrk  ## run every test (WITHOUT=browser,npm,postgres,wrk leaves those out)
+test: .venv/.ready browser npm wrk  ## run every test (WITHOUT=browser,nats,npm,postgres,wrk leaves those out)
 	@$(if $(filter postgres,$(without))$(PYTEST_ARGS),,$(on_postgres))
 	.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
 

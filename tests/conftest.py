@@ -31,11 +31,18 @@ def has_postgres() -> bool:
     return programs() is not None
 
 
+def has_nats() -> bool:
+    from tests.nats import program
+
+    return program() is not None
+
+
 TOOLS: dict[str, Callable[[], bool]] = {
     "browser": CHROMIUM.exists,
     "wrk": lambda: shutil.which("wrk") is not None,
     "postgres": has_postgres,
     "patroni": has_patroni,
+    "nats": has_nats,
     "npm": lambda: bool(shutil.which("node")) and (NODE_MODULES / ".package-lock.json").exists(),
 }
 LEFT_OUT = "left out by hand"

@@ -1,10 +1,12 @@
 """Positions and the chain of the notices feed."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.oauth.feed import Position, first_digest, next_digest, position_from
+from counterfoil.oauth.feed import Position, carried, first_digest, next_digest, position_from
 
 EPOCHS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 
@@ -53,3 +55,13 @@ def chain(epoch: str, texts: list[bytes]) -> str:
     for text in texts:
         digest = next_digest(digest, text)
     return digest
+
+
+def test_a_carrier_keeps_each_issuers_feed_under_names_of_its_own():
+    """Nothing in them that NATS takes for something else, whatever the issuer is called."""
+    issuers = ["https://a.example", "https://a.example/b", "https://*.>.example", "https://ä. x"]
+    names = [carried(iss) for iss in issuers]
+    assert len({each.stream for each in names} | {each.subject for each in names}) == 8
+    for each in names:
+        assert re.fullmatch(r"counterfoil-[0-9a-f]{32}", each.stream)
+        assert re.fullmatch(r"counterfoil\.[0-9a-f]{32}\.notices", each.subject)

@@ -46,6 +46,19 @@ class Head(Struct, frozen=True):
     audit_digest: str = ""
 
 
+class Carried(Struct, frozen=True):
+    """Under which names a carrier keeps the feed of an issuer."""
+
+    stream: str
+    subject: str
+
+
+def carried(iss: str) -> Carried:
+    """Name the feed of an issuer for a carrier, so that many issuers may share one."""
+    name = hashlib.sha256(b"counterfoil carrier " + iss.encode()).hexdigest()[:32]
+    return Carried(f"counterfoil-{name}", f"counterfoil.{name}.notices")
+
+
 def first_digest(epoch: str) -> str:
     """Begin the chain of an epoch."""
     return _spelled(hashlib.sha256(b"counterfoil notices " + epoch.encode("ascii")).digest())

@@ -1,0 +1,147 @@
+"""One connection to NATS, by nats-py: bounded, impatient, and silent before TLS where TLS is asked.
+
+Who stands on the line, or runs the server, is not trusted.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Any, Final
+
+from nats import errors
+from nats.aio.client import Client
+
+from counterfoil.net.carrier import CarrierDown, NatsServers, NatsUrl
+from counterfoil.net.nats_parser import Parser
+
+CONNECT_SECONDS: Final = 3
+CLOSE_SECONDS: Final = 1.0
+_PING_SECONDS: Final = 5
+_SHOWN: Final = 200
+_FAILURES: Final = (
+    errors.Error, OSError, TimeoutError,
+    AttributeError, LookupError, TypeError, ValueError,  # of answers that are not as they should be
+)  # fmt: skip
+
+
+class _Client(Client):
+    """``demand_tls``: say nothing to a server that does not speak TLS, whatever it says of it."""
+
+    def __init__(self, *, demand_tls: bool) -> None:
+        super().__init__()
+        self._demand_tls = demand_tls
+        self._ps = Parser(self)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        # nats-py takes what the server says of itself for the word on whether to encrypt.
+        if self._demand_tls and initial_connection and info.get("tls_required") is not True:
+            raise errors.SecureConnWantedError
+        await super()._process_info(info, initial_connection)
+
+
+@contextmanager
+def telling() -> Iterator[None]:
+    """Turn whatever fails with NATS into a ``CarrierDown`` of one line."""
+    try:
+        yield
+    except _FAILURES as error:
+        raise CarrierDown(shown(error)) from None
+
+
+def shown(error: BaseException) -> str:
+    """Say what went wrong in one line; what a stranger has written cannot begin another."""
+    text = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+    text = text or type(error).__name__
+    return "".join(each if each.isprintable() else "?" for each in text)[:_SHOWN]
+
+
+async def connect(servers: NatsServers, first: int, on_close: Callable[[], None]) -> Client:
+    """Connect to one of the servers, the one at place ``first`` being tried first.
+
+    A connection that breaks is closed, and ``on_close`` is called: it is for the caller to
+    connect again. What the server tells of other servers is not followed.
+
+    Raises:
+        CarrierDown: none can be used.
+    """
+    failures: list[str] = []
+    for place in range(len(servers.urls)):
+        url = servers.urls[(first + place) % len(servers.urls)]
+        try:
+            return await _connected(servers, url, on_close)
+        except CarrierDown as error:
+            failures.append(f"{url}: {error}")
+    raise CarrierDown("; ".join(failures))
+
+
+async def _connected(servers: NatsServers, url: NatsUrl, on_close: Callable[[], None]) -> Client:
+    client = _Client(demand_tls=url.is_encrypted)
+    told: list[BaseException] = []
+    with telling():
+        options = {**await asyncio.to_thread(_options, servers), **url.login()}
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await client.connect(
+                    url.bare,
+                    error_cb=_noting(told),
+                    closed_cb=_calling(on_close),
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,
+                    reconnect_time_wait=0,
+                    connect_timeout=CONNECT_SECONDS,
+                    ping_interval=_PING_SECONDS,
+                    **options,
+                )
+            if not client.is_connected:  # as after an end where an answer was due
+                raise errors.UnexpectedEOF
+        except errors.NoServersError:
+            await close(client)
+            raise CarrierDown(shown(told[-1]) if told else "no answer") from None
+        except BaseException:
+            await close(client)
+            raise
+    return client
+
+
+def _options(servers: NatsServers) -> dict[str, Any]:
+    context = ssl.create_default_context(cafile=servers.ca_file)
+    if servers.certificate_file is not None:
+        context.load_cert_chain(servers.certificate_file)
+    options: dict[str, Any] = {"tls": context}
+    if servers.credentials_file is not None:
+        options["user_credentials"] = str(servers.credentials_file)
+    return options
+
+
+def _noting(told: list[BaseException]) -> Callable[[BaseException], Any]:
+    """Keep nats-py from logging what goes wrong: the caller says it, once."""
+
+    async def note(error: BaseException) -> None:
+        told[:] = [error]
+
+    return note
+
+
+def _calling(on_close: Callable[[], None]) -> Callable[[], Any]:
+    async def call() -> None:
+        on_close()
+
+    return call
+
+
+async def close(client: Client) -> None:
+    """Close a connection, whatever it is about."""
+    with suppress(Exception):
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await client.close()
+
+
+@asynccontextmanager
+async def closing_on_failure(client: Client) -> AsyncIterator[None]:
+    """Close the connection where what is begun with it does not come about."""
+    try:
+        yield
+    except BaseException:
+        await close(client)
+        raise
