@@ -1,5 +1,6 @@
 """The doctor: what is wrong, and the mend."""
 
+import asyncio
 import json
 import os
 import socket
@@ -7,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.net.carrier import NatsServers, NatsUrl
+from counterfoil.net.jetstream import Keeping, Stream
+from counterfoil.oauth.feed import carried
 from counterfoil.server.opening import DATABASE
 from counterfoil.server.records.event import Event, EventKind
 from counterfoil.server.records.server_process import Demand
 from counterfoil.server.records.store import Transaction
 from tests import newer
 from tests.cli.conftest import Installation
+from tests.nats import running
 
 
 @pytest.fixture
@@ -136,3 +141,37 @@ def test_a_database_that_demands_a_newer_version_is_found(made: Installation):
     found = findings(made, 1)["database"]
     assert "needs Counterfoil 99.1 or newer" in found["finding"]
     assert found["mend"] == "install that version"
+
+
+@pytest.mark.nats
+def test_how_far_nats_has_the_notices(made: Installation, monkeypatch: pytest.MonkeyPatch):
+    """It only looks: it makes no stream, and shows no password."""
+    monkeypatch.setenv("COUNTERFOIL_NATS", "nats://ada:s3cret@127.0.0.1:1")
+    found = findings(made, 0)["nats"]
+    assert found["status"] == "warning"
+    assert "nats://ada:…@127.0.0.1:1: " in found["finding"]
+    assert "s3cret" not in str(found)
+    issuer = "https://id.example"
+    monkeypatch.setenv("COUNTERFOIL_ISSUER", issuer)
+    with running() as nats:
+        monkeypatch.setenv("COUNTERFOIL_NATS", nats.url)
+        found = findings(made, 0)["nats"]
+        assert found["finding"].startswith("has the notices up to nowhere; the last is ")
+        last = found["finding"].rpartition(" ")[2]
+        epoch, _, number = last.partition(":")
+
+        async def put(position: str) -> None:
+            servers = NatsServers((NatsUrl(nats.url),))
+            stream = await Stream.open(servers, carried(issuer), Keeping(60))
+            await stream.prepare()
+            await stream.put(b"x", position)
+            await stream.close()
+
+        asyncio.run(put(f"{epoch}:{int(number) + 7}"))
+        assert findings(made, 0)["nats"]["status"] == "warning"
+        asyncio.run(put(last))
+        found = findings(made, 0)["nats"]
+        assert (found["status"], found["finding"]) == (
+            "ok",
+            f"has the notices up to {last}, the last",
+        )

@@ -1,6 +1,7 @@
 """Opening an installation: what a first start makes, and what a later one demands."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from counterfoil.server.keys.master_key import MasterKeyError
-from counterfoil.server.opening import DATABASE, Outside, is_made, open_authority
+from counterfoil.server.opening import DATABASE, Outside, is_made, open_authority, replayed_for
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.settings import load
+from counterfoil.server.settings import Settings, load
 from tests.installation import Clock
 
 pytestmark = pytest.mark.anyio
@@ -99,9 +100,28 @@ async def test_without_its_driver_it_is_said_what_to_install(tmp_path: Path):
         "import asyncio, sys\n"
         "sys.modules['asyncpg'] = None\n"
         "from counterfoil.server.opening import open_authority\n"
-        "from counterfoil.server.settings import load\n"
+        "from counterfoil.server.settings import Settings, load\n"
         "asyncio.run(open_authority(load({}, {'data': sys.argv[1], 'database': sys.argv[2]})))"
     )
     line = [sys.executable, "-c", code, str(tmp_path), "postgresql://ada@localhost/nothing"]
     done = await asyncio.to_thread(subprocess.run, line, capture_output=True, text=True)
     assert "pip install 'counterfoil[server,postgres]'" in done.stderr
+
+
+async def test_without_the_library_of_the_carrier_it_is_said_what_to_install(tmp_path: Path):
+    """By the server and by the command that starts it, where a carrier is asked for."""
+    code = "import sys\nsys.modules['nats'] = None\nfrom counterfoil.cli import main\nmain()"
+    line = [sys.executable, "-c", code, "serve", "--data", str(tmp_path), "--port", "0"]
+    environment = {**os.environ, "COUNTERFOIL_NATS": "nats://127.0.0.1:1"}
+    done = await asyncio.to_thread(
+        subprocess.run, line, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 1
+    assert "pip install 'counterfoil[server,nats]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("lifetime", "kept"), [(1, 60), (600, 600), (86_400, 3600)])
+async def test_a_carrier_keeps_notices_no_longer_than_tokens_live(lifetime: int, kept: int):
+    lifetimes = {"access_token_lifetime": lifetime, "id_token_lifetime": lifetime}
+    assert replayed_for(Settings(status_list_ttl=1, **lifetimes)) == kept

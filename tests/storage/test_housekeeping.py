@@ -94,6 +94,22 @@ async def test_giving_a_lease_up_lets_another_take_it(store: Store) -> None:
     assert await store.transact(lambda tx: tx.leases.take("janitor", "b", 30))
 
 
+async def test_whether_a_lease_was_held_is_known_for_a_while(store: Store, clock: Clock) -> None:
+    async def was_held(name: str = "carrier", within: int = 100) -> bool:
+        return await store.read(lambda tx: tx.leases.was_held(name, within))
+
+    assert not await was_held()
+    assert await store.transact(lambda tx: tx.leases.take("carrier", "a", 30), beside=True)
+    assert await was_held()
+    assert not await was_held("janitor")
+    assert await store.transact(lambda tx: tx.leases.take("carrier", "a", 0), beside=True)
+    clock.now = NOW + 99
+    assert await was_held()
+    assert not await was_held(within=99)
+    clock.now = NOW + 100
+    assert not await was_held()
+
+
 async def fill(tx: Transaction) -> None:
     """One of everything that can grow old, and a family that was made from a code."""
     await tx.sessions.add(session())

@@ -14,9 +14,10 @@ from msgspec import Struct
 
 from counterfoil.cli.invocation import Invocation, finish, nothing_there
 from counterfoil.cli.output import Failure, at
+from counterfoil.oauth.feed import Position
 from counterfoil.server.documents.keys import KeyDocument
 from counterfoil.server.documents.keys import documents as key_documents
-from counterfoil.server.opening import DATABASE, is_made, look_at_schema, shipped_for
+from counterfoil.server.opening import DATABASE, is_made, keeper_of, look_at_schema, shipped_for
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -50,6 +51,7 @@ class _Kept(Struct, frozen=True):
 
     keys: list[KeyDocument]
     newest_event_at: int
+    position: Position
 
 
 def diagnose(call: Invocation) -> Iterator[Finding]:
@@ -162,6 +164,7 @@ def _inside(call: Invocation, settings: Settings) -> Iterator[Finding]:
     yield _ok("master key", "opens what is sealed in the database")
     yield from _keys(kept.keys, settings)
     yield _clock(kept.newest_event_at, int(time.time()))
+    yield from _carrier(settings, kept.position)
 
 
 _SELF: Final = " (`counterfoil doctor` says more)"
@@ -180,7 +183,8 @@ def _contracts(settings: Settings) -> Iterator[Finding]:
 
 async def _kept(tx: Transaction) -> _Kept:
     newest = await tx.events.latest(1)
-    return _Kept(await key_documents(tx), newest[0].at if newest else 0)
+    position, _ = await tx.notices.head()
+    return _Kept(await key_documents(tx), newest[0].at if newest else 0, position)
 
 
 def _mend_of(finding: str) -> str:
@@ -222,6 +226,34 @@ def _clock(newest_event_at: int, now: int) -> Finding:
     if now < newest_event_at - _CLOCK_SLACK:
         return _problem("clock", f"it says {at(now)}, before the newest event", mend)
     return _ok("clock", f"it says {at(now)} UTC")
+
+
+def _carrier(settings: Settings, position: Position) -> Iterator[Finding]:
+    """Look how far the notices have come that NATS is to carry."""
+    if not settings.nats:
+        return
+    try:
+        reached = finish(lambda: _carried_up_to(settings))
+    except Failure as failure:
+        mend = "see whether NATS runs; till it does, guards go by the server's own feed"
+        yield _warning("nats", str(failure), mend)
+        return
+    if reached == str(position):
+        yield _ok("nats", f"has the notices up to {reached}, the last")
+    else:
+        finding = f"has the notices up to {reached or 'nowhere'}; the last is {position}"
+        yield _warning("nats", finding, "see whether the server runs, for it puts them there")
+
+
+async def _carried_up_to(settings: Settings) -> str:
+    opens = keeper_of(settings)
+    if opens is None:
+        return ""
+    keeper = await opens()
+    try:
+        return await keeper.last()
+    finally:
+        await keeper.close()
 
 
 def _port(settings: Settings) -> Finding:

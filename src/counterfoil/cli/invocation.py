@@ -114,6 +114,7 @@ def finish(action: "Callable[[], Coroutine[Any, Any, T]]") -> T:
 
 def sentence_of(error: Exception) -> str | None:
     """Say what went wrong, where that is known; ``None`` for a mistake of ours."""
+    from counterfoil.net.carrier import CarrierDown
     from counterfoil.oauth.errors import OAuthError
     from counterfoil.server.identity.passwords import PasswordRefused
     from counterfoil.server.keys.master_key import MasterKeyError
@@ -125,6 +126,8 @@ def sentence_of(error: Exception) -> str | None:
     match error:
         case OAuthError():
             return error.description
+        case CarrierDown():
+            return f"NATS cannot be used: {error}"
         case StoreUnavailable():
             return f"the database cannot be used: {error}"
         case MasterKeyError() | UnknownDatabase() | UnsupportedPostgres() | UnsupportedSqlite():

@@ -39,7 +39,7 @@ def serve(
         if settings.port == 0:
             call = Invocation({**call.overrides, "port": listener.getsockname()[1]})
             settings = call.settings()
-        call.run(_write_nothing, makes=True)
+        call.run(_demand_usable, makes=True)
         _run(settings, call.overrides, listener)
 
 
@@ -61,8 +61,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _write_nothing(authority: "Authority") -> None:
+async def _demand_usable(authority: "Authority") -> None:
     """Open the installation, and write: what is wrong with it is said before any server starts."""
+    from counterfoil.server.opening import keeper_of
+
+    keeper_of(authority.settings)
     await authority.store.transact(lambda tx: tx.servers.leave(""))
 
 

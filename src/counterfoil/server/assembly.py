@@ -7,12 +7,15 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from counterfoil.server.app import App
 from counterfoil.server.hub.presence import Presence
+from counterfoil.server.hub.publisher import Publisher
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.janitor import Janitor
-from counterfoil.server.opening import REAL, Outside, open_authority, this_process
+from counterfoil.server.opening import REAL, Outside, keeper_of, open_authority, this_process
 from counterfoil.server.pages.rendering import Pages
 from counterfoil.server.protocol import end_dates, shortening
 from counterfoil.server.protocol.authority import Authority
@@ -50,9 +53,13 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             passwords = stack.enter_context(closing(_passwords(settings)))
             stack.push_async_callback(_flush_last, authority)
             stack.push_async_callback(_take_leave, authority, outside)
+            publisher = _publisher(authority, outside)
             for work in (*_background(authority, outside), presence.run()):
                 await stack.enter_async_context(_running(work))
-            yield _server(authority, presence, passwords, outside)
+            if publisher is not None:
+                await stack.enter_async_context(_running(publisher.run(outside.clock)))
+            server = _server(authority, presence, passwords, outside)
+            yield replace(server, publisher=publisher)
 
     return App(lifespan)
 
@@ -87,6 +94,14 @@ def _background(
         janitor.run(),
         _flush(authority),
     )
+
+
+def _publisher(authority: Authority, outside: Outside) -> Publisher | None:
+    opens = keeper_of(authority.settings)
+    if opens is None:
+        return None
+    holder = named(outside.random(HANDLE_BYTES))
+    return Publisher(authority.hub, authority.store, holder, opens)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ Only here are store and protocol both known; the command line and the server bot
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
@@ -14,6 +14,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.net.carrier import CarrierDown, Keeper
+from counterfoil.oauth.feed import carried
 from counterfoil.server.hub import Hub
 from counterfoil.server.hub.receipts import Receipts
 from counterfoil.server.hub.snapshots import Snapshots
@@ -30,7 +32,7 @@ from counterfoil.server.protocol.token_reading import TokenReader
 from counterfoil.server.records.guards import Most
 from counterfoil.server.records.server_process import ServerProcess
 from counterfoil.server.records.store import Store, StoreUnavailable
-from counterfoil.server.settings import Settings
+from counterfoil.server.settings import MINUTE, Settings
 from counterfoil.server.storage import migration, sqlite_file
 from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.migration import Ledger, Migration
@@ -120,7 +122,7 @@ async def is_made(settings: Settings) -> bool:
     """
     if settings.database is None:
         return (settings.data / DATABASE).exists()
-    with _demanding_driver():
+    with _demanding("PostgreSQL", "postgres", StoreUnavailable):
         from counterfoil.server.storage import postgres_connection, postgres_schema
     return await postgres_schema.is_made(postgres_connection.Wire(settings.database.reveal()))
 
@@ -131,7 +133,7 @@ async def _open_store(settings: Settings, outside: Outside) -> Store:
     if settings.database is None:
         path = settings.data / DATABASE
         return SqliteStore.open(path, clock=clock, random=random, bounds=bounds)
-    with _demanding_driver():
+    with _demanding("PostgreSQL", "postgres", StoreUnavailable):
         from counterfoil.server.storage.postgres import PostgresStore
         from counterfoil.server.storage.postgres_pool import Room
     return await PostgresStore.open(
@@ -160,7 +162,7 @@ async def look_at_schema(settings: Settings) -> Ledger:
     """
     if settings.database is None:
         return sqlite_file.ledger_in(settings.data / DATABASE)
-    with _demanding_driver():
+    with _demanding("PostgreSQL", "postgres", StoreUnavailable):
         from counterfoil.server.storage import postgres_connection, postgres_schema
     return await postgres_schema.ledger_at(postgres_connection.Wire(settings.database.reveal()))
 
@@ -176,7 +178,7 @@ async def contract_schema(settings: Settings, outside: Outside = REAL) -> None:
     if settings.database is None:
         sqlite_file.contract_file(settings.data / DATABASE, now)
         return
-    with _demanding_driver():
+    with _demanding("PostgreSQL", "postgres", StoreUnavailable):
         from counterfoil.server.storage import postgres_connection, postgres_schema
     wire = postgres_connection.Wire(settings.database.reveal(), limited=False)
     await postgres_schema.contract(wire, now)
@@ -187,11 +189,34 @@ def shipped_for(settings: Settings) -> list[Migration]:
     return migration.shipped("sqlite" if settings.database is None else "postgres")
 
 
+def keeper_of(settings: Settings) -> Callable[[], Awaitable[Keeper]] | None:
+    """Say how to connect to the carrier; ``None`` where there is to be none.
+
+    Raises:
+        CarrierDown: its library is missing.
+    """
+    servers, names = settings.nats_servers, carried(settings.issuer)
+    if servers is None:
+        return None
+    with _demanding("NATS", "nats", CarrierDown):
+        from counterfoil.net.jetstream import Keeping, Stream
+    keeping = Keeping(replayed_for(settings), settings.nats_replicas)
+    return lambda: Stream.open(servers, names, keeping)
+
+
+def replayed_for(settings: Settings) -> int:
+    """Say for how many seconds a carrier keeps notices: no longer than what they are about lives.
+
+    Who was away for longer than an hour begins from a snapshot in any case.
+    """
+    return max(MINUTE, min(settings.longest_lifetime, 60 * MINUTE))
+
+
 @contextmanager
-def _demanding_driver() -> Iterator[None]:
+def _demanding(what: str, extra: str, failure: type[Exception]) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise StoreUnavailable(
-            f"PostgreSQL needs {error.name}: pip install 'counterfoil[server,postgres]'"
+        raise failure(
+            f"{what} needs {error.name}: pip install 'counterfoil[server,{extra}]'"
         ) from None

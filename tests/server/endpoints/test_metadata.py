@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.server.records.store import StoreUnavailable
+from tests.flows.serving import until
 from tests.installation import Installation, installed
 
 pytestmark = pytest.mark.anyio
@@ -42,3 +43,14 @@ async def test_without_its_store_it_lives_but_is_not_ready(tmp_path: Path):
         ready = await anyone.get("/health/ready")
         assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
         assert (await anyone.get("/health/live")).status_code == 200
+
+
+async def test_a_carrier_that_is_down_is_said_and_is_no_reason_to_go_elsewhere(tmp_path: Path):
+    async with (
+        installed(tmp_path, nats="nats://127.0.0.1:1") as place,
+        place.browser() as anyone,
+    ):
+        assert place.server.publisher is not None
+        await until(lambda: place.server.publisher.standing == "down")
+        ready = await anyone.get("/health/ready")
+        assert (ready.status_code, ready.json()) == (200, {"status": "ready", "carrier": "down"})

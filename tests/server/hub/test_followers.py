@@ -129,3 +129,19 @@ async def test_one_that_has_left_is_not_dropped_any_more():
     followers.leave(follower)
     follower.drop()
     await asyncio.sleep(0)
+
+
+async def test_one_of_the_process_itself_is_told_like_all_and_counted_nowhere():
+    followers = Followers()
+    own = followers.join()
+    for source in "abcde":
+        followers.admit(source, SETTINGS)
+    assert len(followers) == 5
+    followers.tell_all(lambda _: False)
+    await asyncio.wait_for(own.news.wait(), 5)
+    own.news.clear()
+    followers.wake_all()
+    assert own.news.is_set()
+    followers.part(own)
+    followers.part(own)
+    assert sum(len(group.members) for group in followers.groups) == 5

@@ -39,11 +39,16 @@ async def live(_: Server, __: Request) -> Response:
 
 
 async def ready(server: Server, _: Request) -> Response:
-    """``GET /health/ready``: the store can be read, and is being followed."""
+    """``GET /health/ready``: the store can be read, and is being followed.
+
+    A carrier that is down is said, but no reason to send requests elsewhere.
+    """
     try:
         await server.authority.hub.catch_up()
     except StoreUnavailable:
         return JsonResponse({"status": "unavailable"}, 503)
     if server.authority.hub.is_stuck():
         return JsonResponse({"status": "stuck"}, 503)
-    return JsonResponse({"status": "ready"})
+    if server.publisher is None:
+        return JsonResponse({"status": "ready"})
+    return JsonResponse({"status": "ready", "carrier": server.publisher.standing})

@@ -144,6 +144,20 @@ class Followers:
         self._of_source[source] = self._of_source.get(source, 0) + 1
         return follower
 
+    def join(self) -> Follower:
+        """Take in one of this process itself: it takes nobody's place, and nobody counts it.
+
+        Whoever is taken in must ``part``.
+        """
+        follower = Follower("", self.groups[0])
+        follower.leaves()  # its task is not ours to end
+        follower.group.members.add(follower)
+        return follower
+
+    def part(self, follower: Follower) -> None:
+        """Let one go that has joined."""
+        follower.group.members.discard(follower)
+
     def introduce(self, follower: Follower, guard: Guard) -> None:
         """Note that one who was taken in is a guard."""
         follower.guard = guard
@@ -186,8 +200,9 @@ class Followers:
 
     def wake_all(self) -> None:
         """Wake every follower's task."""
-        for follower in self._followers:
-            follower.news.set()
+        for group in self.groups:
+            for follower in group.members:
+                follower.news.set()
 
     def _tell_from(self, number: int, hand: Callable[[Follower], bool]) -> None:
         self.groups[number].tell(hand)

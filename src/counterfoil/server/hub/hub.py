@@ -214,6 +214,21 @@ class Hub:
         self.followers.tell_all(self._hand)
         return True
 
+    async def proof_for(self, follower: Follower, clock: Callable[[], float]) -> bytes:
+        """Sign a head out of turn, for one that has just been told notices.
+
+        Empty where there is more to tell it first.
+
+        Raises:
+            StoreUnavailable: the store cannot be read.
+        """
+        if not await self._sign_head(clock) or self.head is None:
+            return b""
+        if self.head.position != follower.position:
+            return b""
+        follower.head_serial, follower.fresh_at = self.head.serial, self.head.time
+        return self.head.data
+
     def _is_awaited(self, due: list[int]) -> bool:
         """Whether anyone waits for a head; one in each interval is signed for newcomers."""
         return 0 in due or any(self.followers.groups[number].members for number in due)

@@ -222,6 +222,9 @@ class Leases(Protocol):
     async def take(self, name: str, holder: str, seconds: int) -> bool:
         """Take or keep a lease for so many seconds; ``False`` where another holds it."""
 
+    async def was_held(self, name: str, within: int) -> bool:
+        """Whether anybody has held a lease within the last so many seconds."""
+
 
 class Sealed(Protocol):
     """Named values of the installation: sealed server keys, high-water marks."""

@@ -10,14 +10,14 @@ from msgspec.structs import fields, force_setattr
 
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.settings.addresses import SettingsError, check_issuer, check_network
+from counterfoil.server.settings.carrying import Carrying
 from counterfoil.server.settings.database import DatabaseUrl
-from counterfoil.server.settings.limits import Limits
 from counterfoil.server.settings.meaning import DAY, MINUTE, number, seconds, words
 
 PREFIX: Final = "COUNTERFOIL_"
 
 
-class Settings(Limits, frozen=True, kw_only=True):
+class Settings(Carrying, frozen=True, kw_only=True):
     """The table: each setting with its type, what it is for, and its default.
 
     Defaults with a name in braces are filled in from that setting.
@@ -313,8 +313,8 @@ class Setting(Struct, frozen=True):
 
 
 def _rows() -> Iterable[Setting]:
-    limits = {field.name for field in fields(Limits)}
-    for field in sorted(fields(Settings), key=lambda field: field.name in limits):
+    last = {field.name for field in fields(Carrying)}
+    for field in sorted(fields(Settings), key=lambda field: field.name in last):
         meta = field.type.__metadata__[0]
         unit = (meta.extra or {}).get("unit", "")
         yield Setting(field.name, field.type, field.default, meta.description, unit)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.server.hub.presence import Presence
+from counterfoil.server.hub.publisher import Publisher
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.protocol.authority import Authority
@@ -23,7 +24,8 @@ from counterfoil.server.web.page import Renderer
 class Server(Struct, frozen=True):
     """One issuer's server, as its handlers see it. ``clock`` gives seconds since the epoch.
 
-    ``random`` gives as many random bytes as it is asked for.
+    ``random`` gives as many random bytes as it is asked for. ``publisher`` is there where the
+    notices are carried.
     """
 
     authority: Authority
@@ -39,6 +41,7 @@ class Server(Struct, frozen=True):
     registry_feed: RegistryFeed
     clock: Callable[[], float]
     random: Callable[[int], bytes]
+    publisher: Publisher | None = None
 
     @property
     def prefix(self) -> str:

@@ -10,6 +10,8 @@ ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, expires_at = excluded
 WHERE leases.holder = excluded.holder OR leases.expires_at <= ?
 """
 
+_WAS_HELD: Final = "SELECT 1 FROM leases WHERE name = ? AND expires_at > ?"
+
 
 class LeaseStatements:
     """Keeps the promises of ``Leases``."""
@@ -21,3 +23,8 @@ class LeaseStatements:
         """Take or keep a lease for so many seconds; ``False`` where another holds it."""
         now = self._connection.now
         return await self._connection.run(_TAKE, name, holder, now + seconds, now) == 1
+
+    async def was_held(self, name: str, within: int) -> bool:
+        """Whether anybody has held a lease within the last so many seconds."""
+        since = self._connection.now - within
+        return await self._connection.one(_WAS_HELD, name, since) is not None
