@@ -2,7 +2,8 @@
 
 import pytest
 
-from counterfoil.guard import Credentials, Issuer, Proofs, Staleness
+from counterfoil.guard import Carrier, Credentials, Issuer, Proofs, Staleness
+from counterfoil.guard.policy import demand_sound
 
 
 @pytest.mark.parametrize("url", ["https://a.example", "https://a.example/t1", "http://127.0.0.1:8"])
@@ -60,3 +61,39 @@ def test_staleness_has_a_budget():
 def test_demands_on_proofs_that_cannot_work_are_refused(arguments: dict[str, object]):
     with pytest.raises(ValueError, match=r"URL|nonce_key|proof"):
         Proofs(**arguments)
+
+
+TLS = "tls://guard:hunter2@nats.example"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"servers": ()},
+        {"servers": ("nats.example",)},
+        {"servers": TLS},
+        {"servers": ("nats://guard:hunter2@nats.example",)},
+        {"servers": (TLS,), "silence": 2.0},
+    ],
+)
+def test_a_carrier_that_cannot_work_is_refused(arguments: dict[str, object]):
+    with pytest.raises(ValueError, match=r"servers|Expected|seconds") as refused:
+        Carrier(**arguments)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_carrier_shows_no_password():
+    carrier = Carrier((TLS,))
+    issuer = Issuer("https://a.example", carrier=carrier)
+    assert "hunter2" not in f"{issuer!r} {carrier} {carrier.cluster()!r}"
+    assert "nats.example" in repr(carrier)
+
+
+def test_a_carrier_brings_the_feed_to_who_goes_by_it_and_must_not_make_it_stale():
+    carrier = Carrier((TLS,))
+    with pytest.raises(ValueError, match=r"a\.example: a carrier brings the feed"):
+        Issuer("https://a.example", revocation="none", carrier=carrier)
+    issuer = Issuer("https://a.example", carrier=carrier)
+    demand_sound([issuer], "https://api.example", Staleness.reject(10.5))
+    with pytest.raises(ValueError, match="silent for 10 s"):
+        demand_sound([issuer], "https://api.example", Staleness.reject(10))

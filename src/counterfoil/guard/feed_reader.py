@@ -55,10 +55,31 @@ class FeedReader:
             case "notice":
                 return self._hear(position_from(event.last_id), event.data, now)
             case "head":
-                return self._prove(event.data, now)
+                head = self.genuine_head(event.data, now)
+                return Verdict.GO_ON if head is None else self.prove(head, event.data, now)
             case "reset":
                 return Verdict.TAKE_SNAPSHOT
         return Verdict.GO_ON
+
+    def genuine_head(self, signed: str, now: float) -> Head | None:
+        """Read a head; ``None`` where the issuer did not sign it."""
+        try:
+            return self._genuine(signed, HEAD_TYPE, Head, now)
+        except Untrusted as error:
+            logger.warning("%s: a head is not believed: %s", self._state.issuer.url, error)
+            return None
+
+    def prove(self, head: Head, signed: str, now: float) -> Verdict:
+        """Take a genuine head; ``signed`` is how it came."""
+        notices = self._state.notices
+        fresh_at, before = notices.fresh_at, notices.position
+        verdict = notices.prove(head, now)
+        if notices.position != before:
+            self._heard = []
+        if notices.fresh_at > fresh_at:
+            self.head = signed
+            return self._proved_up_to(notices.proven_number)
+        return verdict
 
     def snapshot(self, now: float) -> SnapshotReader:
         """Begin to read a snapshot."""
@@ -96,7 +117,7 @@ class FeedReader:
         for number, text in kept.lines:
             self._hear(Position(epoch, number), text, now)
         if kept.head:
-            self._prove(kept.head, now)
+            self.take(Event("head", kept.head), now)
         self._proved = []  # they are kept already
 
     def take_lines(self) -> list[tuple[int, str]]:
@@ -114,22 +135,6 @@ class FeedReader:
             self._heard.append((position.number, text))
         else:
             self._heard = []
-        return verdict
-
-    def _prove(self, signed: str, now: float) -> Verdict:
-        notices = self._state.notices
-        try:
-            head = self._genuine(signed, HEAD_TYPE, Head, now)
-        except Untrusted as error:
-            logger.warning("%s: a head is not believed: %s", self._state.issuer.url, error)
-            return Verdict.GO_ON
-        fresh_at, before = notices.fresh_at, notices.position
-        verdict = notices.prove(head, now)
-        if notices.position != before:
-            self._heard = []
-        if notices.fresh_at > fresh_at:
-            self.head = signed
-            return self._proved_up_to(notices.proven_number)
         return verdict
 
     def _proved_up_to(self, number: int) -> Verdict:

@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.guard.acknowledgements import Acknowledgements
+from counterfoil.guard.carriage import Carriage, opening
 from counterfoil.guard.discovery import Metadata, discover
 from counterfoil.guard.feed_reader import FeedReader, KeptFeed
 from counterfoil.guard.issuer_state import IssuerState
@@ -62,6 +63,7 @@ class Line:
         self._kept_notices = KeptNotices(state_dir, url) if state_dir else None
         self._reader = FeedReader(state, keeps=state_dir is not None)
         self._acknowledgements = Acknowledgements(state)
+        self._carriage = self._carriage_of(surroundings)
         self._metadata: Metadata | None = None
         self._jwks: dict[str, object] = {}
         self._feed_jwks: dict[str, object] = {}
@@ -76,6 +78,8 @@ class Line:
         self._is_leaving = False
         self._name = self._draw()  # anew after a fork, for there are two guards then
         self._state.keys.due = 0.0
+        if self._carriage is not None:
+            self._carriage.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._restore()
@@ -84,7 +88,16 @@ class Line:
                     tasks.create_task(self._keep_notices(http))
                     tasks.create_task(self._keep_house())
         finally:
+            if self._carriage is not None:
+                await self._carriage.end()
             self._save()
+
+    def _carriage_of(self, surroundings: Surroundings) -> Carriage | None:
+        issuer = self._state.issuer
+        if issuer.carrier is None:
+            return None
+        sources = surroundings.clock, surroundings.chance, opening(issuer.carrier, issuer.url)
+        return Carriage(self._state, self._reader, sources, issuer.carrier)
 
     def wake(self) -> None:
         """Look again at when keys are due. To be called in the line's own event loop."""
@@ -161,6 +174,16 @@ class Line:
         url = self._metadata.notices_endpoint
         if self._needs_snapshot or self._state.notices.position is None:
             await self._take_snapshot(http, f"{url}/snapshot")
+        carriage = self._carriage
+        if carriage is not None:
+            carriage.begin()
+        if carriage is None or not carriage.has_come:
+            await self._follow_issuer(http, url)
+        if carriage is not None and carriage.has_come and not self._needs_snapshot:
+            await carriage.ride(self._after_taking)
+
+    async def _follow_issuer(self, http: HttpClient, url: str) -> None:
+        """Follow the issuer's own feed: to its end, or until a carrier has come."""
         self._acknowledgements.begin()
         said_at = f"{url}/acknowledgements"
         acknowledging = asyncio.create_task(
@@ -172,14 +195,14 @@ class Line:
             acknowledging.cancel()
 
     async def _listen(self, http: HttpClient, url: str, said_at: str) -> None:
-        credentials = self._state.issuer.credentials
-        basic = (credentials.client_id, credentials.client_secret) if credentials else None
-        async with http.events(url, self._introduction(), basic) as events:
+        headers, basic = self._introduction()
+        coming = {self._carriage.begin()} if self._carriage is not None else set()
+        async with http.events(url, headers, basic) as events:
             taking = asyncio.create_task(self._take_all(events))
             try:
                 # To cancel a reader breaks its line; and while this guard takes its leave the line
                 # must stand, or it would be missed already.
-                await asyncio.wait({taking})
+                await asyncio.wait({taking, *coming}, return_when=asyncio.FIRST_COMPLETED)
             except asyncio.CancelledError:
                 self._is_leaving = True
                 await self._acknowledgements.take_leave(http, said_at)
@@ -187,7 +210,8 @@ class Line:
             finally:
                 taking.cancel()
                 await asyncio.wait({taking})
-            await taking
+            if not taking.cancelled():
+                await taking
 
     async def _take_all(self, events: AsyncIterator[Event]) -> None:
         async for event in events:
@@ -200,11 +224,20 @@ class Line:
                 self._needs_snapshot = verdict is Verdict.TAKE_SNAPSHOT
                 return
 
-    def _introduction(self) -> dict[str, str]:
-        """Say to the feed what this guard will do when it hears nothing, and where to go on."""
+    def _introduction(self) -> tuple[dict[str, str], tuple[str, str] | None]:
+        """Say to the feed where to go on, what this guard will do when it hears nothing, and who.
+
+        One with a carrier says nothing of itself: its line is here for a while and then is not, so
+        that nobody may wait for it, nor count on it.
+        """
         state, position = self._state, self._state.notices.position
-        guard = {INTRODUCTION: str(Introduction(state.staleness.then, state.tolerance, self._name))}
-        return guard if position is None else {**guard, "Last-Event-ID": str(position)}
+        headers = {} if position is None else {"Last-Event-ID": str(position)}
+        if self._carriage is not None:
+            return headers, None
+        guard = str(Introduction(state.staleness.then, state.tolerance, self._name))
+        known = state.issuer.credentials
+        basic = None if known is None else (known.client_id, known.client_secret)
+        return {**headers, INTRODUCTION: guard}, basic
 
     async def _take_snapshot(self, http: HttpClient, url: str) -> None:
         kept = self._kept_notices

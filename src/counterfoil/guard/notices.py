@@ -76,6 +76,15 @@ class Notices:
         """The position up to which notices are proved; ``None`` before the first snapshot."""
         return None if self._at is None else Position(self._at.epoch, self._proven_number)
 
+    @property
+    def digest(self) -> str:
+        """The digest of the chain up to ``position``; empty before the first snapshot."""
+        return "" if self._at is None else self._digests[self._at.number]
+
+    def is_news(self, head: Head, now: float) -> bool:
+        """Whether a signed head is the issuer's, no older than what is known, and not of later."""
+        return head.iss == self._iss and self.fresh_at <= head.time <= now + SKEW
+
     def has_proved(self, receipt: Position) -> bool:
         """Whether all notices up to a receipt are held, and proved: what was heard may be false."""
         at = self._at
@@ -116,7 +125,7 @@ class Notices:
     def prove(self, head: Head, now: float) -> Verdict:
         """Take a signed head: it proves what was heard up to its number, as of its time."""
         at = self._at
-        if head.iss != self._iss or not self.fresh_at <= head.time <= now + SKEW:
+        if not self.is_news(head, now):
             return Verdict.GO_ON
         if at is None or head.epoch != at.epoch:
             return Verdict.TAKE_SNAPSHOT

@@ -9,6 +9,7 @@ from typing import Final, Literal, Self
 from msgspec import Struct
 
 from counterfoil.jose.algorithms import ALGORITHMS
+from counterfoil.net.carrier import NatsServers, NatsUrl
 from counterfoil.net.http import demand_safe
 from counterfoil.oauth.nonces import KEY_BYTES
 from counterfoil.oauth.receipts import Then
@@ -95,6 +96,41 @@ class Credentials(Struct, frozen=True):
         return f"Credentials({self.client_id!r}, redacted)"
 
 
+class Carrier(Struct, frozen=True):
+    """NATS servers that carry an issuer's notices, if it has them carried. None of it is trusted.
+
+    ``servers``: URLs of one cluster, any of which will do, such as ``tls://user:password@host``.
+    ``silence``: where so many seconds bring nothing that the issuer has signed just now, the guard
+    goes by the issuer's own feed; they must be fewer than the budget of its staleness.
+    ``credentials_file``: a ``.creds`` file of NATS. ``ca_file``: who vouches for the servers.
+    ``certificate_file``: a certificate to show them, and its key, in one file.
+
+    Raises:
+        ValueError: where this cannot work. No text or ``repr`` shows a password.
+    """
+
+    servers: tuple[str, ...]
+    silence: float = 10.0
+    credentials_file: Path | None = None
+    ca_file: Path | None = None
+    certificate_file: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.servers:
+            raise ValueError("a carrier needs servers: a tuple of URLs")
+        if self.silence < 3:
+            raise ValueError("a carrier must be given 3 seconds at least: heads come every second")
+        self.cluster()
+
+    def __repr__(self) -> str:
+        return f"Carrier({', '.join(map(str, self.cluster().urls))}, …)"
+
+    def cluster(self) -> NatsServers:
+        """Give the servers as whoever connects needs them."""
+        urls = tuple(NatsUrl(url) for url in self.servers)
+        return NatsServers(urls, self.credentials_file, self.ca_file, self.certificate_file)
+
+
 class Issuer(Struct, frozen=True):
     """An authorization server whose tokens are accepted. ``url`` is its identifier, exactly.
 
@@ -103,7 +139,8 @@ class Issuer(Struct, frozen=True):
     ``registry``: a signature is not enough, for the issuer must have written the token down (S43);
     what is not known here is asked about. ``reference``: its opaque tokens are accepted too, and
     each is asked about (S49); they do not name their issuer, so a guard has one such at most.
-    ``reports``: tell it which tokens passed, from where and when (S25, S106).
+    ``reports``: tell it which tokens passed, from where and when (S25, S106). ``carrier``: where
+    its notices come from as long as that goes well; the issuer's own feed is what it falls back on.
 
     Raises:
         ValueError: where this cannot work.
@@ -116,6 +153,7 @@ class Issuer(Struct, frozen=True):
     registry: bool = False
     reference: bool = False
     reports: bool = False
+    carrier: Carrier | None = None
 
     def __post_init__(self) -> None:
         if "?" in demand_safe(self.url):
@@ -130,6 +168,8 @@ class Issuer(Struct, frozen=True):
             raise ValueError(f"{self.url}: introspection needs credentials")
         if self.reports and self.credentials is None:
             raise ValueError(f"{self.url}: reports need credentials")
+        if self.carrier is not None and self.revocation != "feed":
+            raise ValueError(f"{self.url}: a carrier brings the feed, which is not asked for")
 
 
 class Options(Struct, frozen=True):
@@ -164,3 +204,8 @@ def demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness)
     for issuer in trusted:
         if staleness.then == "introspect" and issuer.credentials is None:
             raise ValueError(f"{issuer.url}: introspection needs credentials")
+        if issuer.carrier is not None and issuer.carrier.silence >= staleness.budget:
+            raise ValueError(
+                f"{issuer.url}: its carrier may be silent for {issuer.carrier.silence:g} s, when "
+                f"the guard is stale already: the budget is {staleness.budget:g} s"
+            )

@@ -1,0 +1,133 @@
+"""What a carrier brings: lines count once a head of the issuer has proved them. No I/O, no clock.
+
+On the issuer's own feed what is only heard counts at once. But a carrier is anybody's who may
+write there: he must not end for a moment what he likes.
+"""
+
+from typing import Final
+
+from counterfoil.guard.feed_reader import FeedReader
+from counterfoil.guard.notices import Notices, Verdict
+from counterfoil.guard.snapshot_reader import Untrusted
+from counterfoil.net.event_stream import Event, EventParser, TooLong
+from counterfoil.oauth.feed import Head, next_digest, position_from
+
+MOST_HELD: Final = 50_000
+"""How many lines are held that no head has proved."""
+MOST_HEADS: Final = 10
+"""How many heads one piece may hold: to verify them takes time."""
+MOST_BYTES_HELD: Final = 16 * 1024 * 1024
+
+
+class CarriedReader:
+    """Reads what a carrier brings of one issuer's feed, in whatever order, and however often.
+
+    ``RESUME`` means that it does not bring what the issuer has signed, or not all of it: whoever
+    hears that goes to the issuer. Nothing that it brings demands a snapshot.
+    """
+
+    def __init__(self, notices: Notices, reader: FeedReader) -> None:
+        self._notices = notices
+        self._reader = reader
+        self._held: dict[int, Event] = {}
+        self._size = 0
+        self._waited_for = -1
+
+    def begin(self) -> None:
+        """Forget what no head has proved."""
+        self._held, self._size, self._waited_for = {}, 0, -1
+
+    def take(self, data: bytes, now: float) -> Verdict:
+        """Take a piece of the feed. ``now`` in seconds since the epoch."""
+        events = _events_in(data)
+        if sum(event.name == "head" for event in events) > MOST_HEADS:
+            return Verdict.RESUME
+        for event in events:
+            if self._take(event, now) is not Verdict.GO_ON:
+                return Verdict.RESUME
+        return Verdict.GO_ON
+
+    def is_up_to_date(self, data: bytes, now: float, lag: float) -> bool:
+        """Whether a piece has a head that is ``lag`` seconds older at most than what is known.
+
+        Raises:
+            Untrusted: the issuer has not signed it.
+        """
+        heads = [event.data for event in _events_in(data) if event.name == "head"]
+        if not heads:
+            return False
+        head = self._reader.genuine_head(heads[-1], now)
+        if head is None:
+            raise Untrusted("it brings heads that the issuer has not signed")
+        return head.time >= self._notices.fresh_at - lag
+
+    def _take(self, event: Event, now: float) -> Verdict:
+        match event.name:
+            case "notice":
+                return self._hold(event)
+            case "head":
+                head = self._reader.genuine_head(event.data, now)
+                return Verdict.RESUME if head is None else self._prove(head, event.data, now)
+        return Verdict.GO_ON
+
+    def _hold(self, event: Event) -> Verdict:
+        at, position = self._notices.position, position_from(event.last_id)
+        if at is None or position is None or position.epoch != at.epoch:
+            return Verdict.GO_ON  # if it is not an old epoch but a new one, a head will say so
+        if position.number <= at.number or position.number in self._held:
+            return Verdict.GO_ON
+        self._held[position.number] = event
+        self._size += len(event.data)
+        is_much = len(self._held) > MOST_HELD or self._size > MOST_BYTES_HELD
+        return Verdict.RESUME if is_much else Verdict.GO_ON
+
+    def _prove(self, head: Head, signed: str, now: float) -> Verdict:
+        at = self._notices.position
+        if not self._notices.is_news(head, now):
+            return Verdict.GO_ON
+        if at is None or head.epoch != at.epoch:
+            return Verdict.RESUME
+        missing = max(0, head.number - at.number)
+        proved = self._held_from(at.number + 1) if missing <= len(self._held) else []
+        if len(proved) < missing:
+            return self._wait_for_missing(at.number)
+        proved = proved[:missing]
+        if proved and self._chained(proved) != head.digest:
+            return Verdict.RESUME
+        for line in proved:
+            self._let_go(line)
+            self._reader.take(line, now)
+        return self._reader.prove(head, signed, now)
+
+    def _held_from(self, number: int) -> list[Event]:
+        lines = []
+        while (line := self._held.get(number)) is not None:
+            lines.append(line)
+            number += 1
+        return lines
+
+    def _wait_for_missing(self, held: int) -> Verdict:
+        """Lines may be on their way behind their head; where the next finds none, they are lost."""
+        if self._waited_for == held:
+            return Verdict.RESUME
+        self._waited_for = held
+        return Verdict.GO_ON
+
+    def _chained(self, lines: list[Event]) -> str:
+        digest = self._notices.digest
+        for line in lines:
+            digest = next_digest(digest, line.data.encode())
+        return digest
+
+    def _let_go(self, line: Event) -> None:
+        position = position_from(line.last_id)
+        if position is not None and self._held.pop(position.number, None) is not None:
+            self._size -= len(line.data)
+
+
+def _events_in(data: bytes) -> list[Event]:
+    """Read the events of a piece; one that is too long to be true has none."""
+    try:
+        return EventParser().feed(data)
+    except TooLong:
+        return []
