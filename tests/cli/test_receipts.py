@@ -75,6 +75,7 @@ def test_every_connected_guard_is_waited_for(lived_in: LivedIn, guard_client: Cr
                 "behind": [],
                 "lost": [],
                 "not_named": 0,
+                "carried": False,
             }
             told = installation.succeed("user", "end", EMAIL, "--yes", "--wait", "30")
             assert "Guards: all 2 have acknowledged it." in told
@@ -107,6 +108,20 @@ def test_where_no_guard_is_connected_nobody_is_waited_for(lived_in: LivedIn):
 def test_where_it_cannot_be_found_out_it_is_not_reached(capsys: pytest.CaptureFixture[str]):
     tell_guards(document_of(Acknowledged(reached=False), Position("e", 1)))
     assert capsys.readouterr().out == "Guards: it is not known how it stands with them.\n"
+
+
+def test_guards_of_a_carrier_are_said_not_to_be_counted(capsys: pytest.CaptureFixture[str]):
+    """Whatever is said of the others."""
+    said = "Guards that follow by NATS are not counted: nobody can wait for them.\n"
+    for standing, others in (
+        (
+            Acknowledged(reached=True, known=3, carried=True),
+            "Guards: all 3 have acknowledged it.\n",
+        ),
+        (Acknowledged(reached=True, carried=True), "No guard is connected.\n"),
+    ):
+        tell_guards(document_of(standing, Position("e", 1)))
+        assert capsys.readouterr().out == others + said
 
 
 def test_ctrl_c_ends_the_waiting_and_what_was_done_is_told(lived_in: LivedIn):

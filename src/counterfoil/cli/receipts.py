@@ -92,6 +92,8 @@ def tell_guards(document: "GuardsDocument | None") -> None:
             print_table(("guard", "address", "holds", "then", "at the latest"), rows, empty="")
     if document.not_named:
         click.echo(f"{document.not_named} of them cannot be named here.")
+    if document.carried:
+        click.echo("Guards that follow by NATS are not counted: nobody can wait for them.")
 
 
 def leave(document: "GuardsDocument | None") -> None:

@@ -32,7 +32,8 @@ class GuardsDocument(Struct, frozen=True, kw_only=True):
     that they are guards, and nobody waits for them. ``behind`` are connected; ``lost`` are guards
     whose lines broke and that have not come back: they decide on what they knew until their policy
     bites. ``not_named`` are behind too, but are not listed: they are too many, or their server
-    process has not answered.
+    process has not answered. ``carried``: NATS carries the notices, or did within a day; guards
+    that follow there are among none of these, and nobody can wait for them.
     """
 
     reached: bool
@@ -42,6 +43,7 @@ class GuardsDocument(Struct, frozen=True, kw_only=True):
     behind: tuple[GuardBehind, ...]
     lost: tuple[GuardBehind, ...]
     not_named: int
+    carried: bool
 
 
 def document_of(standing: Acknowledged, position: Position) -> GuardsDocument:
@@ -54,6 +56,7 @@ def document_of(standing: Acknowledged, position: Position) -> GuardsDocument:
         behind=tuple(_behind(line, position.epoch) for line in standing.behind),
         lost=tuple(_behind(line, position.epoch) for line in standing.lost),
         not_named=standing.uncounted,
+        carried=standing.carried,
     )
 
 

@@ -10,15 +10,19 @@ from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.feed import Position
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.records.guards import Following, GuardLine, LostGuard
+from counterfoil.server.records.lease import CARRIER
 from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
 
 LONGEST_WAIT: Final = 60
 _POLL_SECONDS: Final = 0.02
 _LOOK_SECONDS: Final = 1.0
+_CARRIED_WITHIN: Final = 24 * 60 * 60
+"""A carrier that is down for a while has guards all the same."""
 """Processes that are gone say so by their silence, which moves no version."""
 
 
@@ -29,6 +33,7 @@ class Acknowledged(Struct, frozen=True, kw_only=True):
     that they are guards: nothing can be known of them, and nobody waits for them. ``behind`` have
     not acknowledged; ``uncounted`` is how many more there are: not named here, or of a process that
     has not answered. ``lost`` are those whose lines broke, while they decide on what they knew.
+    ``carried``: a carrier has been at work, so there may be guards that are not among any of these.
     """
 
     reached: bool
@@ -38,6 +43,7 @@ class Acknowledged(Struct, frozen=True, kw_only=True):
     behind: tuple[GuardLine, ...] = ()
     lost: tuple[GuardLine, ...] = ()
     uncounted: int = 0
+    carried: bool = False
 
 
 def _never() -> bool:
@@ -63,19 +69,19 @@ async def wait_for(
 async def _asked_for(
     store: Store, position: Position, seconds: int, is_over: Callable[[], bool]
 ) -> Acknowledged:
-    wait = await store.read(_name)
+    wait, carried = await store.read(_begun)
     try:
         await store.transact(
             lambda tx: tx.guards.ask(wait, position, tx.now + seconds + 1),
         )
-        return await _watch(store, position, seconds, is_over)
+        return replace(await _watch(store, position, seconds, is_over), carried=carried)
     finally:
         with suppress(StoreUnavailable):  # then it lapses by itself
             await store.transact(lambda tx: tx.guards.cease(wait))
 
 
-async def _name(tx: Transaction) -> str:
-    return new_handle(tx)
+async def _begun(tx: Transaction) -> tuple[str, bool]:
+    return new_handle(tx), await tx.leases.was_held(CARRIER, _CARRIED_WITHIN)
 
 
 async def _watch(

@@ -20,6 +20,7 @@ NOBODY = {
     "behind": [],
     "lost": [],
     "not_named": 0,
+    "carried": False,
 }
 
 
