@@ -27,29 +27,37 @@ READY = re.compile(r"serves (http://\S+:(\d+)) ")
 
 
 @contextmanager
-def serving(data: Path) -> Iterator[int]:
+def serving(data: Path, **settings: str) -> Iterator[int]:
     """Run the server on a data directory; gives its port."""
+    with started(data, **settings) as (_, port):
+        yield port
+
+
+@contextmanager
+def started(data: Path, **settings: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The same, with its process, which may be dead when the block ends."""
     command = [sys.executable, "-c", START, "serve", "--data", str(data), "--port", "0"]
     inherited = {name: v for name, v in os.environ.items() if not name.startswith("COUNTERFOIL_")}
     environment = inherited | {"COUNTERFOIL_HEAD_INTERVAL_MS": "50"} | environment_of(data)
+    environment |= {f"COUNTERFOIL_{name.upper()}": value for name, value in settings.items()}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
         try:
             assert child.stdout is not None
             ready = READY.search(child.stdout.readline())
             assert ready is not None, "the server did not say that it is ready"
-            yield int(ready[2])
+            yield child, int(ready[2])
         finally:
             child.terminate()
             child.wait(10)
 
 
 @asynccontextmanager
-async def served(data: Path) -> AsyncIterator[Installation]:
+async def served(data: Path, **settings: str) -> AsyncIterator[Installation]:
     """An installation whose people and clients speak to a server in another process.
 
-    What administrators do is done by a second process: this one.
+    What administrators do is done by a second process: this one, which knows no ``settings``.
     """
-    with serving(data) as port:
+    with serving(data, **settings) as port:
         app = build(load({}, {"data": str(data), "port": port, **settings_of(data)}))
         async with app.running() as server:
             place = Installation(app, server, time.time, remote=True)
