@@ -15,7 +15,8 @@ from counterfoil.server.app import ROUTES
 from counterfoil.server.endpoints.api.table import OPERATIONS
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.events import CLI
-from counterfoil.server.records.store import Conflict, Transaction
+from counterfoil.server.records.failures import Conflict
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.reading import MAX_BODY
 from tests.administration import (
     END,

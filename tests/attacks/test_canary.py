@@ -17,7 +17,7 @@ import pytest
 
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.assembly import build
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.settings import load
 from tests.attacks.served import cli, said_in, served
 from tests.engines import values_of

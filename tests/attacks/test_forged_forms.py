@@ -110,7 +110,7 @@ async def test_a_consent_of_one_session_does_not_fit_another(site: Installation)
 
 
 async def site_user(site: Installation, email: str) -> None:
-    from counterfoil.server.records.store import Conflict
+    from counterfoil.server.records.failures import Conflict
 
     try:
         await site.add_user(email)

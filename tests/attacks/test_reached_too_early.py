@@ -12,7 +12,8 @@ import pytest
 
 from counterfoil.oauth.feed import Position
 from counterfoil.server.protocol.waiting import judge
-from counterfoil.server.records.store import StoreUnavailable, Work
+from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.store import Work
 from tests.installation import Installation, installed
 from tests.server.hub.processes import NAME, Process, ask, lost, rolls
 

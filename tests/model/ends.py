@@ -9,8 +9,9 @@ from counterfoil.server.protocol import endings, registration, revocation
 from counterfoil.server.protocol.end_dates import limit_grant
 from counterfoil.server.protocol.endings import Ending, Ends, Target
 from counterfoil.server.protocol.events import CLI
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.records.store import Transaction
 from tests.model.reference import Api, Client, Family, Grant, Life, Session, Token, Told, User
 from tests.model.world import NOWHERE, World
 

@@ -14,7 +14,7 @@ from counterfoil.server.app import ROUTES, App
 from counterfoil.server.assembly import build
 from counterfoil.server.keys.keyring import NoSigningKey
 from counterfoil.server.keys.master_key import MasterKeyError
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.settings import load
 from counterfoil.server.web.server import Caller
 from tests.installation import Installation, Person, installed

@@ -11,9 +11,10 @@ from counterfoil.jose.keys import PrivateKey
 from counterfoil.server import janitor
 from counterfoil.server.janitor import HOLD_SECONDS, Janitor, Steadiness
 from counterfoil.server.keys.rotation import Rotation
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from tests.flows.serving import until
 from tests.server.keys.installation import START, Installation, installation

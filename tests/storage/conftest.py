@@ -5,9 +5,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
+import apsw
+import asyncpg
 import pytest
 
 from counterfoil.server.records.store import Store
+from counterfoil.server.storage.moving.ends import End
+from counterfoil.server.storage.moving.postgres_end import PostgresEnd
+from counterfoil.server.storage.moving.sqlite_end import SqliteEnd
 from counterfoil.server.storage.postgres import PostgresStore
 from counterfoil.server.storage.sqlite import SqliteStore
 from tests.postgres import TEMPLATE, Postgres
@@ -57,6 +62,41 @@ class Engine:
         if anew or not self._made:
             self._made.append(self._server.create(template))
         return await open_postgres(self._server.url(self._made[-1]), clock)
+
+    async def end(self, *, anew: bool = False) -> End:
+        """Open the last one's database as the end of a move; ``anew``: one in which nothing is."""
+        if self._server is None:
+            if anew:
+                self._made.append(f"{len(self._made)}")
+            return SqliteEnd.make(self.file, secrets.token_bytes)
+        if anew:
+            self._made.append(self._server.create())
+        return await PostgresEnd.open(self.url, "the database", secrets.token_bytes)
+
+    @property
+    def file(self) -> Path:
+        """The last one's file, where that is what it is."""
+        folder = self._folder / self._made[-1]
+        folder.mkdir(exist_ok=True)
+        return folder / "counterfoil.db"
+
+    @property
+    def url(self) -> str:
+        """The last one's address, where it has one."""
+        assert self._server is not None
+        return self._server.url(self._made[-1])
+
+    async def run(self, sql: str) -> None:
+        """Run a statement on the last one's database, as somebody who knows nothing of us does."""
+        if self._server is None:
+            with closing(apsw.Connection(str(self.file))) as engine:
+                engine.execute(sql)
+            return
+        connection = await asyncpg.connect(self.url)
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
 
     @asynccontextmanager
     async def opened(self, clock: Callable[[], float]) -> AsyncIterator[Store]:

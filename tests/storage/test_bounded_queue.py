@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from counterfoil.server.records.store import Overloaded
+from counterfoil.server.records.failures import Overloaded
 from counterfoil.server.storage.bounded_queue import URGENT_IN_A_ROW, BoundedQueue, Bounds
 
 MOST = 6

@@ -6,9 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
-from counterfoil.server.records.store import Conflict, Store
+from counterfoil.server.records.store import Store
 from tests.storage.samples import NOTES, NOW, api, client, client_secret
 
 pytestmark = pytest.mark.anyio

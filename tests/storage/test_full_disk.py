@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.storage.postgres import PostgresStore
 from tests.postgres import TEMPLATE, Postgres, make_template, running
 from tests.storage.conftest import Clock, open_postgres

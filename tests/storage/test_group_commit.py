@@ -12,7 +12,8 @@ import apsw
 import pytest
 import uvloop
 
-from counterfoil.server.records.store import Conflict, Overloaded, StoreUnavailable, Transaction
+from counterfoil.server.records.failures import Conflict, Overloaded, StoreUnavailable
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.group_commit import MOST_WORKS
 from counterfoil.server.storage.sqlite import SqliteStore

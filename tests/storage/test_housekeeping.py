@@ -6,9 +6,10 @@ import pytest
 
 from counterfoil.oauth.binding import UNBOUND
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.family import SKEW
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.records.store import Conflict, Store, Transaction
+from counterfoil.server.records.store import Store, Transaction
 from tests.storage.conftest import Clock
 from tests.storage.samples import (
     NOW,

@@ -4,6 +4,7 @@ import pytest
 
 from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.revocations import Marks
+from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.issued_token import (
     MOST_FILLED,
     IssuedToken,
@@ -11,7 +12,7 @@ from counterfoil.server.records.issued_token import (
     Registered,
     StatusListRecord,
 )
-from counterfoil.server.records.store import Conflict, Store
+from counterfoil.server.records.store import Store
 from tests.storage.conftest import Clock
 from tests.storage.samples import NOTES, NOW
 

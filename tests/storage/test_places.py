@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from counterfoil.server.records.store import Overloaded
+from counterfoil.server.records.failures import Overloaded
 from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.places import Places
 

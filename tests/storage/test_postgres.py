@@ -14,8 +14,9 @@ import pytest
 from counterfoil.oauth.feed import Position
 from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
-from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.connection import WrongStatement
 from counterfoil.server.storage.postgres import PostgresStore

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import asyncpg
 import pytest
 
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.storage import postgres_schema
 from counterfoil.server.storage.migration import UnknownDatabase, UnsupportedPostgres
 from counterfoil.server.storage.postgres import PostgresStore

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import asyncpg
 import pytest
 
-from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.storage import together
 from counterfoil.server.storage.postgres import PostgresStore
 from tests.storage.samples import NOW, add_people, event, family, feed_is_whole, notice, user

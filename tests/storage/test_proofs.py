@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from counterfoil.server.records.store import Conflict, Store, Transaction
+from counterfoil.server.records.failures import Conflict
+from counterfoil.server.records.store import Store, Transaction
 from tests.storage.conftest import Clock
 from tests.storage.samples import NOW, user
 

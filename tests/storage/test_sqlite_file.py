@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.storage.migration import shipped
 from counterfoil.server.storage.sqlite import SqliteStore
 from counterfoil.server.storage.sqlite_file import UnsupportedSqlite, demand_sqlite
@@ -109,7 +109,7 @@ def test_a_file_that_is_no_database_is_unavailable(tmp_path: Path, clock: Clock)
 
 
 SMALL = {"feed", "signing_keys", "apis", "clients", "feed_keys_before", "audit_segments"}
-SMALL |= {"server_processes", "contracts"}
+SMALL |= {"server_processes", "contracts", "fence", "sqlite_schema"}
 LISTINGS = {"_EVERY", "_LIVE", "_SELECT", "_BY_GRANT"}
 
 
@@ -120,6 +120,8 @@ def test_no_statement_scans_a_table_that_grows() -> None:
         engine.execute(migration.sql)
     scans = []
     for name, sql in statements():
+        if name.startswith("beginnings."):
+            continue  # done once, to all there is
         plan = engine.execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
         scans += [
             (name, detail)

@@ -7,7 +7,8 @@ import pytest
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.default_lifetime import DefaultLifetime
-from counterfoil.server.records.store import Conflict, StoreUnavailable, Transaction
+from counterfoil.server.records.failures import Conflict, StoreUnavailable
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.storage.remembered import TABLES
 from counterfoil.server.storage.sqlite import SqliteStore
 from counterfoil.server.storage.sqlite_watching import WatchingConnection

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from counterfoil.server.records.store import Overloaded, StoreUnavailable
+from counterfoil.server.records.failures import Overloaded, StoreUnavailable
 from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.together import (
     MOST_TOGETHER,

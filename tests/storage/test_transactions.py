@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from counterfoil.server.records.store import Conflict, Store, StoreUnavailable, Transaction
+from counterfoil.server.records.failures import Conflict, StoreUnavailable
+from counterfoil.server.records.store import Store, Transaction
 from counterfoil.server.records.user import User
 from tests.storage.conftest import Clock
 from tests.storage.samples import NOW, event, user

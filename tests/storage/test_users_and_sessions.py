@@ -2,7 +2,8 @@
 
 import pytest
 
-from counterfoil.server.records.store import Conflict, Store, Transaction
+from counterfoil.server.records.failures import Conflict
+from counterfoil.server.records.store import Store, Transaction
 from tests.storage.samples import NOW, session, user
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.store import Store, Transaction
 from counterfoil.server.storage.postgres import PostgresStore
 from counterfoil.server.storage.sqlite import SqliteStore
 from tests.storage.samples import event, notice

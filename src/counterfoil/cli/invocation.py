@@ -53,8 +53,16 @@ class Invocation(NamedTuple):
         """Run a work and commit it. ``makes``: on a new installation too."""
         return self.run(lambda authority: authority.store.transact(work), makes=makes)
 
-    def run(self, action: "Callable[[Authority], Awaitable[T]]", *, makes: bool = False) -> T:
+    def run(
+        self,
+        action: "Callable[[Authority], Awaitable[T]]",
+        *,
+        makes: bool = False,
+        serves: bool = False,
+    ) -> T:
         """Open the installation beside whatever server runs on it, act, and close it.
+
+        ``serves``: as a server would, which may not use what waits for administrators.
 
         Raises:
             Failure: it cannot be opened, or what was asked cannot be done.
@@ -66,7 +74,7 @@ class Invocation(NamedTuple):
         async def opened() -> T:
             if not makes and not await is_made(settings):
                 raise Failure(nothing_there(settings))
-            authority = await open_authority(settings)
+            authority = await open_authority(settings, held_too=not serves)
             try:
                 return await action(authority)
             finally:
@@ -119,7 +127,8 @@ def sentence_of(error: Exception) -> str | None:
     from counterfoil.server.identity.passwords import PasswordRefused
     from counterfoil.server.keys.master_key import MasterKeyError
     from counterfoil.server.keys.rotation import KeyRefused
-    from counterfoil.server.records.store import Conflict, StoreUnavailable
+    from counterfoil.server.moving import MoveRefused
+    from counterfoil.server.records.failures import Conflict, StoreUnavailable
     from counterfoil.server.storage.migration import UnknownDatabase, UnsupportedPostgres
     from counterfoil.server.storage.sqlite_file import UnsupportedSqlite
 
@@ -132,7 +141,7 @@ def sentence_of(error: Exception) -> str | None:
             return f"the database cannot be used: {error}"
         case MasterKeyError() | UnknownDatabase() | UnsupportedPostgres() | UnsupportedSqlite():
             return f"{error} (`counterfoil doctor` says more)"
-        case KeyRefused() | PasswordRefused() | OSError() | Failure():
+        case KeyRefused() | MoveRefused() | PasswordRefused() | OSError() | Failure():
             return str(error)
         case Conflict():
             return "something stands there by that name already"

@@ -87,4 +87,5 @@ def counted(count: int, noun: str) -> str:
     """Write a number of things: ``1 session``, ``2 sessions``, ``3 families``."""
     if count == 1:
         return f"1 {noun}"
-    return f"{count} {noun[:-1]}ies" if noun.endswith("y") else f"{count} {noun}s"
+    ends_in_y = noun.endswith("y") and noun[-2] not in "aeiou"
+    return f"{count} {noun[:-1]}ies" if ends_in_y else f"{count} {noun}s"

@@ -22,7 +22,7 @@ COMMANDS: Final = MappingProxyType(
         "key": "Signing keys, and what to do when one has leaked.",
         "event": "What happened: who, what to whom, when, from where, with what proof.",
         "audit": "The audit log: prove it whole, write it to files, erase a person from it.",
-        "database": "The database: its schema, who may serve, and what a newer version brings.",
+        "database": "The database: who may serve, upgrades, copies elsewhere, backups.",
         "settings": "Every setting with its value, its source and its default.",
         "doctor": "What is wrong with this installation, and the mend.",
     }

@@ -39,7 +39,7 @@ def serve(
         if settings.port == 0:
             call = Invocation({**call.overrides, "port": listener.getsockname()[1]})
             settings = call.settings()
-        call.run(_demand_usable, makes=True)
+        call.run(_demand_usable, makes=True, serves=True)
         _run(settings, call.overrides, listener)
 
 

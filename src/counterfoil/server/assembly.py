@@ -23,7 +23,8 @@ from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
 from counterfoil.server.protocol.own_api import own_api_uri, settle_own_api
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
-from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 from counterfoil.server.web.admission import Admission
 from counterfoil.server.web.cookies import Cookies

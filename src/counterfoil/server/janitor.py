@@ -9,8 +9,9 @@ from typing import Final
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.server.audit.keeping import AuditKeeper
 from counterfoil.server.keys.rotation import Rotation
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
+from counterfoil.server.records.store import Store, Transaction, Work
 
 LEASE: Final = "janitor"
 ROWS_AT_ONCE: Final = 500

@@ -29,14 +29,16 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.own_api import register_own_api
 from counterfoil.server.protocol.rates import ClientRates, Rates
 from counterfoil.server.protocol.token_reading import TokenReader
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.guards import Most
 from counterfoil.server.records.server_process import ServerProcess
-from counterfoil.server.records.store import Store, StoreUnavailable
+from counterfoil.server.records.store import Store
 from counterfoil.server.settings import MINUTE, Settings
 from counterfoil.server.storage import migration, sqlite_file
 from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.migration import Ledger, Migration
 from counterfoil.server.storage.sqlite import SqliteStore
+from counterfoil.server.storage.statements.fences import Demand, demand_open, demand_usable
 
 DATABASE: Final = "counterfoil.db"
 _SALT_BYTES: Final = 16
@@ -60,13 +62,17 @@ class Outside(Struct, frozen=True):
 REAL: Final = Outside()
 
 
-async def open_authority(settings: Settings, outside: Outside = REAL) -> Authority:
+async def open_authority(
+    settings: Settings, outside: Outside = REAL, *, held_too: bool = False
+) -> Authority:
     """Open the store, make what a first start needs, and load the keys. No network.
 
-    The caller closes the store (``await authority.store.close()``).
+    The caller closes the store (``await authority.store.close()``). ``held_too``: a database that
+    has begun anew may be used by whoever brings it up to date, before any server may.
 
     Raises:
         MasterKeyError: the master key is missing, unreadable, or not of this database.
+        StoreShut: a fence stands.
         StoreUnavailable: the database cannot be used.
         UnknownDatabase, UnsupportedPostgres, UnsupportedSqlite: it is not for this version.
     """
@@ -74,7 +80,8 @@ async def open_authority(settings: Settings, outside: Outside = REAL) -> Authori
     # A database without its master key is not a first start: a new key would open nothing.
     first = not await is_made(settings)
     sealing = load_master_key(settings, outside.random, may_make=first)
-    store = await _open_store(settings, outside)
+    demand = demand_usable if held_too else demand_open
+    store = await _open_store(settings, outside, demand)
     try:
         return await _authority(settings, store, sealing, outside)
     except BaseException:
@@ -127,12 +134,12 @@ async def is_made(settings: Settings) -> bool:
     return await postgres_schema.is_made(postgres_connection.Wire(settings.database.reveal()))
 
 
-async def _open_store(settings: Settings, outside: Outside) -> Store:
+async def _open_store(settings: Settings, outside: Outside, demand: Demand) -> Store:
     clock, random = outside.clock, outside.random
     bounds = Bounds(settings.queue_most, settings.queue_seconds)
     if settings.database is None:
         path = settings.data / DATABASE
-        return SqliteStore.open(path, clock=clock, random=random, bounds=bounds)
+        return SqliteStore.open(path, clock=clock, random=random, bounds=bounds, demand=demand)
     with _demanding("PostgreSQL", "postgres", StoreUnavailable):
         from counterfoil.server.storage.postgres import PostgresStore
         from counterfoil.server.storage.postgres_pool import Room
@@ -141,6 +148,7 @@ async def _open_store(settings: Settings, outside: Outside) -> Store:
         clock=clock,
         random=random,
         room=Room(settings.database_connections, bounds),
+        demand=demand,
     )
 
 

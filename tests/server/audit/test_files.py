@@ -4,6 +4,7 @@ import os
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from counterfoil.server.audit import files
@@ -52,6 +53,18 @@ def test_a_file_that_cannot_be_finished_leaves_nothing(
     with pytest.raises(OSError, match="No space"):
         written(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_other_lines_of_the_same_numbers_are_never_replaced(tmp_path: Path):
+    """After a restore numbers come again: what was exported before it is evidence."""
+    path, segment = written(tmp_path)
+    assert written(tmp_path)[0] == path, "the same lines may be written again"
+    other = header_of(msgspec.structs.replace(segment, last_digest="another"), "https://id.example")
+    with pytest.raises(OSError, match="move it away, and keep it"):
+        files.write(tmp_path, other, log(9))
+    path.write_bytes(b"no file of ours")
+    with pytest.raises(OSError, match="move it away, and keep it"):
+        files.write(tmp_path, header_of(segment, "https://id.example"), log(9))
 
 
 @pytest.mark.parametrize("row", range(1, 10))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from tests.flows.serving import until
 from tests.installation import Installation, installed
 

@@ -21,7 +21,7 @@ from counterfoil.oauth.revocations import Ended, Notice, notice_from
 from counterfoil.oauth.snapshot import MEDIA_TYPE, SNAPSHOT_TYPE
 from counterfoil.server.hub.backlog import REMEMBERED
 from counterfoil.server.protocol.waiting import wait_for
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from tests.installation import EMAIL, Installation, Person, installed
 from tests.server.endpoints.stream import Stream, streaming
 

@@ -17,7 +17,7 @@ from counterfoil.server.hub import Hub
 from counterfoil.server.hub import hub as hub_module
 from counterfoil.server.hub.followers import Follower
 from counterfoil.server.records.event import CLI
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.settings import Settings
 from tests.installation import Installation, installed
 

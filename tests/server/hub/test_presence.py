@@ -11,8 +11,9 @@ import pytest
 from counterfoil.server.hub import presence
 from counterfoil.server.hub.presence import Presence, Superseded, announce, await_end
 from counterfoil.server.opening import open_authority
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.server_process import LIVES, Demand, ServerProcess
-from counterfoil.server.records.store import Store, StoreUnavailable
+from counterfoil.server.records.store import Store
 from counterfoil.server.storage import migration
 from tests.flows.serving import until
 from tests.installation import Installation, installed

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from counterfoil.guard.carried import CarriedReader
 from hypothesis import given
 from hypothesis import strategies as st
 
 from counterfoil.guard import Guard
+from counterfoil.guard.carried import CarriedReader
 from counterfoil.guard.feed_reader import FeedReader
 from counterfoil.guard.notices import Verdict
 from counterfoil.jose.jwt import unverified_claims
@@ -23,9 +23,9 @@ from counterfoil.oauth.feed import Position, carried
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.hub import publisher as publisher_module
 from counterfoil.server.hub.publisher import LEASE, Publisher, Standing, pieces_of
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.lease import CARRIER
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.records.store import StoreUnavailable
 from tests.flows.serving import until
 from tests.guard.issuer import AUDIENCE
 from tests.installation import Installation, installed

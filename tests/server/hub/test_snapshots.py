@@ -15,7 +15,8 @@ from counterfoil.oauth.revocations import Ended, Marks, Notice
 from counterfoil.oauth.snapshot import NOTICES_IN_PAGE, Snapshot
 from counterfoil.server.hub import snapshots as module
 from counterfoil.server.hub.snapshots import Reading, Snapshots
-from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.store import Transaction
 from tests.installation import Installation, installed
 
 pytestmark = pytest.mark.anyio

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from counterfoil.server.protocol.activity import Activity
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.store import Store, Transaction
 from tests.installation import Installation, Person, installed
 
 pytestmark = pytest.mark.anyio

@@ -10,9 +10,10 @@ from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
 from counterfoil.oauth.registry import digest_of
 from counterfoil.server.protocol import recording
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.family import SKEW
 from counterfoil.server.records.issued_token import LIST_SIZE, IssuedToken
-from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.records.store import Transaction
 from tests.installation import MAIL, NOTES, Installation, Person, installed
 
 pytestmark = pytest.mark.anyio

@@ -13,9 +13,10 @@ from counterfoil.server.protocol.registration import NewUser
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import MOST_SECRETS, Client
 from counterfoil.server.records.event import Event, EventKind
+from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
-from counterfoil.server.records.store import Conflict, Transaction
+from counterfoil.server.records.store import Transaction
 from tests.installation import CALLBACK, NOTES, Installation
 
 pytestmark = pytest.mark.anyio

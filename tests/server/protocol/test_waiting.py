@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from counterfoil.oauth.feed import Position
 from counterfoil.server.protocol.waiting import Acknowledged, judge, wait_for
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.guards import LIVES, Following, GuardLine, LostGuard
-from counterfoil.server.records.store import Store, StoreUnavailable
+from counterfoil.server.records.store import Store
 from tests.installation import Clock, Installation, installed
 
 pytestmark = pytest.mark.anyio

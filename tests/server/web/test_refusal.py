@@ -8,7 +8,7 @@ import pytest
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.keys.keyring import NoSigningKey
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.web.refusal import error_of, log_refusal, log_rejection
 from tests.installation import Installation
 

@@ -48,12 +48,23 @@ def write(directory: Path, header: Header, entries: Iterable[Entry]) -> Path:
     """Write the file of a segment; it is on the disk when this returns.
 
     Raises:
-        OSError: it cannot be written; no half of it is left under its name.
+        OSError: it cannot be written, or holds other lines, as those from before a backup was
+            restored; no half of it is left under its name.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"audit-{header.first_number:012}-{header.last_number:012}.jsonl"
+    if path.exists() and not _holds_the_same(path, header):
+        raise OSError(f"{path} holds other lines of the same numbers: move it away, and keep it")
     _replace(path, [header, *entries])
     return path
+
+
+def _holds_the_same(path: Path, header: Header) -> bool:
+    try:
+        there, _ = read(path)
+    except BrokenFile:
+        return False
+    return (there.digest_before, there.last_digest) == (header.digest_before, header.last_digest)
 
 
 def read(path: Path) -> tuple[Header, Iterator[Entry]]:

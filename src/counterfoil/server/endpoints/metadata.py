@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.server.protocol.discovery import metadata_of, scopes_offered
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.web.answers import JsonResponse, cacheable
 from counterfoil.server.web.server import Server
 

@@ -20,8 +20,8 @@ from counterfoil.server.hub import Hub
 from counterfoil.server.hub.followers import Follower, TooMany
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.protocol import feed_guards
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.guards import Said
-from counterfoil.server.records.store import StoreUnavailable
 from counterfoil.server.web.reading import authorization_of, header, json_of, origin_of
 from counterfoil.server.web.server import Server
 

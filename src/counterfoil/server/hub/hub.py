@@ -18,8 +18,9 @@ from counterfoil.oauth.revocations import Ended, RevocationSet, notice_from
 from counterfoil.server.hub.backlog import Backlog, Lines
 from counterfoil.server.hub.followers import GROUPS, Follower, Followers, SignedHead
 from counterfoil.server.records.audit import Point
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+from counterfoil.server.records.store import Store, Transaction
 
 _LOG: Final = logging.getLogger(__name__)
 _PAGE: Final = 500
@@ -170,8 +171,8 @@ class Hub:
                 self.followers.drop_stuck(loop.time())
                 self._looked_at = loop.time()
                 await asyncio.sleep(_POLL_SECONDS)
-            except StoreUnavailable:
-                _LOG.warning("the store cannot be read; no head is signed")
+            except StoreUnavailable as error:
+                _LOG.warning("the store cannot be read; no head is signed: %s", error)
                 await asyncio.sleep(_PAUSE_SECONDS)
             except Exception:
                 _LOG.exception("the notices cannot be followed; no head is signed")

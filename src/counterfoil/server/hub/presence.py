@@ -6,8 +6,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.server_process import LIVES, Demand, ServerProcess
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+from counterfoil.server.records.store import Store, Transaction
 
 LOOK_SECONDS: Final = 1.0
 """How often a process looks whether it still may serve."""

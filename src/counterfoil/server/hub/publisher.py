@@ -15,8 +15,9 @@ from counterfoil.net.carrier import CarrierDown, Keeper
 from counterfoil.oauth.feed import Position, position_from
 from counterfoil.server.hub.followers import Follower
 from counterfoil.server.hub.hub import Hub
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.lease import CARRIER
-from counterfoil.server.records.store import Store, StoreUnavailable
+from counterfoil.server.records.store import Store
 
 LEASE: Final = 6
 """Seconds after which another process carries on for one that has said nothing."""

@@ -17,8 +17,9 @@ from counterfoil.server.hub.followers import Follower, Guard
 from counterfoil.server.hub.hub import Hub
 from counterfoil.server.hub.line_names import LINE_BYTES, PROCESS_BYTES, LineNames, spelled
 from counterfoil.server.hub.roll import Roll
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.guards import LIVES, LostGuard, Most, Said
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+from counterfoil.server.records.store import Store, Transaction
 
 _LOG: Final = logging.getLogger(__name__)
 _HEARTBEAT: Final = LIVES / 8

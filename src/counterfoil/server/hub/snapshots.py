@@ -18,8 +18,9 @@ from counterfoil.oauth.feed import Position
 from counterfoil.oauth.revocations import notice_from
 from counterfoil.oauth.snapshot import NOTICES_IN_PAGE, SNAPSHOT_TYPE, Snapshot, page_of
 from counterfoil.server.hub.hub import Keys
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
+from counterfoil.server.records.store import Store, Transaction, Work
 
 SHARE: Final = 20.0
 """A snapshot is built again when its age is so many times what building it took."""

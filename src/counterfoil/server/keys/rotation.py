@@ -116,6 +116,25 @@ class Rotation(Struct, frozen=True):
         await self._carry_out(tx, key.purpose, await self._plan(tx, key.purpose), by)
         return tuple(each.kid for each in taken)
 
+    async def withdraw_every(self, tx: Transaction, by: Actor, until: int) -> tuple[str, ...]:
+        """Withdraw every key that is published, whatever it signs; new ones sign at once.
+
+        ``until`` is when the last token has expired that any of them can have signed. Gives the
+        ``kid`` of every key withdrawn.
+        """
+        taken = [
+            key
+            for purpose in Purpose
+            for key in await tx.signing_keys.every(purpose)
+            if key.is_published(tx.now)
+        ]
+        for key in taken:
+            await tx.signing_keys.replace(withdrawn(key, tx.now))
+            await _record(tx, EventKind.KEY_WITHDRAWN, key, by)
+        await tx.notices.append([Notice(Ended.KEY, key.kid, until) for key in taken])
+        await self.rotate(tx)
+        return tuple(key.kid for key in taken)
+
     async def _plan(self, tx: Transaction, purpose: Purpose) -> tuple[Step, ...]:
         keys = await tx.signing_keys.every(purpose)
         return plan_rotation(keys, tx.now, await self._rules(tx))

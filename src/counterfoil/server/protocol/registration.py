@@ -28,9 +28,10 @@ from counterfoil.server.records.client import (
     demand_redirect_uri,
 )
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
-from counterfoil.server.records.store import Conflict, Transaction
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
 _LONGEST_NAME: Final = 200

@@ -21,8 +21,9 @@ from counterfoil.server.protocol.client_authentication import (
     demand_confidential,
 )
 from counterfoil.server.records.client import INTROSPECT
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.issued_token import Registered
-from counterfoil.server.records.store import StoreUnavailable, Transaction
+from counterfoil.server.records.store import Transaction
 
 _PAGE: Final = 500
 _POLL_SECONDS: Final = 0.05

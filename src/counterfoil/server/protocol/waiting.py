@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from counterfoil.oauth.feed import Position
 from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.guards import Following, GuardLine, LostGuard
 from counterfoil.server.records.lease import CARRIER
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+from counterfoil.server.records.store import Store, Transaction
 
 LONGEST_WAIT: Final = 60
 _POLL_SECONDS: Final = 0.02

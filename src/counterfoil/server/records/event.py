@@ -51,6 +51,9 @@ class EventKind(StrEnum):
     KEY_WITHDRAWN = "key_withdrawn"
     MASTER_KEY_CHANGED = "master_key_changed"
     PERSONAL_DATA_ERASED = "personal_data_erased"
+    DATABASE_SHUT = "database_shut"
+    DATABASE_REOPENED = "database_reopened"
+    DATABASE_RESTORED = "database_restored"
 
 
 SUBJECTS: Final = MappingProxyType(
@@ -93,6 +96,9 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.KEY_WITHDRAWN: "key",
         EventKind.MASTER_KEY_CHANGED: "key",
         EventKind.PERSONAL_DATA_ERASED: "log",
+        EventKind.DATABASE_SHUT: "database",
+        EventKind.DATABASE_REOPENED: "database",
+        EventKind.DATABASE_RESTORED: "database",
     }
 )
 """What the subject of each kind is. Where it is a user, it can be erased (``records/audit.py``)."""

@@ -12,6 +12,8 @@ from counterfoil.server.records.family import SKEW
 
 LONGEST_LIFETIME: Final = "longest_lifetime"
 """The high-water mark of token lifetimes among the store's sealed values. In seconds."""
+MOST_LIFETIME: Final = 30 * 86400
+"""No setting, API or policy lets a token live longer. In seconds."""
 
 
 class Purpose(StrEnum):

@@ -8,6 +8,7 @@ from counterfoil.oauth.revocations import Notice
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.audit import Events, Segments
 from counterfoil.server.records.authorization import Authorizations
+from counterfoil.server.records.beginnings import Beginnings
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.default_lifetime import DefaultLifetimes
 from counterfoil.server.records.family import Family, Life
@@ -23,18 +24,6 @@ from counterfoil.server.records.signing_key import SigningKeys
 from counterfoil.server.records.user import User
 
 T = TypeVar("T")
-
-
-class StoreUnavailable(Exception):
-    """The store could not commit or be read. Nothing was acknowledged; the answer is 503."""
-
-
-class Overloaded(StoreUnavailable):
-    """Too many wait for the store, or somebody has waited for too long: nothing was begun."""
-
-
-class Conflict(Exception):
-    """What was to be added stands there already, by a name that must be unique."""
 
 
 class Users(Protocol):
@@ -290,6 +279,8 @@ class Transaction(Protocol):
     def leases(self) -> Leases: ...
     @property
     def sealed(self) -> Sealed: ...
+    @property
+    def beginnings(self) -> Beginnings: ...
 
     def random(self, count: int) -> bytes:
         """So many random bytes."""

@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
-from counterfoil.server.records.store import Overloaded
+from counterfoil.server.records.failures import Overloaded
 
 T = TypeVar("T")
 

@@ -11,7 +11,8 @@ from typing import Final, Generic, TypeVar
 
 import apsw
 
-from counterfoil.server.records.store import Overloaded, StoreUnavailable, Transaction, Work
+from counterfoil.server.records.failures import Overloaded, StoreUnavailable
+from counterfoil.server.records.store import Transaction, Work
 from counterfoil.server.storage.bounded_queue import BoundedQueue, Bounds
 from counterfoil.server.storage.sqlite_connection import SqliteConnection, unavailable
 from counterfoil.server.storage.work import finished

@@ -98,6 +98,18 @@ class Ledger(Struct, frozen=True):
         there = {each.number for each in self.applied}
         return [migration for migration in migrations if migration.number not in there]
 
+    def demand_known(self, migrations: list[Migration]) -> None:
+        """Demand that all that was applied is known: whoever copies must leave nothing out.
+
+        Raises:
+            UnknownDatabase: a newer version has added something, or as ``missing``.
+        """
+        self.missing(migrations)
+        known = {migration.number for migration in migrations}
+        for each in self.applied:
+            if each.number not in known:
+                raise UnknownDatabase(f"a newer version of Counterfoil has added {each.name} to it")
+
     def due(self, migrations: list[Migration]) -> list[Migration]:
         """Give the missing ones that may be applied while others serve.
 

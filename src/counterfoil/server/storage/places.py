@@ -2,7 +2,7 @@
 
 import asyncio
 
-from counterfoil.server.records.store import Overloaded
+from counterfoil.server.records.failures import Overloaded
 from counterfoil.server.storage.bounded_queue import BoundedQueue, Bounds
 
 

@@ -5,9 +5,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
+from counterfoil.server.records.failures import StoreShut, StoreUnavailable
+from counterfoil.server.records.store import Store, Transaction, Work
 from counterfoil.server.storage.places import Places
-from counterfoil.server.storage.postgres_connection import BeginAgain, Wire
+from counterfoil.server.storage.postgres_connection import BeginAgain, PostgresConnection, Wire
 from counterfoil.server.storage.postgres_following import Following
 from counterfoil.server.storage.postgres_locks import ALONE, BESIDE, NUMBERING
 from counterfoil.server.storage.postgres_numbering import number_waiting
@@ -15,6 +16,7 @@ from counterfoil.server.storage.postgres_pool import Pool, Room
 from counterfoil.server.storage.postgres_schema import prepare
 from counterfoil.server.storage.postgres_sharing import COMMIT, run_together
 from counterfoil.server.storage.postgres_transaction import Transactions
+from counterfoil.server.storage.statements.fences import Demand, demand_open
 from counterfoil.server.storage.together import Outcome, Service, Together
 
 T = TypeVar("T")
@@ -47,16 +49,20 @@ class PostgresStore(Store):
         clock: Callable[[], float],
         random: Callable[[int], bytes],
         room: Room,
+        demand: Demand = demand_open,
     ) -> None:
         self._clock = clock
         self._random = random
         reading = max(room.connections // 3, 1)
         writing = max(room.connections - reading, 1)
+
+        def bind(engine: PostgresConnection) -> Transactions:
+            return Transactions(engine, random, demand)
+
         self._reading, self._writing = (
-            Pool(wire, Room(each, room.bounds), lambda engine: Transactions(engine, random))
-            for each in (reading, writing)
+            Pool(wire, Room(each, room.bounds), bind) for each in (reading, writing)
         )
-        self._following = Following(wire, random)
+        self._following = Following(wire, random, demand)
         read = Service(self._read, self._read_together)
         self._readings = Together(reading, read, room.bounds, _FEW_WHO_READ)
         beside = Service(self._retried, self._beside_together)
@@ -73,18 +79,20 @@ class PostgresStore(Store):
         clock: Callable[[], float],
         random: Callable[[int], bytes],
         room: Room = ROOM,
+        demand: Demand = demand_open,
     ) -> "PostgresStore":
         """Open the database, and bring it to the newest form.
 
-        ``clock`` gives seconds since the epoch, ``random`` so many random bytes.
+        ``clock`` gives seconds since the epoch, ``random`` so many random bytes; ``demand`` says
+        which fences are none.
 
         Raises:
             UnsupportedPostgres: the server is too old, or cannot keep the records.
             UnknownDatabase: the database demands a newer version.
             StoreUnavailable: the database cannot be reached.
         """
-        await prepare(Wire(url, limited=False), int(clock()), random)
-        store = cls(Wire(url), clock=clock, random=random, room=room)
+        await prepare(Wire(url, limited=False), int(clock()), random, demand)
+        store = cls(Wire(url), clock=clock, random=random, room=room, demand=demand)
         try:
             await store._following.begin()
         except BaseException:
@@ -207,6 +215,7 @@ class PostgresStore(Store):
         """A number that changes when anyone has committed what others follow.
 
         Raises:
+            StoreShut: a fence stands.
             StoreUnavailable: the store is closed.
         """
         self._demand_open()
@@ -218,12 +227,17 @@ class PostgresStore(Store):
         Raises:
             StoreUnavailable: it does not say.
         """
-        self._demand_open()
+        self._demand_not_closed()
         return await self._following.version_now()
 
-    def _demand_open(self) -> None:
+    def _demand_not_closed(self) -> None:
         if self._closed:
             raise StoreUnavailable("the store is closed")
+
+    def _demand_open(self) -> None:
+        self._demand_not_closed()
+        if self._following.shut is not None:
+            raise StoreShut(str(self._following.shut))
 
     async def close(self) -> None:
         """Finish what was begun, and let go of every connection."""

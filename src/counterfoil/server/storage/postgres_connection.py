@@ -7,9 +7,11 @@ from typing import Any, Final, TypeVar
 import asyncpg
 from msgspec import Struct
 
-from counterfoil.server.records.store import Conflict, StoreUnavailable
+from counterfoil.server.records.failures import Conflict, StoreShut, StoreUnavailable
 from counterfoil.server.storage.connection import Row, WrongStatement
 from counterfoil.server.storage.dialect import Translations, Turned
+from counterfoil.server.storage.postgres_fences import SHUT_STATE
+from counterfoil.server.storage.statements.fences import SHUT
 
 T = TypeVar("T")
 
@@ -132,6 +134,10 @@ class PostgresConnection:
         bound = [_bound(row) for row in rows]
         await _judged(self.engine.executemany(self._ready(sql).text, bound))
 
+    async def copy_in(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Add rows to a table, all or none, by the protocol that is made for it."""
+        await _judged(self.engine.copy_records_to_table(table, records=rows, columns=list(columns)))
+
     async def step(self, sql: str) -> str:
         """Run statements that begin or end something, as they are; gives the last one's tag."""
         return await _judged(self.engine.execute(sql))
@@ -203,6 +209,8 @@ def _judgement(error: BaseException) -> Exception:
             "its user may not do what is needed: it must own Counterfoil's tables, or be allowed "
             "to read and write all of them"
         )
+    if state == SHUT_STATE:
+        return StoreShut(SHUT)
     if state[:2] in _OUR_MISTAKES or isinstance(error, asyncpg.DataError):
         constraint = getattr(error, "constraint_name", None) or ""
         return WrongStatement(f"{type(error).__name__} {state} {constraint}".strip())

@@ -9,14 +9,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreShut, StoreUnavailable
 from counterfoil.server.storage.coalesced import Coalesced
 from counterfoil.server.storage.connection import Row
 from counterfoil.server.storage.postgres_connection import PostgresConnection, Wire
 from counterfoil.server.storage.postgres_locks import NUMBERING
 from counterfoil.server.storage.postgres_numbering import number_waiting
+from counterfoil.server.storage.statements.fences import Demand, demand_open
 
-_CHANNEL: Final = "counterfoil"
+CHANNEL: Final = "counterfoil"
 _LOG: Final = logging.getLogger(__name__)
 _POLL_SECONDS: Final = 0.1
 _BREATH_SECONDS: Final = 0.005
@@ -25,8 +26,9 @@ _TRIES_TO_NUMBER: Final = 5
 _STANDS: Final = """
 SELECT feed.epoch, feed.number, registrations.version,
     (SELECT max(number) FROM issued_tokens),
-    EXISTS (SELECT 1 FROM notices_waiting), EXISTS (SELECT 1 FROM events_waiting)
-FROM feed, registrations
+    EXISTS (SELECT 1 FROM notices_waiting), EXISTS (SELECT 1 FROM events_waiting),
+    state, move, other, since
+FROM feed CROSS JOIN registrations LEFT JOIN fence ON TRUE
 """
 
 
@@ -60,7 +62,7 @@ class Line:
             connection.at_work = True
             self._connection = connection
             if self._listener is not None:
-                await connection.listen(_CHANNEL, self._listener)
+                await connection.listen(CHANNEL, self._listener)
                 self._listener("")
         return self._connection
 
@@ -80,9 +82,13 @@ class Line:
 class Following:
     """The version as this process knows it. ``random`` gives the salts of audit lines."""
 
-    def __init__(self, wire: Wire, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self, wire: Wire, random: Callable[[int], bytes], demand: Demand = demand_open
+    ) -> None:
         self.version = 0
+        self._demand = demand
         self.name = random(8).hex()
+        self.shut: StoreShut | None = None
         self._random = random
         self._stands: Row | None = None
         self._woken = asyncio.Event()
@@ -130,7 +136,7 @@ class Following:
     @property
     def telling(self) -> str:
         """The statements that tell the others of a commit, and commit."""
-        return f"NOTIFY {_CHANNEL}, '{self.name}'; COMMIT"
+        return f"NOTIFY {CHANNEL}, '{self.name}'; COMMIT"
 
     def _hear(self, name: str) -> None:
         if name != self.name:
@@ -158,6 +164,13 @@ class Following:
             raise
         if row is None:
             raise StoreUnavailable("the feed was never begun")
+        self.shut = None
+        try:
+            self._demand(row[6:])
+        except StoreShut as error:
+            self.shut = error
+            self.move()
+            raise
         if row[:4] != self._stands:
             self._stands = row[:4]
             self.move()
@@ -186,8 +199,8 @@ class Following:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_POLL_SECONDS):
                         await self._woken.wait()
-            except StoreUnavailable:
-                _LOG.warning("the database cannot be followed at the moment")
+            except StoreUnavailable as error:
+                _LOG.warning("the database cannot be followed at the moment: %s", error)
                 await asyncio.sleep(_PAUSE_SECONDS)
             except Exception:
                 _LOG.exception("the database cannot be followed")

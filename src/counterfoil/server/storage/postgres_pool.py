@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.storage.bounded_queue import BOUNDS, Bounds
 from counterfoil.server.storage.places import Places
 from counterfoil.server.storage.postgres_connection import PostgresConnection, Wire

@@ -27,6 +27,7 @@ from counterfoil.server.storage.postgres_connection import (
     Wire,
 )
 from counterfoil.server.storage.postgres_locks import ALONE, MIGRATING
+from counterfoil.server.storage.statements.fences import FIND, Demand, demand_open
 from counterfoil.server.storage.statements.server_processes import ANNOUNCE, DEMANDED, NOTED
 
 OLDEST_POSTGRES: Final = 15
@@ -34,6 +35,7 @@ OLDEST_POSTGRES: Final = 15
 _BESIDE: Final = "postgres"
 _HAS_TABLES: Final = "SELECT 1 WHERE to_regclass('migrations') IS NOT NULL"
 _HAS_CONTRACTS: Final = "SELECT 1 WHERE to_regclass('contracts') IS NOT NULL"
+_HAS_FENCE: Final = "SELECT 1 WHERE to_regclass('fence') IS NOT NULL"
 _HAS_KEYS: Final = "SELECT 1 FROM sealed LIMIT 1"
 _ENCODING: Final = "SHOW server_encoding"
 _FEED: Final = "SELECT 1 FROM feed"
@@ -66,19 +68,22 @@ async def is_made(wire: Wire) -> bool:
         return await connection.one(_HAS_KEYS) is not None
 
 
-async def prepare(wire: Wire, now: int, random: Callable[[int], bytes]) -> None:
+async def prepare(
+    wire: Wire, now: int, random: Callable[[int], bytes], demand: Demand = demand_open
+) -> None:
     """Apply what is missing and only adds, and begin the feed. Safe for several at once.
 
     Raises:
         UnsupportedPostgres: the server cannot keep the records.
         UnknownDatabase: the database demands a newer version.
+        StoreShut: a fence stands.
         StoreUnavailable: the database cannot be reached.
     """
     async with _at_work(wire) as connection:
         await _demand_server(connection)
-        migrations = files.shipped(_BESIDE)
-        ledger = await _read_ledger(connection)
-        await _apply_all(connection, migrations, ledger.due(migrations), now)
+        if await connection.one(_HAS_FENCE):
+            demand(await connection.one(FIND))
+        await _apply_due(connection, now)
         await _begin_feed(connection, random)
 
 
@@ -90,7 +95,7 @@ async def contract(wire: Wire, now: int) -> None:
     """
     async with _at_work(wire) as connection:
         migrations = files.shipped(_BESIDE)
-        ledger = await _read_ledger(connection)
+        ledger = await read_ledger(connection)
         await _apply_all(connection, migrations, ledger.missing(migrations), now)
 
 
@@ -102,7 +107,7 @@ async def ledger_at(wire: Wire) -> Ledger:
         UnsupportedPostgres: what is there is somebody else's.
     """
     async with _at_work(wire) as connection:
-        return await _read_ledger(connection)
+        return await read_ledger(connection)
 
 
 @asynccontextmanager
@@ -117,6 +122,23 @@ async def _at_work(wire: Wire) -> AsyncIterator[PostgresConnection]:
         raise UnsupportedPostgres(_CANNOT_BE_MADE) from None
     finally:
         await connection.close()
+
+
+async def make_tables(connection: PostgresConnection, now: int) -> None:
+    """Make every table in a database that is empty; the feed is not begun.
+
+    Raises:
+        UnsupportedPostgres: the server cannot keep the records.
+        WrongStatement: the user may not.
+    """
+    await _demand_server(connection)
+    await _apply_due(connection, now)
+
+
+async def _apply_due(connection: PostgresConnection, now: int) -> None:
+    migrations = files.shipped(_BESIDE)
+    ledger = await read_ledger(connection)
+    await _apply_all(connection, migrations, ledger.due(migrations), now)
 
 
 def _not_ours(error: WrongStatement) -> UnsupportedPostgres:
@@ -157,7 +179,7 @@ async def _apply(
     await connection.step(_BEGIN)
     if not await connection.one(_HAS_TABLES):
         await connection.step(schema_for_postgres(MIGRATIONS))
-    if migration in (await _read_ledger(connection)).missing(migrations):
+    if migration in (await read_ledger(connection)).missing(migrations):
         await connection.step(schema_for_postgres(migration.sql))
         noted = migration.number, migration.name, migration.checksum, now
         await connection.run(NOTE, *noted)
@@ -167,7 +189,8 @@ async def _apply(
     await connection.step("COMMIT")
 
 
-async def _read_ledger(connection: PostgresConnection) -> Ledger:
+async def read_ledger(connection: PostgresConnection) -> Ledger:
+    """Read what a database says of itself."""
     if not await connection.one(_HAS_TABLES):
         return Ledger()
     applied = await connection.all(APPLIED)

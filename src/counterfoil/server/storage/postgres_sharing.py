@@ -8,7 +8,8 @@ each is run by itself. Nobody is answered before the commit.
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from counterfoil.server.records.store import Conflict, StoreUnavailable, Transaction, Work
+from counterfoil.server.records.failures import Conflict, StoreUnavailable
+from counterfoil.server.records.store import Transaction, Work
 from counterfoil.server.storage.connection import WrongStatement
 from counterfoil.server.storage.postgres_transaction import Transactions
 from counterfoil.server.storage.together import ByItself, Failed, Given, Outcome

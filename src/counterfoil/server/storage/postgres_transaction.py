@@ -4,8 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.storage.postgres_connection import BeginAgain, LockHeld, PostgresConnection
+from counterfoil.server.storage.postgres_fences import PostgresFences
 from counterfoil.server.storage.postgres_foreseeing import ForeseeingCodes, HeldFamilies
 from counterfoil.server.storage.postgres_numbering import (
     WaitingEvents,
@@ -14,10 +15,15 @@ from counterfoil.server.storage.postgres_numbering import (
 )
 from counterfoil.server.storage.postgres_pool import Bound
 from counterfoil.server.storage.remembered import TABLES, RememberingTransaction
+from counterfoil.server.storage.statements.fences import Demand, FenceStatements, demand_open
 from counterfoil.server.storage.transaction import BoundTransaction
 
-_REGISTRATIONS: Final = "SELECT version FROM registrations"
-_STILL: Final = "SELECT 1 FROM registrations WHERE version ="
+_STANDS: Final = """
+SELECT version, state, move, other, since FROM registrations LEFT JOIN fence ON TRUE
+"""
+_STILL: Final = """
+SELECT 1 FROM registrations
+WHERE NOT EXISTS (SELECT 1 FROM fence WHERE state <> 'arrived') AND version ="""
 _UNSEEN: Final = -1
 _STAND: Final = "SELECT 1"
 """What PostgreSQL says of a statement that found its one row."""
@@ -29,6 +35,7 @@ class AloneTransaction(BoundTransaction):
     def __init__(self, connection: PostgresConnection, random: Callable[[int], bytes]) -> None:
         super().__init__(connection, random)
         self.events = WholeEvents(connection, random)
+        self.fence: FenceStatements = PostgresFences(connection)
 
 
 class BesideTransaction(RememberingTransaction):
@@ -58,8 +65,14 @@ class Transactions(Bound):
     under way nobody changes them: what reads has one view, and who changes them runs alone.
     """
 
-    def __init__(self, connection: PostgresConnection, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        connection: PostgresConnection,
+        random: Callable[[int], bytes],
+        demand: Demand = demand_open,
+    ) -> None:
         super().__init__(connection)
+        self._demand = demand
         self.alone = AloneTransaction(connection, random)
         self.beside = BesideTransaction(connection, random)
         self.view = RememberingTransaction(connection, random)
@@ -77,11 +90,16 @@ class Transactions(Bound):
         self.connection.foreseen.clear()
 
     async def look(self) -> None:
-        """Begin to work: what was remembered of other clients and APIs is forgotten."""
+        """Begin to work: what was remembered of other clients and APIs is forgotten.
+
+        Raises:
+            StoreShut: a fence stands.
+        """
         self.connection.at_work, self.connection.wrote = True, False
         self.beside.begin()
         if not self._stands:
-            row = await self.connection.one(_REGISTRATIONS)
+            row = await self.connection.one(_STANDS)
+            self._demand(row[1:] if row else None)
             self._forget()
             self._version = row[0] if row else _UNSEEN
 

@@ -6,7 +6,8 @@ from typing import Final, TypeVar
 
 import apsw
 
-from counterfoil.server.records.store import Store, StoreUnavailable, Work
+from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.store import Store, Work
 from counterfoil.server.storage.bounded_queue import BOUNDS, Bounds
 from counterfoil.server.storage.group_commit import GroupCommit
 from counterfoil.server.storage.remembered import (
@@ -17,6 +18,7 @@ from counterfoil.server.storage.remembered import (
 from counterfoil.server.storage.sqlite_connection import SqliteConnection, unavailable
 from counterfoil.server.storage.sqlite_file import open_reader, open_writer, prepare
 from counterfoil.server.storage.sqlite_watching import REGISTRATIONS, VERSION, WatchingConnection
+from counterfoil.server.storage.statements.fences import FIND, Demand, demand_open
 from counterfoil.server.storage.work import finished
 
 T = TypeVar("T")
@@ -37,8 +39,10 @@ class SqliteStore(Store):
         clock: Callable[[], float],
         random: Callable[[int], bytes],
         bounds: Bounds,
+        demand: Demand = demand_open,
     ) -> None:
         self._path = path
+        self._demand = demand
         self._clock = clock
         self._reading = SqliteConnection()
         self._view = ReadingTransaction(self._reading, random)
@@ -67,20 +71,23 @@ class SqliteStore(Store):
         clock: Callable[[], float],
         random: Callable[[int], bytes],
         bounds: Bounds = BOUNDS,
+        demand: Demand = demand_open,
     ) -> "SqliteStore":
         """Open the file, make it if there is none, and bring it to the newest form.
 
-        ``clock`` gives seconds since the epoch, ``random`` so many random bytes.
+        ``clock`` gives seconds since the epoch, ``random`` so many random bytes; ``demand`` says
+        which fences are none.
 
         Raises:
             UnsupportedSqlite: the SQLite library is older than 3.51.3.
             UnknownDatabase: the database demands a newer version.
+            StoreShut: a fence stands.
             StoreUnavailable: the file cannot be made or used.
         """
         for tries_left in reversed(range(_TRIES_TO_OPEN)):
             try:
-                prepare(path, int(clock()), random)
-                return cls(path, clock=clock, random=random, bounds=bounds)
+                prepare(path, int(clock()), random, demand)
+                return cls(path, clock=clock, random=random, bounds=bounds, demand=demand)
             except (OSError, apsw.Error) as error:
                 # Two that open at once may each wait for the other: the engine turns one away.
                 if not (tries_left and isinstance(error, apsw.BusyError)):
@@ -95,9 +102,11 @@ class SqliteStore(Store):
 
         Raises:
             Overloaded: too many wait, or this one has waited for too long.
+            StoreShut: a fence stands.
             StoreUnavailable: the commit failed; nothing is stored.
             SuspendedWork: the work awaited something other than its transaction.
         """
+        self.version()
         return await self._commits.run(work, urgent=not beside)
 
     async def read(self, work: Work[T]) -> T:
@@ -137,15 +146,18 @@ class SqliteStore(Store):
         """A number that changes whenever anyone, in any process, has committed.
 
         Raises:
+            StoreShut: a fence stands.
             StoreUnavailable: the engine failed.
         """
         try:
-            seen = self._cursor().execute(VERSION).get
+            version: int = self._versions_before + self._cursor().execute(VERSION).get
+            if version != self._version:
+                self._demand(self._cursor().execute(FIND).fetchone())
         except apsw.Error as error:
             self._drop_reader()
             raise unavailable(error) from error
-        self._version = self._versions_before + seen
-        return self._version
+        self._version = version
+        return version
 
     async def version_now(self) -> int:
         """Give the version: the engine is asked in any case.

@@ -5,8 +5,9 @@ from typing import Final
 
 import apsw
 
-from counterfoil.server.records.store import Conflict, StoreUnavailable
+from counterfoil.server.records.failures import Conflict, StoreShut, StoreUnavailable
 from counterfoil.server.storage.connection import Row, WrongStatement
+from counterfoil.server.storage.statements.fences import SHUT
 
 _TAKEN_NAMES: Final = frozenset(
     {
@@ -96,6 +97,8 @@ class SqliteConnection:
     def _judged(self, error: apsw.Error) -> Exception:
         if getattr(error, "extendedresult", 0) in _TAKEN_NAMES:
             return Conflict(str(error))
+        if str(error) == SHUT:
+            return StoreShut(SHUT)
         if isinstance(error, _OUR_MISTAKES) and not self._lost_its_right_to_write(error):
             return WrongStatement(f"{type(error).__name__}: {error}")
         # Where the engine rolled back by itself, a further statement would commit on its own.

@@ -14,6 +14,7 @@ from counterfoil.server.storage import migration
 from counterfoil.server.storage.earlier_events import take_in_earlier_events
 from counterfoil.server.storage.sqlite_connection import unavailable
 from counterfoil.server.storage.sqlite_schema import contract, migrate, read_ledger
+from counterfoil.server.storage.statements.fences import FIND, Demand, demand_open
 
 OLDEST_SQLITE: Final = (3, 51, 3)
 """Earlier ones can corrupt a WAL when two connections write at one moment (sqlite.org/wal.html)."""
@@ -21,6 +22,7 @@ OLDEST_SQLITE: Final = (3, 51, 3)
 _BESIDE: Final = "sqlite"
 _OPENING_SECONDS: Final = 10
 _STATEMENTS_CACHED: Final = 200
+_HAS_FENCE: Final = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'fence'"
 _SETTINGS: Final = """
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
@@ -48,19 +50,24 @@ def demand_sqlite(version: str) -> None:
         )
 
 
-def prepare(path: Path, now: int, random: Callable[[int], bytes]) -> None:
+def prepare(
+    path: Path, now: int, random: Callable[[int], bytes], demand: Demand = demand_open
+) -> None:
     """Make the file if there is none, bring it to the newest form and begin its feed.
 
     Raises:
         UnsupportedSqlite: the library is too old.
         UnknownDatabase: the database demands a newer version.
+        StoreShut: a fence stands.
         OSError, apsw.Error: the file cannot be made or used.
     """
     demand_sqlite(apsw.sqlite_lib_version())
-    _create(path)
+    create(path)
     engine = open_writer(path)
     try:
         engine.set_busy_timeout(_OPENING_SECONDS * 1000)
+        if engine.execute(_HAS_FENCE).fetchall():
+            demand(engine.execute(FIND).fetchone())
         migrate(engine, migration.shipped(_BESIDE), now)
         take_in_earlier_events(engine, random)
         _begin_feed(engine, random)
@@ -123,7 +130,12 @@ def open_reader(path: Path) -> apsw.Connection:
     return engine
 
 
-def _create(path: Path) -> None:
+def create(path: Path) -> None:
+    """Make an empty file that only we may read, where there is none.
+
+    Raises:
+        OSError: it cannot be made.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))

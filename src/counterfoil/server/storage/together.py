@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from counterfoil.server.records.store import Overloaded, Work
+from counterfoil.server.records.failures import Overloaded
+from counterfoil.server.records.store import Work
 from counterfoil.server.storage.bounded_queue import BoundedQueue, Bounds
 
 MOST_TOGETHER: Final = 16

@@ -3,14 +3,17 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from counterfoil.server.records.store import StoreUnavailable, Work
+from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.store import Work
 from counterfoil.server.storage.connection import Connection
 from counterfoil.server.storage.statements.apis import ApiStatements
 from counterfoil.server.storage.statements.authorizations import AuthorizationStatements
+from counterfoil.server.storage.statements.beginnings import BeginningStatements
 from counterfoil.server.storage.statements.clients import ClientStatements
 from counterfoil.server.storage.statements.default_lifetime import DefaultLifetimeStatements
 from counterfoil.server.storage.statements.events import EventStatements
 from counterfoil.server.storage.statements.families import FamilyStatements
+from counterfoil.server.storage.statements.fences import FenceStatements
 from counterfoil.server.storage.statements.grants import GrantStatements
 from counterfoil.server.storage.statements.guards import GuardStatements
 from counterfoil.server.storage.statements.issued_tokens import IssuedTokenStatements
@@ -60,6 +63,8 @@ class BoundTransaction:
         self.servers = ServerProcessStatements(connection)
         self.leases = LeaseStatements(connection)
         self.sealed = SealedStatements(connection)
+        self.beginnings = BeginningStatements(connection)
+        self.fence = FenceStatements(connection)
 
     @property
     def now(self) -> int:

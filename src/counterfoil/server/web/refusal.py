@@ -7,7 +7,7 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.keys.keyring import NoSigningKey
 from counterfoil.server.protocol.identifiers import named
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.web.server import Server
 
 _LOG: Final = logging.getLogger(__name__)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from counterfoil.server.records.store import StoreUnavailable
+from counterfoil.server.records.failures import StoreUnavailable
 from tests.administration import Administrator
 from tests.installation import Installation
 

@@ -15,7 +15,7 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.endpoints.api.operation import Operation, read_call
-from counterfoil.server.records.store import Conflict
+from counterfoil.server.records.failures import Conflict
 from counterfoil.server.web.answers import JsonResponse, name_request
 from counterfoil.server.web.gate import Admitted, Presented
 from counterfoil.server.web.proofs import proofs_of, with_nonce

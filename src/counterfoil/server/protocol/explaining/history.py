@@ -27,6 +27,8 @@ _WHY: Final = MappingProxyType(
         "in_two_places": "guards saw it used in two places at once",
         "user_disabled": "the account was disabled",
         "client_disabled": "the client was disabled",
+        "restored": "the records were restored from a backup, and began anew",
+        "reopened": "a database was used again that had been left for its copy",
     }
 )
 

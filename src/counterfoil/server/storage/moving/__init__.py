@@ -1,0 +1,1 @@
+"""Moving all records from one database to another, whatever their engines."""

@@ -1,0 +1,57 @@
+"""Beginning anew: a new epoch, the end of everything that people had begun, other generations."""
+
+from typing import Final
+
+from counterfoil.oauth.feed import first_digest
+from counterfoil.server.records.beginnings import Begun
+from counterfoil.server.storage.connection import Connection
+
+# Who stands in the epoch before must take a snapshot: the numbers go on, the chain does not.
+_BEGIN_EPOCH: Final = "UPDATE feed SET epoch = ?, digest = ?, swept = number"
+_END_SESSIONS: Final = "UPDATE sessions SET ended_at = ? WHERE ended_at IS NULL"
+_END_GRANTS: Final = "UPDATE grants SET ended_at = ? WHERE ended_at IS NULL"
+_END_FAMILIES: Final = """
+UPDATE families SET ended_at = ?, ended_why = ? WHERE ended_at IS NULL
+"""
+_BURN_CODES: Final = "DELETE FROM authorizations WHERE taken_at IS NULL"
+# Nobody knows which of their places were given: what a verifier cannot fetch it must refuse.
+_FORGET_LISTS: Final = "DELETE FROM status_lists"
+_RAISE: Final = (
+    "UPDATE clients SET generation = CASE WHEN generation < ? THEN ? ELSE generation + 1 END",
+    "UPDATE apis SET generation = CASE WHEN generation < ? THEN ? ELSE generation + 1 END",
+    "UPDATE default_lifetime"
+    " SET generation = CASE WHEN generation < ? THEN ? ELSE generation + 1 END",
+)
+_GREATEST: Final = """
+SELECT max(generation) FROM (
+    SELECT generation FROM clients UNION ALL SELECT generation FROM apis
+    UNION ALL SELECT generation FROM default_lifetime) AS every
+"""
+
+
+class BeginningStatements:
+    """Keeps the promises of ``Beginnings``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def begin_epoch(self, epoch: str) -> None:
+        """Let the feed go on in a new epoch."""
+        await self._connection.run(_BEGIN_EPOCH, epoch, first_digest(epoch))
+
+    async def end_everything(self, at: int, why: str) -> Begun:
+        """End every session, grant, family and code; no status list is filled any further."""
+        run = self._connection.run
+        sessions = await run(_END_SESSIONS, at)
+        grants = await run(_END_GRANTS, at)
+        families = await run(_END_FAMILIES, at, why)
+        codes = await run(_BURN_CODES)
+        await run(_FORGET_LISTS)
+        return Begun(sessions, grants, families, codes)
+
+    async def raise_generations(self, to: int) -> int:
+        """Raise those of every client, API and of userinfo above ``to``; gives the greatest."""
+        for statement in _RAISE:
+            await self._connection.run(statement, to, to)
+        row = await self._connection.one(_GREATEST)
+        return row[0] if row and row[0] is not None else to
