@@ -85,7 +85,7 @@ def _id_token(answer: Answer) -> str:
 
 
 def _kind(token: str) -> str:
-    if not token.startswith("ey"):
+    if not (token.startswith("ey") and token.count(".") == 2):
         return "opaque"
     head = token.partition(".")[0]
     header: dict[str, object] = msgspec.json.decode(

@@ -37,7 +37,8 @@ end
 -- Whether a body holds an access token of this kind: a JWT, or one that says nothing by itself.
 function gives(body, kind)
   local token = said(body, "access_token")
-  return token ~= nil and #token > 20 and (token:sub(1, 2) == "ey") == (kind == "jwt")
+  local is_jwt = token ~= nil and token:find("^ey[%w_-]+%.[%w_-]+%.[%w_-]+$") ~= nil
+  return token ~= nil and #token > 20 and is_jwt == (kind == "jwt")
 end
 
 local function quoted(text)
