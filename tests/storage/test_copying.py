@@ -350,6 +350,35 @@ async def test_two_copies_that_are_made_at_once_do_not_both_live(
 
 
 @FILES
+async def test_a_copy_elsewhere_that_begins_at_the_same_moment_is_not_taken_for_this_one(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else this one would say of the source that it has left, and that one would open half."""
+
+    def die(_: Progress) -> None:
+        raise RuntimeError
+
+    (tmp_path / "third").mkdir()
+    with closing(Engine("sqlite", tmp_path / "third", None)) as third:
+        await (await third.end(anew=True)).close()
+        other, begin = Pair(pair.source, third), copying._begin
+
+        async def begun_both(*given: Any) -> None:
+            await begin(*given)
+            monkeypatch.setattr(copying, "_begin", begin)
+            with pytest.raises(RuntimeError):
+                await other.copy(die)
+
+        monkeypatch.setattr(copying, "_begin", begun_both)
+        with pytest.raises(MoveRefused, match="taken away or moved"):
+            await pair.copy()
+        assert await states(other) == [FenceState.LEAVING, FenceState.ARRIVING]
+        await other.copy()
+        here, there = await other.rows()
+        assert here == there
+
+
+@FILES
 async def test_a_copy_elsewhere_that_has_only_begun_takes_the_place_of_this_one(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

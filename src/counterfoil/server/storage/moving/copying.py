@@ -22,7 +22,7 @@ class Todo(Enum):
     BEGIN = auto()
     GO_ON = auto()
     OPEN = auto()
-    """All is over there and proved; only the copy is still shut."""
+    """All is over there; only the copy is still shut."""
     NOTHING = auto()
 
 
@@ -83,17 +83,20 @@ async def copy(ends: Ends, move: Move, tell: Tell) -> dict[str, Sum]:
     is_empty = await target.is_empty(tables)
     if not is_empty and await target.feed() == await source.feed() and not await target.fence():
         raise MoveRefused(f"{target.name} is {source.name} itself, or holds a copy of its file")
-    todo = judge(ends, await source.fence(), await target.fence(), is_empty=is_empty)
+    stands = await target.fence()
+    todo = judge(ends, await source.fence(), stands, is_empty=is_empty)
+    if todo is Todo.NOTHING:
+        return {}
+    # Never the name that stands at the source: another copy may have begun meanwhile.
+    name = move.name if todo is Todo.BEGIN or stands is None else stands.move
     if todo is Todo.BEGIN:
         await _begin(ends, move)
-    name = (await _standing(source)).move
-    sums: dict[str, Sum] = {}
-    if todo in (Todo.BEGIN, Todo.GO_ON):
+    if todo is not Todo.OPEN:
         await fill(ends, tables, tell)
-        sums = await prove(ends, tables, tell)
+    sums = await prove(ends, tables, tell)
+    if todo is not Todo.OPEN:
         await _move_fence(source, (FenceState.LEAVING, FenceState.LEFT), name, move.now)
-    if todo is not Todo.NOTHING:
-        await _move_fence(target, (FenceState.ARRIVING, FenceState.ARRIVED), name, move.now)
+    await _move_fence(target, (FenceState.ARRIVING, FenceState.ARRIVED), name, move.now)
     return sums
 
 
@@ -156,13 +159,6 @@ async def prove(ends: Ends, tables: Sequence[Table], tell: Tell) -> dict[str, Su
             )
         sums[table.name] = here
     return sums
-
-
-async def _standing(end: End) -> Fence:
-    stands = await end.fence()
-    if stands is None:
-        raise MoveRefused(f"{end.name}: its fence was taken away meanwhile")
-    return stands
 
 
 async def _move_fence(end: End, states: tuple[FenceState, FenceState], name: str, now: int) -> None:
