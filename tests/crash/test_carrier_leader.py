@@ -1,4 +1,4 @@
-"""Who carries is lost under a stream of endings: NATS' leader, our server. Nobody misses any."""
+"""Who carries is lost under endings: the leader of NATS, or our server. No guard misses any."""
 
 import asyncio
 import statistics
