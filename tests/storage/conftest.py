@@ -14,9 +14,10 @@ from counterfoil.server.storage.moving.ends import End
 from counterfoil.server.storage.moving.postgres_end import PostgresEnd
 from counterfoil.server.storage.moving.sqlite_end import SqliteEnd
 from counterfoil.server.storage.postgres import PostgresStore
+from counterfoil.server.storage.postgres_pool import Room
 from counterfoil.server.storage.sqlite import SqliteStore
 from tests.postgres import TEMPLATE, Postgres
-from tests.storage.samples import NOW, add_people
+from tests.storage.samples import NOW, PATIENT, add_people
 
 
 class Clock:
@@ -28,11 +29,13 @@ class Clock:
 
 
 def open_sqlite(folder: Path, clock: Callable[[], float]) -> SqliteStore:
-    return SqliteStore.open(folder / "counterfoil.db", clock=clock, random=secrets.token_bytes)
+    path, random = folder / "counterfoil.db", secrets.token_bytes
+    return SqliteStore.open(path, clock=clock, random=random, bounds=PATIENT)
 
 
 async def open_postgres(url: str, clock: Callable[[], float]) -> PostgresStore:
-    return await PostgresStore.open(url, clock=clock, random=secrets.token_bytes)
+    room = Room(10, PATIENT)
+    return await PostgresStore.open(url, clock=clock, random=secrets.token_bytes, room=room)
 
 
 class Engine:

@@ -1,7 +1,7 @@
 """Records to store, whole and plausible; a test names only the fields that it is about."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -20,7 +20,10 @@ from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.signing_key import Purpose, SigningKey
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
+from counterfoil.server.storage.bounded_queue import Bounds
 
+PATIENT: Final = Bounds(seconds=60)
+"""For tests in which many write at once, on machines that have other things to do."""
 NOW = 1_800_000_000
 NOTES = "https://api.example/notes"
 READ = Access({NOTES: frozenset({"notes:read"})}, frozenset({"openid"}))

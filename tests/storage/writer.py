@@ -15,8 +15,9 @@ from pathlib import Path
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.store import Store, Transaction
 from counterfoil.server.storage.postgres import PostgresStore
+from counterfoil.server.storage.postgres_pool import Room
 from counterfoil.server.storage.sqlite import SqliteStore
-from tests.storage.samples import event, notice
+from tests.storage.samples import PATIENT, event, notice
 
 
 class Stumbled(Exception):
@@ -44,8 +45,10 @@ async def write(store: Store, name: str, numbers: "asyncio.Queue[int]") -> None:
 
 async def open_store(where: str, clock: Callable[[], float]) -> Store:
     if where.startswith("postgresql:"):
-        return await PostgresStore.open(where, clock=clock, random=secrets.token_bytes)
-    return SqliteStore.open(Path(where), clock=clock, random=secrets.token_bytes)
+        room = Room(10, PATIENT)
+        return await PostgresStore.open(where, clock=clock, random=secrets.token_bytes, room=room)
+    random = secrets.token_bytes
+    return SqliteStore.open(Path(where), clock=clock, random=random, bounds=PATIENT)
 
 
 async def main(where: str, name: str, in_flight: int, count: int) -> None:

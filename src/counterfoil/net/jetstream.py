@@ -173,6 +173,8 @@ class Listener:
             missing = (await consumer.consumer_info()).num_pending or 0
             while missing > 0 and not self._trouble:
                 found = await consumer.fetch(min(missing, _AT_ONCE), timeout=ANSWER_SECONDS)
+                if not found:
+                    raise CarrierDown("not all that was kept is replayed")
                 missing -= len(found)
                 for message in found:
                     self._add(self._replayed, message.data)

@@ -52,7 +52,7 @@ class Passwords:
     ``close`` lets go of the threads.
     """
 
-    def __init__(self, threads: int, patience: float = 5.0) -> None:
+    def __init__(self, threads: int, patience: float = 10.0) -> None:
         self._patience = patience
         self._closed = False
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)

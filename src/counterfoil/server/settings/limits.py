@@ -50,7 +50,7 @@ class Limits(Struct, frozen=True, kw_only=True):
             1,
             5 * MINUTE,
         ),
-    ] = 5
+    ] = 10
     token_rate_per_minute: Annotated[
         int, number(f"Token requests from one address. {_EACH}", 0, None, "a minute")
     ] = 60_000

@@ -18,7 +18,7 @@ class Bounds(Struct, frozen=True):
     """How many may wait in each of the two lines, and for how many seconds."""
 
     most: int = 1_024
-    seconds: float = 5.0
+    seconds: float = 10.0
 
 
 BOUNDS: Final = Bounds()
