@@ -28,6 +28,7 @@ ELSEWHERE = MappingProxyType(
         "server/storage/group_commit.py": "storage/test_group_commit.py",
         "server/storage/places.py": "storage/test_places.py",
         "server/records/server_process.py": "storage/test_migrations.py",
+        "server/records/steadiness.py": "server/test_janitor.py",
         "server/storage/migration.py": "storage/test_migrations.py",
         "server/storage/sqlite_schema.py": "storage/test_migrations.py",
         "server/storage/statements/server_processes.py": "storage/test_migrations.py",

@@ -20,9 +20,10 @@ from counterfoil.oauth.revocations import notice_from
 from counterfoil.server import assembly
 from counterfoil.server.app import App
 from counterfoil.server.hub.followers import GROUPS
+from counterfoil.server.hub.presence import Presence
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.janitor import Janitor
-from counterfoil.server.opening import Outside, open_authority
+from counterfoil.server.opening import Outside, open_authority, this_process
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.settings import Settings, load
 from counterfoil.server.storage.sqlite import SqliteStore
@@ -211,7 +212,8 @@ class House:
             try:
                 await authority.store.transact(partial(assembly._note, settings))
                 await assembly._settle(authority)
-                yield assembly._server(authority, self._passwords, outside)
+                presence = Presence(authority.store, this_process(outside))
+                yield assembly._server(authority, presence, self._passwords, outside)
             finally:
                 authority.snapshots.close()
                 await authority.store.close()

@@ -9,12 +9,17 @@ import pytest
 
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.server import janitor
-from counterfoil.server.janitor import HOLD_SECONDS, Janitor, Steadiness
+from counterfoil.server.janitor import Janitor
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.signing_key import Purpose
+<<<<<<< ours
 from counterfoil.server.records.store import Transaction
+=======
+from counterfoil.server.records.steadiness import HOLD_SECONDS, Steadiness
+from counterfoil.server.records.store import StoreUnavailable, Transaction
+>>>>>>> theirs
 from counterfoil.server.records.user import User
 from tests.flows.serving import until
 from tests.server.keys.installation import START, Installation, installation

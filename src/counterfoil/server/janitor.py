@@ -11,7 +11,12 @@ from counterfoil.server.audit.keeping import AuditKeeper
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
+<<<<<<< ours
 from counterfoil.server.records.store import Store, Transaction, Work
+=======
+from counterfoil.server.records.steadiness import Steadiness
+from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
+>>>>>>> theirs
 
 LEASE: Final = "janitor"
 ROWS_AT_ONCE: Final = 500
@@ -19,41 +24,7 @@ ROWS_AT_ONCE: Final = 500
 STEPS_AT_MOST: Final = 200
 """How many such transactions one round makes; the rest waits for the next."""
 
-LEAP_SECONDS: Final = 60
-"""By which a clock may differ from one that only counts, between two rounds."""
-HOLD_SECONDS: Final = 3600
-"""For which nothing is done after the clock has leapt: so long somebody has to set it right."""
-
 _LOG: Final = logging.getLogger(__name__)
-
-
-class Steadiness:
-    """Says whether a clock goes on as one does, or was set; a wrong one must remove nothing.
-
-    What was swept because a clock was wrong for a minute is missed when it is right again: an
-    ended token would live, a used proof be good. Times are in seconds; ``counted`` only counts.
-    """
-
-    def __init__(self) -> None:
-        self._ahead: float | None = None
-        self._holds_until = 0.0
-
-    def leapt(self, clock: float, counted: float) -> float:
-        """Look at both; gives by how much the clock has leapt since the last look, or 0."""
-        before, self._ahead = self._ahead, clock - counted
-        leap = 0.0 if before is None else self._ahead - before
-        if abs(leap) <= LEAP_SECONDS:
-            return 0.0
-        self._holds_until = counted + HOLD_SECONDS
-        return leap
-
-    def agrees(self, clock: float, counted: float) -> bool:
-        """Whether the clock has gone on as one does since it was last looked at."""
-        return self._ahead is None or abs(clock - counted - self._ahead) <= LEAP_SECONDS
-
-    def holds(self, counted: float) -> bool:
-        """Whether the clock has leapt so lately that it may be wrong."""
-        return counted < self._holds_until
 
 
 class Janitor:

@@ -177,10 +177,22 @@ async def test_what_may_be_forgotten_is_forgotten(place: Installation):
     await append(place, "jti", until=int(place.clock()) + 100)
     await hub.catch_up()
     assert len(hub.revocations) == size + 1
-    place.clock.turn(100)
-    await append(place, "other")
-    await hub.catch_up()
+    for name in ("other", "another"):
+        place.clock.turn(50)
+        await append(place, name)
+        await hub.catch_up()
     assert hub.revocations.rejects(MARKS, 0) is None
+
+
+async def test_what_a_clock_that_leapt_calls_expired_is_not_forgotten(place: Installation):
+    """It may be wrong; when it is right again, what had ended must not live."""
+    hub = place.authority.hub
+    await append(place, "jti", until=int(place.clock()) + 100)
+    await hub.catch_up()
+    place.clock.turn(86_400)
+    await append(place, "other", until=int(place.clock()) + 100)
+    await hub.catch_up()
+    assert hub.revocations.rejects(MARKS, 0) is not None
 
 
 async def test_nothing_new_is_not_read(place: Installation):

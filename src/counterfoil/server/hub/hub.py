@@ -20,7 +20,12 @@ from counterfoil.server.hub.followers import GROUPS, Follower, Followers, Signed
 from counterfoil.server.records.audit import Point
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
+<<<<<<< ours
 from counterfoil.server.records.store import Store, Transaction
+=======
+from counterfoil.server.records.steadiness import Steadiness
+from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
+>>>>>>> theirs
 
 _LOG: Final = logging.getLogger(__name__)
 _PAGE: Final = 500
@@ -73,6 +78,7 @@ class Hub:
         self._keyring = keyring
         self._version = -1
         self._forgot_at = 0
+        self._steadiness = Steadiness()
         self._looked_at: float | None = None
         self._catching_up = asyncio.Lock()
 
@@ -147,7 +153,8 @@ class Hub:
     def _have_read(self, news: _News) -> None:
         if news.is_all:
             self.digest = news.digest
-        if abs(news.at - self._forgot_at) >= _FORGET_SECONDS:
+        trusted = self._steadiness.trusts(news.at, asyncio.get_running_loop().time())
+        if trusted and abs(news.at - self._forgot_at) >= _FORGET_SECONDS:
             self._forgot_at = news.at
             self.revocations.forget(news.at)
 
