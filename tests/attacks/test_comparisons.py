@@ -15,6 +15,7 @@ SECRET_NAMES = {
 NOT_FOR_STRANGERS = {
     "guard/registry.py": "digests of tokens name them, and their signature was checked before",
     "guard/notices.py": "the digests of the feed's chain are published",
+    "guard/carried.py": "the same",
     "server/audit/walk.py": "the digests of the log's chain stand in the published heads",
     "cli/token_inspection.py": "the operator looks into their own database",
     "server/protocol/registration.py": "records that were just read, compared with each other",

@@ -14,12 +14,8 @@ from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.signing_key import Purpose
-<<<<<<< ours
-from counterfoil.server.records.store import Transaction
-=======
 from counterfoil.server.records.steadiness import HOLD_SECONDS, Steadiness
-from counterfoil.server.records.store import StoreUnavailable, Transaction
->>>>>>> theirs
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from tests.flows.serving import until
 from tests.server.keys.installation import START, Installation, installation

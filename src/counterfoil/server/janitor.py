@@ -11,12 +11,8 @@ from counterfoil.server.audit.keeping import AuditKeeper
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
-<<<<<<< ours
-from counterfoil.server.records.store import Store, Transaction, Work
-=======
 from counterfoil.server.records.steadiness import Steadiness
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction, Work
->>>>>>> theirs
+from counterfoil.server.records.store import Store, Transaction, Work
 
 LEASE: Final = "janitor"
 ROWS_AT_ONCE: Final = 500

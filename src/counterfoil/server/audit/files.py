@@ -53,7 +53,7 @@ def write(directory: Path, header: Header, entries: Iterable[Entry]) -> Path:
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = directory / f"audit-{header.first_number:012}-{header.last_number:012}.jsonl"
-    if path.exists() and not _holds_the_same(path, header):
+    if path.exists() and not path.is_symlink() and not _holds_the_same(path, header):
         raise OSError(f"{path} holds other lines of the same numbers: move it away, and keep it")
     _replace(path, [header, *entries])
     return path

@@ -20,12 +20,8 @@ from counterfoil.server.hub.followers import GROUPS, Follower, Followers, Signed
 from counterfoil.server.records.audit import Point
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
-<<<<<<< ours
-from counterfoil.server.records.store import Store, Transaction
-=======
 from counterfoil.server.records.steadiness import Steadiness
-from counterfoil.server.records.store import Store, StoreUnavailable, Transaction
->>>>>>> theirs
+from counterfoil.server.records.store import Store, Transaction
 
 _LOG: Final = logging.getLogger(__name__)
 _PAGE: Final = 500
