@@ -110,8 +110,8 @@ class Publisher:
             failing_since = float("inf")
             while await self._leads() and not self._hub.has_ended:
                 try:
-                    await self._put_next(keeper, follower, clock)
-                    failing_since = float("inf")
+                    if await self._put_next(keeper, follower, clock):
+                        failing_since = float("inf")
                 except CarrierDown as error:
                     now = asyncio.get_running_loop().time()
                     failing_since = min(failing_since, now)
@@ -134,11 +134,12 @@ class Publisher:
 
     async def _put_next(
         self, keeper: Keeper, follower: Follower, clock: Callable[[], float]
-    ) -> None:
+    ) -> bool:
+        """Say whether there was anything to put."""
         before, told = follower.position, await self._next_for(follower, clock)
         self._told = follower.position
         if not told:
-            return
+            return False
         pieces = pieces_of(told, keeper.longest)
         resumed_at = self._not_kept or before
         try:
@@ -153,6 +154,7 @@ class Publisher:
             self._told = follower.position
         self._note_up()
         await asyncio.sleep(PAUSE)
+        return True
 
     async def _next_for(self, follower: Follower, clock: Callable[[], float]) -> bytes:
         """Wait for what followers are told, and prove it at once; empty where nothing comes."""
