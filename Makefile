@@ -47,8 +47,9 @@ test: .venv/.ready browser npm wrk  ## run every test (WITHOUT=browser,nats,npm,
 	@$(if $(filter postgres,$(without))$(PYTEST_ARGS),,$(on_postgres))
 	.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
 
-soak: .venv/.ready patroni  ## run the drills that take minutes, and print their figures
+soak: .venv/.ready patroni  ## run the drills that take minutes (and 12 GB), and print their figures
 	@.venv/bin/python -m pytest -q -m soak $(PYTEST_ARGS)
+	$(MAKE) bench-sizes
 
 check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
 	@.venv/bin/ruff check .

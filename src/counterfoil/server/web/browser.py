@@ -43,13 +43,28 @@ async def person_of(server: Server, request: Request) -> Person | None:
 
     Who has to prove anew who they are (``reproof_interval``; S30) is not signed in.
     """
-    found = await signed_in_at(server, request)
-    now, interval = int(server.clock()), server.authority.settings.reproof_interval
-    if found is None or (interval and now >= found.session.auth_time + interval):
+    secret = server.cookies.session_of(request)
+    if secret is None:
         return None
-    server.authority.activity.note_session(found.session.id, now)
-    request.state.session = found.session
+    found = await server.authority.store.read(partial(person_in, server, secret))
+    return in_use(server, request, found)
+
+
+async def person_in(server: Server, secret: Secret | None, tx: Transaction) -> Person | None:
+    """Find in a transaction whom a session's secret names, as ``person_of`` does."""
+    found = await _person(server, secret, tx)
+    interval = server.authority.settings.reproof_interval
+    if found is None or (interval and tx.now >= found.session.auth_time + interval):
+        return None
     return found
+
+
+def in_use(server: Server, request: Request, person: Person | None) -> Person | None:
+    """Note that a person who was found so is there, and uses their session."""
+    if person is not None:
+        server.authority.activity.note_session(person.session.id, int(server.clock()))
+        request.state.session = person.session
+    return person
 
 
 async def signed_in_at(server: Server, request: Request) -> Person | None:
@@ -60,8 +75,7 @@ async def signed_in_at(server: Server, request: Request) -> Person | None:
     secret = server.cookies.session_of(request)
     if secret is None:
         return None
-    idle = server.authority.settings.session_idle_lifetime
-    return await server.authority.store.read(partial(_person, secret.fingerprint(), idle))
+    return await server.authority.store.read(partial(_person, server, secret))
 
 
 def keep_session(server: Server, request: Request, response: Response) -> None:
@@ -76,8 +90,9 @@ def keep_session(server: Server, request: Request, response: Response) -> None:
         server.authority.activity.note_cookie(session.id, now)
 
 
-async def _person(digest: bytes, idle: int, tx: Transaction) -> Person | None:
-    session = await tx.sessions.find_by_digest(digest)
+async def _person(server: Server, secret: Secret | None, tx: Transaction) -> Person | None:
+    session = await tx.sessions.find_by_digest(secret.fingerprint()) if secret else None
+    idle = server.authority.settings.session_idle_lifetime
     if session is None or not session.is_live(tx.now, idle):
         return None
     user = await tx.users.find(session.user_id)

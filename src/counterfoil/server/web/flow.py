@@ -1,5 +1,6 @@
 """An authorization under way in a browser: opened from the form that carries it, and concluded."""
 
+from functools import partial
 from urllib.parse import quote
 
 from msgspec import Struct
@@ -8,10 +9,9 @@ from starlette.responses import Response
 
 from counterfoil.server.protocol import approval, authorization_request, pending
 from counterfoil.server.protocol.approval import Decision
-from counterfoil.server.protocol.interaction import Asker, Step, asker_of, next_step
+from counterfoil.server.protocol.interaction import Step, asker_of, next_step
 from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.pending import Pending
-from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go
 from counterfoil.server.web.server import Server
@@ -38,16 +38,16 @@ def flow_in(server: Server, request: Request, sealed: str | None) -> Flow:
 
 async def next_of(server: Server, flow: Flow, person: Person | None) -> Step:
     """Say what comes next for whoever sits at this browser."""
+    return await server.authority.store.read(partial(next_in, server, flow.pending, person))
 
-    async def work(tx: Transaction) -> tuple[Asker, Grant | None]:
-        client = await authorization_request.known_client(tx, flow.pending.client_id)
-        grant = await tx.grants.between(person.user.id, client.client_id) if person else None
-        limits = await limits_in_force(tx, server.authority.settings)
-        return asker_of(client, flow.pending, limits), grant
 
-    asker, grant = await server.authority.store.read(work)
-    session = person.session if person else None
-    return next_step(flow.pending, asker, session, grant, int(server.clock()))
+async def next_in(server: Server, pending: Pending, person: Person | None, tx: Transaction) -> Step:
+    """Say it within a transaction."""
+    client = await authorization_request.known_client(tx, pending.client_id)
+    grant = await tx.grants.between(person.user.id, client.client_id) if person else None
+    limits = await limits_in_force(tx, server.authority.settings)
+    asker, session = asker_of(client, pending, limits), person.session if person else None
+    return next_step(pending, asker, session, grant, tx.now)
 
 
 async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:
