@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from counterfoil.server.hub import followers as followers_module
 from counterfoil.server.hub.followers import (
     GROUPS,
     WRITE_SECONDS,
@@ -63,7 +64,8 @@ def in_each_group(followers: Followers) -> list[Follower]:
     return [followers.admit("a", settings) for _ in range(GROUPS)]
 
 
-async def test_all_are_woken_and_others_run_in_between():
+async def test_all_are_woken_and_others_run_in_between(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(followers_module, "AT_ONCE", 3)
     followers = Followers()
     woken: list[object] = []
 

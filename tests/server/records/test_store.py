@@ -13,6 +13,7 @@ RECORDS = [
     "Sessions",
     "Clients",
     "Apis",
+    "Beginnings",
     "DefaultLifetimes",
     "Grants",
     "Authorizations",
@@ -28,6 +29,7 @@ RECORDS = [
     "LimitNotes",
     "Lists",
     "Sealed",
+    "Servers",
     "Sightings",
 ]
 

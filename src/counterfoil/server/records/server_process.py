@@ -41,7 +41,7 @@ class Demand(Struct, frozen=True):
         )
 
 
-class ServerProcesses(Protocol):
+class Servers(Protocol):
     """Who serves, and who may."""
 
     async def stay(self, process: ServerProcess) -> Demand | None:

@@ -17,7 +17,7 @@ from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.listing import Lists
 from counterfoil.server.records.refresh_limits import LimitNotes
-from counterfoil.server.records.server_process import ServerProcesses
+from counterfoil.server.records.server_process import Servers
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.sighting import Sightings
 from counterfoil.server.records.signing_key import SigningKeys
@@ -274,7 +274,7 @@ class Transaction(Protocol):
     @property
     def guards(self) -> Guards: ...
     @property
-    def servers(self) -> ServerProcesses: ...
+    def servers(self) -> Servers: ...
     @property
     def leases(self) -> Leases: ...
     @property

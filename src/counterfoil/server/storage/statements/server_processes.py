@@ -26,7 +26,7 @@ DELETE FROM server_processes WHERE id IN (
 
 
 class ServerProcessStatements:
-    """Keeps the promises of ``ServerProcesses``."""
+    """Keeps the promises of ``Servers``."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
