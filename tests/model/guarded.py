@@ -151,7 +151,7 @@ class Guarded:
         await self.look_after_keys(process)
         if self._line._needs_snapshot or self._state.notices.position is None:
             await self._take_snapshot(process)
-        self._wire = Wire(process, self._line._introduction()["Last-Event-ID"])
+        self._wire = Wire(process, self._line._introduction()[0]["Last-Event-ID"])
 
     async def _take_snapshot(self, process: Process) -> None:
         number, at = await process.number(), self._clock.now

@@ -210,6 +210,7 @@ async def test_what_has_been_swept_away_is_left_out(place: Installation):
     await append(place, *(f"old{number}" for number in range(5000)), until=1)
     await place.authority.store.transact(lambda tx: tx.sweep(10_000))
     await append(place, "young")
+    await place.authority.hub.catch_up()
     one, seen = publisher(place, shelf), len(shelf.put_there)
     async with at_work(one, place):
         await until(lambda: len(shelf.put_there) > seen)
