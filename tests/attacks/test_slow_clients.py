@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.jose.jwt import unverified_claims
 from tests.attacks.served import said_in, served
 from tests.installation import installed
 
@@ -19,6 +20,7 @@ MEGABYTE = 1024 * 1024
 SETTINGS = {
     "COUNTERFOIL_REQUEST_SECONDS": "1",
     "COUNTERFOIL_CONNECTIONS_MOST": str(CONNECTIONS_MOST),
+    "COUNTERFOIL_FOLLOWERS_PER_ADDRESS": "3",
 }
 GOOD = b"GET /health/live HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
 POST = b"POST /token HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\n"
@@ -205,3 +207,25 @@ async def test_requests_one_behind_the_other_are_answered_in_order_and_not_witho
 async def test_what_follows_a_good_request_and_is_none_does_not_take_its_answer(port: int) -> None:
     (peer,) = await peers(port, 1, GOOD.replace(b"connection: close\r\n", b"") + b"\x00\x01\r\n")
     assert statuses(await told(peer)) == [200]
+
+
+async def test_who_goes_with_a_request_behind_leaves_no_follower_behind(port: int) -> None:
+    """Places of followers are few; one that nobody gives back is lost for all guards, for ever."""
+    (peer,) = await peers(port, 1, GOOD.replace(b"/health/live", b"/notices/snapshot"))
+    statement = (await told(peer)).partition(b"\r\n\r\n")[2].splitlines()[0].decode()
+    known = unverified_claims(statement)
+    where = f"last-event-id: {known['epoch']}:{known['number']}\r\n\r\n".encode()
+    follow = b"GET /notices HTTP/1.1\r\nhost: x\r\n" + where
+
+    async def first_line() -> bytes:
+        ((reader, writer),) = await peers(port, 1, follow * 2)
+        line = await reader.readline()
+        writer.transport.abort()
+        return line
+
+    taken = 0
+    async with asyncio.timeout(PATIENCE):
+        while taken < 10:  # the server sees by and by who has gone
+            line = await first_line()
+            assert line in {b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 429 Too Many Requests\r\n"}
+            taken += b" 200 " in line

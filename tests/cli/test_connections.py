@@ -250,3 +250,55 @@ async def test_what_is_sent_slowly_when_the_server_ends_may_still_come() -> None
         answer = await reader.read()
     assert b"connection: close" in answer
     assert answer.endswith(b"5\r\nslowl\r\n0\r\n\r\n")
+
+
+async def test_who_goes_is_known_to_be_gone_also_with_another_request_behind() -> None:
+    """Else the app would speak to nobody for ever, and a follower keep its place."""
+    gone = asyncio.Event()
+
+    async def app(_: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    for behind in range(3):
+        gone.clear()
+        async with listening(app) as (port, connected), peers(port, 1) as ((reader, writer),):
+            writer.write(ASKED * (1 + behind))
+            await reader.readuntil(b"x")
+            (there,) = connected
+            assert len(there.pipeline) == behind
+            writer.transport.abort()
+            async with asyncio.timeout(5):
+                await gone.wait()
+            assert not there.pipeline
+
+
+async def test_what_stands_behind_a_body_is_no_header() -> None:
+    """RFC 9110 §6.5.1: a proxy that says who asks, and lets trailers through, has not seen it."""
+    seen: list[tuple[bytes, bytes]] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.extend(scope["headers"])
+        await swift(scope, receive, send)
+
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    trailers = b"X-Forwarded-For: 192.0.2.1\r\nAuthorization: Basic eDp4\r\nX: y\r\n\r\n"
+    async with listening(app) as (port, _), peers(port, 1) as ((reader, writer),):
+        writer.write(head + b"2\r\nhi\r\n0\r\n" + trailers)
+        assert (await reader.read()).startswith(b"HTTP/1.1 204 ")
+    assert [name for name, _ in seen] == [b"host", b"transfer-encoding", b"connection"]
+
+
+async def test_who_asks_for_another_protocol_is_answered_and_that_is_all() -> None:
+    """What stood behind it is lost: the answer to what comes later would be taken for its own."""
+    asked = ASKED[:-2] + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+    async with listening(swift) as (port, _), peers(port, 1) as ((reader, writer),):
+        writer.write(asked + ASKED)
+        first = await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            writer.write(ASKED)
+            assert await reader.read() == b""
+    assert b"connection: close" in first

@@ -64,6 +64,7 @@ class Connection(HttpToolsProtocol):
         self._begun = False
         self._unfinished = 0
         self._held: tuple[RequestResponseCycle, ASGI3Application] | None = None
+        self._answered: RequestResponseCycle | None = None
         self._draining = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # uvicorn's own narrowing
@@ -109,14 +110,26 @@ class Connection(HttpToolsProtocol):
         self.owing_since, self._begun, self._unfinished = self.loop.time(), True, 0
         self.scope["extensions"] = {PUSH: {"push": self._push}}
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. What stands behind the body is none (RFC 9110 §6.5.1).
+
+        A proxy that says who asks has not looked at it, and would be believed to have said it.
+        """
+        if self._is_in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Take up a request, unless too many wait behind one another on this connection."""
         if len(self.headers) > MOST_HEADERS or len(self.pipeline) >= MOST_PIPELINED:
             raise TooMuch
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            # What comes behind it in the same packet is not read as HTTP: it must not go on.
+            self.cycle.keep_alive = False
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Start it once its body is there, so that a slow one costs a connection and no more."""
+        self._answered = cycle
         if self._draining:
             cycle.keep_alive = False
         if not cycle.more_body:
@@ -215,9 +228,15 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End; what had not come by now will not be answered."""
+        """End; what had not come by now will not be answered, and who is answered is gone."""
         self.owing_since = self._held = None
         super().connection_lost(exc)
+        self.pipeline.clear()
+        answered = self._answered
+        # uvicorn tells the request that came last, which may stand behind the one that is answered.
+        if answered is not None and not answered.response_complete:
+            answered.disconnected = True
+            answered.message_event.set()
 
     def shutdown(self) -> None:
         """Let the peer send the request that may be on its way, or finish one, and then end."""
