@@ -289,7 +289,7 @@ async def _handled(server: Server, request: Request, route: Route) -> Response:
             _demand_version(server)
             response = await route.handler(server, request)
         finally:
-            server.admission.leave()
+            server.admission.leave(route.use)
         if route.caller is Caller.PERSON:
             keep_session(server, request, response)
     except Exception as error:

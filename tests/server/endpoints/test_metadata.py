@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.failures import Overloaded, StoreUnavailable
 from tests.flows.serving import until
 from tests.installation import Installation, installed
 
@@ -43,6 +43,23 @@ async def test_without_its_store_it_lives_but_is_not_ready(tmp_path: Path):
         ready = await anyone.get("/health/ready")
         assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
         assert (await anyone.get("/health/live")).status_code == 200
+
+
+async def test_one_whose_queue_is_full_is_ready_until_it_follows_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Who balances the load would send it to the others, which are as full."""
+    async with installed(tmp_path) as place, place.browser() as anyone:
+        hub = place.authority.hub
+
+        async def fail() -> None:
+            raise Overloaded
+
+        monkeypatch.setattr(hub, "catch_up", fail)
+        assert (await anyone.get("/health/ready")).status_code == 200
+        monkeypatch.setattr(hub, "is_stuck", lambda: True)
+        stuck = await anyone.get("/health/ready")
+        assert (stuck.status_code, stuck.json()) == (503, {"status": "stuck"})
 
 
 async def test_a_carrier_that_is_down_is_said_and_is_no_reason_to_go_elsewhere(tmp_path: Path):

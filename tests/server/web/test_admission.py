@@ -33,18 +33,29 @@ def test_where_all_are_busy_only_endings_are_let_in_and_not_without_end() -> Non
     for use in Use:
         assert is_let_in(place, use) is (use in ENDINGS or use is Use.HEALTH)
         if use in ENDINGS or use is Use.HEALTH:
-            place.leave()
+            place.leave(use)
     assert [is_let_in(place, Use.REVOCATION) for _ in range(2)] == [True, False]
     assert is_let_in(place, Use.HEALTH), "whoever watches it must not take it for dead"
-    for _ in range(3):
-        place.leave()
+    for _ in range(2):
+        place.leave(Use.TOKEN)
     assert is_let_in(place, Use.TOKEN)
+
+
+def test_who_asks_for_the_health_takes_nobodys_place() -> None:
+    """Anybody may, and nobody is turned away: they would keep all others out, endings too."""
+    place = admission(requests_most=1)
+    for _ in range(50):
+        place.enter(Use.HEALTH, "192.0.2.1", NOW)
+    assert is_let_in(place, Use.TOKEN)
+    for _ in range(50):
+        place.leave(Use.HEALTH)
+    assert not is_let_in(place, Use.TOKEN)
 
 
 def test_who_is_turned_away_takes_no_place() -> None:
     place = admission(requests_most=1, token_rate_per_minute=1)
     place.enter(Use.TOKEN, "192.0.2.1", NOW)
-    place.leave()
+    place.leave(Use.TOKEN)
     for _ in range(5):
         with pytest.raises(TooManyRequests):
             place.enter(Use.TOKEN, "192.0.2.1", NOW)

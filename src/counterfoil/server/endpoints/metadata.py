@@ -1,10 +1,12 @@
 """Discovery documents, key sets and health (RFC 8414, OpenID Connect Discovery, RFC 7517)."""
 
+from contextlib import suppress
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.server.protocol.discovery import metadata_of, scopes_offered
-from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.failures import Overloaded, StoreUnavailable
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.web.answers import JsonResponse, cacheable
 from counterfoil.server.web.server import Server
@@ -41,10 +43,12 @@ async def live(_: Server, __: Request) -> Response:
 async def ready(server: Server, _: Request) -> Response:
     """``GET /health/ready``: the store can be read, and is being followed.
 
-    A carrier that is down is said, but no reason to send requests elsewhere.
+    A carrier that is down is said, but no reason to send requests elsewhere. Nor is a queue that is
+    full: elsewhere it would be fuller. Where it is so for long the store is not followed.
     """
     try:
-        await server.authority.hub.catch_up()
+        with suppress(Overloaded):
+            await server.authority.hub.catch_up()
     except StoreUnavailable:
         return JsonResponse({"status": "unavailable"}, 503)
     if server.authority.hub.is_stuck():

@@ -48,7 +48,8 @@ RATE_OF: Final[Mapping[Use, str]] = MappingProxyType(
 class Admission:
     """Counts who is being answered, and how often each address comes.
 
-    Whoever was let in by ``enter`` must ``leave``.
+    Whoever was let in by ``enter`` must ``leave``, for the same use. Who asks for the server's
+    health takes no place: nobody turns them away, so they could take everyone's.
     """
 
     def __init__(self, limits: Limits, salt: bytes) -> None:
@@ -66,7 +67,9 @@ class Admission:
             OAuthError: ``temporarily_unavailable``, as many are being answered as may be.
             TooManyRequests: the address comes too often.
         """
-        if self._under_way >= self._most[use] and use is not Use.HEALTH:
+        if use is Use.HEALTH:
+            return
+        if self._under_way >= self._most[use]:
             raise OAuthError("temporarily_unavailable", "The server is busy; try again.")
         limited = self._rates.get(use)
         if limited is not None and address:
@@ -76,6 +79,7 @@ class Admission:
                 raise TooManyRequests("Too many requests came from this address; wait.", wait)
         self._under_way += 1
 
-    def leave(self) -> None:
+    def leave(self, use: Use) -> None:
         """Let one go."""
-        self._under_way -= 1
+        if use is not Use.HEALTH:
+            self._under_way -= 1
