@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from counterfoil.net.carrier import CarrierDown, NatsServers, NatsUrl
+from counterfoil.net.carrier import CarrierDown, CarrierFloods, NatsServers, NatsUrl
 from counterfoil.net.jetstream import LONGEST, Keeping, Listener, Stream
 from counterfoil.net.nats_parser import MOST_BYTES
 from counterfoil.oauth.feed import Carried, carried
@@ -171,6 +171,36 @@ async def test_more_than_can_be_read_is_not_kept(nats: Nats, names: Carried):
         assert kept == [piece] * count
         with pytest.raises(CarrierDown, match="more comes than can be read"):
             await listening.next()
+
+
+async def test_pieces_of_nothing_are_not_kept_without_end_either(names: Carried):
+    listening = Listener(names)
+    for _ in range(MOST_BYTES // 16):
+        listening._add(listening._live, b"")
+    assert len(listening._live) < MOST_BYTES // 32
+    for _ in range(len(listening._live)):
+        assert await listening.next() == b""
+    with pytest.raises(CarrierFloods):
+        await listening.next()
+
+
+@pytest.mark.parametrize("said", ["-1", "0", "1048576", "1e300", '"x"', "true"])
+async def test_a_server_that_takes_less_than_nothing_is_not_believed(names: Carried, said: str):
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"max_payload":%b}\r\n' % said.encode())
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n")
+        await reader.read()
+        writer.close()
+
+    listening = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        filled = await Stream.open(
+            NatsServers((NatsUrl(f"nats://127.0.0.1:{port}"),)), names, KEEPING
+        )
+        assert 0 <= filled.longest <= LONGEST
+        await filled.close()
 
 
 def allowed(names: Carried) -> dict[str, object]:

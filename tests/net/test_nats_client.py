@@ -158,6 +158,30 @@ async def test_who_announces_too_much_is_left(flood: bytes):
         await close(client)
 
 
+async def test_what_a_server_tells_of_others_is_not_kept():
+    """nats-py compares each with all before it: a few hundred lines hold the loop up for ever."""
+
+    def others(line: int) -> bytes:
+        urls = b",".join(b'"h%d-%d:1"' % (line, number) for number in range(1000))
+        return b'INFO {"max_payload":1,"connect_urls":[%b]}\r\n' % urls
+
+    async def telling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(INFO % b"")
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n" + b"".join(map(others, range(3))) + b"PING\r\n")
+        await reader.readuntil(b"PONG\r\n")
+        heard_all.set()
+        await reader.read()
+
+    heard_all = asyncio.Event()
+    async with talking(telling) as place:
+        client = await connect(servers(f"nats://{place}"), 0, nobody)
+        async with asyncio.timeout(5):
+            await heard_all.wait()
+        assert client.discovered_servers == []
+        await close(client)
+
+
 @pytest.mark.parametrize(
     "nonsense", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"INFO {\r\n", b"INFO []\r\n"]
 )

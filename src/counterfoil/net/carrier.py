@@ -20,6 +20,10 @@ class CarrierDown(Exception):
     """The carrier cannot be used at present. The text says why, in one line, without a secret."""
 
 
+class CarrierFloods(CarrierDown):
+    """More comes than is read. To connect again would bring more of it."""
+
+
 class NatsUrl:
     """``tls://host:port``, or ``nats://…``; with a user and a password, or with a token alone.
 
@@ -134,7 +138,10 @@ class Keeper(Protocol):
 
 
 class Listening(Protocol):
-    """What a carrier brings. Everything raises ``CarrierDown`` where it fails."""
+    """What a carrier brings. Everything raises ``CarrierDown`` where it fails.
+
+    ``next`` raises ``CarrierFloods`` where more has come than may wait to be read.
+    """
 
     async def replay(self, since: float) -> None:
         """Fetch what was put since a time (seconds since the epoch), to be given first."""

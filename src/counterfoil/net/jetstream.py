@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 from nats.js import api
 from nats.js.errors import NotFoundError
 
-from counterfoil.net.carrier import CarrierDown, NatsServers
+from counterfoil.net.carrier import CarrierDown, CarrierFloods, NatsServers
 from counterfoil.net.nats_client import close, closing_on_failure, connect, telling
 from counterfoil.net.nats_parser import MOST_BYTES
 from counterfoil.oauth.feed import Carried
@@ -26,6 +26,8 @@ LONGEST: Final = 512 * 1024
 """Bytes that are put at once at most."""
 _POSITION: Final = "Counterfoil-Position"
 _AT_ONCE: Final = 256
+_LEAST: Final = 64
+"""Bytes that a piece takes up at least: one of none is not for nothing."""
 
 
 class Keeping(Struct, frozen=True):
@@ -73,9 +75,9 @@ class Stream:
 
     @property
     def longest(self) -> int:
-        """How many bytes may be put at once."""
+        """How many bytes may be put at once; what the server says of it may be anything."""
         said: object = self._client.max_payload
-        return min(said, LONGEST) if isinstance(said, int) else LONGEST
+        return max(0, min(said, LONGEST)) if isinstance(said, int) else LONGEST
 
     @property
     def is_open(self) -> bool:
@@ -116,7 +118,7 @@ class Listener:
         self._replayed: deque[bytes] = deque()
         self._live: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._trouble = ""
+        self._trouble: CarrierDown | None = None
         self._news = asyncio.Event()
 
     @classmethod
@@ -151,12 +153,12 @@ class Listener:
     async def next(self) -> bytes:
         """Wait for the next piece."""
         while not self._replayed and not self._live:
-            if self._trouble:
-                raise CarrierDown(self._trouble)
+            if self._trouble is not None:
+                raise self._trouble
             self._news.clear()
             await self._news.wait()
         data = (self._replayed or self._live).popleft()
-        self._waiting_bytes -= len(data)
+        self._waiting_bytes -= max(len(data), _LEAST)
         return data
 
     async def close(self) -> None:
@@ -171,7 +173,7 @@ class Listener:
                 self._names.subject, stream=self._names.stream, config=_from(since)
             )
             missing = (await consumer.consumer_info()).num_pending or 0
-            while missing > 0 and not self._trouble:
+            while missing > 0 and self._trouble is None:
                 found = await consumer.fetch(min(missing, _AT_ONCE), timeout=ANSWER_SECONDS)
                 if not found:
                     raise CarrierDown("not all that was kept is replayed")
@@ -184,15 +186,16 @@ class Listener:
         self._add(self._live, message.data)
 
     def _add(self, waiting: deque[bytes], data: bytes) -> None:
-        if self._waiting_bytes + len(data) > MOST_BYTES:
-            self._trouble = "more comes than can be read"
+        size = max(len(data), _LEAST)
+        if self._waiting_bytes + size > MOST_BYTES:
+            self._trouble = CarrierFloods("more comes than can be read")
         else:
             waiting.append(data)
-            self._waiting_bytes += len(data)
+            self._waiting_bytes += size
         self._news.set()
 
     def _break_off(self) -> None:
-        self._trouble = self._trouble or "the connection was closed"
+        self._trouble = self._trouble or CarrierDown("the connection was closed")
         self._news.set()
 
 

@@ -26,7 +26,10 @@ _FAILURES: Final = (
 
 
 class _Client(Client):
-    """``demand_tls``: say nothing to a server that does not speak TLS, whatever it says of it."""
+    """``demand_tls``: say nothing to a server that does not speak TLS, whatever it says of it.
+
+    Nothing is kept of what a server tells of others.
+    """
 
     def __init__(self, *, demand_tls: bool) -> None:
         super().__init__()
@@ -37,6 +40,8 @@ class _Client(Client):
         # nats-py takes what the server says of itself for the word on whether to encrypt.
         if self._demand_tls and initial_connection and info.get("tls_required") is not True:
             raise errors.SecureConnWantedError
+        # nats-py compares each with all that it was ever told, and forgets none.
+        info.pop("connect_urls", None)
         await super()._process_info(info, initial_connection)
 
 

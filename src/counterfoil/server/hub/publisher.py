@@ -211,7 +211,7 @@ def pieces_of(told: bytes, longest: int) -> list[bytes]:
 
     An event that is longer by itself stays whole.
     """
-    pieces, begun = list[bytes](), 0
+    pieces, begun, longest = list[bytes](), 0, max(longest, 0)
     while len(told) - begun > longest:
         end = told.rfind(b"\n\n", begun, begun + longest) + 2
         if end <= begun + 1:
