@@ -13,7 +13,7 @@ from counterfoil.guard import carriage as carriage_module
 from counterfoil.guard.carriage import FIRST_PAUSE, Carriage, opening
 from counterfoil.guard.feed_reader import FeedReader
 from counterfoil.jose.keys import KeySet
-from counterfoil.net.carrier import CarrierDown
+from counterfoil.net.carrier import CarrierDown, CarrierFloods
 from counterfoil.net.event_stream import event
 from counterfoil.oauth.revocations import Ended, Notice
 from tests.flows.serving import until
@@ -47,6 +47,8 @@ class InMemory:
         data = await self._queue.get()
         if data == b"broken":
             raise CarrierDown("the connection was closed")
+        if data == b"flood":
+            raise CarrierFloods("more comes than can be read")
         return data
 
     async def close(self) -> None:
@@ -213,6 +215,19 @@ async def test_a_connection_that_cannot_be_made_anew_is_not_waited_for(
     place.is_down = True
     place.lines[0].put(b"broken")
     await asyncio.wait_for(riding, 5)
+
+
+async def test_a_flood_is_left_and_not_connected_to_anew():
+    """With true heads in it a guard would otherwise be at it for ever, and do nothing else."""
+    place = Place()
+    place.carriage._silence = 60.0
+    await place.comes()
+    riding = place.ride()
+    place.lines[0].put(place.head())
+    place.lines[0].put(b"flood")
+    await asyncio.wait_for(riding, 5)
+    assert len(place.lines) == 1
+    assert place.carriage._again_at > asyncio.get_running_loop().time()
 
 
 async def test_it_is_tried_again_later_and_later_and_said_once(caplog: pytest.LogCaptureFixture):

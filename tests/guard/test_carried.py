@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.guard.carried import MOST_HEADS, MOST_HELD, CarriedReader
+from counterfoil.guard.carried import (
+    HEADS_A_SECOND,
+    HEADS_AT_ONCE,
+    MOST_HEADS,
+    MOST_HELD,
+    CarriedReader,
+)
 from counterfoil.guard.feed_reader import FeedReader
 from counterfoil.guard.notices import Verdict
 from counterfoil.guard.snapshot_reader import Untrusted
@@ -236,6 +242,23 @@ def test_more_heads_than_an_honest_server_sends_are_not_looked_at(carried: Carri
     assert carried.take(heads) is Verdict.GO_ON
     assert carried.take(heads + carried.head()) is Verdict.RESUME
     assert carried.lag > 0
+
+
+def test_replaying_what_is_genuine_buys_no_more_verifications(carried: Carried):
+    """Who may write there has but to repeat the newest head; a guard has other things to do."""
+    head = carried.head()
+    replayed = head * MOST_HEADS
+    pieces = 0
+    while carried.take(replayed) is Verdict.GO_ON:
+        pieces += 1
+    assert pieces == HEADS_AT_ONCE // MOST_HEADS
+    with pytest.raises(Untrusted, match="more heads"):
+        carried.reader.is_up_to_date(head, carried.desk.clock.now, 10)
+    carried.reader.begin()
+    carried.desk.clock.now += 1
+    for _ in range(int(HEADS_A_SECOND) // MOST_HEADS):
+        assert carried.take(replayed) is Verdict.GO_ON
+    assert carried.take(replayed) is Verdict.RESUME
 
 
 @given(st.permutations(range(1, 8)), st.lists(st.integers(1, 7), max_size=7), st.data())

@@ -13,7 +13,7 @@ from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.notices import SKEW, Verdict
 from counterfoil.guard.policy import Carrier
 from counterfoil.guard.snapshot_reader import Untrusted
-from counterfoil.net.carrier import CarrierDown, Listening
+from counterfoil.net.carrier import CarrierDown, CarrierFloods, Listening
 from counterfoil.oauth.feed import carried
 
 FIRST_PAUSE: Final = 1.0
@@ -231,6 +231,8 @@ class _Ride:
         while True:
             try:
                 return await self._listening.next()
+            except CarrierFloods:
+                raise
             except CarrierDown as error:
                 logger.debug("the carrier: %s", error)
             await self._listening.close()

@@ -16,6 +16,10 @@ MOST_HELD: Final = 50_000
 """How many lines are held that no head has proved."""
 MOST_HEADS: Final = 10
 """How many heads one piece may hold: to verify them takes time."""
+HEADS_A_SECOND: Final = 200.0
+"""How many are verified in the long run. The issuer signs some 50 in a second at most."""
+HEADS_AT_ONCE: Final = 2000
+"""And how many at once: a replay brings those of many seconds."""
 MOST_BYTES_HELD: Final = 16 * 1024 * 1024
 
 
@@ -32,6 +36,8 @@ class CarriedReader:
         self._held: dict[int, Event] = {}
         self._size = 0
         self._waited_for = -1
+        self._heads_left = float(HEADS_AT_ONCE)
+        self._counted_at = 0.0
 
     def begin(self) -> None:
         """Forget what no head has proved."""
@@ -40,7 +46,8 @@ class CarriedReader:
     def take(self, data: bytes, now: float) -> Verdict:
         """Take a piece of the feed. ``now`` in seconds since the epoch."""
         events = _events_in(data)
-        if sum(event.name == "head" for event in events) > MOST_HEADS:
+        heads = sum(event.name == "head" for event in events)
+        if heads > MOST_HEADS or not self._may_verify(heads, now):
             return Verdict.RESUME
         for event in events:
             if self._take(event, now) is not Verdict.GO_ON:
@@ -51,15 +58,27 @@ class CarriedReader:
         """Whether a piece has a head that is ``lag`` seconds older at most than what is known.
 
         Raises:
-            Untrusted: the issuer has not signed it.
+            Untrusted: the issuer has not signed it, or not so many of them.
         """
         heads = [event.data for event in _events_in(data) if event.name == "head"]
         if not heads:
             return False
+        if not self._may_verify(1, now):
+            raise Untrusted("it brings more heads than the issuer signs")
         head = self._reader.genuine_head(heads[-1], now)
         if head is None:
             raise Untrusted("it brings heads that the issuer has not signed")
         return head.time >= self._notices.fresh_at - lag
+
+    def _may_verify(self, heads: int, now: float) -> bool:
+        """Whether so many more may be: what is replayed was signed too, and costs as much time."""
+        more = max(0.0, now - self._counted_at) * HEADS_A_SECOND
+        self._counted_at = now
+        self._heads_left = min(self._heads_left + more, HEADS_AT_ONCE)
+        if self._heads_left < heads:
+            return False
+        self._heads_left -= heads
+        return True
 
     def _take(self, event: Event, now: float) -> Verdict:
         match event.name:
@@ -88,10 +107,9 @@ class CarriedReader:
         if at is None or head.epoch != at.epoch:
             return Verdict.RESUME
         missing = max(0, head.number - at.number)
-        proved = self._held_from(at.number + 1) if missing <= len(self._held) else []
+        proved = self._held_from(at.number + 1, missing) if missing <= len(self._held) else []
         if len(proved) < missing:
             return self._wait_for_missing(at.number)
-        proved = proved[:missing]
         if proved and self._chained(proved) != head.digest:
             return Verdict.RESUME
         for line in proved:
@@ -99,11 +117,10 @@ class CarriedReader:
             self._reader.take(line, now)
         return self._reader.prove(head, signed, now)
 
-    def _held_from(self, number: int) -> list[Event]:
-        lines = []
-        while (line := self._held.get(number)) is not None:
+    def _held_from(self, number: int, most: int) -> list[Event]:
+        lines = list[Event]()
+        while len(lines) < most and (line := self._held.get(number + len(lines))) is not None:
             lines.append(line)
-            number += 1
         return lines
 
     def _wait_for_missing(self, held: int) -> Verdict:
