@@ -95,7 +95,7 @@ async def test_when_the_store_cannot_answer_it_is_503(
     async def fail(_: object) -> None:
         raise error
 
-    monkeypatch.setattr(type(store), "read", lambda self, work: fail(work))
+    monkeypatch.setattr(type(store), "read", lambda self, work, **_: fail(work))
     answer = await place.post("/token", "service", grant_type="client_credentials")
     assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
     assert answer.headers.get_list("retry-after") == ["5"]

@@ -264,15 +264,15 @@ async def narrow(tmp_path: Path, clock: Clock) -> AsyncIterator[SqliteStore]:
 async def test_whoever_comes_to_a_full_queue_is_turned_away_at_once_and_did_nothing(
     narrow: SqliteStore,
 ) -> None:
-    """Endings have places of their own, and go first."""
+    """Endings have places of their own, and go first; so does what tells guards of them."""
     gate, order = Gate(engine_of(narrow)), list[str]()
 
-    def asking(name: str, *, beside: bool) -> "asyncio.Future[None]":
+    def asking(name: str, *, beside: bool = False, urgent: bool = False) -> "asyncio.Future[None]":
         async def work(tx: Transaction) -> None:
             order.append(name)
             await tx.users.add(user(id=name, email=name))
 
-        return asyncio.ensure_future(narrow.transact(work, beside=beside))
+        return asyncio.ensure_future(narrow.transact(work, beside=beside, urgent=urgent))
 
     first = asking("first", beside=True)
     await gate.reached()
@@ -280,11 +280,11 @@ async def test_whoever_comes_to_a_full_queue_is_turned_away_at_once_and_did_noth
     await asyncio.sleep(0)
     with pytest.raises(Overloaded):
         await asking("token 3", beside=True)
-    ending = asking("ending", beside=False)
+    first_ones = [asking("ending"), asking("lease", beside=True, urgent=True)]
     await asyncio.sleep(0)
     gate.open()
-    await asyncio.gather(first, *waiting, ending)
-    assert order == ["first", "ending", "token 1", "token 2"]
+    await asyncio.gather(first, *waiting, *first_ones)
+    assert order == ["first", "ending", "lease", "token 1", "token 2"]
     assert await users_of(narrow) == set(order)
 
 

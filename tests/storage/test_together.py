@@ -61,6 +61,22 @@ async def test_whoever_finds_a_line_free_is_served_by_itself() -> None:
     assert lines.served == [["a"], ["b"]]
 
 
+async def test_who_is_urgent_finds_a_place_in_a_full_line_and_goes_first() -> None:
+    """Heads are signed after a read: a flood of others must not leave all guards without."""
+    lines = Lines()
+    together = Together(1, Service(lines.one, lines.some), Bounds(most=3))
+    lines.open.clear()
+    asked = [together.ask("a")]
+    await turns()
+    asked += [together.ask(name) for name in "bcd"]
+    with pytest.raises(Overloaded):
+        together.ask("e")
+    asked.append(together.ask("u", urgent=True))
+    lines.open.set()
+    assert await asyncio.gather(*asked) == list("ABCDU")
+    assert lines.served[1][0] == "u"
+
+
 async def test_whoever_waits_is_served_with_the_others_by_whichever_line_is_free_first() -> None:
     lines = Lines()
     together = lines.together(2)

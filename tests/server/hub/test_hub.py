@@ -244,7 +244,8 @@ async def test_a_head_is_signed_only_after_a_successful_read(place: Installation
     assert (head["audit_number"], head["audit_digest"]) == (last.number, last.digest)
     place.clock.turn(5)
 
-    async def fail(_: object) -> None:
+    async def fail(_: object, *, urgent: bool) -> None:
+        assert urgent, "it waits behind nobody"
         raise StoreUnavailable
 
     hub._store = type("Broken", (), {"read": staticmethod(fail), "version": lambda self: 0})()

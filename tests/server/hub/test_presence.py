@@ -126,7 +126,7 @@ async def test_a_store_that_is_away_ends_no_server(
 ):
     store, asked = place.authority.store, []
 
-    async def fail(_: object, __: object) -> None:
+    async def fail(_: object, __: object, **___: object) -> None:
         asked.append(1)
         raise StoreUnavailable("away")
 

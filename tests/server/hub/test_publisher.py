@@ -23,7 +23,7 @@ from counterfoil.oauth.feed import Position, carried
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.hub import publisher as publisher_module
 from counterfoil.server.hub.publisher import LEASE, Publisher, Standing, pieces_of
-from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.failures import Overloaded, StoreUnavailable
 from counterfoil.server.records.lease import CARRIER
 from counterfoil.server.records.signing_key import Purpose
 from tests.flows.serving import until
@@ -372,6 +372,30 @@ async def test_whatever_else_goes_wrong_ends_nothing(
             await asyncio.sleep(0.1)
         before = len(shelf.put_there)
         await until(lambda: len(shelf.put_there) > before)
+
+
+async def test_a_queue_that_is_full_stops_no_carrier_before_the_lease_lapses(
+    place: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """In a flood all guards would otherwise come to the very server that has no room."""
+    shelf = Shelf()
+    one, tries = publisher(place, shelf), 0
+
+    async def full(*_: object, **__: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise Overloaded
+
+    async with at_work(one, place):
+        await until(lambda: one.standing is Standing.CARRIES)
+        with monkeypatch.context() as patch:
+            patch.setattr(place.authority.store, "transact", full)
+            seen = len(shelf.put_there)
+            await until(lambda: len(shelf.put_there) > seen + 2)
+            assert (shelf.opened, tries > 0) == (1, True)
+            one._renewed_at -= LEASE
+            await until(lambda: shelf.open_now == 0)
+        await until(lambda: shelf.opened == 2)
 
 
 async def test_a_carrier_that_takes_nothing_is_in_nobodys_way(place: Installation):

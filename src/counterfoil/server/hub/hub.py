@@ -94,7 +94,7 @@ class Hub:
         async with self._catching_up:
             version = await self._store.version_now()
             while version != self._version:
-                news = await self._store.read(self._look)
+                news = await self._store.read(self._look, urgent=True)
                 if news.anew:
                     await self._read_anew(news)
                 else:
@@ -116,7 +116,7 @@ class Hub:
     async def _take_in(self, news: _News) -> None:
         notices = [notice_from(text) for _, text in news.notices]
         if any(notice.kind in _ABOUT_KEYS for notice in notices):
-            await self._store.read(self._keyring.load)
+            await self._store.read(self._keyring.load, urgent=True)
         # From here on nothing is awaited and nothing can fail: followers never see half of it.
         for notice in notices:
             self.revocations.apply(notice)
@@ -194,7 +194,7 @@ class Hub:
     async def _sign_head(self, clock: Callable[[], float]) -> bool:
         """Sign how far the notices reach, only after a successful read of the database."""
         before = clock()
-        position, digest, audit = await self._store.read(_read_head)
+        position, digest, audit = await self._store.read(_read_head, urgent=True)
         if position == self.position:
             reached = (self._issuer, position.epoch, position.number, digest)
             head = Head(*reached, before, audit.number, audit.digest)

@@ -38,7 +38,7 @@ class Presence:
             Superseded: it may not.
             StoreUnavailable: it could not be told.
         """
-        self._judge(await self._store.transact(self._stay, beside=True))
+        self._judge(await self._store.transact(self._stay, beside=True, urgent=True))
         if self.superseded:
             await self.end()
             raise Superseded(self.superseded)
@@ -51,9 +51,9 @@ class Presence:
             now = asyncio.get_running_loop().time()
             try:
                 if now >= told_at + STAY_SECONDS:
-                    await self._store.transact(self._stay, beside=True)
+                    await self._store.transact(self._stay, beside=True, urgent=True)
                     told_at = now
-                self._judge(await self._store.read(_demanded))
+                self._judge(await self._store.read(_demanded, urgent=True))
             except StoreUnavailable:
                 _LOG.debug("whether this version may serve cannot be asked at the moment")
             except Exception:

@@ -15,7 +15,7 @@ from counterfoil.net.carrier import CarrierDown, Keeper
 from counterfoil.oauth.feed import Position, position_from
 from counterfoil.server.hub.followers import Follower
 from counterfoil.server.hub.hub import Hub
-from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.failures import Overloaded, StoreUnavailable
 from counterfoil.server.records.lease import CARRIER
 from counterfoil.server.records.store import Store
 
@@ -171,11 +171,15 @@ class Publisher:
         return told + await self._hub.proof_for(follower, clock) if has_lines else told
 
     async def _leads(self) -> bool:
-        """Take or keep the lease."""
+        """Take or keep the lease. One that cannot be renewed just now is held until it lapses."""
         now = asyncio.get_running_loop().time()
         if not self._has_lease or now >= self._renewed_at + RENEW:
-            self._has_lease = await self._take(LEASE)
-            self._renewed_at = now
+            try:
+                self._has_lease = await self._take(LEASE)
+                self._renewed_at = now
+            except Overloaded:
+                if not self._has_lease or now >= self._renewed_at + LEASE - RENEW:
+                    raise
         if not self._has_lease:
             self._told = self._not_kept = None  # another puts there what we know nothing of
         return self._has_lease
@@ -191,7 +195,7 @@ class Publisher:
 
     async def _take(self, seconds: int) -> bool:
         return await self._store.transact(
-            lambda tx: tx.leases.take(CARRIER, self._holder, seconds), beside=True
+            lambda tx: tx.leases.take(CARRIER, self._holder, seconds), beside=True, urgent=True
         )
 
     def _note_down(self, why: str) -> None:

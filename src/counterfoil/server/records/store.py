@@ -298,7 +298,7 @@ Work = Callable[[Transaction], Awaitable[T]]
 class Store(Protocol):
     """Where records are kept. A work awaits only its transaction, and may run twice."""
 
-    async def transact(self, work: Work[T], *, beside: bool = False) -> T:
+    async def transact(self, work: Work[T], *, beside: bool = False, urgent: bool = False) -> T:
         """Run a work alone, and commit. What it returned counts only once this returns.
 
         What it raises is raised here, and leaves nothing behind. No answer, of return or error,
@@ -309,7 +309,8 @@ class Store(Protocol):
         and what it spends must be one statement; it is given a family that nobody else changes
         before it ends; and its notices and events have their numbers only when this returns.
 
-        Where many wait, those go first that are not called ``beside``: among them are all endings.
+        Where many wait, those go first that are not called ``beside``, for among them are all
+        endings; and those that are ``urgent``, by which the others learn of endings.
 
         Raises:
             Overloaded: too many wait, or this one has waited for too long. It was not begun.
@@ -317,8 +318,11 @@ class Store(Protocol):
                 unless the line to the engine broke in the very moment of the commit.
         """
 
-    async def read(self, work: Work[T]) -> T:
-        """Run a work that only reads, on one consistent view of what has been committed."""
+    async def read(self, work: Work[T], *, urgent: bool = False) -> T:
+        """Run a work that only reads, on one consistent view of what has been committed.
+
+        ``urgent``: as above.
+        """
 
     def version(self) -> int:
         """A number that changes when anyone, in any process, has committed what others follow.

@@ -100,7 +100,7 @@ class PostgresStore(Store):
             raise
         return store
 
-    async def transact(self, work: Work[T], *, beside: bool = False) -> T:
+    async def transact(self, work: Work[T], *, beside: bool = False, urgent: bool = False) -> T:
         """Run a work alone, or beside others that are so called, and commit.
 
         A caller that is cancelled breaks nothing; its work, if it was begun, stands.
@@ -111,7 +111,7 @@ class PostgresStore(Store):
         """
         self._demand_open()
         if beside:
-            value: T = await asyncio.shield(self._besides.ask(work))
+            value: T = await asyncio.shield(self._besides.ask(work, urgent=urgent))
             return value
         task = asyncio.ensure_future(self._retried(work, beside=False))
         self._begun.add(task)
@@ -169,7 +169,7 @@ class PostgresStore(Store):
         except Exception:  # for the same reason: no error may say that nothing was stored
             _LOG.exception("notices and events cannot be given their numbers")
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, urgent: bool = False) -> T:
         """Run a work that only reads, on one consistent view of what was committed.
 
         Raises:
@@ -177,7 +177,7 @@ class PostgresStore(Store):
             StoreUnavailable: the database cannot be read.
         """
         self._demand_open()
-        value: T = await self._readings.ask(work)
+        value: T = await self._readings.ask(work, urgent=urgent)
         return value
 
     async def _read(self, work: Work[T]) -> T:

@@ -94,10 +94,10 @@ class SqliteStore(Store):
                     raise unavailable(error) from error
         raise AssertionError("the last try gives the store or raises")
 
-    async def transact(self, work: Work[T], *, beside: bool = False) -> T:
+    async def transact(self, work: Work[T], *, beside: bool = False, urgent: bool = False) -> T:
         """Run a work alone, and commit, together with whatever else is asked meanwhile.
 
-        There is one writer: ``beside`` says only that the work is not urgent. A caller that is
+        There is one writer: ``beside`` says only that the work need not be urgent. A caller that is
         cancelled breaks nothing; its work, if it was begun, stands.
 
         Raises:
@@ -107,10 +107,12 @@ class SqliteStore(Store):
             SuspendedWork: the work awaited something other than its transaction.
         """
         self.version()
-        return await self._commits.run(work, urgent=not beside)
+        return await self._commits.run(work, urgent=urgent or not beside)
 
-    async def read(self, work: Work[T]) -> T:
+    async def read(self, work: Work[T], *, urgent: bool = False) -> T:
         """Run a work that only reads, inline, on one consistent view of what was committed.
+
+        Nobody waits for a turn to read: each is ``urgent``.
 
         Raises:
             StoreUnavailable: the engine failed.

@@ -76,15 +76,17 @@ class Together:
         self._serving: set[asyncio.Task[None]] = set()
         self._watch: asyncio.TimerHandle | None = None
 
-    def ask(self, work: Work[Any]) -> asyncio.Future[Any]:
+    def ask(self, work: Work[Any], *, urgent: bool = False) -> asyncio.Future[Any]:
         """Have a work run; gives what it will give. One that is cancelled while it waits is not.
+
+        One that is ``urgent`` goes before the others.
 
         Raises:
             Overloaded: as many wait as may.
         """
         loop = asyncio.get_running_loop()
         asked = _Asked(work, loop)
-        self._waiting.join(asked, loop.time())
+        self._waiting.join(asked, loop.time(), urgent=urgent)
         if len(self._serving) < self._lines:
             task = loop.create_task(self._serve())
             self._serving.add(task)
