@@ -170,6 +170,27 @@ async def test_a_peer_whose_turn_it_is_not_is_never_let_go() -> None:
             task.cancel()
 
 
+async def test_a_request_that_we_did_not_read_on_is_not_late() -> None:
+    """It stands behind one that took its time to be answered."""
+    go_on = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await go_on.wait()
+        await swift(scope, receive, send)
+
+    async with listening(app) as (port, connected), peers(port, 1) as ((reader, writer),):
+        writer.write(ASKED + b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nsl")
+        await until(lambda: any(each.pipeline for each in connected))
+        (there,) = connected
+        assert there.owing_since is not None
+        there.owing_since -= 3600
+        go_on.set()
+        await reader.readuntil(b"\r\n\r\n")
+        there.look(asyncio.get_running_loop().time())
+        writer.write(b"owl")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 204 ")
+
+
 async def test_who_is_served_stays_when_there_is_no_room() -> None:
     """Those go that owe their request for longest; where nobody owes one, the newcomer."""
     async with listening(never, connections_most=3) as (port, connected):

@@ -163,10 +163,11 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Take up the next request, or wait for it."""
-        if not self.pipeline:
+        # One that came in part, behind others, was not read on till now.
+        if self._begun or not self.pipeline:
             self.owing_since = self.loop.time()
-            if not self._begun:
-                self._unfinished = 0
+        if not self._begun and not self.pipeline:
+            self._unfinished = 0
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
