@@ -1,10 +1,13 @@
 """A process that ends answers whoever had connected by then, though nobody had taken them up."""
 
+import asyncio
 import gc
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ import uvicorn
 
 from counterfoil.cli.connections import Connection
 from counterfoil.cli.serving import _Process
+from tests.flows.serving import started
+from tests.installation import installed
 
 pytestmark = pytest.mark.anyio
 
@@ -85,3 +90,25 @@ async def test_a_worker_leaves_the_line_to_those_who_share_it() -> None:
             assert accepted.recv(1024) == ASKED
     os.close(alive_of_worker)
     os.close(alive)
+
+
+@pytest.mark.parametrize("told", [signal.SIGHUP, signal.SIGTERM, signal.SIGINT])
+async def test_a_process_by_itself_ends_in_order_whichever_way_it_is_told(
+    tmp_path: Path, told: signal.Signals
+) -> None:
+    """What has begun to come is answered: a terminal that is closed breaks nothing off."""
+    async with installed(tmp_path):
+        pass
+    with started(tmp_path) as (process, port):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /health/live HTTP/1.1\r\nhost: x\r\n")
+        await writer.drain()
+        process.send_signal(told)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await reader.read(1)
+        writer.write(b"\r\n")
+        async with asyncio.timeout(10):
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        assert await asyncio.to_thread(process.wait, 20) == 0

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import logging
 import resource
+import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -60,6 +61,9 @@ def run(
         timeout_graceful_shutdown=GRACE_SECONDS + LAST_SECONDS,
     )
     process = _Process(config, app, ready, parent)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup has it ignored
+        # Whoever takes it for several workers, or closes a terminal, loses no request either.
+        signal.signal(signal.SIGHUP, process.handle_exit)
     process.run(sockets=[listener])
     if process.superseded:
         raise Failure(process.superseded)
