@@ -20,8 +20,11 @@ from counterfoil.oauth.feed import Position
 from counterfoil.oauth.feed import carried as feed_names
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Notice
+from counterfoil.server.protocol.restoring import Cause, begin_anew
 from counterfoil.server.protocol.waiting import wait_for
+from counterfoil.server.records.event import EventKind
 from tests.flows.serving import fresh, refusal, refusal_of, served, until
+from tests.flows.test_restore import GONE
 from tests.guard.issuer import AUDIENCE, TinyIssuer
 from tests.installation import NOTES, Installation
 from tests.nats import Nats, running
@@ -143,6 +146,39 @@ async def test_nats_may_come_later_and_go(tmp_path: Path, caplog: pytest.LogCapt
                 await until(lambda: not rides(guard), 10)
                 for token in tokens:
                     assert (await refusal_of(guard, token)).reason is Reason.REVOKED
+
+
+async def test_a_new_epoch_is_learnt_from_the_issuer_whatever_is_carried(
+    tmp_path: Path, nats: Nats
+):
+    """As after a backup was restored: what the stream keeps of the old one keeps nobody in it."""
+    async with served(tmp_path, nats=nats.url) as place:
+        authority = place.authority
+        with by_carrier(place, nats.url) as guard:
+            await until(lambda: rides(guard), 10)
+            token, before = await place.service_token(), authority.hub.position.epoch
+            assert refusal(guard, token) is None
+            cause = Cause(EventKind.DATABASE_RESTORED, "restored", {"made_at": "1"})
+            begun = await authority.store.transact(
+                lambda tx: begin_anew(tx, authority.rotation, authority.issuer, cause)
+            )
+            assert (await refusal_of(guard, token)).reason in GONE
+            notices = guard._states[place.issuer].notices
+
+            def follows_it() -> bool:
+                return notices.position is not None and notices.position.epoch == begun.epoch
+
+            await until(follows_it, 20)
+            assert begun.epoch != before
+            assert (await refusal_of(guard, await revoked(place))).reason is Reason.REVOKED
+            good = await place.service_token()
+            await until(lambda: refusal(guard, good) is None, 10)
+            with by_carrier(place, nats.url) as young:
+                await fresh(young)
+                await until(lambda: rides(guard) or rides(young), 20)
+                for each in (guard, young):
+                    assert refusal(each, good) is None
+                    assert refusal(each, token) is not None
 
 
 async def test_a_frozen_nats_delays_no_answer(tmp_path: Path):
