@@ -224,6 +224,20 @@ async def test_as_many_requests_as_one_packet_holds_are_not_all_taken_up() -> No
         assert len(flooded.pipeline) == MOST_PIPELINED
 
 
+async def test_requests_of_many_headers_do_not_wait_in_such_numbers() -> None:
+    """Twenty kilobytes would hold four hundred; times all connections that is all there is."""
+    large = ASKED[:-2] + b"".join(b"x%d:y\r\n" % number for number in range(90)) + b"\r\n"
+    async with listening(never) as (port, connected), peers(port, 1) as ((_, writer),):
+        await until(lambda: connected)
+        (flooded,) = connected
+        writer.write(large * MOST_PIPELINED)
+        await until(lambda: not connected)
+        assert len(flooded.pipeline) == 5
+    async with listening(never) as (port, connected), peers(port, 1) as ((_, writer),):
+        writer.write(large * 5)
+        await until(lambda: any(len(each.pipeline) == 4 for each in connected))
+
+
 async def test_a_connection_that_is_kept_may_be_idle_for_longer_than_a_request_takes() -> None:
     async with (
         listening(swift, request_seconds=1) as (port, connected),

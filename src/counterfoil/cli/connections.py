@@ -22,6 +22,8 @@ MOST_HEAD: Final = 65_536
 MOST_UNFINISHED: Final = 262_144
 """Bytes of a request that is not complete: head, body, and all that stands around its chunks."""
 MOST_PIPELINED: Final = 32
+MOST_HEADERS_PIPELINED: Final = 400
+"""In all that wait: each is a few bytes on the line, and a hundred and more here."""
 KEEP_ALIVE_SECONDS: Final = 75
 """How long a connection may be idle between two requests: longer than proxies keep theirs."""
 UNREAD_SECONDS: Final = 30.0
@@ -120,7 +122,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Take up a request, unless too many wait behind one another on this connection."""
-        if len(self.headers) > MOST_HEADERS or len(self.pipeline) >= MOST_PIPELINED:
+        if len(self.headers) > MOST_HEADERS or self._has_many_waiting:
             raise TooMuch
         super().on_headers_complete()
         if self.parser.should_upgrade():
@@ -180,6 +182,11 @@ class Connection(HttpToolsProtocol):
         else:
             self._held = None
             super().send_400_response(msg)
+
+    @property
+    def _has_many_waiting(self) -> bool:
+        headers = sum(len(cycle.scope["headers"]) for cycle, _ in self.pipeline)  # type: ignore[arg-type,misc]
+        return len(self.pipeline) >= MOST_PIPELINED or headers > MOST_HEADERS_PIPELINED
 
     @property
     def _is_in_head(self) -> bool:
