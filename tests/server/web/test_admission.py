@@ -52,6 +52,15 @@ def test_who_asks_for_the_health_takes_nobodys_place() -> None:
     assert not is_let_in(place, Use.TOKEN)
 
 
+def test_guards_have_a_place_where_all_are_busy_and_take_none_from_endings() -> None:
+    """A flood must not keep them from learning what has ended; nor they those who end it."""
+    place = admission(requests_most=16)
+    assert all(is_let_in(place, Use.TOKEN) for _ in range(16))
+    assert not is_let_in(place, Use.TOKEN)
+    assert [is_let_in(place, Use.GUARD) for _ in range(3)] == [True] * 2 + [False]
+    assert [is_let_in(place, Use.REVOCATION) for _ in range(3)] == [True] * 2 + [False]
+
+
 def test_who_is_turned_away_takes_no_place() -> None:
     place = admission(requests_most=1, token_rate_per_minute=1)
     place.enter(Use.TOKEN, "192.0.2.1", NOW)
@@ -96,9 +105,6 @@ def test_every_route_for_people_and_clients_has_a_use() -> None:
     without = {route.path for route in ROUTES if route.use is Use.OTHER}
     assert without == {
         "/jwks.json",
-        "/notices",
-        "/notices/snapshot",
-        "/notices/acknowledgements",
         "/notices/jwks.json",
         "/registry",
         "/reports",

@@ -30,7 +30,8 @@ class Limits(Struct, frozen=True, kw_only=True):
         int,
         number(
             "Requests that each process answers at once. Whoever comes then is asked at once to "
-            "come back (503); for endings and administrators there is room for a quarter more.",
+            "come back (503); for endings and administrators there is room for a quarter more, "
+            "half of it for guards that come to follow, too.",
             1,
         ),
     ] = 2_048

@@ -14,6 +14,8 @@ from counterfoil.server.settings import Limits
 
 _ROOM_FOR_ENDINGS: Final = 4
 """There is room for one in so many more, which only endings may use."""
+_ROOM_FOR_GUARDS: Final = 8
+"""And of that for one in so many for guards, who must learn of them."""
 
 
 class Use(Enum):
@@ -22,6 +24,8 @@ class Use(Enum):
     OTHER = auto()
     HEALTH = auto()
     """Always answered: whoever watches a server that is busy must not take it for dead."""
+    GUARD = auto()
+    """Beginning to follow the notices, and receipts: it takes a moment, and the line then lasts."""
     TOKEN = auto()
     INTROSPECTION = auto()
     REVOCATION = auto()
@@ -54,8 +58,9 @@ class Admission:
 
     def __init__(self, limits: Limits, salt: bytes) -> None:
         most = limits.requests_most
-        more = most + -(-most // _ROOM_FOR_ENDINGS)
-        self._most = {use: more if use in _ENDINGS else most for use in Use}
+        self._most = dict.fromkeys(Use, most)
+        self._most[Use.GUARD] += most // _ROOM_FOR_GUARDS
+        self._most |= dict.fromkeys(_ENDINGS, most + -(-most // _ROOM_FOR_ENDINGS))
         rates = {use: getattr(limits, name) for use, name in RATE_OF.items()}
         self._rates = {use: (Rates(salt), rate) for use, rate in rates.items() if rate}
         self._under_way = 0
