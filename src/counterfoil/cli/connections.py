@@ -112,19 +112,14 @@ class Connection(HttpToolsProtocol):
         self.owing_since, self._begun, self._unfinished = self.loop.time(), True, 0
         self.scope["extensions"] = {PUSH: {"push": self._push}}
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header. What stands behind the body is none (RFC 9110 §6.5.1).
-
-        A proxy that says who asks has not looked at it, and would be believed to have said it.
-        """
-        if self._is_in_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """Take up a request, unless too many wait behind one another on this connection."""
         if len(self.headers) > MOST_HEADERS or self._has_many_waiting:
             raise TooMuch
         super().on_headers_complete()
+        # What stands behind the body is none of them (RFC 9110 §6.5.1): a proxy that says who asks
+        # has not looked at it, and would be believed to have said it.
+        self.headers = []
         if self.parser.should_upgrade():
             # What comes behind it in the same packet is not read as HTTP: it must not go on.
             self.cycle.keep_alive = False
