@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import signal
 import socket
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ import pytest
 import uvicorn
 
 from counterfoil.cli.connections import Connection
-from counterfoil.cli.serving import _Process
+from counterfoil.cli.serving import OWN_FILES, _patience, _Process
+from counterfoil.server.settings import Settings
 from tests.flows.serving import started
 from tests.installation import installed
 
@@ -112,3 +114,15 @@ async def test_a_process_by_itself_ends_in_order_whichever_way_it_is_told(
             assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
         writer.close()
         assert await asyncio.to_thread(process.wait, 20) == 0
+
+
+def test_that_few_files_may_be_open_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Guards would be turned away, and nobody know why."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 1024))
+    assert _patience(Settings()).connections_most == 1024 - OWN_FILES
+    assert "896 connections at most" in caplog.text
+    caplog.clear()
+    assert _patience(Settings(connections_most=896)).connections_most == 896
+    assert caplog.text == ""

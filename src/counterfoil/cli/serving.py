@@ -22,6 +22,7 @@ from counterfoil.server.app import App
 from counterfoil.server.assembly import build
 from counterfoil.server.settings import Settings
 
+_LOG: Final = logging.getLogger(__name__)
 GRACE_SECONDS: Final = 5
 """How long requests that have begun may take when the server ends."""
 _TICKS_A_SECOND: Final = 10
@@ -79,6 +80,8 @@ def _patience(settings: Settings) -> Patience:
     """Allow as many connections as are set, or as there can be files open."""
     files = _raise_open_files(settings.connections_most + OWN_FILES)
     most = min(settings.connections_most, max(files - OWN_FILES, FEWEST))
+    if most < settings.connections_most:
+        _LOG.warning("%d connections at most, for no more files may be open (ulimit -Hn)", most)
     return Patience(most, settings.request_seconds)
 
 
