@@ -3,14 +3,14 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from uuid import uuid4
 
 import pytest
 
 from counterfoil.net.carrier import CarrierDown, CarrierFloods, NatsServers, NatsUrl
 from counterfoil.net.jetstream import LONGEST, Keeping, Listener, Stream
-from counterfoil.net.nats_parser import MOST_BYTES
+from counterfoil.net.nats_parser import MOST_AT_ONCE, MOST_BYTES
 from counterfoil.oauth.feed import Carried, carried
 from tests.nats import Nats, running
 
@@ -182,6 +182,33 @@ async def test_pieces_of_nothing_are_not_kept_without_end_either(names: Carried)
         assert await listening.next() == b""
     with pytest.raises(CarrierFloods):
         await listening.next()
+
+
+async def test_a_flood_is_not_read_by_whoever_puts(names: Carried):
+    """It has guards and clients to serve, and expects to hear next to nothing."""
+    hung_up = asyncio.Event()
+
+    async def flooding(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"INFO {}\r\n")
+        await reader.readuntil(b"PING\r\n")
+        writer.write(b"PONG\r\n")
+        with suppress(ConnectionError):
+            for _ in range(100):
+                writer.write(b"MSG x 9 0\r\n\r\n" * 10_000)
+                await writer.drain()
+        hung_up.set()
+        writer.close()
+
+    listening = await asyncio.start_server(flooding, "127.0.0.1", 0)
+    async with listening:
+        port = listening.sockets[0].getsockname()[1]
+        cluster = NatsServers((NatsUrl(f"nats://127.0.0.1:{port}"),))
+        filled = await Stream.open(cluster, names, KEEPING)
+        async with asyncio.timeout(5):
+            await hung_up.wait()
+        assert not filled.is_open
+        assert filled._client.stats["in_msgs"] < 2 * MOST_AT_ONCE // 13
+        await filled.close()
 
 
 @pytest.mark.parametrize("said", ["-1", "0", "1048576", "1e300", '"x"', "true"])

@@ -22,6 +22,8 @@ from counterfoil.oauth.feed import Carried
 
 ANSWER_SECONDS: Final = 2.0
 KEPT_SECONDS: Final = 1.0
+ANSWERS_A_SECOND: Final = 64 * 1024
+"""Bytes. Whoever puts hears little; reading a flood would take the time of those it serves."""
 LONGEST: Final = 512 * 1024
 """Bytes that are put at once at most."""
 _POSITION: Final = "Counterfoil-Position"
@@ -54,7 +56,8 @@ class Stream:
         Raises:
             CarrierDown: it cannot be reached.
         """
-        return cls(await connect(servers, 0, lambda: None), names, keeping)
+        client = await connect(servers, 0, lambda: None, ANSWERS_A_SECOND)
+        return cls(client, names, keeping)
 
     async def prepare(self) -> None:
         """Make the stream, where there is none; one that is there is left as it is."""

@@ -28,13 +28,13 @@ _FAILURES: Final = (
 class _Client(Client):
     """``demand_tls``: say nothing to a server that does not speak TLS, whatever it says of it.
 
-    Nothing is kept of what a server tells of others.
+    ``a_second``: how many bytes are read. Nothing is kept of what a server tells of others.
     """
 
-    def __init__(self, *, demand_tls: bool) -> None:
+    def __init__(self, *, demand_tls: bool, a_second: float) -> None:
         super().__init__()
         self._demand_tls = demand_tls
-        self._ps = Parser(self)
+        self._ps = Parser(self, a_second)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         # nats-py takes what the server says of itself for the word on whether to encrypt.
@@ -61,11 +61,17 @@ def shown(error: BaseException) -> str:
     return "".join(each if each.isprintable() else "?" for each in text)[:_SHOWN]
 
 
-async def connect(servers: NatsServers, first: int, on_close: Callable[[], None]) -> Client:
+async def connect(
+    servers: NatsServers,
+    first: int,
+    on_close: Callable[[], None],
+    a_second: float = float("inf"),
+) -> Client:
     """Connect to one of the servers, the one at place ``first`` being tried first.
 
-    A connection that breaks is closed, and ``on_close`` is called: it is for the caller to
-    connect again. What the server tells of other servers is not followed.
+    ``a_second``: a server that sends more bytes than that, in the long run, is left. A connection
+    that breaks is closed, and ``on_close`` is called: it is for the caller to connect again. What
+    the server tells of other servers is not followed.
 
     Raises:
         CarrierDown: none can be used.
@@ -74,14 +80,16 @@ async def connect(servers: NatsServers, first: int, on_close: Callable[[], None]
     for place in range(len(servers.urls)):
         url = servers.urls[(first + place) % len(servers.urls)]
         try:
-            return await _connected(servers, url, on_close)
+            client = _Client(demand_tls=url.is_encrypted, a_second=a_second)
+            return await _connected(client, servers, url, on_close)
         except CarrierDown as error:
             failures.append(f"{url}: {error}")
     raise CarrierDown("; ".join(failures))
 
 
-async def _connected(servers: NatsServers, url: NatsUrl, on_close: Callable[[], None]) -> Client:
-    client = _Client(demand_tls=url.is_encrypted)
+async def _connected(
+    client: Client, servers: NatsServers, url: NatsUrl, on_close: Callable[[], None]
+) -> Client:
     told: list[BaseException] = []
     with telling():
         options = {**await asyncio.to_thread(_options, servers), **url.login()}

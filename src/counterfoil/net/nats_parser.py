@@ -4,6 +4,7 @@ nats-py's own parser matches patterns that a hostile line makes take minutes, an
 server announces.
 """
 
+import asyncio
 from typing import Any, Final, Protocol
 
 from nats import errors
@@ -14,6 +15,8 @@ from counterfoil.jose.errors import JoseError
 
 MOST_BYTES: Final = 4 * 1024 * 1024
 """How long a message may be, and how much may wait to be read."""
+MOST_AT_ONCE: Final = 1024 * 1024
+"""Bytes that may come at once, or after a while of none, where there is a bound to them."""
 MOST_LINE: Final = 64 * 1024
 _END: Final = b"\r\n"
 
@@ -33,13 +36,17 @@ class Handling(Protocol):
 class Parser(natspy.Parser):
     """From the bytes of a connection to what the client is to do, however they are cut.
 
+    ``a_second``: how many may come in the long run, for to read them takes time.
+
     Raises:
         ProtocolError: they are none of NATS's, or more than may be.
     """
 
-    def __init__(self, client: Handling) -> None:
+    def __init__(self, client: Handling, a_second: float = float("inf")) -> None:
         super().__init__(client)
         self._client = client
+        self._a_second = a_second
+        self._clean_at = 0.0
         self._message: tuple[int, bytes, bytes, int, int] | None = None
 
     def reset(self) -> None:
@@ -49,6 +56,10 @@ class Parser(natspy.Parser):
 
     async def parse(self, data: bytes = b"") -> None:
         """Take the next bytes."""
+        now = asyncio.get_running_loop().time()
+        self._clean_at = max(self._clean_at, now) + len(data) / self._a_second
+        if self._clean_at > now + MOST_AT_ONCE / self._a_second:
+            raise errors.ProtocolError
         self.buf.extend(data)
         try:
             while await (self._deliver() if self._message else self._obey()):
