@@ -75,6 +75,24 @@ async def test_a_place_is_not_lost_with_somebody_who_goes_away(given_first: bool
     await asyncio.wait_for(places.take(), 5)
 
 
+async def test_who_is_turned_away_and_goes_in_the_same_moment_leaves_no_place_too_many() -> None:
+    places = Places(1, Bounds(10, LONG), "none")
+    await places.take()
+    gone = taking(places)
+    await settle()
+    places._waiting.bounds = Bounds(10, 0)
+    after = taking(places)  # finds that ``gone`` has waited for too long
+    await asyncio.sleep(0)
+    gone.cancel()
+    with pytest.raises(Overloaded):
+        await after
+    assert gone.cancelled()
+    places.give_back()
+    await asyncio.wait_for(places.take(), 5)
+    with pytest.raises(Overloaded):
+        await places.take()
+
+
 async def test_all_are_taken_once_all_are_given_back() -> None:
     places = Places(3, Bounds(10, LONG), "none")
     for _ in range(2):

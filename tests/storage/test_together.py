@@ -196,3 +196,15 @@ async def test_whoever_comes_to_a_full_queue_is_turned_away_at_once() -> None:
     lines.open.set()
     assert await asyncio.gather(first, *waiting) == ["A", "B", "C"]
     await together.finish()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_whoever_asks_in_the_moment_in_which_a_line_ends_is_served(count: int) -> None:
+    """The line looks for the last time, and whoever was answered asks again at once."""
+    together = Lines().together(count, patience=0.2)
+
+    async def asks(name: str) -> list[object]:
+        return [await together.ask(f"{name}{number}") for number in range(3)]
+
+    answers = await asyncio.gather(*(asks(name) for name in "ab"[:count]))
+    assert answers == [[f"{name}{number}" for number in range(3)] for name in "AB"[:count]]

@@ -55,7 +55,9 @@ class Places:
         try:
             await asyncio.wait((place,), timeout=seconds)
         except asyncio.CancelledError:
-            if not place.cancel():  # it came in the very moment
+            came = place.done() and not place.cancelled()
+            place.cancel()
+            if came:  # in the very moment
                 self.give_back()
             raise
         if not place.done() or place.cancelled():

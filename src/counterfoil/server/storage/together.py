@@ -88,9 +88,7 @@ class Together:
         asked = _Asked(work, loop)
         self._waiting.join(asked, loop.time(), urgent=urgent)
         if len(self._serving) < self._lines:
-            task = loop.create_task(self._serve())
-            self._serving.add(task)
-            task.add_done_callback(self._serving.discard)
+            self._begin()
         elif self._watch is None:
             self._watch = loop.call_later(self._waiting.bounds.seconds, self._turn_away)
         return asked.answer
@@ -101,6 +99,17 @@ class Together:
             await asyncio.wait(self._serving)
         if self._watch is not None:
             self._watch.cancel()
+
+    def _begin(self) -> None:
+        task = asyncio.get_running_loop().create_task(self._serve())
+        self._serving.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._serving.discard(task)
+        # Whoever came after it had looked for the last time took it for one that serves.
+        if self._waiting and not task.cancelled():
+            self._begin()
 
     async def _serve(self) -> None:
         while self._waiting:
