@@ -13,7 +13,7 @@ import pytest
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.records.fence import Fence, FenceState
 from counterfoil.server.records.store import Store
-from counterfoil.server.storage.migration import shipped
+from counterfoil.server.storage.migration import Migration, UnknownDatabase, shipped
 from counterfoil.server.storage.moving import backup, files, sqlite_end, tables
 from counterfoil.server.storage.moving.backup import About, Manifest, verify, write
 from counterfoil.server.storage.moving.copying import Ends
@@ -21,6 +21,7 @@ from counterfoil.server.storage.moving.ends import End, MoveRefused
 from counterfoil.server.storage.moving.loading import load
 from counterfoil.server.storage.moving.sqlite_end import SqliteEnd
 from counterfoil.server.storage.moving.sums import Progress
+from tests import newer
 from tests.storage.conftest import Clock, Engine
 from tests.storage.moving import all_rows, fill_every_table, said_nothing
 from tests.storage.samples import NOW, user
@@ -222,8 +223,7 @@ async def test_a_backup_of_an_older_version_is_brought_up_to_date(
     older = [each for each in shipped("sqlite") if each.number != 11]
     engine = Engine("sqlite", tmp_path, None)
     with monkeypatch.context() as patched:
-        for module in ("migration", "moving.tables", "moving.sqlite_end"):
-            patched.setattr(f"counterfoil.server.storage.{module}.shipped", lambda beside: older)
+        is_version(patched, lambda _: older)
         store = await engine.open(clock, anew=True)
         await store.transact(lambda tx: tx.users.add(user()))
         await store.close()
@@ -235,6 +235,39 @@ async def test_a_backup_of_an_older_version_is_brought_up_to_date(
     await file.demand_newest_schema()
     assert (await all_rows(file))["sightings"] == []
     assert len((await all_rows(file))["users"]) == 1
+    await file.close()
+
+
+def is_version(patch: pytest.MonkeyPatch, ships: Callable[[str], list[Migration]]) -> None:
+    for module in ("migration", "moving.tables", "moving.sqlite_end"):
+        patch.setattr(f"counterfoil.server.storage.{module}.shipped", ships)
+
+
+async def test_a_backup_of_a_newer_version_is_refused(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a newer version keeps would not be ended, and left out where it is loaded elsewhere."""
+    engine = Engine("sqlite", tmp_path, None)
+    with monkeypatch.context() as patched:
+        is_version(patched, lambda engine: newer.shipped(engine)[:-1])
+        await (await engine.open(clock, anew=True)).close()
+        await written(await engine.end(), tmp_path / "backup")
+    file = file_at(tmp_path / "backup")
+    await verify(file, opened, said_nothing)
+    with pytest.raises(UnknownDatabase, match=newer.EXPAND):
+        file.upgrade(NOW)
+    await file.close()
+
+
+async def test_contracts_are_applied_to_a_backup_too(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody serves by it, and what it is loaded into has them."""
+    file = file_at(made)
+    await verify(file, opened, said_nothing)
+    is_version(monkeypatch, newer.shipped)
+    file.upgrade(NOW)
+    await file.demand_newest_schema()
     await file.close()
 
 

@@ -142,10 +142,11 @@ class SqliteEnd(End):
         """Bring a file that nobody uses to the form of this version.
 
         Raises:
-            UnknownDatabase: it is newer.
+            UnknownDatabase: it is newer: of what was added nobody here knows what must end.
             StoreUnavailable: it cannot be written.
         """
         try:
+            read_ledger(self._engine).demand_known(shipped("sqlite"))
             schema.make_schema(self._engine, now)
         except apsw.Error as error:
             raise unavailable(error) from error

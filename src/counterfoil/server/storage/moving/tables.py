@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from counterfoil.server.storage.earlier_events import take_in_earlier_events
 from counterfoil.server.storage.migration import shipped
-from counterfoil.server.storage.sqlite_schema import migrate
+from counterfoil.server.storage.sqlite_schema import contract
 
 OF_THE_DATABASE: Final = frozenset(
     {"migrations", "contracts", "server_processes", "registrations", "fence", "manifest"}
@@ -79,8 +79,8 @@ def shipped_tables() -> list[Table]:
 
 
 def make_schema(engine: apsw.Connection, now: int) -> None:
-    """Bring a SQLite database to the newest form. Its feed is not begun."""
-    migrate(engine, shipped("sqlite"), now)
+    """Bring a SQLite database that nobody uses to the newest form. Its feed is not begun."""
+    contract(engine, shipped("sqlite"), now)
     take_in_earlier_events(engine, _no_salt)
 
 
