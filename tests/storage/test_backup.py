@@ -13,6 +13,7 @@ import pytest
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.records.fence import Fence, FenceState
 from counterfoil.server.records.store import Store
+from counterfoil.server.storage import migration
 from counterfoil.server.storage.migration import Migration, UnknownDatabase, shipped
 from counterfoil.server.storage.moving import backup, files, sqlite_end, tables
 from counterfoil.server.storage.moving.backup import About, Manifest, verify, write
@@ -257,6 +258,23 @@ async def test_a_backup_of_a_newer_version_is_refused(
     with pytest.raises(UnknownDatabase, match=newer.EXPAND):
         file.upgrade(NOW)
     await file.close()
+
+
+async def test_a_newer_server_that_starts_while_a_backup_begins_is_not_half_backed_up(
+    store: Store, engine: Engine, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = await engine.end()
+    begin_view = source.begin_view
+
+    async def a_newer_one_starts() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(migration, "shipped", newer.shipped)
+            await (await engine.open(clock)).close()
+        await begin_view()
+
+    monkeypatch.setattr(source, "begin_view", a_newer_one_starts)
+    with pytest.raises(MoveRefused, match=newer.EXPAND):
+        await written(source, tmp_path / "backup")
 
 
 async def test_contracts_are_applied_to_a_backup_too(

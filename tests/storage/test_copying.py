@@ -10,6 +10,7 @@ import pytest
 
 from counterfoil.server.records.event import Event, EventKind
 from counterfoil.server.records.fence import Fence, FenceState
+from counterfoil.server.storage import migration
 from counterfoil.server.storage.connection import WrongStatement
 from counterfoil.server.storage.moving import copying, ends
 from counterfoil.server.storage.moving.copying import Ends, Move, Todo, copy, judge
@@ -17,6 +18,7 @@ from counterfoil.server.storage.moving.ends import End, MoveRefused
 from counterfoil.server.storage.moving.sums import Progress, Summing
 from counterfoil.server.storage.moving.tables import shipped_tables
 from counterfoil.server.storage.transaction import BoundTransaction
+from tests import newer
 from tests.storage.conftest import Clock, Engine
 from tests.storage.moving import all_rows, fill_every_table, said_nothing
 from tests.storage.samples import NOW, user
@@ -468,6 +470,26 @@ async def test_an_older_or_newer_form_is_refused(pair: Pair) -> None:
     with pytest.raises(MoveRefused, match=r"it lacks 0011_sightings\.sql"):
         await pair.copy()
     assert await states(pair) == [None, None]
+
+
+async def test_a_newer_server_that_starts_in_the_moment_of_copying_loses_nothing(
+    pair: Pair, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it has added would be left out, and the source shut for good."""
+    async with pair.ends() as given:
+        put_fence = given.target.put_fence
+
+        async def a_newer_one_starts(fence: Fence) -> None:
+            await put_fence(fence)
+            with monkeypatch.context() as patched:
+                patched.setattr(migration, "shipped", newer.shipped)
+                await (await pair.source.open(clock)).close()
+
+        monkeypatch.setattr(given.target, "put_fence", a_newer_one_starts)
+        with pytest.raises(MoveRefused, match=newer.EXPAND):
+            await copy(given, Move("a move", NOW, note_leaving), said_nothing)
+    assert await states(pair) == [None, FenceState.ARRIVING]
+    await (await pair.source.open(clock)).close()
 
 
 @FILES

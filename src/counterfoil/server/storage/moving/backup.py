@@ -83,6 +83,7 @@ async def write(source: End, file: SqliteEnd, about: About, tell: Tell) -> Manif
     await source.demand_newest_schema()
     await file.make_schema(about.now)
     await source.begin_view()
+    await source.demand_newest_schema()  # a newer server may have come meanwhile
     ends, tables = Ends(source, file), shipped_tables()
     await fill(ends, tables, tell)
     sums = await prove(ends, tables, tell)

@@ -111,6 +111,7 @@ async def _begin(ends: Ends, move: Move) -> None:
     fence = Fence(FenceState.LEAVING, move.name, target.name, move.now)
 
     async def work(tx: BoundTransaction) -> None:
+        await source.demand_newest_schema()  # nobody changes it from now on
         stands = await tx.fence.find()
         if stands is None or not stands.is_shut:
             await move.leave(tx, fence)
