@@ -315,6 +315,22 @@ def test_a_file_appears_whole_and_never_over_another(tmp_path: Path) -> None:
         files.demand_nothing_at(path)
 
 
+async def test_what_stands_in_the_log_only_is_not_put_in_its_place(tmp_path: Path) -> None:
+    """Else a backup would stand there as it was, open, and without what has ended in it."""
+    path = tmp_path / "counterfoil.db"
+    with files.draft_beside(path) as draft:
+        file = file_at(draft)
+        await file.make_schema(NOW)
+        file.engine.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with closing(apsw.Connection(str(draft))) as other:
+            await file.put_fence(fence(FenceState.HELD))
+            other.execute("BEGIN; SELECT 1 FROM fence")
+            await file.close()
+            with pytest.raises(MoveRefused, match="-wal was not written into it"):
+                files.publish(draft, path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_log_of_another_database_is_not_taken_for_ones_own(tmp_path: Path) -> None:
     """SQLite would write what a lost database left beside it into the one that is restored."""
     (tmp_path / "counterfoil.db-wal").touch()
@@ -327,9 +343,17 @@ def test_only_we_may_read_what_was_copied(tmp_path: Path) -> None:
     (tmp_path / "open").chmod(0o644)
     files.take_copy(tmp_path / "open", tmp_path / "draft")
     assert (tmp_path / "draft").stat().st_mode & 0o777 == 0o600
-    assert sqlite_end.older("a file", "0001") == (
-        "a file is not in the form of this version (it lacks 0001): start the server of this "
-        "version on it once"
+
+
+def test_whoever_has_an_older_form_is_told_what_brings_it_up_to_date() -> None:
+    adds, takes = newer.shipped("sqlite")[-2:]
+    assert sqlite_end.older("a file", adds) == (
+        f"a file is not in the form of this version (it lacks {newer.EXPAND}): use `counterfoil "
+        "database migrate`; one that is shut, with the version that shut it"
+    )
+    assert sqlite_end.older("a file", takes) == (
+        f"a file is not in the form of this version (it lacks {newer.CONTRACT}): use `counterfoil "
+        "database migrate --contract` when no older server runs"
     )
 
 

@@ -44,9 +44,12 @@ def publish(draft: Path, path: Path) -> None:
     """Put a draft in its place once it is on the disk; nothing that stands there is replaced.
 
     Raises:
-        MoveRefused: something stands there.
+        MoveRefused: something stands there, or the draft is not all in its file.
         OSError: it cannot be written.
     """
+    for log in _with_those_beside(draft)[1:]:
+        if log.exists():  # who closes a database is not told that its log could not be taken in
+            raise MoveRefused(f"{path} was not made: {log.name} was not written into it")
     _sync(draft)
     try:
         os.link(draft, path)

@@ -66,7 +66,7 @@ class PostgresEnd(End):
             raise MoveRefused(f"{self.name}: {error}") from None
         missing = ledger.missing(migrations)
         if missing:
-            raise MoveRefused(older(self.name, missing[0].name))
+            raise MoveRefused(older(self.name, missing[0]))
 
     async def make_schema(self, now: int) -> None:
         """Make the tables where nothing is; demand the newest form where something is."""

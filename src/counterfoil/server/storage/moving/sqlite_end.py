@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import apsw
 
 from counterfoil.server.storage.connection import Row
-from counterfoil.server.storage.migration import UnknownDatabase, shipped
+from counterfoil.server.storage.migration import Migration, UnknownDatabase, shipped
 from counterfoil.server.storage.moving import tables as schema
 from counterfoil.server.storage.moving.ends import End, MoveRefused
 from counterfoil.server.storage.moving.tables import Table
@@ -81,7 +81,7 @@ class SqliteEnd(End):
             raise MoveRefused(f"{self.name}: {error}") from None
         missing = ledger.missing(migrations)
         if missing:
-            raise MoveRefused(older(self.name, missing[0].name))
+            raise MoveRefused(older(self.name, missing[0]))
 
     async def make_schema(self, now: int) -> None:
         """Make the tables where nothing is; demand the newest form where something is."""
@@ -156,9 +156,11 @@ class SqliteEnd(End):
         self._sqlite.drop()
 
 
-def older(name: str, missing: str) -> str:
+def older(name: str, missing: Migration) -> str:
     """Say that a database is not in the form of this version."""
-    return (
-        f"{name} is not in the form of this version (it lacks {missing}): start the server of this "
-        "version on it once"
+    todo = (
+        "use `counterfoil database migrate`; one that is shut, with the version that shut it"
+        if missing.demand is None
+        else "use `counterfoil database migrate --contract` when no older server runs"
     )
+    return f"{name} is not in the form of this version (it lacks {missing.name}): {todo}"
