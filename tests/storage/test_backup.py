@@ -328,7 +328,7 @@ async def test_what_stands_in_the_log_only_is_not_put_in_its_place(tmp_path: Pat
             await file.close()
             with pytest.raises(MoveRefused, match="-wal was not written into it"):
                 files.publish(draft, path)
-    assert list(tmp_path.iterdir()) == []
+    files.demand_nothing_at(path)
 
 
 def test_the_log_of_another_database_is_not_taken_for_ones_own(tmp_path: Path) -> None:
