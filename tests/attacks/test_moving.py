@@ -137,6 +137,19 @@ async def test_whoever_opens_what_was_left_finds_nothing_alive_in_it(
         assert 'name="password"' in (await person.open()).text
 
 
+async def test_what_was_left_later_than_now_is_not_opened(
+    own: Installation, tmp_path: Path
+) -> None:
+    """By a clock that runs behind, a generation could be drawn that the copy has drawn."""
+    to = moving.place_of(there(own, tmp_path / "copy"))
+    await moving.copy(own.authority.settings, to, quiet, outside(own))
+    own.clock.turn(-1)  # type: ignore[attr-defined]
+    with pytest.raises(MoveRefused, match="set it right"):
+        await moving.reopen(own.authority.settings, outside(own))
+    own.clock.turn(1)  # type: ignore[attr-defined]
+    assert (await moving.reopen(own.authority.settings, outside(own))).beginning is not None
+
+
 async def test_who_opens_in_the_moment_in_which_the_copy_is_whole_is_refused(
     own: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

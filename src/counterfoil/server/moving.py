@@ -142,7 +142,7 @@ async def reopen(settings: Settings, outside: Outside = REAL) -> Reopened:
     """Take the fence away. Where the copy may live, this one begins anew, and is held.
 
     Raises:
-        MoveRefused: no fence stands, or it is a copy that is not whole.
+        MoveRefused: no fence stands, it is a copy that is not whole, or the clock is behind it.
         MasterKeyError: the master key is missing, or is not of this database.
     """
     sealing = load_master_key(settings, outside.random, may_make=False)
@@ -158,6 +158,7 @@ async def reopen(settings: Settings, outside: Outside = REAL) -> Reopened:
             if fence.state is not FenceState.LEFT:
                 await tx.events.append(_event(EventKind.DATABASE_REOPENED, tx.now, fence))
                 return None
+            _demand_clock(f"{end.name}: it was left at", fence.since, tx.now)
             cause = restoring.Cause(EventKind.DATABASE_REOPENED, "reopened", {"other": fence.other})
             beginning = await restoring.begin_anew(tx, rotation, settings.issuer, cause)
             other = f"before it was copied to {fence.other}"
@@ -230,11 +231,7 @@ async def _begun_anew(
     manifest = await backup.verify(
         file, lambda seal: open_kept(sealing, seal, backup.SEALED_AS), tell
     )
-    if manifest.made_at > now:
-        raise MoveRefused(
-            f"{file.name}: the backup is of {manifest.made_at}, and the clock of this machine says "
-            f"{now}: set it right, for generations are drawn by it"
-        )
+    _demand_clock(f"{file.name}: the backup is of", manifest.made_at, now)
     file.upgrade(now)
 
     async def work(tx: BoundTransaction) -> Beginning:
@@ -246,6 +243,14 @@ async def _begun_anew(
         return beginning
 
     return Restored(manifest, await file.alone(work, now))
+
+
+def _demand_clock(what: str, moment: int, now: int) -> None:
+    if moment > now:
+        raise MoveRefused(
+            f"{what} {moment}, and the clock of this machine says {now}: set it right, for "
+            "generations are drawn by it"
+        )
 
 
 def _held(manifest: Manifest, now: int) -> Fence:
