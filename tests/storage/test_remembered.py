@@ -6,7 +6,9 @@ import pytest
 
 from counterfoil.server.records.default_lifetime import DefaultLifetime
 from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
-from counterfoil.server.records.store import Work
+from counterfoil.server.records.store import Transaction, Work
+from counterfoil.server.storage import remembered
+from counterfoil.server.storage.remembered import RememberedClients
 from counterfoil.server.storage.sqlite import SqliteStore
 from counterfoil.server.storage.statements.clients import EXPIRED_SECRET_KEPT_SECONDS
 from tests.storage.conftest import Clock, open_sqlite
@@ -43,6 +45,33 @@ async def add_notes(store: SqliteStore) -> None:
     await store.transact(lambda tx: tx.apis.add(api()))
     await store.transact(lambda tx: tx.clients.add(client()))
     await store.transact(lambda tx: tx.clients.add_secret(client_secret()))
+
+
+async def test_only_so_many_clients_are_remembered_however_many_there_are(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembered, "MOST_CLIENTS", 3)
+    names = [f"client-{number}" for number in range(7)]
+
+    async def adds(tx: Transaction) -> None:
+        for name in names:
+            await tx.clients.add(client(client_id=name))
+            await tx.clients.add_secret(
+                client_secret(id=name, client_id=name, digest=name.encode())
+            )
+
+    async def looks(tx: Transaction) -> set[str]:
+        for name in names:
+            assert (await tx.clients.find(name)) == client(client_id=name)
+            assert [each.id for each in await tx.clients.secrets_of(name)] == [name]
+        assert isinstance(tx.clients, RememberedClients)
+        assert tx.clients._secrets.keys() == tx.clients._found.keys()
+        return set(tx.clients._found)
+
+    await sqlite.transact(adds)
+    for run in (sqlite.read, sqlite.transact):
+        assert await run(looks) == set(names[-3:])
+        assert await run(looks) == set(names[-3:])
 
 
 async def test_what_was_read_once_is_the_same_object_until_something_of_it_is_changed(

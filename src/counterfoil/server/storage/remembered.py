@@ -5,7 +5,7 @@ remembered: strangers could fill the memory with names.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client, ClientSecret
@@ -20,6 +20,8 @@ from counterfoil.server.storage.transaction import BoundTransaction
 
 TABLES: Final = ("clients", "client_secrets", "apis", "default_lifetime", "refresh_limits")
 """Where that stands which is remembered."""
+MOST_CLIENTS: Final = 2_000
+"""So many are remembered at most, on each connection: there may be any number."""
 
 
 class RememberedClients(ClientStatements):
@@ -36,6 +38,7 @@ class RememberedClients(ClientStatements):
         if found is None:
             found = await super().find(client_id)
             if found is not None:
+                _make_room(self._found)
                 self._found[client_id] = found
         return found
 
@@ -45,6 +48,7 @@ class RememberedClients(ClientStatements):
         if secrets is None:
             secrets = await super().secrets_of(client_id)
             if secrets:
+                _make_room(self._secrets)
                 self._secrets[client_id] = secrets
         return secrets
 
@@ -52,6 +56,12 @@ class RememberedClients(ClientStatements):
         """It may have changed: read anew."""
         self._found.clear()
         self._secrets.clear()
+
+
+def _make_room(remembered: dict[str, Any]) -> None:
+    """Forget the one that was read first, where as many are remembered as may be."""
+    if len(remembered) >= MOST_CLIENTS:
+        del remembered[next(iter(remembered))]
 
 
 class RememberedApis(ApiStatements):
