@@ -15,7 +15,7 @@ from counterfoil.server.records.fence import Fence, FenceState
 from counterfoil.server.records.store import Store
 from counterfoil.server.storage import migration
 from counterfoil.server.storage.migration import Migration, UnknownDatabase, shipped
-from counterfoil.server.storage.moving import backup, files, sqlite_end, tables
+from counterfoil.server.storage.moving import backup, ends, files, tables
 from counterfoil.server.storage.moving.backup import About, Manifest, verify, write
 from counterfoil.server.storage.moving.copying import Ends
 from counterfoil.server.storage.moving.ends import End, MoveRefused
@@ -277,6 +277,30 @@ async def test_a_newer_server_that_starts_while_a_backup_begins_is_not_half_back
         await written(source, tmp_path / "backup")
 
 
+async def test_a_backup_can_be_made_while_a_contract_waits(
+    store: Store, engine: Engine, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That may be for long: older servers run, and do not know what the newer one has added."""
+    await store.transact(lambda tx: tx.users.add(user()))
+    is_version(monkeypatch, newer.shipped)
+    if engine.name == "postgres":
+        module = "counterfoil.server.storage.moving.postgres_end"
+        monkeypatch.setattr(f"{module}.shipped", newer.shipped)
+    await (await engine.open(clock)).close()
+    end = await engine.end()
+    before = await all_rows(end)
+    assert [each.name for each in await end.contracts_left()] == [newer.CONTRACT]
+    manifest = await written(end, tmp_path / "backup")
+    assert "later" in manifest.tables
+    file = file_at(tmp_path / "backup")
+    await verify(file, opened, said_nothing)
+    assert [each.name for each in await file.missing()] == [newer.CONTRACT]
+    file.upgrade(NOW)
+    await file.demand_newest_schema()
+    assert await all_rows(file) == before
+    await file.close()
+
+
 async def test_contracts_are_applied_to_a_backup_too(
     made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -347,11 +371,11 @@ def test_only_we_may_read_what_was_copied(tmp_path: Path) -> None:
 
 def test_whoever_has_an_older_form_is_told_what_brings_it_up_to_date() -> None:
     adds, takes = newer.shipped("sqlite")[-2:]
-    assert sqlite_end.older("a file", adds) == (
+    assert ends.older("a file", adds) == (
         f"a file is not in the form of this version (it lacks {newer.EXPAND}): use `counterfoil "
         "database migrate`; one that is shut, with the version that shut it"
     )
-    assert sqlite_end.older("a file", takes) == (
+    assert ends.older("a file", takes) == (
         f"a file is not in the form of this version (it lacks {newer.CONTRACT}): use `counterfoil "
         "database migrate --contract` when no older server runs"
     )

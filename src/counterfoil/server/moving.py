@@ -271,11 +271,14 @@ async def _load(ends: Ends, manifest: Manifest, now: int, tell: Tell) -> None:
 
 @asynccontextmanager
 async def _opened(place: Place, outside: Outside, *, to_read: bool = False) -> AsyncIterator[End]:
-    """Open the database of an installation that is there, in the form of this version."""
+    """Open the database of an installation that is there, in the form of this version.
+
+    ``to_read``: nothing is written, and contracts may wait.
+    """
     if isinstance(place.at, Path) and not place.at.exists():
         raise MoveRefused(f"there is no installation in {place}: name its directory with --data")
     async with closed(await _end_at(place, outside, to_read=to_read)) as end:
-        await end.demand_newest_schema()
+        await (end.contracts_left() if to_read else end.demand_newest_schema())
         yield end
 
 

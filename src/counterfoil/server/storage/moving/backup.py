@@ -17,7 +17,7 @@ from counterfoil.server.storage.moving.copying import Ends, fill, prove
 from counterfoil.server.storage.moving.ends import End, MoveRefused
 from counterfoil.server.storage.moving.sqlite_end import SqliteEnd
 from counterfoil.server.storage.moving.sums import Sum, Tell, sum_of
-from counterfoil.server.storage.moving.tables import shipped_tables, tables_in
+from counterfoil.server.storage.moving.tables import tables_in
 from counterfoil.server.storage.sqlite_connection import unavailable
 from counterfoil.server.storage.transaction import BoundTransaction
 
@@ -77,14 +77,15 @@ async def write(source: End, file: SqliteEnd, about: About, tell: Tell) -> Manif
     """Fill an empty file with all that is committed at this moment, and prove it.
 
     Raises:
-        MoveRefused: the source is not in the form of this version.
+        MoveRefused: the source is not in the form of this version; but contracts may wait.
         StoreUnavailable: one of them failed.
     """
-    await source.demand_newest_schema()
-    await file.make_schema(about.now)
+    left = await source.contracts_left()
+    await file.make_schema(about.now, left)
     await source.begin_view()
-    await source.demand_newest_schema()  # a newer server may have come meanwhile
-    ends, tables = Ends(source, file), shipped_tables()
+    if await source.contracts_left() != left:
+        raise MoveRefused(f"{source.name} was changed meanwhile: ask again")
+    ends, tables = Ends(source, file), tables_in(file.engine)
     await fill(ends, tables, tell)
     sums = await prove(ends, tables, tell)
     manifest = await _manifest(file, about, sums)

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 
 from counterfoil.server.records.fence import Fence
 from counterfoil.server.storage.connection import Connection, Row
+from counterfoil.server.storage.migration import Migration
 from counterfoil.server.storage.moving.tables import Table
 from counterfoil.server.storage.statements.fences import FIND, fence_from
 from counterfoil.server.storage.transaction import BoundTransaction
@@ -31,11 +32,11 @@ class End(ABC):
         self.name = name
 
     @abstractmethod
-    async def demand_newest_schema(self) -> None:
-        """Demand that the tables are there, in the form of this version.
+    async def missing(self) -> list[Migration]:
+        """Give the migrations of this version that were not applied.
 
         Raises:
-            MoveRefused: they are not.
+            MoveRefused: there are no tables, or a newer version has added something.
         """
 
     @abstractmethod
@@ -85,6 +86,28 @@ class End(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Let go of the database."""
+
+    async def demand_newest_schema(self) -> None:
+        """Demand that the tables are there, in the form of this version.
+
+        Raises:
+            MoveRefused: they are not.
+        """
+        missing = await self.missing()
+        if missing:
+            raise MoveRefused(older(self.name, missing[0]))
+
+    async def contracts_left(self) -> list[Migration]:
+        """Give the contracts that wait until no older server runs, where all else was applied.
+
+        Raises:
+            MoveRefused: it was not.
+        """
+        missing = await self.missing()
+        for each in missing:
+            if each.demand is None:
+                raise MoveRefused(older(self.name, each))
+        return missing
 
     async def fence(self) -> Fence | None:
         """Give the fence that stands."""
@@ -137,3 +160,13 @@ class End(ABC):
             raise MoveRefused(f"{self.name} holds no installation")
         value: bytes = row[0]
         return value
+
+
+def older(name: str, missing: Migration) -> str:
+    """Say that a database is not in the form of this version."""
+    todo = (
+        "use `counterfoil database migrate`; one that is shut, with the version that shut it"
+        if missing.demand is None
+        else "use `counterfoil database migrate --contract` when no older server runs"
+    )
+    return f"{name} is not in the form of this version (it lacks {missing.name}): {todo}"

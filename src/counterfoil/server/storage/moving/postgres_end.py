@@ -5,9 +5,8 @@ from typing import Final, TypeVar
 
 from counterfoil.server.records.failures import Conflict
 from counterfoil.server.storage.connection import Row, WrongStatement
-from counterfoil.server.storage.migration import UnknownDatabase, shipped
+from counterfoil.server.storage.migration import Migration, UnknownDatabase, shipped
 from counterfoil.server.storage.moving.ends import End, MoveRefused
-from counterfoil.server.storage.moving.sqlite_end import older
 from counterfoil.server.storage.moving.tables import Table
 from counterfoil.server.storage.postgres_connection import PostgresConnection, Wire, without_nul
 from counterfoil.server.storage.postgres_following import CHANNEL
@@ -55,8 +54,8 @@ class PostgresEnd(End):
         connection.at_work = True
         return cls(connection, wire, name, random)
 
-    async def demand_newest_schema(self) -> None:
-        """Demand that the tables are there, in the form of this version."""
+    async def missing(self) -> list[Migration]:
+        """Give the migrations of this version that were not applied."""
         try:
             if await self._postgres.one(_HAS_TABLES) is None:
                 raise MoveRefused(f"{self.name} holds no installation")
@@ -64,9 +63,7 @@ class PostgresEnd(End):
             ledger.demand_known(migrations)
         except (UnknownDatabase, WrongStatement) as error:
             raise MoveRefused(f"{self.name}: {error}") from None
-        missing = ledger.missing(migrations)
-        if missing:
-            raise MoveRefused(older(self.name, missing[0]))
+        return ledger.missing(migrations)
 
     async def make_schema(self, now: int) -> None:
         """Make the tables where nothing is; demand the newest form where something is."""

@@ -70,8 +70,8 @@ class SqliteEnd(End):
         """The connection below."""
         return self._engine
 
-    async def demand_newest_schema(self) -> None:
-        """Demand that the tables are there, in the form of this version."""
+    async def missing(self) -> list[Migration]:
+        """Give the migrations of this version that were not applied."""
         if not self._engine.execute(_HAS_TABLES).fetchall():
             raise MoveRefused(f"{self.name} holds no installation")
         try:
@@ -79,17 +79,18 @@ class SqliteEnd(End):
             ledger.demand_known(migrations)
         except UnknownDatabase as error:
             raise MoveRefused(f"{self.name}: {error}") from None
-        missing = ledger.missing(migrations)
-        if missing:
-            raise MoveRefused(older(self.name, missing[0]))
+        return ledger.missing(migrations)
 
-    async def make_schema(self, now: int) -> None:
-        """Make the tables where nothing is; demand the newest form where something is."""
+    async def make_schema(self, now: int, without: Sequence[Migration] = ()) -> None:
+        """Make the tables where nothing is; demand the newest form where something is.
+
+        ``without`` these migrations, which an older form lacks.
+        """
         names = self._engine.execute("SELECT name FROM sqlite_schema LIMIT 1").fetchall()
         if names:
             return await self.demand_newest_schema()
         try:
-            schema.make_schema(self._engine, now)
+            schema.make_schema(self._engine, now, without)
         except apsw.Error as error:
             raise unavailable(error) from error
 
@@ -154,13 +155,3 @@ class SqliteEnd(End):
     async def close(self) -> None:
         """Let go of the file."""
         self._sqlite.drop()
-
-
-def older(name: str, missing: Migration) -> str:
-    """Say that a database is not in the form of this version."""
-    todo = (
-        "use `counterfoil database migrate`; one that is shut, with the version that shut it"
-        if missing.demand is None
-        else "use `counterfoil database migrate --contract` when no older server runs"
-    )
-    return f"{name} is not in the form of this version (it lacks {missing.name}): {todo}"

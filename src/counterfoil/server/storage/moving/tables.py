@@ -1,5 +1,6 @@
 """The tables of a database as they are moved: read off the schema, so that none is forgotten."""
 
+from collections.abc import Iterable
 from contextlib import closing
 from typing import Any, Final
 
@@ -7,7 +8,7 @@ import apsw
 from msgspec import Struct
 
 from counterfoil.server.storage.earlier_events import take_in_earlier_events
-from counterfoil.server.storage.migration import shipped
+from counterfoil.server.storage.migration import Migration, shipped
 from counterfoil.server.storage.sqlite_schema import contract
 
 OF_THE_DATABASE: Final = frozenset(
@@ -78,9 +79,13 @@ def shipped_tables() -> list[Table]:
         return tables_in(engine)
 
 
-def make_schema(engine: apsw.Connection, now: int) -> None:
-    """Bring a SQLite database that nobody uses to the newest form. Its feed is not begun."""
-    contract(engine, shipped("sqlite"), now)
+def make_schema(engine: apsw.Connection, now: int, without: Iterable[Migration] = ()) -> None:
+    """Bring a SQLite database that nobody uses to the newest form. Its feed is not begun.
+
+    ``without`` these migrations, by their numbers, which an older form lacks.
+    """
+    lacking = {each.number for each in without}
+    contract(engine, [each for each in shipped("sqlite") if each.number not in lacking], now)
     take_in_earlier_events(engine, _no_salt)
 
 
