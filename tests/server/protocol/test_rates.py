@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from counterfoil.oauth.errors import TooManyRequests
-from counterfoil.server.protocol.rates import ClientRates, Rates, key_of
+from counterfoil.server.protocol.rates import ClientRates, Once, Rates, key_of
 from counterfoil.server.records.policy import ClientPolicy
 from tests.storage.samples import client
 
@@ -133,3 +133,15 @@ def test_who_names_a_public_client_uses_up_nothing() -> None:
     rates = ClientRates(Rates(SALT), 1)
     for _ in range(9):
         rates.demand(client(public=True), NOW)
+
+
+def test_a_request_counts_once_however_often_its_work_is_run() -> None:
+    rates = ClientRates(Rates(SALT), 2)
+    for _ in range(2):
+        once = Once(rates)
+        for _ in range(3):
+            once.demand(client(), NOW)
+    late = Once(rates)
+    for _ in range(2):
+        with pytest.raises(TooManyRequests):
+            late.demand(client(), NOW)

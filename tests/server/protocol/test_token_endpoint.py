@@ -1,5 +1,9 @@
 """The pipeline of the token endpoint: a grant type only decides, and forgets no check."""
 
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from counterfoil.oauth.errors import OAuthError
@@ -7,7 +11,9 @@ from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol import token_endpoint
 from counterfoil.server.protocol.grant_types import GRANT_TYPES
 from counterfoil.server.records.session import Origin
-from tests.installation import Installation
+from counterfoil.server.records.store import Transaction, Work
+from tests.installation import Installation, installed
+from tests.proofs import Holder
 
 pytestmark = pytest.mark.anyio
 
@@ -63,3 +69,32 @@ async def test_a_used_secret_is_noted(place: Installation):
     await place.authority.activity.flush(place.authority.store)
     (secret,) = await place.authority.store.read(lambda tx: tx.clients.secrets_of("service"))
     assert secret.last_used_at == int(place.clock())
+
+
+async def test_whose_work_is_spoilt_by_another_and_run_anew_has_come_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Who shares a transaction with one that fails on purpose must not be told to wait for it."""
+    async with installed(tmp_path, client_rate_per_minute=4) as place:
+        store, holder = place.authority.store, Holder()
+        transact = store.transact
+
+        class Spoilt(Exception):
+            pass
+
+        async def run_anew(work: Work[Any], *, beside: bool = False) -> object:
+            async def spoilt(tx: Transaction) -> None:
+                await work(tx)
+                raise Spoilt
+
+            with suppress(Spoilt):
+                await transact(spoilt, beside=beside)
+            return await transact(work, beside=beside)
+
+        monkeypatch.setattr(store, "transact", run_anew)
+        for _ in range(4):
+            proof = holder.proof("POST", f"{place.issuer}/token", place.clock())
+            given = {"grant_type": "client_credentials", "client_id": "service"}
+            form = Parameters(given | {"client_secret": place.secrets["service"]}, {})
+            asked = token_endpoint.Asked(form, None, Origin(), (proof,))
+            assert (await token_endpoint.respond(place.authority, asked)).token_type == "DPoP"

@@ -93,3 +93,20 @@ class ClientRates:
         wait = self._rates.take(client.client_id, now, per_minute)
         if wait:
             raise TooManyRequests("This client asks too often; wait.", wait)
+
+
+class Once:
+    """One request, which is counted once however often its work is run.
+
+    A work is run anew where another that shared its transaction came to nothing.
+    """
+
+    def __init__(self, rates: ClientRates) -> None:
+        self._rates = rates
+        self._is_counted = False
+
+    def demand(self, client: Client, now: float) -> None:
+        """Count the request, as ``ClientRates`` does, unless it was."""
+        if not self._is_counted:
+            self._rates.demand(client, now)
+            self._is_counted = True

@@ -18,6 +18,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.grant_types import GRANT_TYPES, GrantType
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.protocol.minting import mint
+from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction, Work
@@ -46,7 +47,8 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
     credentials = client_authentication.credentials_in(asked.parameters, asked.authorization)
     try:
         proof = proof_of_possession.read(asked.proofs, _target(authority))
-        request = _Request(grant_type, credentials, asked, proof)
+        once = Once(authority.client_rates)
+        request = _Request(grant_type, credentials, asked, proof, once)
         # A proof is used up, and that is written down whatever becomes of the request.
         writes = grant_type.writes or proof is not None
         decided = await _run(authority, partial(_decide, authority, request), writes=writes)
@@ -76,6 +78,7 @@ class _Request(Struct, frozen=True):
     credentials: client_authentication.Credentials
     asked: Asked
     proof: Proof | None
+    once: Once
 
 
 def _target(authority: Authority) -> Target:
@@ -94,7 +97,7 @@ async def _decide(authority: Authority, request: _Request, tx: Transaction) -> I
     grant_type, asked, proof = request.grant_type, request.asked, request.proof
     authenticated = await client_authentication.authenticate(tx, request.credentials)
     client = authenticated.client
-    authority.client_rates.demand(client, tx.now)
+    request.once.demand(client, tx.now)
     client.demand_grant_type(grant_type.name)
     authority.activity.note_secret(authenticated.secret_id, tx.now)
     proof_of_possession.demand_registered(client, grant_type.name, proof)
