@@ -128,6 +128,25 @@ async def test_a_work_that_was_begun_when_the_fence_came_stores_nothing(
     assert (await peopled.read(lambda tx: tx.users.every()))[0].disabled_at is None
 
 
+@pytest.mark.postgres
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+@pytest.mark.parametrize("state", SHUT)
+async def test_every_work_looks_though_the_process_has_not_heard_of_the_fence(
+    peopled: Store, engine: Engine, state: FenceState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever follows looks a few times a second: what was left may live elsewhere by then."""
+    assert isinstance(peopled, PostgresStore)
+    monkeypatch.setattr(peopled._following, "_demand", lambda row: None)
+    await put(engine, state)
+    for beside in (False, True):
+        with pytest.raises(StoreShut, match="it "):
+            await peopled.transact(lambda tx: tx.users.every(), beside=beside)
+    with pytest.raises(StoreShut):
+        await peopled.read(lambda tx: tx.users.every())
+    await put(engine, None)
+    assert await peopled.transact(lambda tx: tx.users.every()) == [user()]
+
+
 async def test_the_fence_can_be_put_again_and_again(store: Store, engine: Engine) -> None:
     await store.transact(add_people)
     for state in (*SHUT, FenceState.LEFT, FenceState.ARRIVED, FenceState.LEAVING):

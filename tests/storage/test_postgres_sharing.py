@@ -1,6 +1,7 @@
 """Works that share a transaction on PostgreSQL: each as if it had run by itself, or not at all."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable
 
 import asyncpg
@@ -9,7 +10,10 @@ import pytest
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.storage import together
+from counterfoil.server.storage.bounded_queue import Bounds
 from counterfoil.server.storage.postgres import PostgresStore
+from counterfoil.server.storage.postgres_pool import Room
+from tests.storage.conftest import Clock
 from tests.storage.samples import NOW, add_people, event, family, feed_is_whole, notice, user
 
 pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
@@ -153,6 +157,38 @@ async def test_those_who_lock_each_other_out_do_not_hold_up_the_rest(
         each for each in await crowd.store.read(lambda tx: tx.users.every()) if each.id == "held"
     ]
     assert held.failed_sign_ins == 4
+
+
+async def test_whoever_has_gone_while_waiting_has_nothing_done(crowd: Crowd) -> None:
+    """Who asks and goes, again and again, would keep the database busy for nobody."""
+    asked = [
+        asyncio.ensure_future(crowd.store.transact(adds(f"u{number}"), beside=True))
+        for number in range(60)
+    ]
+    await asyncio.sleep(0)
+    for each in asked[30:]:
+        each.cancel()
+    await asyncio.gather(*asked, return_exceptions=True)
+    assert await names(crowd.store) == {f"u{number}" for number in range(30)}
+
+
+@pytest.mark.parametrize("connections", [2, 10])
+async def test_few_connections_serve_whoever_asks_in_turn(
+    database: str, clock: Clock, connections: int
+) -> None:
+    """One line, which ends as it answers: whoever asks at once again is not left waiting."""
+    given = {"clock": clock, "random": secrets.token_bytes}
+    room = Room(connections, Bounds(seconds=2))
+    store = await PostgresStore.open(database, **given, room=room)  # type: ignore[arg-type]
+
+    async def asks(name: str) -> None:
+        for number in range(3):
+            await store.transact(adds(f"{name}{number}"), beside=True)
+            for _ in range(2):
+                assert await store.read(lambda tx, n=number: tx.users.find(f"{name}{n}"))
+
+    await asyncio.gather(*map(asks, "abc"[: connections // 2]))
+    await store.close()
 
 
 async def test_reading_works_share_a_view_that_is_no_older_than_any_of_them(

@@ -111,7 +111,7 @@ class PostgresStore(Store):
         """
         self._demand_open()
         if beside:
-            value: T = await asyncio.shield(self._besides.ask(work, urgent=urgent))
+            value: T = await self._besides.ask(work, urgent=urgent)
             return value
         task = asyncio.ensure_future(self._retried(work, beside=False))
         self._begun.add(task)
@@ -132,7 +132,7 @@ class PostgresStore(Store):
         await self._one_alone.take()
         try:
             async with self._writing.begun(_BEGIN_ALONE, urgent=True) as lent:
-                lent.connection.at_work, lent.connection.wrote = True, False
+                await lent.look()
                 await number_waiting(lent.connection, self._random)
                 value = await self._committed(lent, lent.alone, work)
                 wrote = lent.connection.wrote
