@@ -71,7 +71,7 @@ async def verdicts_meanwhile(
     store, verdicts = place.authority.store, list[bool]()
     transact = store.transact
 
-    async def watched(written: Work[Any]) -> Any:
+    async def watched(written: Work[Any], **_: bool) -> Any:
         result = await transact(written)
         verdicts.append(judge(await rolls(place), await lost(place), position).reached)
         return result
@@ -112,7 +112,7 @@ async def test_once_nobody_waits_any_more_nothing_is_claimed(place: Installation
 
 @contextmanager
 def no_writing(place: Installation, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    async def fails(*_: object) -> None:
+    async def fails(*_: object, **__: object) -> None:
         raise StoreUnavailable("the disk is full")
 
     with monkeypatch.context() as patch:

@@ -82,7 +82,7 @@ async def test_whose_work_is_spoilt_by_another_and_run_anew_has_come_once(
         class Spoilt(Exception):
             pass
 
-        async def run_anew(work: Work[Any], *, beside: bool = False) -> object:
+        async def run_anew(work: Work[Any], *, beside: bool = False, **_: bool) -> object:
             async def spoilt(tx: Transaction) -> None:
                 await work(tx)
                 raise Spoilt

@@ -130,7 +130,7 @@ async def test_a_store_that_fails_only_leaves_unknown_how_it_stands(
 ):
     """What was to end has ended, and a secret that was replaced has to be told."""
 
-    async def fails(*_: object) -> None:
+    async def fails(*_: object, **__: object) -> None:
         raise StoreUnavailable("the disk is full")
 
     def has_failed() -> int:

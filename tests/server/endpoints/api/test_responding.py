@@ -32,7 +32,7 @@ async def test_a_refusal_is_the_guards_challenge_and_can_be_found_in_the_log(
 async def test_a_store_that_cannot_be_read_is_503(
     admin: Administrator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, **__: object) -> None:
         raise StoreUnavailable("the disk is gone")
 
     monkeypatch.setattr(type(admin.place.authority.store), "read", fail)
