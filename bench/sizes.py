@@ -48,7 +48,6 @@ class _Measuring:
         self._session = HttpSession(server.port)
         self._service = service
         self._app = app
-        self._prefix = "" if server.url.startswith("http:") else "__Host-"
         self.times: dict[str, list[float]] = {name: [] for name in _OPERATIONS}
 
     def visit(self, sample: Sample) -> None:
@@ -67,7 +66,7 @@ class _Measuring:
         asked = [("token", token["access_token"])]
         answer = self._timed("introspection", lambda: self._as(self._service, "/introspect", asked))
         _demand('"active":true' in answer.body, answer)
-        cookie = f"{self._prefix}counterfoil_session={sample.session.reveal()}"
+        cookie = f"counterfoil_session={sample.session.reveal()}"
         page = self._timed("account", lambda: self._session.get("/account/apps", cookie))
         _demand(page.body.count("/account/end/grant/") >= 1, page)
         ended = [("token", token["refresh_token"])]

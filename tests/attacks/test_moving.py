@@ -143,10 +143,10 @@ async def test_what_was_left_later_than_now_is_not_opened(
     """By a clock that runs behind, a generation could be drawn that the copy has drawn."""
     to = moving.place_of(there(own, tmp_path / "copy"))
     await moving.copy(own.authority.settings, to, quiet, outside(own))
-    own.clock.turn(-1)  # type: ignore[attr-defined]
+    own.clock.turn(-1)  # type: ignore[attr-defined]  # it can be turned here
     with pytest.raises(MoveRefused, match="set it right"):
         await moving.reopen(own.authority.settings, outside(own))
-    own.clock.turn(1)  # type: ignore[attr-defined]
+    own.clock.turn(1)  # type: ignore[attr-defined]  # it can be turned here
     assert (await moving.reopen(own.authority.settings, outside(own))).beginning is not None
 
 
@@ -236,7 +236,7 @@ async def test_restoring_twice_brings_back_nothing_of_either_life(
         for _ in range(3):
             await place.authority.store.transact(lambda tx: tx.clients.next_generation("app"))
         generations.append(await generation_of(place))
-    own.clock.turn(1)  # type: ignore[attr-defined]
+    own.clock.turn(1)  # type: ignore[attr-defined]  # it can be turned here
     second = await restored(own, backup, tmp_path / "second")
     async with served_on(second, own) as place:
         epochs.add(place.authority.hub.position.epoch)
@@ -319,7 +319,7 @@ async def test_a_clock_that_runs_behind_the_backup_is_refused(
 ) -> None:
     """Generations are drawn by it: they would come twice."""
     backup = await backed_up(own, tmp_path / "backup")
-    own.clock.turn(-60)  # type: ignore[attr-defined]
+    own.clock.turn(-60)  # type: ignore[attr-defined]  # it can be turned here
     with pytest.raises(MoveRefused, match="set it right"):
         await restored(own, backup, tmp_path / "restored")
 

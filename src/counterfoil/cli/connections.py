@@ -180,7 +180,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def _has_many_waiting(self) -> bool:
-        headers = sum(len(cycle.scope["headers"]) for cycle, _ in self.pipeline)  # type: ignore[arg-type,misc]
+        headers = sum(len(cycle.scope["headers"]) for cycle, _ in self.pipeline)  # type: ignore[arg-type,misc]  # ASGI types headers as any iterable; uvicorn gives lists
         return len(self.pipeline) >= MOST_PIPELINED or headers > MOST_HEADERS_PIPELINED
 
     @property

@@ -116,6 +116,7 @@ class _Process(uvicorn.Server):
         await super().startup(sockets)
         if self._parent is not None:
             asyncio.get_running_loop().add_reader(self._parent, self._end)
+        # What is there by now stays; every full collection would look through all of it.
         gc.collect()
         gc.freeze()
         self._ready()

@@ -58,11 +58,11 @@ class WatchingConnection(SqliteConnection):
         version = None if engine is None else engine.execute(VERSION).get
         if engine is None or version == self._version:
             return
-        self._version = version
         registrations = engine.execute(REGISTRATIONS).get
         if registrations != self._registrations:
             self._registrations = registrations
             self.changed()
+        self._version = version  # only now: had the look failed, it must be made again
 
     def _rows(self, sql: str, values: Sequence[object]) -> list[Row]:
         changes = self._changes.get(sql)

@@ -147,7 +147,7 @@ class Together:
     async def _outcomes(self, works: Sequence[Work[Any]]) -> Sequence[Outcome]:
         try:
             return await self._service.some(works)
-        except Exception as error:  # none of them was begun
+        except Exception as error:  # none was begun, or the line broke in the moment of the commit
             return [Failed(error)] * len(works)
 
     def _turn_away(self) -> None:
