@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
+from counterfoil.net.hidden_url import HIDDEN, HiddenUrl
 from counterfoil.net.http import is_loopback
 
 PORT: Final = 4222
 _SCHEMES: Final = ("nats", "tls")
-_HIDDEN: Final = "…"
 
 
 class CarrierDown(Exception):
@@ -24,7 +24,7 @@ class CarrierFloods(CarrierDown):
     """More comes than is read. To connect again would bring more of it."""
 
 
-class NatsUrl:
+class NatsUrl(HiddenUrl):
     """``tls://host:port``, or ``nats://…``; with a user and a password, or with a token alone.
 
     What must stay secret travels by TLS, or does not leave this machine. ``repr`` and ``str`` show
@@ -34,7 +34,7 @@ class NatsUrl:
         ValueError: it is no such URL. The text repeats nothing of it.
     """
 
-    __slots__ = ("_url",)
+    __slots__ = ()
 
     def __init__(self, url: str) -> None:
         try:
@@ -51,7 +51,7 @@ class NatsUrl:
             )
         if "@" in parts.netloc and parts.scheme != "tls" and not is_loopback(host):
             raise ValueError("Expected tls:// where there is a password or a token")
-        self._url = url
+        super().__init__(url)
 
     @property
     def host(self) -> str:
@@ -83,17 +83,8 @@ class NatsUrl:
     def __str__(self) -> str:
         scheme, _, place = self.bare.partition("://")
         login = self.login()
-        shown = {"": "", "token": f"{_HIDDEN}@", "user": f"{login.get('user')}:{_HIDDEN}@"}
+        shown = {"": "", "token": f"{HIDDEN}@", "user": f"{login.get('user')}:{HIDDEN}@"}
         return f"{scheme}://{shown[next(iter(login), '')]}{place}"
-
-    def __repr__(self) -> str:
-        return f"NatsUrl({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, NatsUrl) and self._url == other._url
-
-    def __hash__(self) -> int:
-        return hash(self._url)
 
 
 class NatsServers(Struct, frozen=True):

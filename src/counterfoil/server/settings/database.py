@@ -3,18 +3,19 @@
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from counterfoil.net.hidden_url import HIDDEN, HiddenUrl
+
 _SCHEMES: Final = ("postgresql", "postgres")
-_HIDDEN: Final = "…"
 
 
-class DatabaseUrl:
+class DatabaseUrl(HiddenUrl):
     """A URL as libpq takes it. Its ``repr`` and ``str`` show no password.
 
     Raises:
         ValueError: it is no such URL. The text repeats nothing of it.
     """
 
-    __slots__ = ("_url",)
+    __slots__ = ()
 
     def __init__(self, url: str) -> None:
         try:
@@ -27,7 +28,7 @@ class DatabaseUrl:
             raise ValueError("Expected a URL without spaces and '#': spell them %20 and %23")
         if "@" in parts.path + parts.query:  # or else the password ended at the first of them
             raise ValueError("Expected a password that spells '/' %2F, '?' %3F and '@' %40")
-        self._url = url
+        super().__init__(url)
 
     def reveal(self) -> str:
         """Give the whole URL, for the one who connects."""
@@ -37,20 +38,11 @@ class DatabaseUrl:
         parts = urlsplit(self._url)
         user, at, hosts = parts.netloc.rpartition("@")
         name, colon, _ = user.partition(":")
-        user = f"{name}:{_HIDDEN}" if colon else name
+        user = f"{name}:{HIDDEN}" if colon else name
         query = "?" + "&".join(map(_shown, parts.query.split("&"))) if parts.query else ""
         return f"{parts.scheme}://{user}{at}{hosts}{parts.path}{query}"
-
-    def __repr__(self) -> str:
-        return f"DatabaseUrl({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, DatabaseUrl) and self._url == other._url
-
-    def __hash__(self) -> int:
-        return hash(self._url)
 
 
 def _shown(parameter: str) -> str:
     name, equals, _ = parameter.partition("=")
-    return f"{name}={_HIDDEN}" if equals and "passw" in unquote(name).lower() else parameter
+    return f"{name}={HIDDEN}" if equals and "passw" in unquote(name).lower() else parameter
