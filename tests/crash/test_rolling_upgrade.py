@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,25 +12,12 @@ from tests import newer
 from tests.crash.street import SECONDS, Street
 from tests.crash.test_two_workers import CUSTOMERS, SEED, check, install
 from tests.crash.upgrading import NEXT, THIS, Place, Server
-from tests.postgres import TEMPLATE, Postgres
 
 pytestmark = pytest.mark.anyio
 
 ISSUER = "http://localhost:8001"
 ENOUGH = 60
 """Codes and refresh tokens that are spent in each part of the upgrade, at least."""
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where records are kept; empty: in a file in the data directory."""
-    if request.param == "sqlite":
-        yield ""
-        return
-    server: Postgres = request.getfixturevalue("postgres_server")
-    name = server.create(TEMPLATE)
-    yield server.url(name)
-    server.drop(name)
 
 
 async def run(place: Place, *arguments: str) -> tuple[int, str]:
@@ -43,16 +30,16 @@ async def run(place: Place, *arguments: str) -> tuple[int, str]:
 @pytest.mark.timeout(300)
 async def test_a_version_takes_over_from_another_without_a_pause(
     tmp_path: Path,
-    database: str,
+    records: str,
     monkeypatch: pytest.MonkeyPatch,
     record_property: Callable[[str, object], None],
 ) -> None:
     """S92: expand while the older serves, serve together, then contract; nothing is lost."""
     data, begun = tmp_path / "data", time.monotonic()
-    street = Street(await install(data, database, ISSUER), CUSTOMERS, SEED)
-    place = Place(data, database, ISSUER)
+    street = Street(await install(data, records, ISSUER), CUSTOMERS, SEED)
+    place = Place(data, records, ISSUER)
     with ExitStack() as servers:
-        workers = ("--workers", "1" if database else "2")
+        workers = ("--workers", "1" if records else "2")
         older = servers.enter_context(place.serving(THIS, *workers))
         async with street.living(older.base, older.base):
             await street.spend(ENOUGH)
@@ -68,10 +55,10 @@ async def test_a_version_takes_over_from_another_without_a_pause(
     assert lost == 0, "an answer was lost before the older server had to end"
     street.finish()
     newer.become(monkeypatch.setattr)
-    await check(data, database, street.books)
+    await check(data, records, street.books)
     record_property(
         "told",
-        f"upgrade under load on {'PostgreSQL' if database else 'SQLite'}, "
+        f"upgrade under load on {'PostgreSQL' if records else 'SQLite'}, "
         f"{time.monotonic() - begun:.0f} s: {street.spent} codes and refresh tokens spent, "
         f"{street.books.grants_ended} grants ended, {street.books.lost} answers lost while the "
         "older server ended",

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from counterfoil.server.records.client import Client
 from counterfoil.server.settings import load
 from tests.crash.customer import Books, Customer
 from tests.installation import CALLBACK, NOTES, PASSWORD
-from tests.postgres import TEMPLATE, Postgres
 from tests.storage.samples import feed_is_whole, log_is_whole
 from tests.storage.writer import open_store
 
@@ -39,18 +38,6 @@ ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("COUNTERFOIL_TEST_KILLS", "100"))
 SEED = int(os.environ.get("COUNTERFOIL_TEST_SEED", "20261122"))
 CUSTOMERS = 6
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Where the two keep their records; empty: in a file in their data directory."""
-    if request.param == "sqlite":
-        yield ""
-        return
-    server: Postgres = request.getfixturevalue("postgres_server")
-    name = server.create(TEMPLATE)
-    yield server.url(name)
-    server.drop(name)
 
 
 async def install(data: Path, database: str, issuer: str) -> str:
@@ -150,20 +137,20 @@ async def house_of(
 
 @pytest.mark.timeout(300)
 async def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(
-    tmp_path: Path, database: str, record_property: Callable[[str, object], None]
+    tmp_path: Path, records: str, record_property: Callable[[str, object], None]
 ) -> None:
     """S19, S39, S92, S93: a hundred kills at random moments, two processes, one database."""
     data = tmp_path / "data"
     listeners = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(2)]
     first, second = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in listeners)
-    secret = await install(data, database, first)
+    secret = await install(data, records, first)
     books, stop, begun = Books(), asyncio.Event(), time.monotonic()
     dice = random.Random(SEED)
     customers = [
         Customer((first, second), secret, books, f"customer{number}@example.com", SEED + number)
         for number in range(CUSTOMERS)
     ]
-    async with house_of(data, database, first, listeners) as house, asyncio.TaskGroup() as group:
+    async with house_of(data, records, first, listeners) as house, asyncio.TaskGroup() as group:
         for customer in customers:
             group.create_task(customer.live(stop))
         halves = (KILLS // 2, KILLS - KILLS // 2)
@@ -179,12 +166,12 @@ async def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed
         listener.close()
     assert house.kills == KILLS
     books.codes = [each for customer in customers for each in customer.unused]
-    await check(data, database, books)
+    await check(data, records, books)
     assert b"Traceback" not in (tmp_path / "log").read_bytes()
     ended = sum(family.ended for family in books.families)
     record_property(
         "told",
-        f"{KILLS} kill -9 of two workers on {'PostgreSQL' if database else 'SQLite'}, "
+        f"{KILLS} kill -9 of two workers on {'PostgreSQL' if records else 'SQLite'}, "
         f"{time.monotonic() - begun:.0f} s, seed {SEED}: "
         f"{len(books.families)} families, {len(books.spent)} codes and {len(books.successors)} "
         f"refresh tokens spent, {books.recovered} of these after a lost answer, "

@@ -34,8 +34,10 @@ class InMemory:
         self._queue: asyncio.Queue[bytes] = asyncio.Queue()
         self.replays = 0
         self.is_closed = False
+        self.is_heard = False
 
     def put(self, data: bytes) -> None:
+        self.is_heard = False
         self._queue.put_nowait(data)
 
     async def replay(self, since: float) -> None:
@@ -44,6 +46,7 @@ class InMemory:
             self.put(data)
 
     async def next(self) -> bytes:
+        self.is_heard = self._queue.empty()
         data = await self._queue.get()
         if data == b"broken":
             raise CarrierDown("the connection was closed")
@@ -108,7 +111,7 @@ async def test_it_has_come_when_it_brings_a_head_of_now():
     await until(lambda: bool(place.lines))
     place.lines[0].put(old)
     place.lines[0].put(b"nonsense")
-    await asyncio.sleep(0.05)
+    await until(lambda: place.lines[0].is_heard)
     assert not place.carriage.has_come
     place.lines[0].put(place.head())
     await until(lambda: place.carriage.has_come)

@@ -101,6 +101,11 @@ def publisher(place: Installation, shelf: Shelf, holder: str = "a") -> Publisher
     return Publisher(place.authority.hub, place.authority.store, holder, shelf.open)
 
 
+async def turned(publisher: Publisher) -> None:
+    """Wait until it has asked whose turn it is."""
+    await until(lambda: publisher._renewed_at > float("-inf"))
+
+
 @asynccontextmanager
 async def at_work(publisher: Publisher, place: Installation) -> AsyncIterator[None]:
     task = asyncio.create_task(publisher.run(place.clock))
@@ -240,7 +245,7 @@ async def test_one_process_puts_and_another_takes_over_from_one_that_stops(place
             await later.enter_async_context(at_work(other, place))
             await append(place, "a")
             await until(lambda: len(shelf.notices) == 1)
-            await asyncio.sleep(0.1)
+            await turned(other)
             assert (other.standing, shelf.opened) == (Standing.STANDS_BY, 1)
         await until(lambda: other.standing is Standing.CARRIES)
         await append(place, "b")
@@ -252,7 +257,7 @@ async def test_another_takes_over_from_one_that_is_gone_without_a_word(place: In
     await place.authority.store.transact(lambda tx: tx.leases.take(CARRIER, "gone", LEASE))
     one = publisher(place, shelf)
     async with at_work(one, place):
-        await asyncio.sleep(0.1)
+        await turned(one)
         assert (one.standing, shelf.put_there) == (Standing.STANDS_BY, [])
         place.clock.turn(LEASE + 1)
         await until(lambda: one.standing is Standing.CARRIES)
@@ -277,7 +282,7 @@ async def test_a_carrier_that_is_down_is_said_once_and_so_is_that_it_is_back(
     one = publisher(place, shelf)
     async with at_work(one, place):
         await until(lambda: one.standing is Standing.DOWN)
-        await asyncio.sleep(0.3)
+        await until(lambda: one._failures > 1)
         shelf.trouble = ""
         await until(lambda: one.standing is Standing.CARRIES)
     assert [each.getMessage() for each in caplog.records] == [
@@ -369,7 +374,8 @@ async def test_whatever_else_goes_wrong_ends_nothing(
 
         with monkeypatch.context() as patch:
             patch.setattr(place.authority.store, "transact", unavailable)
-            await asyncio.sleep(0.1)
+            one._renewed_at = float("-inf")
+            await until(lambda: not one._has_lease)
         before = len(shelf.put_there)
         await until(lambda: len(shelf.put_there) > before)
 
