@@ -18,9 +18,7 @@ class HiddenUrl:
         return f"{type(self).__name__}({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return (
-            type(other) is type(self) and isinstance(other, HiddenUrl) and self._url == other._url
-        )
+        return isinstance(other, type(self)) and self._url == other._url
 
     def __hash__(self) -> int:
         return hash(self._url)
