@@ -342,6 +342,6 @@ async def answers(app: GuardMiddleware, scope: dict[str, object]) -> list[dict[s
     async def send(message: dict[str, object]) -> None:
         sent.append(message)
 
-    app._guard._follower._thread = threading.current_thread()  # the desk needs no thread
+    app._gate.guard._follower._thread = threading.current_thread()  # the desk needs no thread
     await app(scope, receive, send)
     return sent

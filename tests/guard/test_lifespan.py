@@ -3,6 +3,7 @@
 import pytest
 
 from counterfoil.guard import Guard
+from counterfoil.guard.gate import Gate
 from counterfoil.guard.lifespan import guarded_lifespan
 from tests.guard.issuer import AUDIENCE, TinyIssuer
 
@@ -20,7 +21,7 @@ async def run(app, guard: Guard) -> list[tuple[str, bool]]:
     async def send(message: dict[str, object]) -> None:
         sent.append((message["type"], guard.is_started))
 
-    await guarded_lifespan(app, guard, {"type": "lifespan"}, receive, send)
+    await guarded_lifespan(app, Gate(guard), {"type": "lifespan"}, receive, send)
     return sent
 
 

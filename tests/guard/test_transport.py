@@ -2,6 +2,7 @@
 
 import pytest
 
+from counterfoil.guard.asgi import request_of
 from counterfoil.guard.transport import Transport, has_token_in_query
 
 PROTO = b"x-forwarded-proto"
@@ -10,7 +11,7 @@ FOR = (b"x-forwarded-for", b"198.51.100.7")
 
 def is_safe(client: object, *headers: tuple[bytes, bytes], scheme: str = "http") -> bool:
     transport = Transport(("127.0.0.1", "10.0.0.0/8", "2001:db8::/32"))
-    return transport.is_safe({"scheme": scheme, "client": client}, headers)
+    return transport.is_safe(request_of({"scheme": scheme, "client": client, "headers": headers}))
 
 
 @pytest.mark.parametrize("scheme", ["https", "wss"])
@@ -83,7 +84,7 @@ def test_other_parameters_are_none(query: bytes):
 def url_of(*headers: tuple[bytes, bytes], public_url: str = "", **scope: object) -> str:
     transport = Transport(("127.0.0.1",))
     usual = {"scheme": "http", "client": ("198.51.100.7", 1), "path": "/notes"}
-    return transport.url_of(usual | scope, headers, public_url)
+    return transport.url_of(request_of(usual | scope | {"headers": headers}), public_url)
 
 
 HOST = (b"host", b"api.example:8000")
@@ -140,7 +141,7 @@ FORWARDED = b"x-forwarded-for"
 
 def place_of(client: object, *headers: tuple[bytes, bytes]) -> str:
     transport = Transport(("127.0.0.1", "10.0.0.0/8"))
-    return transport.place_of({"client": client}, headers)
+    return transport.place_of(request_of({"client": client, "headers": headers}))
 
 
 @pytest.mark.parametrize(

@@ -1,27 +1,20 @@
 """The guard in front of any ASGI app: HTTP, WebSocket, lifespan (ASGI 3, RFC 6750, RFC 9449)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import quote
 
-from msgspec.structs import replace
-
-from counterfoil.guard.bearer import token_in
-from counterfoil.guard.dpop import HEADER, NONCE_HEADER
+from counterfoil.guard.gate import LOCAL_PROXY, Gate, Refusal
 from counterfoil.guard.guard import Guard
-from counterfoil.guard.lifespan import App, Message, Receive, Scope, Send, guarded_lifespan, start
-from counterfoil.guard.token import Rejected, Token
-from counterfoil.guard.transport import Transport, has_token_in_query
-from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, REQUEST_ID, Challenge, Schemes
-from counterfoil.oauth.dpop import Target
-from counterfoil.oauth.feed import Position
-from counterfoil.oauth.reasons import Reason
-from counterfoil.oauth.receipts import AT_LEAST, at_least_from
+from counterfoil.guard.lifespan import App, Message, Receive, Scope, Send, guarded_lifespan
+from counterfoil.guard.request import Request
+from counterfoil.guard.token import Rejected
 
-LOCAL_PROXY: Final = ("127.0.0.1", "::1")
 TOKEN: Final = "counterfoil.token"
 """Where the `Token` stands in the ASGI scope. In Starlette it is also ``request.state.token``."""
 POLICY_VIOLATION: Final = 1008
 """The WebSocket close code (RFC 6455 §7.4.1)."""
+_IN_PATHS: Final = "/-._~!$&'()*+,;=:@"
 
 
 class GuardMiddleware:
@@ -46,34 +39,32 @@ class GuardMiddleware:
         open_paths: Sequence[str] = (),
         proxies: Sequence[str] = LOCAL_PROXY,
     ) -> None:
-        Challenge(Reason.MISSING, realm)
         self._app = app
-        self._guard = guard
-        self._realm = realm
+        self._gate = Gate(guard, realm=realm, proxies=proxies)
         below = tuple(path for path in open_paths if path.endswith("/") and path != "/")
         self._open = frozenset(open_paths) - frozenset(below)
         self._open_below = below
-        self._transport = Transport(proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "lifespan":
-            await guarded_lifespan(self._app, self._guard, scope, receive, send)
+            await guarded_lifespan(self._app, self._gate, scope, receive, send)
         elif scope["type"] not in ("http", "websocket") or self._is_open(scope):
             await self._app(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._guard.proofs.policy.nonces:
-            send = _with_nonce(self._guard, send)
+        gate, request = self._gate, request_of(scope)
+        if gate.guard.proofs.policy.nonces:
+            send = _with_headers(gate, send)
         answer = _Answer(scope, send)
         try:
-            token = await token_of(self._guard, self._transport, scope)
+            token = await gate.admit(request)
             state = {**scope.get("state", {}), "token": token}
             await self._app({**scope, "state": state, TOKEN: token}, receive, answer.send)
         except Rejected as rejected:
-            await answer.refuse(challenge_of(rejected, self._realm, self._guard, scope))
+            await answer.refuse(gate.refusal(rejected, request))
         except BaseException:
             await answer.release()
             raise
@@ -95,90 +86,42 @@ class GuardMiddleware:
         return path.startswith(self._open_below) if self._open_below else False
 
 
-async def token_of(guard: Guard, transport: Transport, scope: Scope) -> Token:
-    """Find and decide about the token of an ASGI connection; note it where it is reported.
-
-    Raises:
-        Rejected: with the reason.
-    """
-    token = await _decided(guard, transport, scope)
-    if guard.reports:
-        guard.saw(token, transport.place_of(scope, scope["headers"]))
-    return token
-
-
-async def _decided(guard: Guard, transport: Transport, scope: Scope) -> Token:
-    headers = scope["headers"]
-    authorization = [value.decode("latin-1") for name, value in headers if name == b"authorization"]
-    if has_token_in_query(scope.get("query_string", b"")):
-        raise Rejected(Reason.TOKEN_IN_QUERY)
-    unverified, is_bound = token_in(authorization)
-    if not transport.is_safe(scope, headers):
-        raise Rejected(Reason.INSECURE_TRANSPORT)
-    at_least = _receipt_in(scope)
-    if not guard.is_started:
-        await start(guard)
-    if not is_bound:
-        return await guard.decide(unverified, at_least=at_least)
-    url = transport.url_of(scope, headers, guard.proofs.policy.public_url)
-    target = Target(scope.get("method", "GET"), url, unverified)
-    proof = guard.proofs.read(_values(scope, HEADER), target)
-    token = await guard.decide(unverified, proof.binding, at_least)
-    # Used up by a token that stands, so that nobody fills the memory who has none.
-    guard.proofs.take(proof)
-    return token
+def request_of(scope: Scope) -> Request:
+    """Read an ASGI connection of HTTP or of a WebSocket."""
+    client = scope.get("client")
+    return Request(
+        scope.get("method", "GET"),
+        scope.get("scheme", ""),
+        str(client[0]) if isinstance(client, (tuple, list)) and client else "",
+        _path_of(scope),
+        scope.get("query_string", b""),
+        scope["headers"],
+    )
 
 
-def _receipt_in(scope: Scope) -> Position | None:
-    try:
-        return at_least_from(_values(scope, AT_LEAST.lower().encode("ascii")))
-    except ValueError as error:
-        raise Rejected(Reason.BAD_RECEIPT, detail=str(error)) from None
+def _path_of(scope: Scope) -> str:
+    raw = scope.get("raw_path")
+    if isinstance(raw, bytes):
+        return raw.partition(b"?")[0].decode("latin-1")
+    return quote(str(scope.get("path", "")), safe=_IN_PATHS)
 
 
-def _values(scope: Scope, header: bytes) -> tuple[str, ...]:
-    return tuple([value.decode("latin-1") for name, value in scope["headers"] if name == header])
-
-
-def challenge_of(rejected: Rejected, realm: str, guard: Guard, scope: Scope) -> Challenge:
-    """Name and log a refusal, and say it for the wire; the operator's detail stays here."""
-    schemes = _schemes(rejected.reason, guard, scope)
-    named = Challenge(rejected.reason, realm, rejected.scope, rejected.fingerprint, schemes)
-    return replace(named, request_id=guard.note_refusal(rejected))
-
-
-def _schemes(reason: Reason, guard: Guard, scope: Scope) -> Schemes:
-    """Choose the scheme that was used, or should have been (RFC 9449 §7.1, §7.2)."""
-    used = [value[:5].lower() for name, value in scope["headers"] if name == b"authorization"]
-    if guard.proofs.policy.required or used == [b"dpop "] or reason is Reason.WRONG_BINDING:
-        return DPOP
-    return BOTH if reason is Reason.MISSING else BEARER
-
-
-def headers_of(challenge: Challenge) -> dict[str, str]:
-    """The headers of a refusal."""
-    headers = {
-        "content-type": "application/json",
-        "cache-control": "no-store",
-        "www-authenticate": challenge.header,
-    }
-    if challenge.request_id:
-        headers[REQUEST_ID] = challenge.request_id
-    if challenge.status == 503:
-        headers["retry-after"] = "1"
-    return headers
-
-
-def _with_nonce(guard: Guard, send: Send) -> Send:
-    """Let every answer carry the nonce that the next proof must have (RFC 9449 §9)."""
+def _with_headers(gate: Gate, send: Send) -> Send:
+    """Let what the app answers carry what every answer must; a refusal has it already."""
 
     async def sending(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
-            nonce = (NONCE_HEADER.encode(), (guard.proofs.nonce() or "").encode())
-            message = {**message, "headers": [*message.get("headers", ()), nonce]}
+            headers = message.get("headers", ())
+            present = {bytes(name).lower() for name, _ in headers}
+            further = [pair for pair in _pairs(gate.further_headers()) if pair[0] not in present]
+            message = {**message, "headers": [*headers, *further]}
         await send(message)
 
     return sending
+
+
+def _pairs(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 class _Answer:
@@ -212,25 +155,23 @@ class _Answer:
             self._begun = True
             await self._send(message)
 
-    async def refuse(self, challenge: Challenge) -> None:
+    async def refuse(self, refusal: Refusal) -> None:
         """Answer with the refusal; after the answer has begun it can only be broken off."""
         if self._scope["type"] == "websocket":
-            await self._refuse_handshake(challenge)
+            await self._refuse_handshake(refusal)
         elif self._begun:
-            raise RuntimeError(f"the app refused ({challenge.reason}) in the middle of its answer")
+            raise RuntimeError(f"the app refused ({refusal.reason}) in the middle of its answer")
         else:
-            await self._respond("http.response", challenge)
+            await self._respond("http.response", refusal)
 
-    async def _refuse_handshake(self, challenge: Challenge) -> None:
+    async def _refuse_handshake(self, refusal: Refusal) -> None:
         if not self._begun and "websocket.http.response" in self._scope.get("extensions", {}):
-            await self._respond("websocket.http.response", challenge)
+            await self._respond("websocket.http.response", refusal)
         else:
             close = {"type": "websocket.close", "code": POLICY_VIOLATION}
-            await self._send({**close, "reason": str(challenge.reason)})
+            await self._send({**close, "reason": str(refusal.reason)})
 
-    async def _respond(self, kind: str, challenge: Challenge) -> None:
-        headers = headers_of(challenge).items()
-        start = {"type": f"{kind}.start", "status": challenge.status}
-        pairs = [(name.encode(), value.encode()) for name, value in headers]
-        await self._send({**start, "headers": pairs})
-        await self._send({"type": f"{kind}.body", "body": challenge.body})
+    async def _respond(self, kind: str, refusal: Refusal) -> None:
+        start = {"type": f"{kind}.start", "status": refusal.status}
+        await self._send({**start, "headers": _pairs(refusal.headers)})
+        await self._send({"type": f"{kind}.body", "body": refusal.body})

@@ -6,11 +6,10 @@ from typing import Any, Final
 from fastapi import FastAPI, Request, Response, Security
 from fastapi.security import HTTPBearer, SecurityScopes
 
-from counterfoil.guard.asgi import LOCAL_PROXY, TOKEN, challenge_of, headers_of, token_of
-from counterfoil.guard.dpop import NONCE_HEADER
+from counterfoil.guard.asgi import TOKEN, request_of
+from counterfoil.guard.gate import LOCAL_PROXY, Gate
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.token import Rejected, Token
-from counterfoil.guard.transport import Transport
 
 _CHECKED: Final = "counterfoil.checked"
 """Where the guard and the `Token` that it let pass stand in the scope."""
@@ -36,9 +35,8 @@ class Guarded:
         realm: str = "",
         proxies: Sequence[str] = LOCAL_PROXY,
     ) -> None:
-        self._guard = guard
-        self._realm = realm
-        self._dependency = _Bearer(guard, Transport(proxies))
+        self._gate = Gate(guard, realm=realm, proxies=proxies)
+        self._dependency = _Bearer(self._gate)
         app.add_exception_handler(Rejected, self._answer)
 
     def __call__(self, *scopes: str) -> Any:  # as fastapi.Security is declared
@@ -48,17 +46,14 @@ class Guarded:
     def _answer(self, request: Request, error: Exception) -> Response:
         if not isinstance(error, Rejected):
             raise error
-        challenge = challenge_of(error, self._realm, self._guard, request.scope)
-        response = Response(challenge.body, challenge.status, headers_of(challenge))
-        _add_nonce(self._guard, response)
-        return response
+        refusal = self._gate.refusal(error, request_of(request.scope))
+        return Response(refusal.body, refusal.status, refusal.headers)
 
 
 class _Bearer(HTTPBearer):
-    def __init__(self, guard: Guard, transport: Transport) -> None:
+    def __init__(self, gate: Gate) -> None:
         super().__init__(bearerFormat="JWT", scheme_name="counterfoil")
-        self._guard = guard
-        self._transport = transport
+        self._gate = gate
 
     async def __call__(  # type: ignore[override]  # FastAPI looks at this signature, not at its base's
         self, request: Request, response: Response, security_scopes: SecurityScopes
@@ -66,21 +61,15 @@ class _Bearer(HTTPBearer):
         token = request.scope.get(TOKEN)
         if not isinstance(token, Token):
             token = await self._checked(request)
-            _add_nonce(self._guard, response)
+            response.headers.update(self._gate.further_headers())
         token.require(*security_scopes.scopes)
         return token
 
     async def _checked(self, request: Request) -> Token:
         """Check once for each request: a proof is used up, and dependencies may come twice."""
         guard, checked = request.scope.get(_CHECKED, (None, None))
-        if guard is self._guard and isinstance(checked, Token):
+        if guard is self._gate.guard and isinstance(checked, Token):
             return checked
-        token = await token_of(self._guard, self._transport, request.scope)
-        request.scope[_CHECKED] = self._guard, token
+        token = await self._gate.admit(request_of(request.scope))
+        request.scope[_CHECKED] = self._gate.guard, token
         return token
-
-
-def _add_nonce(guard: Guard, response: Response) -> None:
-    nonce = guard.proofs.nonce()
-    if nonce is not None:
-        response.headers[NONCE_HEADER] = nonce

@@ -5,10 +5,11 @@ import os
 import secrets
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.line import Line, Surroundings
@@ -17,6 +18,8 @@ from counterfoil.guard.report_line import ReportLine
 from counterfoil.net.http import HttpClient
 
 STOP_WITHIN: Final = 5.0
+
+T = TypeVar("T")
 
 
 class Follower:
@@ -84,6 +87,23 @@ class Follower:
         if loop is not None and not loop.is_closed():
             for line in self._lines:
                 loop.call_soon_threadsafe(line.wake)
+
+    def run(self, asking: Coroutine[Any, Any, T], timeout: float) -> T | None:
+        """Have the thread do this and wait for it; ``None`` where it does not come to its end.
+
+        Raises:
+            Exception: what it raises.
+        """
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            asking.close()
+            return None
+        future = asyncio.run_coroutine_threadsafe(asking, loop)
+        try:
+            return future.result(timeout)
+        except (TimeoutError, CancelledError):
+            future.cancel()
+            return None
 
     def wait_until_fresh(self, timeout: float) -> bool:
         """Wait until every issuer can be decided on; ``False`` after ``timeout`` seconds."""

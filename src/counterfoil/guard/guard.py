@@ -6,13 +6,9 @@ It knows what was ended because a follower in the background holds the line to t
 import asyncio
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from types import MappingProxyType
-from typing import Final, NoReturn, Self
-
-from msgspec import Struct
+from typing import Final, Self
 
 from counterfoil.guard.bearer import bearer_token
-from counterfoil.guard.claims import access_token_in, claims_of, token_of
 from counterfoil.guard.dpop import ProofWatch
 from counterfoil.guard.follower import Follower
 from counterfoil.guard.introspection import Introspection
@@ -23,36 +19,17 @@ from counterfoil.guard.registry import Registry
 from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_cache import TokenCache, Verified
+from counterfoil.guard.verification import Api, Verification
 from counterfoil.jose import jwt
-from counterfoil.jose.errors import JoseError, JoseReason
 from counterfoil.oauth import dpop
-from counterfoil.oauth.access_token import LEEWAY, AccessToken
 from counterfoil.oauth.binding import UNBOUND, Binding
 from counterfoil.oauth.feed import Position
-from counterfoil.oauth.opaque import Kind, is_spelled
+from counterfoil.oauth.opaque import Kind
 from counterfoil.oauth.reasons import Reason
-from counterfoil.oauth.registry import digest_of
-from counterfoil.oauth.revocations import Marks
 
-_REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
-    {
-        "unknown_key": Reason.UNKNOWN_KEY,
-        "wrong_type": Reason.WRONG_TYPE,
-        "bad_signature": Reason.BAD_SIGNATURE,
-        "wrong_algorithm": Reason.BAD_SIGNATURE,
-    }
-)
 _REFERENCE: Final = f"{Kind.ACCESS_TOKEN}_"
-
-
-class _Origin(Struct, frozen=True):
-    """Where a token came from: its issuer, by which keys, under which digest of the registry."""
-
-    state: IssuerState
-    verifier: jwt.Verifier | None
-    registered: bytes
-
-
+ASKING_SECONDS: Final = 10.0
+"""How long `Guard.decide_blocking` waits for an issuer."""
 _REJECT: Final = Staleness.reject()
 _USUAL: Final = Options()
 
@@ -93,7 +70,11 @@ class Guard:
         self.proofs = ProofWatch(options.proofs, options.clock, options.random)
         self._cache = TokenCache(options.cached_tokens)
         self._introspection = Introspection(self._states, options.clock)
+        self._blocking = Introspection(self._states, options.clock)
         self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
+        self._verification = Verification(
+            self._states, Api(audience, options.proofs.required), options.clock, self._wake
+        )
 
     @classmethod
     def beside(cls, state: IssuerState, *, audience: str, options: Options = _USUAL) -> Self:
@@ -114,6 +95,8 @@ class Guard:
 
     def stop(self) -> None:
         """End the background thread. The guard is stale at once, and can be started again."""
+        if self.is_started:
+            self._follower.run(self._blocking.aclose(), ASKING_SECONDS)
         self._follower.stop()
 
     def __enter__(self) -> Self:
@@ -127,6 +110,10 @@ class Guard:
     def is_started(self) -> bool:
         """Whether the background thread runs."""
         return self._follower.is_started
+
+    def now(self) -> float:
+        """Read the guard's clock: seconds since the epoch."""
+        return self._clock()
 
     def wait_until_fresh(self, timeout: float) -> bool:
         """Wait until tokens of every issuer can be decided on; ``False`` after ``timeout`` s."""
@@ -150,11 +137,11 @@ class Guard:
         if len(unverified) > jwt.MAX_BYTES or not unverified.isascii():
             raise Rejected(Reason.MALFORMED)
         if unverified.startswith(_REFERENCE):
-            self._refer(unverified)
+            self._verification.refer(unverified)
         digest = sha256(unverified.encode()).digest()
         verified = self._cache.get(digest)
         if verified is None or verified.verifier is not verified.state.keys.verifier:
-            verified = self._verify(unverified)
+            verified = self._verification.verify(unverified)
             self._judge(verified, proved, at_least)
             self._cache.put(digest, verified)
         else:
@@ -196,96 +183,42 @@ class Guard:
             return self.check(unverified, proved, at_least)
         except Undecided as undecided:
             answer = await self._introspection.ask(unverified, undecided, at_least)
-            if undecided.token is not None:
-                return undecided.token
-            return self._told(self._states[undecided.issuer], answer, proved)
+            return self._told(undecided, answer, proved)
+
+    def decide_blocking(
+        self, unverified: str, proved: Binding = UNBOUND, at_least: Position | None = None
+    ) -> Token:
+        """Decide as :meth:`decide`, and wait for the issuer's answer; not for an event loop.
+
+        The guard must have been started: its background thread does the asking.
+
+        Raises:
+            Rejected: with the reason.
+        """
+        try:
+            return self.check(unverified, proved, at_least)
+        except Undecided as undecided:
+            asking = self._blocking.ask(unverified, undecided, at_least)
+            answer = self._follower.run(asking, ASKING_SECONDS)
+            if answer is None:
+                raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint) from None
+            return self._told(undecided, answer, proved)
 
     async def aclose(self) -> None:
         """Stop, without holding up the event loop, and close the connections of `decide`."""
         await asyncio.to_thread(self.stop)
         await self._introspection.aclose()
 
-    def _verify(self, unverified: str) -> Verified:
-        """Check all that does not change with time: signature, type, issuer, audience."""
-        state = self._pick(unverified)
-        verifier = state.keys.verifier
-        if verifier is None:
-            raise Rejected(Reason.STALE, detail=f"the keys of {state.issuer.url} are not here yet")
-        try:
-            genuine = verifier.verify(unverified)
-        except JoseError as error:
-            self._refuse(unverified, state, error)
-        registered = digest_of(unverified) if state.registry is not None else b""
-        return self._vouched_for(genuine.claims, genuine.kid, _Origin(state, verifier, registered))
-
-    def _vouched_for(self, claims: dict[str, object], kid: str, origin: _Origin) -> Verified:
-        access_token = access_token_in(claims, origin.state.issuer)
-        if not access_token.is_for(self.audience):
-            raise Rejected(Reason.WRONG_AUDIENCE, fingerprint=access_token.jti)
-        if self.proofs.policy.required and access_token.binding.is_bearer:
-            raise Rejected(Reason.UNBOUND, fingerprint=access_token.jti)
-        return Verified(
-            token_of(access_token, claims),
-            access_token.exp,
-            access_token.begins_at - LEEWAY,
-            access_token.binding,
-            self._marks_of(access_token, kid),
-            origin.state,
-            origin.verifier,
-            origin.registered,
-        )
-
-    def _refer(self, unverified: str) -> None:
-        """Leave a reference token to the one issuer of such: nothing of it can be known here."""
-        if not is_spelled(Kind.ACCESS_TOKEN, unverified):
-            raise Rejected(Reason.MALFORMED)
-        for url, state in self._states.items():
-            if state.issuer.reference:
-                raise Undecided(url, None, Reason.REVOKED)
-        raise Rejected(Reason.WRONG_ISSUER, detail="no issuer has reference=True")
-
-    def _told(self, state: IssuerState, answer: Mapping[str, object], proved: Binding) -> Token:
-        """Decide about a reference token by what its issuer has just said of it."""
-        verified = self._vouched_for(claims_of(answer), "", _Origin(state, None, b""))
+    def _told(self, undecided: Undecided, answer: Mapping[str, object], proved: Binding) -> Token:
+        """Decide by what the issuer has just said of a token."""
+        if undecided.token is not None:
+            return undecided.token
+        verified = self._verification.told(undecided.issuer, answer)
         self._refuse_dead(verified, proved, self._clock())
         return verified.token
 
-    def _pick(self, unverified: str) -> IssuerState:
-        states = self._states
-        if len(states) == 1:
-            return next(iter(states.values()))
-        state = states.get(_issuer_named_in(unverified))
-        if state is None:
-            raise Rejected(Reason.WRONG_ISSUER)
-        return state
-
-    def _refuse(self, unverified: str, state: IssuerState, error: JoseError) -> NoReturn:
-        reason = _REASONS.get(error.reason, Reason.MALFORMED)
-        if reason is Reason.UNKNOWN_KEY:
-            if _issuer_named_in(unverified) != state.issuer.url:
-                reason = Reason.WRONG_ISSUER
-            elif self._is_withdrawn(unverified, state):
-                reason = Reason.KEY_RETIRED
-            elif state.keys.missed(self._clock()):
-                self._follower.wake()
-        raise Rejected(reason, detail=str(error)) from None
-
-    def _is_withdrawn(self, unverified: str, state: IssuerState) -> bool:
-        kid = jwt.unverified_header(unverified).get("kid")
-        marks = Marks("", "", "", 0, "", 0, str(kid))
-        return state.notices.rejects(marks, self._clock()) is Reason.KEY_RETIRED
-
-    def _marks_of(self, access_token: AccessToken, kid: str) -> Marks:
-        return Marks(
-            access_token.jti,
-            access_token.fam,
-            access_token.client_id,
-            access_token.gen[0],
-            self.audience,
-            access_token.gen[1],
-            kid,
-            access_token.iat,
-        )
+    def _wake(self) -> None:
+        self._follower.wake()
 
     def _judge(self, verified: Verified, proved: Binding, at_least: Position | None) -> None:
         """Check all that changes: times, the proof of this request, revocations, staleness."""
@@ -313,13 +246,6 @@ class Guard:
         reason = verified.state.notices.rejects(verified.marks, now)
         if reason is not None:
             raise _refused(reason, verified)
-
-
-def _issuer_named_in(unverified: str) -> str:
-    try:
-        return str(jwt.unverified_claims(unverified).get("iss"))
-    except JoseError:
-        raise Rejected(Reason.MALFORMED) from None
 
 
 def _is_met(binding: Binding, proved: Binding) -> bool:

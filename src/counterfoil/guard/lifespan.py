@@ -1,10 +1,9 @@
 """An app's lifespan starts and stops its guard, also where the app has none of its own (ASGI)."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Any
 
-from counterfoil.guard.guard import Guard
+from counterfoil.guard.gate import Gate
 
 Scope = MutableMapping[str, Any]  # ASGI leaves the values open
 Message = MutableMapping[str, Any]
@@ -12,18 +11,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-WAIT_AT_START: Final = 5.0
-"""Seconds that start-up waits for the issuers; it goes on without them."""
-
-
-async def start(guard: Guard) -> None:
-    """Start the guard and wait a little for its issuers, without holding up the event loop."""
-    guard.start()
-    await asyncio.to_thread(guard.wait_until_fresh, WAIT_AT_START)
-
 
 async def guarded_lifespan(
-    app: App, guard: Guard, scope: Scope, receive: Receive, send: Send
+    app: App, gate: Gate, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Run the app's lifespan: the guard is started before it, and stopped after it."""
     begun = False
@@ -33,12 +23,12 @@ async def guarded_lifespan(
         message = await receive()
         if message["type"] == "lifespan.startup":
             begun = True
-            await start(guard)
+            await gate.start()
         return message
 
     async def sent(message: Message) -> None:
         if message["type"] in ("lifespan.shutdown.complete", "lifespan.startup.failed"):
-            await guard.aclose()
+            await gate.guard.aclose()
         await send(message)
 
     try:

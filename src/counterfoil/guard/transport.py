@@ -1,22 +1,22 @@
 """By which way, and at which URL, a request came (RFC 6750 §5.3, RFC 9110 §7.1, S94). Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
+from counterfoil.guard.request import Request
 from counterfoil.net.forwarded import address_behind, is_within
 from counterfoil.net.http import is_loopback
 
 _HTTP: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 """A WebSocket begins as a request of HTTP (RFC 6455 §4.1)."""
-_IN_PATHS: Final = "/-._~!$&'()*+,;=:@"
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _FORWARDED = frozenset({b"forwarded", _FORWARDED_FOR, b"x-forwarded-proto"})
 
 
 class Transport:
-    """Judges ASGI connections. ``proxies`` are the addresses or networks that are believed.
+    """Judges requests. ``proxies`` are the addresses or networks that are believed.
 
     Raises:
         ValueError: where one is neither address nor network.
@@ -25,62 +25,45 @@ class Transport:
     def __init__(self, proxies: Sequence[str]) -> None:
         self._proxies = tuple(ip_network(proxy) for proxy in proxies)
 
-    def is_safe(self, scope: Mapping[str, object], headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    def is_safe(self, request: Request) -> bool:
         """Whether it is https, said to be https by a named proxy, or never left this machine."""
-        if scope.get("scheme") in ("https", "wss"):
+        if request.scheme in ("https", "wss"):
             return True
-        client = scope.get("client")
-        if not isinstance(client, (tuple, list)) or not client:
+        if not request.peer:
             return False
-        host = str(client[0])
-        forwarded = [(name, value) for name, value in headers if name in _FORWARDED]
+        forwarded = [(name, value) for name, value in request.headers if name in _FORWARDED]
         if not forwarded:
-            return is_loopback(host)
-        return self._is_proxy(host) and _says_https(forwarded)
+            return is_loopback(request.peer)
+        return self.is_proxy(request.peer) and _says_https(forwarded)
 
-    def url_of(
-        self,
-        scope: Mapping[str, object],
-        headers: Sequence[tuple[bytes, bytes]],
-        public_url: str = "",
-    ) -> str:
+    def url_of(self, request: Request, public_url: str = "") -> str:
         """Give the URL of this request as its client sees it, without the query (RFC 9110 §7.1).
 
         ``public_url`` is where clients reach what the app calls ``/``. Without it, scheme and host
         are those of the request itself, or what a named proxy says of them. Empty where they are
         not clear.
         """
-        path = _path_of(scope)
         if public_url:
-            return public_url.rstrip("/") + path
-        scheme = _HTTP.get(str(scope.get("scheme")), "")
-        hosts = [value for name, value in headers if name == b"host"]
-        client = scope.get("client")
-        if isinstance(client, (tuple, list)) and client and self._is_proxy(str(client[0])):
-            forwarded = [(name, value) for name, value in headers if name in _FORWARDED]
+            return public_url.rstrip("/") + request.path
+        scheme = _HTTP.get(request.scheme, "")
+        hosts = [value for name, value in request.headers if name == b"host"]
+        if request.peer and self.is_proxy(request.peer):
+            forwarded = [(name, value) for name, value in request.headers if name in _FORWARDED]
             scheme = "https" if forwarded and _says_https(forwarded) else scheme
-            hosts = _said(headers, b"x-forwarded-host", b"host=") or hosts
+            hosts = _said(request.headers, b"x-forwarded-host", b"host=") or hosts
         if not scheme or len(set(hosts)) != 1:
             return ""
-        return f"{scheme}://{hosts[0].decode('latin-1')}{path}"
+        return f"{scheme}://{hosts[0].decode('latin-1')}{request.path}"
 
-    def place_of(self, scope: Mapping[str, object], headers: Sequence[tuple[bytes, bytes]]) -> str:
+    def place_of(self, request: Request) -> str:
         """Say from which address a request comes; forwarded ones count from named proxies alone."""
-        client = scope.get("client")
-        if not isinstance(client, (tuple, list)) or not client:
+        if not request.peer:
             return ""
-        forwarded = [value.decode("latin-1") for name, value in headers if name == _FORWARDED_FOR]
-        return address_behind(str(client[0]), forwarded, self._is_proxy)
+        return address_behind(request.peer, request.values(_FORWARDED_FOR), self.is_proxy)
 
-    def _is_proxy(self, host: str) -> bool:
+    def is_proxy(self, host: str) -> bool:
+        """Whether this address is that of a named proxy, whose headers are believed."""
         return is_within(host, self._proxies)
-
-
-def _path_of(scope: Mapping[str, object]) -> str:
-    raw = scope.get("raw_path")
-    if isinstance(raw, bytes):
-        return raw.partition(b"?")[0].decode("latin-1")
-    return quote(str(scope.get("path", "")), safe=_IN_PATHS)
 
 
 def _says_https(forwarded: Sequence[tuple[bytes, bytes]]) -> bool:

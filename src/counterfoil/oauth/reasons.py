@@ -18,6 +18,7 @@ class Reason(StrEnum):
     WRONG_ISSUER = "wrong_issuer"
     WRONG_AUDIENCE = "wrong_audience"
     EXPIRED = "expired"
+    TOO_OLD = "too_old"
     ISSUED_IN_FUTURE = "issued_in_future"
     REVOKED = "revoked"
     NOT_REGISTERED = "not_registered"
@@ -68,6 +69,9 @@ MEANINGS: Final = MappingProxyType(
             401, "invalid_token", "The access token is meant for another API."
         ),
         Reason.EXPIRED: Meaning(401, "invalid_token", "The access token has expired."),
+        Reason.TOO_OLD: Meaning(
+            401, "invalid_token", "The access token was issued too long ago for this."
+        ),
         Reason.ISSUED_IN_FUTURE: Meaning(
             401, "invalid_token", "The access token says that it was issued in the future."
         ),

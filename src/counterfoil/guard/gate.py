@@ -1,0 +1,185 @@
+"""What every adapter does with a request: read it, have it decided, let it pass or say why not.
+
+The adapters differ in how they read a request and write an answer; all else stands here.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from counterfoil.guard.bearer import token_in
+from counterfoil.guard.demands import NOTHING, Demands, Presented
+from counterfoil.guard.dpop import HEADER, NONCE_HEADER
+from counterfoil.guard.guard import Guard
+from counterfoil.guard.request import Request
+from counterfoil.guard.token import Rejected, Token
+from counterfoil.guard.transport import Transport, has_token_in_query
+from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, REQUEST_ID, Challenge, Schemes
+from counterfoil.oauth.dpop import Proof, Target
+from counterfoil.oauth.feed import Position
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.receipts import AT_LEAST, at_least_from
+
+LOCAL_PROXY: Final = ("127.0.0.1", "::1")
+WAIT_AT_START: Final = 5.0
+"""Seconds that start-up waits for the issuers; it goes on without them."""
+_AUTHORIZATION: Final = b"authorization"
+_AT_LEAST: Final = AT_LEAST.lower().encode("ascii")
+
+
+class Asked(Struct, frozen=True):
+    """What a request asks the guard about: a token as it came, and what was proved with it."""
+
+    unverified: str
+    proof: Proof | None
+    at_least: Position | None
+
+    @property
+    def proved(self) -> Binding:
+        """The key that was proved."""
+        return UNBOUND if self.proof is None else self.proof.binding
+
+    def __repr__(self) -> str:
+        return "Asked(…)"
+
+
+class Refusal(Struct, frozen=True):
+    """The answer to a request that may not pass. ``reason`` is also in headers and body."""
+
+    reason: Reason
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Gate:
+    """A guard in front of HTTP.
+
+    Args:
+        guard: who decides.
+        realm: named in the challenge.
+        proxies: addresses or networks of reverse proxies whose word is believed, on https and on
+            where a request comes from.
+
+    Raises:
+        ValueError: where the realm cannot be said, or a proxy is no address.
+    """
+
+    def __init__(
+        self, guard: Guard, *, realm: str = "", proxies: Sequence[str] = LOCAL_PROXY
+    ) -> None:
+        Challenge(Reason.MISSING, realm)
+        self.guard = guard
+        self._realm = realm
+        self._transport = Transport(proxies)
+
+    async def admit(self, request: Request, demands: Demands = NOTHING) -> Token:
+        """Decide about the token of a request, and whether it is enough for this endpoint.
+
+        Raises:
+            Rejected: with the reason. `refusal` makes an answer of it.
+        """
+        asked = self._read(request)
+        if not self.guard.is_started:
+            await self.start()
+        token = await self.guard.decide(asked.unverified, asked.proved, asked.at_least)
+        return self._passed(asked, token, request, demands)
+
+    def admit_blocking(self, request: Request, demands: Demands = NOTHING) -> Token:
+        """Decide as :meth:`admit`, for code that has no event loop."""
+        asked = self._read(request)
+        if not self.guard.is_started:
+            self.start_blocking()
+        token = self.guard.decide_blocking(asked.unverified, asked.proved, asked.at_least)
+        return self._passed(asked, token, request, demands)
+
+    async def start(self) -> None:
+        """Start the guard and wait a little for its issuers, without holding up the event loop."""
+        self.guard.start()
+        await asyncio.to_thread(self.guard.wait_until_fresh, WAIT_AT_START)
+
+    def start_blocking(self) -> None:
+        """Start the guard and wait a little for its issuers."""
+        self.guard.start()
+        self.guard.wait_until_fresh(WAIT_AT_START)
+
+    def demand(self, token: Token, request: Request, demands: Demands) -> None:
+        """Demand more of a token that was let pass before.
+
+        Raises:
+            Rejected: with the reason.
+        """
+        if demands:
+            presented = Presented(token, request, self.guard.now())
+            for each in demands:
+                each.examine(presented)
+
+    def refusal(self, rejected: Rejected, request: Request) -> Refusal:
+        """Name and log a refusal, and say it for the wire; the operator's detail stays here."""
+        schemes = self._schemes(rejected.reason, request)
+        challenge = Challenge(
+            rejected.reason, self._realm, rejected.scope, rejected.fingerprint, schemes
+        )
+        named = replace(challenge, request_id=self.guard.note_refusal(rejected))
+        headers = _headers_of(named) | self.further_headers()
+        return Refusal(rejected.reason, named.status, headers, named.body)
+
+    def further_headers(self) -> dict[str, str]:
+        """Give what every answer carries: the nonce for the next proof (RFC 9449 §9), if any."""
+        nonce = self.guard.proofs.nonce()
+        return {} if nonce is None else {NONCE_HEADER: nonce}
+
+    def _read(self, request: Request) -> Asked:
+        if has_token_in_query(request.query):
+            raise Rejected(Reason.TOKEN_IN_QUERY)
+        unverified, is_bound = token_in(request.values(_AUTHORIZATION))
+        if not self._transport.is_safe(request):
+            raise Rejected(Reason.INSECURE_TRANSPORT)
+        at_least = _receipt_in(request)
+        if not is_bound:
+            return Asked(unverified, None, at_least)
+        proofs = self.guard.proofs
+        url = self._transport.url_of(request, proofs.policy.public_url)
+        target = Target(request.method, url, unverified)
+        return Asked(unverified, proofs.read(request.values(HEADER), target), at_least)
+
+    def _passed(self, asked: Asked, token: Token, request: Request, demands: Demands) -> Token:
+        # Used up by a token that stands, so that nobody fills the memory who has none.
+        if asked.proof is not None:
+            self.guard.proofs.take(asked.proof)
+        if self.guard.reports:
+            self.guard.saw(token, self._transport.place_of(request))
+        self.demand(token, request, demands)
+        return token
+
+    def _schemes(self, reason: Reason, request: Request) -> Schemes:
+        """Choose the scheme that was used, or should have been (RFC 9449 §7.1, §7.2)."""
+        used = [value[:5].lower() for value in request.values(_AUTHORIZATION)]
+        required = self.guard.proofs.policy.required
+        if required or used == ["dpop "] or reason is Reason.WRONG_BINDING:
+            return DPOP
+        return BOTH if reason is Reason.MISSING else BEARER
+
+
+def _receipt_in(request: Request) -> Position | None:
+    try:
+        return at_least_from(request.values(_AT_LEAST))
+    except ValueError as error:
+        raise Rejected(Reason.BAD_RECEIPT, detail=str(error)) from None
+
+
+def _headers_of(challenge: Challenge) -> dict[str, str]:
+    headers = {
+        "content-type": "application/json",
+        "cache-control": "no-store",
+        "www-authenticate": challenge.header,
+    }
+    if challenge.request_id:
+        headers[REQUEST_ID] = challenge.request_id
+    if challenge.status == 503:
+        headers["retry-after"] = "1"
+    return headers

@@ -1,0 +1,163 @@
+"""What a signature vouches for, and that does not change with time (RFC 9068 §4, RFC 8725)."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, NoReturn
+
+from msgspec import Struct
+
+from counterfoil.guard.claims import access_token_in, claims_of, token_of
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.token import Rejected, Undecided
+from counterfoil.guard.token_cache import Verified
+from counterfoil.jose import jwt
+from counterfoil.jose.errors import JoseError, JoseReason
+from counterfoil.oauth.access_token import LEEWAY, AccessToken
+from counterfoil.oauth.opaque import Kind, is_spelled
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.registry import digest_of
+from counterfoil.oauth.revocations import Marks
+
+_REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
+    {
+        "unknown_key": Reason.UNKNOWN_KEY,
+        "wrong_type": Reason.WRONG_TYPE,
+        "bad_signature": Reason.BAD_SIGNATURE,
+        "wrong_algorithm": Reason.BAD_SIGNATURE,
+    }
+)
+
+
+class Api(Struct, frozen=True):
+    """Whose tokens are taken: its resource identifier, and whether they must be bound to a key."""
+
+    audience: str
+    takes_only_bound: bool
+
+
+class _Origin(Struct, frozen=True):
+    """Where a token came from: its issuer, by which keys, under which digest of the registry."""
+
+    state: IssuerState
+    verifier: jwt.Verifier | None
+    registered: bytes
+
+
+class Verification:
+    """Checks signature, type, issuer and audience; no I/O.
+
+    ``clock`` gives seconds since the epoch; ``wake`` has keys that are missed fetched.
+    """
+
+    def __init__(
+        self,
+        states: Mapping[str, IssuerState],
+        api: Api,
+        clock: Callable[[], float],
+        wake: Callable[[], None],
+    ) -> None:
+        self._states = states
+        self._api = api
+        self._clock = clock
+        self._wake = wake
+
+    def verify(self, unverified: str) -> Verified:
+        """Check a token as it came.
+
+        Raises:
+            Rejected: with the reason.
+        """
+        state = self._pick(unverified)
+        verifier = state.keys.verifier
+        if verifier is None:
+            raise Rejected(Reason.STALE, detail=f"the keys of {state.issuer.url} are not here yet")
+        try:
+            genuine = verifier.verify(unverified)
+        except JoseError as error:
+            self._refuse(unverified, state, error)
+        registered = digest_of(unverified) if state.registry is not None else b""
+        return self._vouched_for(genuine.claims, genuine.kid, _Origin(state, verifier, registered))
+
+    def _vouched_for(self, claims: dict[str, object], kid: str, origin: _Origin) -> Verified:
+        access_token = access_token_in(claims, origin.state.issuer)
+        if not access_token.is_for(self._api.audience):
+            raise Rejected(Reason.WRONG_AUDIENCE, fingerprint=access_token.jti)
+        if self._api.takes_only_bound and access_token.binding.is_bearer:
+            raise Rejected(Reason.UNBOUND, fingerprint=access_token.jti)
+        return Verified(
+            token_of(access_token, claims),
+            access_token.exp,
+            access_token.begins_at - LEEWAY,
+            access_token.binding,
+            self._marks_of(access_token, kid),
+            origin.state,
+            origin.verifier,
+            origin.registered,
+        )
+
+    def refer(self, unverified: str) -> NoReturn:
+        """Leave a reference token to the one issuer of such: nothing of it can be known here.
+
+        Raises:
+            Undecided: so that it is asked.
+            Rejected: where it is none, or no issuer has such.
+        """
+        if not is_spelled(Kind.ACCESS_TOKEN, unverified):
+            raise Rejected(Reason.MALFORMED)
+        for url, state in self._states.items():
+            if state.issuer.reference:
+                raise Undecided(url, None, Reason.REVOKED)
+        raise Rejected(Reason.WRONG_ISSUER, detail="no issuer has reference=True")
+
+    def told(self, issuer: str, answer: Mapping[str, object]) -> Verified:
+        """Give a reference token by what its issuer has just said of it.
+
+        Raises:
+            Rejected: where it is none of this API's.
+        """
+        origin = _Origin(self._states[issuer], None, b"")
+        return self._vouched_for(claims_of(answer), "", origin)
+
+    def _pick(self, unverified: str) -> IssuerState:
+        states = self._states
+        if len(states) == 1:
+            return next(iter(states.values()))
+        state = states.get(_issuer_named_in(unverified))
+        if state is None:
+            raise Rejected(Reason.WRONG_ISSUER)
+        return state
+
+    def _refuse(self, unverified: str, state: IssuerState, error: JoseError) -> NoReturn:
+        reason = _REASONS.get(error.reason, Reason.MALFORMED)
+        if reason is Reason.UNKNOWN_KEY:
+            if _issuer_named_in(unverified) != state.issuer.url:
+                reason = Reason.WRONG_ISSUER
+            elif self._is_withdrawn(unverified, state):
+                reason = Reason.KEY_RETIRED
+            elif state.keys.missed(self._clock()):
+                self._wake()
+        raise Rejected(reason, detail=str(error)) from None
+
+    def _is_withdrawn(self, unverified: str, state: IssuerState) -> bool:
+        kid = jwt.unverified_header(unverified).get("kid")
+        marks = Marks("", "", "", 0, "", 0, str(kid))
+        return state.notices.rejects(marks, self._clock()) is Reason.KEY_RETIRED
+
+    def _marks_of(self, access_token: AccessToken, kid: str) -> Marks:
+        return Marks(
+            access_token.jti,
+            access_token.fam,
+            access_token.client_id,
+            access_token.gen[0],
+            self._api.audience,
+            access_token.gen[1],
+            kid,
+            access_token.iat,
+        )
+
+
+def _issuer_named_in(unverified: str) -> str:
+    try:
+        return str(jwt.unverified_claims(unverified).get("iss"))
+    except JoseError:
+        raise Rejected(Reason.MALFORMED) from None
