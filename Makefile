@@ -14,11 +14,12 @@ comma := ,
 without := $(subst $(comma), ,$(WITHOUT))
 chromium := /usr/bin/chromium
 etcd := .venv/etcd/usr/bin/etcd
+nginx := .venv/nginx/usr/sbin/nginx
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .PHONY: help run test soak check bench bench-peers bench-sizes docs lock clean
-.PHONY: browser npm wrk patroni glewlwyd
+.PHONY: browser nginx npm wrk patroni glewlwyd
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sort | awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
@@ -43,7 +44,7 @@ help:  ## list the targets
 run: .venv/.ready  ## start the server, the notes API and the notes app (PORT=8000)
 	@exec .venv/bin/python examples/run.py --port $(PORT)
 
-test: .venv/.ready browser npm wrk  ## run every test (WITHOUT=browser,nats,npm,postgres,wrk leaves those out)
+test: .venv/.ready browser nginx npm wrk  ## run every test (WITHOUT=browser,nats,nginx,npm,postgres,wrk leaves those out)
 	@$(if $(filter postgres,$(without))$(PYTEST_ARGS),,$(on_postgres))
 	.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
 
@@ -122,17 +123,24 @@ ifeq ($(filter wrk,$(without)),)
 	@command -v wrk >/dev/null || { $(call install_debian,wrk); }
 endif
 
-# Debian's program, unpacked here: nothing is installed, and no service is started.
+# Debian's programs, unpacked here: nothing is installed, and no service is started.
+unpack_debian = { \
+	    echo "fetching $(1) ..."; \
+	    [ "$$(id -u)" != 0 ] || apt-get update -qq >/dev/null; \
+	    mkdir -p .venv/$(2) && ( cd .venv/$(2) && apt-get download -qq -o APT::Sandbox::User="$$(id -un)" $(1) && dpkg -x $(1)_*.deb . ) \
+	        || echo "!! $(1) could not be fetched from Debian"; \
+	}
+
+nginx: .venv/.ready
+ifeq ($(filter nginx,$(without)),)
+	@command -v nginx >/dev/null || [ -x $(nginx) ] || $(call unpack_debian,nginx,nginx)
+endif
+
 patroni: .venv/.ready
 ifeq ($(filter patroni,$(without)),)
 	@.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements-soak.lock \
 	    || echo "!! Patroni could not be installed"
-	command -v etcd >/dev/null || [ -x $(etcd) ] || {
-	    echo "fetching etcd ..."
-	    [ "$$(id -u)" != 0 ] || apt-get update -qq >/dev/null
-	    mkdir -p .venv/etcd && ( cd .venv/etcd && apt-get download -qq -o APT::Sandbox::User="$$(id -un)" etcd-server && dpkg -x etcd-server_*.deb . ) \
-	        || echo "!! etcd could not be fetched from Debian"
-	}
+	command -v etcd >/dev/null || [ -x $(etcd) ] || $(call unpack_debian,etcd-server,etcd)
 endif
 
 glewlwyd:
