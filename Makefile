@@ -16,6 +16,8 @@ chromium := /usr/bin/chromium
 etcd := .venv/etcd/usr/bin/etcd
 nginx := .venv/nginx/usr/sbin/nginx
 PYTEST_ARGS ?=
+npm_folders := tests/interop bench/peers/oidc_provider bench/verifiers/node
+verifiers := bench/verifiers/node/node_modules/.ready
 BENCH_ARGS ?=
 
 .PHONY: help run test soak check bench bench-peers bench-sizes docs lock clean
@@ -58,11 +60,11 @@ check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 	.venv/bin/codespell docs src *.md
-	if grep -nE '[a-z]+://' *.lock *.in bench/peers/*.lock bench/peers/*.in pyproject.toml $(foreach each,tests/interop bench/peers/oidc_provider,$(each)/package*.json $(each)/.npmrc); then
+	if grep -nE '[a-z]+://' *.lock *.in bench/peers/*.lock bench/peers/*.in pyproject.toml $(foreach each,$(npm_folders),$(each)/package*.json $(each)/.npmrc); then
 	    echo "a lock or a configuration names a host"; exit 1
 	fi
 
-bench: .venv/.ready wrk  ## measure; writes bench/results/latest.json
+bench: .venv/.ready wrk bench/peers/.venv/.ready $(verifiers)  ## measure; writes bench/results/latest.json
 	@.venv/bin/python -m bench
 
 bench-sizes: .venv/.ready  ## the same against up to ten million grants (12 GB, minutes); writes bench/results/sizes.json
@@ -79,11 +81,11 @@ bench/peers/.venv/.ready: bench/peers/requirements.lock | .venv/.ready
 	.venv/bin/uv pip sync --quiet --python bench/peers/.venv/bin/python --require-hashes --compile-bytecode $<
 	touch $@
 
-bench/peers/oidc_provider/node_modules/.ready: bench/peers/oidc_provider/package-lock.json
+$(verifiers) bench/peers/oidc_provider/node_modules/.ready: %/node_modules/.ready: %/package-lock.json
 	@if command -v npm >/dev/null && npm ci --prefix $(dir $<) --ignore-scripts --silent </dev/null; then
 	    touch $@
 	else
-	    echo "!! npm is missing or failed: node-oidc-provider is left out"
+	    echo "!! npm is missing or failed: $(dir $<) is left out"
 	fi
 
 docs: .venv/.ready  ## build the handbook into build/docs
@@ -94,7 +96,7 @@ lock: .venv/.ready  ## bring every lock up to date
 	@scripts/lock
 
 clean:  ## remove all that the other targets made (not ./data)
-	@rm -rf .venv build dist tests/interop/node_modules bench/peers/.venv bench/peers/oidc_provider/node_modules .hypothesis .import_linter_cache
+	@rm -rf .venv build dist bench/peers/.venv $(addsuffix /node_modules,$(npm_folders)) .hypothesis .import_linter_cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 

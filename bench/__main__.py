@@ -15,6 +15,8 @@ from bench.plan import FULL, QUICK, Plan
 from bench.revoking import revocation_times
 from bench.seeding import Seeded, access_tokens, seed
 from bench.server import Installation, Running, counterfoil, overview_ms, raw_asgi
+from bench.verifiers import telling
+from bench.verifiers.measuring import verifier_costs
 
 
 def main() -> None:
@@ -30,6 +32,7 @@ def main() -> None:
         results = _run(QUICK if asked.quick else FULL, Path(directory))
     report.write(results, asked.output)
     report.tell(results)
+    telling.tell(results)
     print(f"\n{time.monotonic() - begun:.0f} s; written to {asked.output}")
 
 
@@ -49,6 +52,7 @@ def _run(plan: Plan, directory: Path) -> dict[str, float]:
         results |= measure(each, seeded, server, plan, files)
         results["rss_after_mb"] = machine.memory_mb(server.pid)
         results |= _guard(seeded, server, plan)
+        results |= verifier_costs(seeded, server, plan, files)
     # All followers of this machine come from one address.
     crowded = Installation(
         installation.data, installation.port, {"followers_per_address": str(plan.followers + 1)}

@@ -16,6 +16,8 @@ class Plan(Struct, frozen=True):
     tokens: int = 1000
     revocations: int = 200
     repeats: int = 300
+    exams: int = 9
+    exam_tokens: int = 40
     overviews: int = 20
     followers: int = 1000
     fan_outs: int = 40
@@ -33,6 +35,8 @@ QUICK: Final = Plan(
     tokens=40,
     revocations=5,
     repeats=10,
+    exams=1,
+    exam_tokens=4,
     overviews=2,
     followers=20,
     fan_outs=2,
@@ -55,19 +59,20 @@ class Goal(Struct, frozen=True):
 
 
 GOALS: Final = (
-    Goal("client_credentials_per_s", 5000, "/s", at_least=True),
-    Goal("introspection_per_s", 7000, "/s", at_least=True),
-    Goal("refresh_per_s", 2500, "/s", at_least=True),
-    Goal("code_flow_per_s", 800, "/s", at_least=True),
-    Goal("guard_warm_us", 6, "µs"),
-    Goal("guard_cold_ratio", 1.3, "×"),
-    Goal("revoke_to_refusal_p99_ms", 100, "ms"),
+    Goal("client_credentials_per_s", 9000, "/s", at_least=True),
+    Goal("introspection_per_s", 12_000, "/s", at_least=True),
+    Goal("refresh_per_s", 5000, "/s", at_least=True),
+    Goal("code_flow_per_s", 1800, "/s", at_least=True),
+    Goal("guard_warm_us", 3, "µs"),
+    Goal("guard_cold_ratio", 1.15, "×"),
+    Goal("guard_refusal_ratio", 1.15, "×"),
+    Goal("revoke_to_refusal_p99_ms", 50, "ms"),
     Goal("fan_out_idle_p99_ms", 50, "ms"),
     Goal("fan_out_half_load_p99_ms", 50, "ms"),
     Goal("guard_rss_snapshot_mb", 100, "MB"),
     Goal("guard_rss_stream_mb", 100, "MB"),
-    Goal("check_at_all_notices_us", 6, "µs"),
-    Goal("rss_mb", 100, "MB"),
-    Goal("ready_s", 2, "s"),
+    Goal("check_at_all_notices_us", 3, "µs"),
+    Goal("rss_mb", 80, "MB"),
+    Goal("ready_s", 1, "s"),
     Goal("overview_ms", 200, "ms"),
 )

@@ -48,6 +48,12 @@ KEYS = {
     "check_at_few_notices_us",
     "check_at_all_notices_us",
     "database_read_us",
+    "guard_refusal_ratio",
+    "verifier_guard_cold_us",
+    "verifier_handwritten_cold_us",
+    "verifier_pyjwt_cold_us",
+    "verifier_joserfc_cold_us",
+    "verifier_authlib_cold_us",
 }
 
 pytestmark = pytest.mark.wrk
@@ -79,3 +85,5 @@ def test_a_quick_run_checks_every_answer_and_writes_every_number(tmp_path: Path)
     assert "access_token_lifetime" in done.stdout
     assert results["guard_cold_us"] < results["introspection_p50_ms"] * 1000, "S91: local is faster"
     assert results["check_at_all_notices_us"] < results["introspection_p50_ms"] * 1000
+    assert results["verifier_guard_accepts_revoked"] == 0, "S37"
+    assert results["verifier_pyjwt_accepts_revoked"] == 1, "who does not follow cannot know"
