@@ -1,4 +1,8 @@
-"""What an attacker tries with a token at the guard (RFC 8725, RFC 9068 §5, OWASP)."""
+"""What an attacker tries with a token at the guard, by the attacks that RFC 8725 names.
+
+Its §2.4 (compression) and §2.5 (agreed keys) are attacks on encrypted tokens, which are refused as
+such; a key that lies off its curve is refused all the same.
+"""
 
 import base64
 import hashlib
@@ -11,9 +15,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterfoil.guard import Issuer
+from counterfoil.jose.errors import JoseError
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.reasons import Reason
 from tests.guard.desk import ISSUER, Desk
+from tests.guard.issuer import AUDIENCE
+
+ATTACKS = {
+    "2.1 weak signatures": (
+        "test_a_token_never_chooses_its_algorithm",
+        "test_a_public_key_is_no_shared_secret",
+        "test_a_key_is_good_for_one_algorithm",
+    ),
+    "2.2 weak symmetric keys": ("test_a_shared_secret_is_no_key_of_an_issuer",),
+    "2.3 encryption composed with signatures": ("test_an_encrypted_token_is_not_opened",),
+    "2.4 length of ciphertexts": ("test_an_encrypted_token_is_not_opened",),
+    "2.5 invalid curves": ("test_a_key_off_its_curve_verifies_nothing",),
+    "2.6 encodings of JSON": ("test_two_readers_see_one_token",),
+    "2.7 substitution": ("test_a_genuine_token_of_elsewhere_is_refused",),
+    "2.8 confusion of kinds": ("test_another_kind_of_token_is_no_access_token",),
+    "2.9 attacks on the server by way of the header": (
+        "test_a_kid_is_only_a_name",
+        "test_a_key_from_the_header_is_never_used",
+    ),
+}
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_every_attack_of_the_list_has_its_test(attack: str):
+    assert all(callable(globals().get(name)) for name in ATTACKS[attack])
 
 
 def part(content: object) -> str:
@@ -64,6 +99,66 @@ def test_an_algorithm_that_the_owner_did_not_pin_is_not_accepted():
     desk.publish(desk.key, rsa)
     assert desk.reason(desk.token(key=rsa)) is Reason.UNKNOWN_KEY
     assert desk.reason(desk.token()) is None
+
+
+def test_a_shared_secret_is_no_key_of_an_issuer(desk: Desk):
+    """§2.2: whoever reads it could sign. A set with one is not taken; the keys before it stay."""
+    secret = b"guess"
+    jwk = {"kty": "oct", "kid": "shared", "alg": "HS256", "k": part(secret)}
+    with pytest.raises(JoseError, match="private"):
+        desk.state.keys.take({"keys": [jwk, desk.key.public.as_jwk()]})
+    signed = f"{part({'alg': 'HS256', 'typ': 'at+jwt', 'kid': 'shared'})}.{part(desk.claims())}"
+    mac = hmac.new(secret, signed.encode(), hashlib.sha256).digest()
+    assert desk.reason(f"{signed}.{part(mac)}") in {Reason.UNKNOWN_KEY, Reason.BAD_SIGNATURE}
+    assert desk.reason(desk.token()) is None
+
+
+def test_an_encrypted_token_is_not_opened(desk: Desk):
+    """§2.3, §2.4: five parts, whatever the header says of them; nothing is inflated."""
+    header = {"alg": "dir", "enc": "A128GCM", "typ": "at+jwt", "kid": desk.key.public.kid}
+    for further in ({}, {"zip": "DEF"}, {"cty": "JWT"}):
+        token = ".".join([part(header | further), "", *[part(b"x" * 16)] * 3])
+        assert desk.reason(token) is Reason.MALFORMED
+    inside = desk.token()
+    assert desk.reason(f"{part(header)}..{part(b'iv')}.{part(inside.encode())}.{part(b'tag')}") in {
+        Reason.MALFORMED
+    }
+
+
+def test_a_key_off_its_curve_verifies_nothing(desk: Desk):
+    """§2.5, §3.4: not even a look at a signature is had with it."""
+    jwk = desk.key.public.as_jwk()
+    desk.state.keys.take({"keys": [{**jwk, "y": jwk["x"]}]})
+    assert desk.reason(desk.token()) in {Reason.UNKNOWN_KEY, Reason.STALE}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig", "latin-1"])
+def test_two_readers_see_one_token(desk: Desk, encoding: str):
+    """§2.6, §3.7: UTF-8 without a mark, each name once; signed by the issuer itself or not."""
+    text = json.dumps(desk.claims(sub="u\u00e9"), ensure_ascii=False)
+    header = {"alg": "ES256", "typ": "at+jwt", "kid": desk.key.public.kid}
+    for payload in (text.encode(encoding), (text[:-1] + ', "sub": "u2"}').encode()):
+        signed = f"{part(header)}.{part(payload)}"
+        token = f"{signed}.{part(desk.key.sign(signed.encode()))}"
+        assert desk.reason(token) is Reason.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"iss": "https://evil.example"}, Reason.WRONG_ISSUER),
+        ({"iss": f"{ISSUER}/"}, Reason.WRONG_ISSUER),
+        ({"aud": "https://other.example"}, Reason.WRONG_AUDIENCE),
+        ({"aud": [f"{AUDIENCE}/"]}, Reason.WRONG_AUDIENCE),
+        ({"aud": None}, Reason.MALFORMED),
+        ({"sub": None}, Reason.MALFORMED),
+    ],
+)
+def test_a_genuine_token_of_elsewhere_is_refused(
+    desk: Desk, changes: dict[str, object], why: Reason
+):
+    """§2.7, §3.8, §3.9: compared exactly, and nothing of it may be left out."""
+    assert desk.reason(desk.token(**changes)) is why
 
 
 @pytest.mark.parametrize("typ", ["JWT", "", "id_token+jwt", "logout+jwt", "notices-head+jwt"])
