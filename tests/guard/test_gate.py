@@ -3,12 +3,15 @@
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from counterfoil.guard import Credentials, Guard, Issuer, Rejected
 from counterfoil.guard.demands import MaxAge, demands_of
 from counterfoil.guard.gate import Gate
 from counterfoil.guard.request import Request
 from counterfoil.oauth.reasons import Reason
+from tests.guard.desk import Desk
 from tests.guard.issuer import AUDIENCE, TinyIssuer
 
 pytestmark = pytest.mark.anyio
@@ -74,3 +77,39 @@ def test_a_guard_that_has_stopped_is_stale_and_not_stuck(issuer: TinyIssuer):
     with pytest.raises(Rejected) as refused:
         guard.decide_blocking(issuer.token())
     assert refused.value.reason is Reason.STALE
+
+
+PIECES = st.sampled_from(
+    [b"Bearer a.b.c", b"DPoP x", b"Basic eDp5", b"https", b"for=1.1.1.1;proto=https", b"e:1"]
+)
+NAMES = st.sampled_from(
+    [
+        b"authorization",
+        b"dpop",
+        b"forwarded",
+        b"x-forwarded-proto",
+        b"x-forwarded-for",
+        b"host",
+        b"counterfoil-at-least",
+    ]
+)
+
+
+@given(
+    st.lists(st.tuples(NAMES, PIECES | st.binary(max_size=60)), max_size=6),
+    st.sampled_from(["", "127.0.0.1", "::1", "203.0.113.9", "unix", "999.1.1.1"]),
+    st.sampled_from(["http", "https", "ws", "wss", "", "ftp"]),
+    st.binary(max_size=40),
+)
+def test_whatever_comes_is_refused_with_a_reason(
+    headers: list[tuple[bytes, bytes]], peer: str, scheme: str, query: bytes
+):
+    """Nothing in a request without a genuine token makes the gate do anything else."""
+    gate = Gate(Desk().guard)
+    gate.guard._follower._thread = threading.current_thread()  # the desk needs no thread
+    request = Request("GET", scheme, peer, "/notes", query, headers)
+    with pytest.raises(Rejected) as refused:
+        gate.admit_blocking(request)
+    refusal = gate.refusal(refused.value, request)
+    assert refusal.status in {400, 401, 503}
+    assert all(value.isascii() and value.isprintable() for value in refusal.headers.values())
