@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 CHROMIUM = Path("/usr/bin/chromium")
 NODE_MODULES = Path(__file__).parent / "interop" / "node_modules"
+MEMORY = Path("/dev/shm")
+ROOM = 4 * 2**30
+"""Bytes that tests may leave behind, and much more than they do."""
 
 
 def has_patroni() -> bool:
@@ -101,9 +105,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    keep_files_in_memory()
     unknown = left_out(config) - TOOLS.keys()
     if unknown:
         raise pytest.UsageError(f"--without knows {sorted(TOOLS)}, not {sorted(unknown)}")
+
+
+def keep_files_in_memory() -> None:
+    """Wait for no disk: what is killed here are processes, and their files outlive them in memory.
+
+    ``TMPDIR`` names another place; workers, and whatever they start, inherit it.
+    """
+    if "TMPDIR" not in os.environ and has_room(MEMORY):
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
+
+
+def has_room(folder: Path) -> bool:
+    """Whether it is there and large, and programs may run from it."""
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        return False
+    said = os.statvfs(folder)
+    return said.f_bavail * said.f_frsize >= ROOM and not said.f_flag & os.ST_NOEXEC
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -7,11 +7,12 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import msgspec
+from argon2 import PasswordHasher
 
 from counterfoil.oauth import pkce
 from counterfoil.server.app import App
@@ -33,6 +34,9 @@ MAIL = "https://mail.example"
 CALLBACK = "https://app.example/callback"
 EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery staple"
+QUICK: Final = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+"""Argon2id at its least cost. A stored hash says itself what it costs to verify, and what ours cost
+``tests/server/identity/test_passwords.py`` asks; here a thousand people sign in."""
 
 
 class Clock:
@@ -50,9 +54,6 @@ class Clock:
 
 class Installation:
     """A running server with an API, an app, a service and a person; and a browser to use it."""
-
-    _digests: ClassVar[dict[str, str]] = {}
-    """Hashing is slow, and all installations of a run may share one hash of a password."""
 
     def __init__(
         self, app: App, server: Server, clock: Callable[[], float], *, remote: bool = False
@@ -110,12 +111,8 @@ class Installation:
         return secret.reveal() if secret else None
 
     async def add_user(self, email: str = EMAIL, password: str = PASSWORD, **members: Any) -> User:
-        if password not in self._digests:
-            self._digests[password] = await self.server.passwords.hash(password)
-        digest = self._digests[password]
-
         async def work(tx: Any) -> User:
-            new = registration.NewUser(email, digest, **members)
+            new = registration.NewUser(email, QUICK.hash(password), **members)
             return await registration.add_user(tx, new, CLI)
 
         return await self.authority.store.transact(work)

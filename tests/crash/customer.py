@@ -8,6 +8,7 @@ import json
 import random
 import secrets
 from base64 import urlsafe_b64decode
+from collections import Counter
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -43,6 +44,17 @@ class Books:
         self.codes: list[tuple[str, str]] = []
         self.grants_ended = 0
         self.lost = 0
+        self.answers = Counter[str]()
+        """How many each base has given, of whatever kind."""
+
+    @property
+    def shown(self) -> int:
+        """How many codes and refresh tokens were spent."""
+        return len(self.spent) + len(self.successors)
+
+    def tell_of_all(self) -> bool:
+        """Whether all that a customer does was seen: ended, and interrupted."""
+        return self.grants_ended > 0 and self.recovered > 0
 
     def spend(self, secret: str) -> None:
         self.spent[secret] = self.spent.get(secret, 0) + 1
@@ -72,12 +84,13 @@ class Customer:
         self, method: str, path: str, base: str | None = None, **more: Any
     ) -> httpx2.Response | None:
         """Ask either process; ``None``: no answer came, or one that promises nothing (503)."""
-        url = (base or self.dice.choice(self.bases)) + path
+        base = base or self.dice.choice(self.bases)
         try:
-            answer = await self.browser.request(method, url, **more)
+            answer = await self.browser.request(method, base + path, **more)
         except httpx2.HTTPError:
             self.books.lost += 1
             return None
+        self.books.answers[base] += 1
         assert answer.status_code in {200, 303, 400, 503}, (answer.status_code, answer.text)
         return None if answer.status_code == 503 else answer
 

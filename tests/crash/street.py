@@ -86,4 +86,4 @@ class Street:
 
     @property
     def spent(self) -> int:
-        return len(self.books.spent) + len(self.books.successors)
+        return self.books.shown

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ import pytest
 
 from counterfoil.oauth.opaque import fingerprint
 from counterfoil.oauth.revocations import Ended, notice_from
-from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.opening import open_authority
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
@@ -28,7 +28,8 @@ from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.settings import load
 from tests.crash.customer import Books, Customer
-from tests.installation import CALLBACK, NOTES, PASSWORD
+from tests.flows.serving import until
+from tests.installation import CALLBACK, NOTES, PASSWORD, QUICK
 from tests.storage.samples import feed_is_whole, log_is_whole
 from tests.storage.writer import open_store
 
@@ -38,14 +39,15 @@ ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("COUNTERFOIL_TEST_KILLS", "100"))
 SEED = int(os.environ.get("COUNTERFOIL_TEST_SEED", "20261122"))
 CUSTOMERS = 6
+MOST_ANSWERS = 30
+"""Of one process between two kills."""
+SECONDS = 60
 
 
 async def install(data: Path, database: str, issuer: str) -> str:
     """Make the installation; gives the app's secret."""
     where = {"data": str(data), "database": database or None, "issuer": issuer}
     authority = await open_authority(load({}, where))
-    passwords = Passwords(1)
-    digest = await passwords.hash(PASSWORD)
 
     async def work(tx: Any) -> str:
         api = Api(uri=NOTES, name="Notes", created_at=tx.now, scopes={"notes:read": "Read"})
@@ -60,14 +62,13 @@ async def install(data: Path, database: str, issuer: str) -> str:
         )
         secret = await registration.add_client(tx, client, CLI, development=True)
         for number in range(CUSTOMERS):
-            new = registration.NewUser(f"customer{number}@example.com", digest)
+            new = registration.NewUser(f"customer{number}@example.com", QUICK.hash(PASSWORD))
             await registration.add_user(tx, new, CLI)
         assert secret is not None
         return secret.reveal()
 
     secret = await authority.store.transact(work)
     await authority.store.close()
-    passwords.close()
     return secret
 
 
@@ -98,16 +99,25 @@ class House:
         self.zygote.stdin.write(f"{which}\n".encode())
         await asyncio.wait_for(self.started[which].wait(), 30)
 
-    async def keep_killing(self, which: int, kills: int, dice: random.Random) -> None:
-        """Kill one of the two, at a moment nobody chose; sometimes while it is starting."""
+    async def keep_killing(
+        self, which: int, kills: int, dice: random.Random, answered: Callable[[], int]
+    ) -> None:
+        """Kill one of the two, at a moment nobody chose; sometimes while it is starting.
+
+        How much it does before is counted in its answers: a busy machine takes longer for them.
+        """
         for _ in range(kills):
             if dice.random() < 0.85:
-                await asyncio.wait_for(self.ready[which].wait(), 60)
-            await asyncio.sleep(dice.uniform(0, 0.25))
+                await asyncio.wait_for(self.ready[which].wait(), SECONDS)
+                wanted = answered() + dice.randrange(MOST_ANSWERS)
+                await until(lambda wanted=wanted: answered() >= wanted, within=SECONDS)
+                await asyncio.sleep(dice.uniform(0, 0.02))
+            else:
+                await asyncio.sleep(dice.uniform(0, 0.25))
             os.kill(self.pids[which], signal.SIGKILL)
             self.kills += 1
             await self.start(which)
-        await asyncio.wait_for(self.ready[which].wait(), 60)
+        await asyncio.wait_for(self.ready[which].wait(), SECONDS)
 
 
 @asynccontextmanager
@@ -142,25 +152,30 @@ async def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed
     """S19, S39, S92, S93: a hundred kills at random moments, two processes, one database."""
     data = tmp_path / "data"
     listeners = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(2)]
-    first, second = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in listeners)
-    secret = await install(data, records, first)
+    bases = tuple(f"http://127.0.0.1:{each.getsockname()[1]}" for each in listeners)
+    secret = await install(data, records, bases[0])
     books, stop, begun = Books(), asyncio.Event(), time.monotonic()
     dice = random.Random(SEED)
     customers = [
-        Customer((first, second), secret, books, f"customer{number}@example.com", SEED + number)
+        Customer(
+            (bases[0], bases[1]), secret, books, f"customer{number}@example.com", SEED + number
+        )
         for number in range(CUSTOMERS)
     ]
-    async with house_of(data, records, first, listeners) as house, asyncio.TaskGroup() as group:
+    async with house_of(data, records, bases[0], listeners) as house, asyncio.TaskGroup() as group:
         for customer in customers:
             group.create_task(customer.live(stop))
         halves = (KILLS // 2, KILLS - KILLS // 2)
         await asyncio.gather(
             *(
-                house.keep_killing(n, half, random.Random(dice.random()))
-                for n, half in enumerate(halves)
+                house.keep_killing(
+                    n, half, random.Random(dice.random()), partial(books.answers.__getitem__, base)
+                )
+                for n, (half, base) in enumerate(zip(halves, bases, strict=True))
             )
         )
-        await asyncio.sleep(0.5)
+        spent = books.shown
+        await until(lambda: books.tell_of_all() and books.shown > spent, within=SECONDS)
         stop.set()
     for listener in listeners:
         listener.close()
@@ -177,9 +192,7 @@ async def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed
         f"refresh tokens spent, {books.recovered} of these after a lost answer, "
         f"{ended} families and {books.grants_ended} grants ended, {books.lost} answers lost",
     )
-    assert books.grants_ended > 0
-    assert len(books.spent) + len(books.successors) > KILLS // 2
-    assert books.recovered > 0
+    assert books.shown > KILLS // 2
 
 
 async def check(data: Path, database: str, books: Books) -> None:

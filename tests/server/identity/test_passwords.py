@@ -106,9 +106,9 @@ async def test_an_unknown_account_costs_as_much_time_as_a_known_one(passwords: P
     stored = await passwords.hash(RIGHT)
 
     async def cost(password: str, against: str | None) -> float:
-        before = time.perf_counter()
+        before = time.process_time()  # of this process alone, however busy the machine is
         await passwords.verify(password, against)
-        return time.perf_counter() - before
+        return time.process_time() - before
 
     cases = (("wrong password", stored), ("wrong password", None), ("x" * 100_000, stored))
     rounds = [[await cost(*case) for case in cases] for _ in range(7)]
