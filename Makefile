@@ -47,8 +47,7 @@ run: .venv/.ready  ## start the server, the notes API and the notes app (PORT=80
 	@exec .venv/bin/python examples/run.py --port $(PORT)
 
 test: .venv/.ready browser nginx npm wrk  ## run every test (WITHOUT=browser,nats,nginx,npm,postgres,wrk leaves those out)
-	@$(if $(filter postgres,$(without))$(PYTEST_ARGS),,$(on_postgres))
-	.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
+	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
 
 soak: .venv/.ready patroni  ## run the drills that take minutes (and 12 GB), and print their figures
 	@.venv/bin/python -m pytest -q -m soak $(PYTEST_ARGS)
@@ -99,11 +98,6 @@ clean:  ## remove all that the other targets made (not ./data)
 	@rm -rf .venv build dist bench/peers/.venv $(addsuffix /node_modules,$(npm_folders)) .hypothesis .import_linter_cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find src tests examples bench docs -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
-
-# The suites that speak to whole servers, on the other engine; first, so that the last line of all
-# is that of the whole suite.
-on_postgres = echo "on PostgreSQL:"; TEST_ENGINE=postgres \
-    .venv/bin/python -m pytest -q -n auto --dist worksteal tests/flows tests/attacks
 
 # Tools from outside Python. Missing ones are named loudly; pytest decides what that means.
 install_debian = if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,16 +84,25 @@ def database(postgres_server: "Postgres") -> Iterator[str]:
     postgres_server.drop(name)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def installations_on_the_engine_asked_for(request: pytest.FixtureRequest) -> None:
-    """``TEST_ENGINE=postgres``: whole installations keep their records there."""
-    if os.environ.get("TEST_ENGINE", "sqlite") != "sqlite":
-        if not has_postgres():
-            refuse_or_skip("postgres")
-        from tests import engines
-        from tests.postgres import Databases
+@pytest.fixture(scope="module", autouse=True)
+def on_engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Which engine whole installations keep their records in: SQLite, or what a folder asks for.
 
-        engines.use(Databases(request.getfixturevalue("postgres_server")))
+    What makes an installation for a whole module must ask for it, to make one for each engine.
+    ``TEST_ENGINE=postgres`` asks for those who do not.
+    """
+    name = getattr(request, "param", os.environ.get("TEST_ENGINE", "sqlite"))
+    if name == "sqlite":
+        yield name
+        return
+    if not has_postgres():
+        refuse_or_skip("postgres")
+    from tests import engines
+    from tests.postgres import Databases
+
+    server = request.getfixturevalue("postgres_server")
+    with closing(Databases(server)) as databases, engines.on(databases):
+        yield name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,13 +1,12 @@
 """Which engine installations of the tests keep their records in: SQLite, unless told otherwise."""
 
 import sqlite3
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import asyncpg
-import pytest
 
 from counterfoil.server.opening import DATABASE
 from counterfoil.server.settings import Settings
@@ -21,9 +20,14 @@ class Databases(Protocol):
 _CHOSEN: list[Databases] = []
 
 
-def use(databases: Databases) -> None:
-    """Keep them in these databases from now on."""
+@contextmanager
+def on(databases: Databases) -> Iterator[None]:
+    """Keep them in these databases while the block lasts."""
     _CHOSEN[:] = [databases]
+    try:
+        yield
+    finally:
+        _CHOSEN.clear()
 
 
 def settings_of(data: Path | str) -> dict[str, str]:
@@ -34,12 +38,6 @@ def settings_of(data: Path | str) -> dict[str, str]:
 def environment_of(data: Path | str) -> Mapping[str, str]:
     """The same, for a process of its own."""
     return {f"COUNTERFOIL_{name.upper()}": value for name, value in settings_of(data).items()}
-
-
-def demand_file(settings: Settings) -> None:
-    """Leave out a test that looks into, or spoils, the file in which SQLite keeps everything."""
-    if settings.database is not None:
-        pytest.skip("about the file of SQLite")
 
 
 async def tables_of(settings: Settings) -> dict[str, list[tuple[object, ...]]]:

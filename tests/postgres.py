@@ -224,3 +224,8 @@ class Databases:
             while len(self._names) > _KEPT:
                 self._server.drop(self._names.pop(next(iter(self._names))))
         return self._server.url(self._names[data])
+
+    def close(self) -> None:
+        """Drop them all."""
+        while self._names:
+            self._server.drop(self._names.popitem()[1])

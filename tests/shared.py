@@ -18,7 +18,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def place(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     """An installation for a whole module. Its clock may be turned, forward only."""
     async with installed(tmp_path_factory.mktemp("data"), **UNTHROTTLED) as place:
         yield place

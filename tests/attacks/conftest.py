@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.each_engine import pytest_generate_tests
 from tests.installation import Installation, installed
+
+__all__ = ["anyio_backend", "own", "pytest_generate_tests", "secure", "site"]
 
 PLENTY = {"sign_in_rate_per_minute": 1_000_000, "token_failures_per_minute": 1_000_000}
 
@@ -16,7 +19,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module")
-async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def site(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     """One installation for a whole module: its clock stands, and nobody in it is locked out."""
     async with installed(tmp_path_factory.mktemp("site"), **PLENTY) as installation:
         yield installation

@@ -23,7 +23,11 @@ from tests.flows.serving import until
 from tests.guard.issuer import AUDIENCE, Book, TinyIssuer
 from tests.nats import Nats, running
 
-pytestmark = [pytest.mark.anyio, pytest.mark.nats]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.nats,
+    pytest.mark.one_engine("no server of ours is there"),
+]
 
 SILENCE = 3.0
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.architecture.sources import modules
 
+pytestmark = pytest.mark.one_engine("about the source")
+
 SECRET_NAMES = {
     "digest", "fingerprint", "mac", "password", "password_hash", "secret", "csrf", "refresh_token",
     "refresh_digest", "client_secret", "code_verifier", "verifier", "signature", "challenge",

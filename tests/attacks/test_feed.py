@@ -18,6 +18,8 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Notice
 from tests.guard.issuer import AUDIENCE, Carrier, TinyIssuer, honest
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 FAMILY = "f1"
 HEADS = 3
 """So many heads are sent before we look whether an attack has worked."""

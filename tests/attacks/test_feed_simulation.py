@@ -5,6 +5,7 @@ owner has stated, a guard whose line is cut knows it, a lie does not last, and a
 again makes the guard fresh.
 """
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from counterfoil.jose.keys import PrivateKey
 from counterfoil.net.event_stream import Event
 from counterfoil.oauth.revocations import Ended, Notice
 from tests.attacks.carrier import FAR, Guarded, Server, Wire, signed_at, strangers_head
+
+pytestmark = pytest.mark.one_engine("no server of ours is there")
 
 FEED_KEY = PrivateKey.generate()
 TOKEN_KEY = PrivateKey.generate()

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from counterfoil.server.opening import DATABASE
 from counterfoil.server.records.policy import ClientPolicy
 from tests.attacks.wire import Answer, Header, Sent, send
-from tests.engines import demand_file
 from tests.installation import Installation, Person, installed
 
 pytestmark = pytest.mark.anyio
@@ -163,10 +162,10 @@ async def test_a_server_that_is_full_says_so_at_once_and_still_ends_things(
         assert (await place.post("/introspect", "service", token=token)).status_code == 200
 
 
+@pytest.mark.one_engine("about the file of SQLite")
 async def test_who_comes_while_the_database_is_held_is_answered_in_time(tmp_path: Path) -> None:
     """A few wait, and no longer than stated; the others hear at once. Nothing was done for any."""
     async with installed(tmp_path, queue_most=3, queue_seconds=1) as place:
-        demand_file(place.authority.settings)
         async with place.browser() as browser:
             tokens = await Person(place, browser).tokens()
         other = apsw.Connection(str(place.authority.settings.data / DATABASE))

@@ -17,18 +17,16 @@ from counterfoil.server.opening import DATABASE, Outside
 from counterfoil.server.records.failures import StoreShut
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.settings import Settings, load
-from tests.engines import demand_file
 from tests.flows.test_copy import served_on
 from tests.flows.test_restore import ANYTHING, refreshed
 from tests.installation import Installation, Person, installed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("about the file of SQLite")]
 
 
 @pytest.fixture
 async def own(tmp_path: Path):
     async with installed(tmp_path / "data", sign_in_rate_per_minute=1000) as place:
-        demand_file(place.authority.settings)
         yield place
 
 

@@ -17,7 +17,7 @@ from tests.installation import Clock, Installation, Person, token_request
 from tests.server.test_assembly import node
 from tests.storage.samples import feed_is_whole, log_is_whole
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("names them itself")]
 
 Nodes = tuple[Installation, Installation]
 ROUNDS = 12

@@ -34,19 +34,25 @@ PLENTY = {"token_failures_per_minute": 1_000_000}
 
 
 @pytest.fixture(scope="module")
-async def registry(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def registry(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     async with installed(tmp_path_factory.mktemp("data"), **PLENTY) as place:
         yield await furnished(place, registry=True)
 
 
 @pytest.fixture(scope="module")
-async def opaque(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def opaque(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     async with installed(tmp_path_factory.mktemp("data"), **PLENTY) as place:
         yield await furnished(place, token_format="reference")
 
 
 @pytest.fixture(scope="module")
-async def listed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def listed(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     async with installed(tmp_path_factory.mktemp("data")) as place:
         yield await furnished(place, status_list=True)
 

@@ -282,7 +282,9 @@ async def test_nonsense_is_refused_with_a_sentence(
 
 
 @pytest.fixture(scope="module")
-async def shared_place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def shared_place(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     async with installed(tmp_path_factory.mktemp("data")) as place:
         await add_guard(place)
         yield place

@@ -31,7 +31,7 @@ Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @pytest.fixture(scope="module")
-async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
+async def port(on_engine: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
     """A real `counterfoil serve` with little patience and little room."""
     folder = tmp_path_factory.mktemp("slow")
     async with installed(folder / "data"):

@@ -19,7 +19,7 @@ FORM = b"content-type: application/x-www-form-urlencoded\r\n"
 
 
 @pytest.fixture(scope="module")
-async def port(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
+async def port(on_engine: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[int]:
     """A real `counterfoil serve`."""
     folder = tmp_path_factory.mktemp("wire")
     async with installed(folder / "data"):

@@ -10,7 +10,6 @@ from counterfoil.guard import Guard
 from counterfoil.guard.policy import Options
 from counterfoil.server.audit.verification import Verification, verify
 from counterfoil.server.audit.witnesses import HeadReader
-from tests.engines import demand_file
 from tests.flows.serving import fresh, served, until
 from tests.installation import NOTES, Installation
 
@@ -18,7 +17,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def place(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     async with served(tmp_path_factory.mktemp("data")) as place:
         yield place
 
@@ -42,9 +43,9 @@ def content_of(folder: Path) -> str:
     return "".join(path.read_text() for path in folder.glob("*.json"))
 
 
+@pytest.mark.one_engine("about the file of SQLite")
 async def test_a_guards_kept_file_is_a_witness_of_the_log(place: Installation, tmp_path: Path):
     """S111: anchored by the signed heads, which every guard keeps."""
-    demand_file(place.authority.settings)
     kept = await kept_by_a_guard(place, tmp_path)
     await place.add_user("later@example.com")
     found = await verified(place, kept)

@@ -40,7 +40,7 @@ def nats() -> Iterator[Nats]:
 
 @pytest.fixture(scope="module")
 async def place(
-    tmp_path_factory: pytest.TempPathFactory, nats: Nats
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory, nats: Nats
 ) -> AsyncIterator[Installation]:
     async with served(tmp_path_factory.mktemp("data"), nats=nats.url) as place:
         yield place

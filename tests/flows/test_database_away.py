@@ -9,7 +9,11 @@ from tests.flows.serving import until
 from tests.installation import Installation, Person, installed, token_request
 from tests.postgres import Postgres, running
 
-pytestmark = [pytest.mark.anyio, pytest.mark.postgres]
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.postgres,
+    pytest.mark.one_engine("about a PostgreSQL of its own"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,9 @@ APP = {
 
 
 @pytest.fixture(scope="module")
-async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def place(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     async with served(tmp_path_factory.mktemp("served") / "data") as place:
         policy = ClientPolicy(in_session=True)
         await place.add_client("kiosk", public=True, policy=policy, **APP)

@@ -31,7 +31,9 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(scope="module")
-async def place(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def place(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     async with served(tmp_path_factory.mktemp("data")) as place:
         await place.add_client("leaky")
         members = {

@@ -33,7 +33,7 @@ from tests.flows.serving import READY, START, fresh, refusal, refusal_of, until
 from tests.installation import NOTES, Installation, Person, answer_of, furnish, token_request
 from tests.postgres import Postgres
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("names them itself")]
 
 GONE = {Reason.REVOKED, Reason.KEY_RETIRED, Reason.UNKNOWN_KEY}
 ANYTHING = "openid offline_access notes:read"
