@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 CHROMIUM = Path("/usr/bin/chromium")
 NODE_MODULES = Path(__file__).parent / "interop" / "node_modules"
 MEMORY = Path("/dev/shm")
+LONGEST = (
+    "tests/browser/test_admin",
+    "tests/browser/",
+    "tests/bench/",
+    "tests/crash/",
+    "tests/model/",
+    "tests/storage/test_crash.py",
+    "tests/flows/test_restore.py",
+    "tests/flows/test_receipts.py",
+    "tests/flows/test_carrier.py",
+    "tests/flows/test_database_away.py",
+    "tests/cli/test_serv",
+    "tests/cli/test_receipts.py",
+    "tests/attacks/test_slow_",
+    "tests/examples/",
+)
+"""Whose tests take seconds each, most of them in processes of their own."""
 ROOM = 4 * 2**30
 """Bytes that tests may leave behind, and much more than they do."""
 
@@ -137,6 +154,21 @@ def has_room(folder: Path) -> bool:
         return False
     said = os.statvfs(folder)
     return said.f_bavail * said.f_frsize >= ROOM and not said.f_flag & os.ST_NOEXEC
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: tests of whole processes wait for them, too."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest: at the end nobody waits for one who began late."""
+    items.sort(key=lambda each: next(place_in_line(each.nodeid), len(LONGEST)))
+
+
+def place_in_line(node_id: str) -> Iterator[int]:
+    return (number for number, name in enumerate(LONGEST) if node_id.startswith(name))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -161,7 +161,8 @@ class Postgres:
     def create(self, template: str = "template0") -> str:
         """Make a database, as a copy of another; gives its name."""
         name = f"made_{next(self._numbers)}"
-        self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
+        # Page by page through the write-ahead log it costs more than twice as much.
+        self.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
         return name
 
     def drop(self, name: str) -> None:

@@ -11,7 +11,7 @@ from counterfoil.guard.keys import IssuerKeys
 from counterfoil.server.records.signing_key import Purpose
 from tests.server.keys.installation import Installation, installation
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("about keys, wherever they are kept")]
 
 HOUR = 3600
 DAY = 24 * HOUR
