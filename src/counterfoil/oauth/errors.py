@@ -29,6 +29,9 @@ ERRORS: Final = MappingProxyType(
         "unsupported_response_type": WireError(400, "RFC 6749 §4.1.2.1"),
         "server_error": WireError(500, "RFC 6749 §4.1.2.1"),
         "temporarily_unavailable": WireError(503, "RFC 6749 §4.1.2.1"),
+        "authorization_pending": WireError(400, "RFC 8628 §3.5"),
+        "slow_down": WireError(400, "RFC 8628 §3.5"),
+        "expired_token": WireError(400, "RFC 8628 §3.5"),
         "unsupported_token_type": WireError(400, "RFC 7009 §2.2.1"),
         "invalid_dpop_proof": WireError(400, "RFC 9449 §5"),
         "use_dpop_nonce": WireError(400, "RFC 9449 §8"),
@@ -82,6 +85,18 @@ class TooManyRequests(OAuthError):
     def status(self) -> int:
         """HTTP status of a direct answer."""
         return 429
+
+
+class Denied(OAuthError):
+    """A person said no to a device: 400, as all errors of the token endpoint (RFC 8628 §3.5)."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__("access_denied", description)
+
+    @property
+    def status(self) -> int:
+        """HTTP status of a direct answer."""
+        return 400
 
 
 def invalid_request(description: str, *, detail: str = "") -> OAuthError:

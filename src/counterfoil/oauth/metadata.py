@@ -28,6 +28,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     token_endpoint: str
     jwks_uri: str
     userinfo_endpoint: str
+    device_authorization_endpoint: str
     revocation_endpoint: str
     introspection_endpoint: str
     end_session_endpoint: str

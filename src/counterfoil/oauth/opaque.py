@@ -20,6 +20,7 @@ class Kind(StrEnum):
 
     CLIENT_SECRET = "cfcs"
     AUTHORIZATION_CODE = "cfac"
+    DEVICE_CODE = "cfdc"
     REFRESH_TOKEN = "cfrt"
     ACCESS_TOKEN = "cfat"
     SESSION = "cfse"

@@ -24,7 +24,16 @@ from counterfoil.server.endpoints import (
     status_lists,
 )
 from counterfoil.server.endpoints.api.routes import API_ROUTES
-from counterfoil.server.pages import account, consent, ending, explain, logout, password, sign_in
+from counterfoil.server.pages import (
+    account,
+    consent,
+    device,
+    ending,
+    explain,
+    logout,
+    password,
+    sign_in,
+)
 from counterfoil.server.pages.admin.routes import ADMIN_ROUTES
 from counterfoil.server.pages.assets import asset
 from counterfoil.server.pages.views import ErrorPage
@@ -44,6 +53,7 @@ _BOTH: Final = ("GET", "HEAD", "POST")
 
 ROUTES: Final = (
     Route("/token", _POST, oauth.token, Caller.SCRIPT, Use.TOKEN),
+    Route("/device_authorization", _POST, oauth.device_authorization, Caller.SCRIPT, Use.DEVICE),
     Route("/introspect", _POST, oauth.introspect, Caller.MACHINE, Use.INTROSPECTION),
     Route("/revoke", _POST, oauth.revoke, Caller.SCRIPT, Use.REVOCATION),
     Route("/global-token-revocation", _POST, oauth.end_user, Caller.MACHINE, Use.REVOCATION),
@@ -67,6 +77,8 @@ ROUTES: Final = (
     Route("/sign-in", _POST, sign_in.answer, Caller.PERSON, Use.PAGE),
     Route("/consent", _GET, consent.ask, Caller.PERSON, Use.PAGE),
     Route("/consent", _POST, consent.answer, Caller.PERSON, Use.PAGE),
+    Route("/device", _GET, device.ask, Caller.PERSON, Use.PAGE),
+    Route("/device", _POST, device.answer, Caller.PERSON, Use.PAGE),
     Route("/logout", _GET, logout.ask, Caller.PERSON, Use.LEAVING),
     Route("/logout", _POST, logout.answer, Caller.PERSON, Use.LEAVING),
     Route("/signed-out", _GET, sign_in.signed_out, Caller.PERSON, Use.PAGE),

@@ -21,6 +21,7 @@ from counterfoil.server.protocol import end_dates, shortening
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
 from counterfoil.server.protocol.own_api import own_api_uri, settle_own_api
+from counterfoil.server.protocol.rates import Rates
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.records.failures import StoreUnavailable
@@ -151,6 +152,7 @@ def _server(
         passwords=passwords,
         sign_in_throttle=Throttle(settings.sign_in_rate_per_minute),
         client_throttle=Throttle(settings.token_failures_per_minute),
+        device_tries=Rates(outside.random(_SALT_BYTES)),
         admission=Admission(settings, outside.random(_SALT_BYTES)),
         status_lists=StatusLists(),
         registry_feed=RegistryFeed(),

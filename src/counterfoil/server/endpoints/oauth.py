@@ -11,6 +11,9 @@ from counterfoil.oauth.feed import Position
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.receipts import NOTICE
 from counterfoil.server.protocol import (
+    device_authorization as device_authorization_endpoint,
+)
+from counterfoil.server.protocol import (
     global_revocation,
     introspection,
     revocation_endpoint,
@@ -32,6 +35,16 @@ async def token(server: Server, request: Request) -> Response:
     except OAuthError as error:
         return with_nonce(server, refused(server, request, error))
     return with_nonce(server, JsonResponse(answer))
+
+
+async def device_authorization(server: Server, request: Request) -> Response:
+    """``POST /device_authorization`` (RFC 8628 §3.1)."""
+    try:
+        asked = device_authorization_endpoint.Asked(*await _read(server, request))
+        answer = await device_authorization_endpoint.respond(server.authority, asked)
+    except OAuthError as error:
+        return refused(server, request, error)
+    return JsonResponse(answer)
 
 
 async def introspect(server: Server, request: Request) -> Response:

@@ -19,6 +19,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     csrf: bytes
     dpop_nonce: bytes
     receipts: bytes
+    user_codes: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

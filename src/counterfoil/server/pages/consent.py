@@ -1,25 +1,26 @@
 """Consent: a person says whether, and what, an app may do (S10, S14; RFC 9700 §4.13)."""
 
-from collections.abc import Mapping
 from functools import partial
 from urllib.parse import quote, urlsplit
 
-from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.oauth.parameters import Parameters
-from counterfoil.server.pages.views import ConsentPage, Permission, SpanChoice
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, SPANS, end_of
-from counterfoil.server.protocol import approval, authorization_request, events
-from counterfoil.server.protocol.approval import Decision, Span
+from counterfoil.server.pages.permissions import (
+    allowed_by,
+    permissions_of,
+    span_in,
+    spans_of,
+    what_is_asked,
+)
+from counterfoil.server.pages.views import ConsentPage
+from counterfoil.server.pages.wording import end_of
+from counterfoil.server.protocol import approval, events
+from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.interaction import Consent, Refuse, SignIn, returns_locally
-from counterfoil.server.records.api import Api
-from counterfoil.server.records.client import Client
 from counterfoil.server.records.event import EventKind
-from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
@@ -30,14 +31,6 @@ from counterfoil.server.web.server import Server
 
 _REPEATABLE = frozenset({"permission"})
 _MOST_FIELDS = 1024  # every permission that the page shows comes back
-
-
-class _Asked(Struct, frozen=True):
-    """What the page shows: whose app, which APIs, what was granted before."""
-
-    client: Client
-    apis: Mapping[str, Api]
-    grant: Grant | None
 
 
 async def ask(server: Server, request: Request) -> Response:
@@ -75,7 +68,7 @@ async def _allow(
     server: Server, request: Request, asked: tuple[Flow, Person], form: Parameters
 ) -> Response:
     flow, person = asked
-    span = _span_in(form)
+    span = span_in(form)
     access = allowed_by(flow.pending.access, frozenset(form.every("permission")))
     if access.is_empty:
         error = "Choose at least one permission, or do not allow the app."
@@ -84,14 +77,6 @@ async def _allow(
         return _back(server, flow)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     return await conclude(server, flow, Decision(person.session, access, origin, True, span))
-
-
-def _span_in(form: Parameters) -> Span | None:
-    given = form.get("span")
-    try:
-        return None if given is None else Span(given)
-    except ValueError:
-        raise invalid_request("The parameter span is none that the page offers.") from None
 
 
 async def _deny(server: Server, request: Request, flow: Flow, person: Person) -> Response:
@@ -107,23 +92,10 @@ async def _note_refusal(client_id: str, by: events.Actor, tx: Transaction) -> No
     await events.record(tx, EventKind.CONSENT_REFUSED, by, client_id)
 
 
-def value_of(uri: str, scope: str) -> str:
-    """Name one permission in the form; a space stands in neither part."""
-    return f"{uri} {scope}" if uri else scope
-
-
-def allowed_by(asked: Access, chosen: frozenset[str]) -> Access:
-    """Give what was asked and chosen; ``openid`` goes with whatever is chosen."""
-    apis = {
-        uri: frozenset(scope for scope in scopes if value_of(uri, scope) in chosen)
-        for uri, scopes in asked.apis.items()
-    }
-    openid = frozenset(s for s in asked.openid if s in chosen or s == "openid")
-    return Access({uri: scopes for uri, scopes in apis.items() if scopes}, openid)
-
-
 async def _page(server: Server, flow: Flow, person: Person, error: str | None = None) -> Response:
-    asked = await server.authority.store.read(partial(_what_is_asked, flow, person))
+    asked = await server.authority.store.read(
+        partial(what_is_asked, flow.pending.client_id, person)
+    )
     pending = flow.pending
     parts = urlsplit(pending.redirect_uri)
     page = ConsentPage(
@@ -135,57 +107,11 @@ async def _page(server: Server, flow: Flow, person: Person, error: str | None = 
         return_host=parts.netloc or f"{parts.scheme}:",
         return_is_local=returns_locally(pending.redirect_uri),
         user_email=person.user.email,
-        permissions=_permissions(pending.access, asked),
-        spans=_spans(asked.grant),
+        permissions=permissions_of(pending.access, asked),
+        spans=spans_of(asked.grant),
         until=end_of(asked.grant),
         error=error,
     )
     status = 400 if error else 200
     target = form_target_of(pending.redirect_uri)
     return show(server, page, status=status, form_target=target)
-
-
-async def _what_is_asked(flow: Flow, person: Person, tx: Transaction) -> _Asked:
-    client = await authorization_request.known_client(tx, flow.pending.client_id)
-    apis = {api.uri: api for api in await tx.apis.every()}
-    grant = await tx.grants.between(person.user.id, client.client_id)
-    return _Asked(client, apis, grant if grant is not None and grant.is_live(tx.now) else None)
-
-
-def _spans(grant: Grant | None) -> tuple[SpanChoice, ...]:
-    """Offer what may be chosen; an end date that was given before stays unless one is chosen."""
-    offered = tuple(SpanChoice(value=value, title=title) for value, title in SPANS.items())
-    if grant is None or grant.ends_at is None:
-        return offered
-    return (SpanChoice(value=Span.AS_BEFORE, title="As before", chosen=True), *offered)
-
-
-def _permissions(access: Access, asked: _Asked) -> tuple[Permission, ...]:
-    granted = asked.grant.access if asked.grant else Access()
-    own = [
-        Permission(
-            value=scope,
-            title=title,
-            detail=detail,
-            required=scope == "openid",
-            already_granted=scope in granted.openid,
-        )
-        for scope, (title, detail) in OPENID_PERMISSIONS.items()
-        if scope in access.openid
-    ]
-    return (*own, *_api_permissions(access, asked, granted))
-
-
-def _api_permissions(access: Access, asked: _Asked, granted: Access) -> list[Permission]:
-    return [
-        Permission(
-            value=value_of(uri, scope),
-            title=api.scopes.get(scope) or scope,
-            detail=scope if api.scopes.get(scope) else "",
-            api_name=api.name,
-            already_granted=scope in granted.apis.get(uri, frozenset()),
-        )
-        for uri, scopes in access.apis.items()
-        if (api := asked.apis.get(uri)) is not None
-        for scope in sorted(scopes)
-    ]

@@ -1,7 +1,8 @@
 """Sign in, sign out: the handlers of these pages."""
 
 from functools import partial
-from urllib.parse import quote
+from typing import Final
+from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -29,6 +30,36 @@ _WRONG = (
 _BUSY = "Too many people are signing in at this moment. Wait a little and try again."
 
 
+DEVICE: Final = "device"
+"""What ``next`` says where somebody signs in to let a device in; every other word is nothing."""
+
+
+class _Onward(Struct, frozen=True):
+    """Where somebody goes on: with an app's flow, to a device's code, or to their account."""
+
+    flow: Flow | None = None
+    device: bool = False
+    user_code: str = ""
+
+    @property
+    def path(self) -> str:
+        """Below the prefix."""
+        if self.flow is not None:
+            return f"authorize/continue?flow={quote(self.flow.sealed)}"
+        if self.device:
+            code = urlencode({"user_code": self.user_code}) if self.user_code else ""
+            return f"{DEVICE}?{code}" if code else DEVICE
+        return "account/apps"
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """What the form carries along, besides the flow."""
+        if not self.device:
+            return ()
+        code = (("user_code", self.user_code),) if self.user_code else ()
+        return (("next", DEVICE), *code)
+
+
 class _Said(Struct, frozen=True):
     """What stands in the form, and what is said about the last attempt."""
 
@@ -39,11 +70,10 @@ class _Said(Struct, frozen=True):
 
 async def ask(server: Server, request: Request) -> Response:
     """``GET /sign-in``, with or without a flow to go on with."""
-    sealed = query_of(request).get("flow")
     browser = browser_of(server, request)
-    flow = flow_in(server, request, sealed) if sealed else None
-    email = (flow.pending.login_hint or "") if flow else ""
-    return remember(server, browser, await _page(server, browser, flow, _Said(email)))
+    onward = _onward_in(server, request, query_of(request))
+    email = (onward.flow.pending.login_hint or "") if onward.flow else ""
+    return remember(server, browser, await _page(server, browser, onward, _Said(email)))
 
 
 async def answer(server: Server, request: Request) -> Response:
@@ -51,27 +81,34 @@ async def answer(server: Server, request: Request) -> Response:
     form = await form_of(request)
     browser = browser_of(server, request)
     demand_own_form(server.authority.keys.csrf, browser.name, form, request)
-    sealed = form.get("flow")
-    flow = flow_in(server, request, sealed) if sealed else None
-    return await _try(server, request, browser, (form, flow))
+    onward = _onward_in(server, request, form)
+    return await _try(server, request, browser, (form, onward))
+
+
+def _onward_in(server: Server, request: Request, parameters: Parameters) -> _Onward:
+    sealed = parameters.get("flow")
+    if sealed:
+        return _Onward(flow_in(server, request, sealed))
+    if parameters.get("next") != DEVICE:
+        return _Onward()
+    return _Onward(device=True, user_code=parameters.get("user_code") or "")
 
 
 async def _try(
-    server: Server, request: Request, browser: Browser, given: tuple[Parameters, Flow | None]
+    server: Server, request: Request, browser: Browser, given: tuple[Parameters, _Onward]
 ) -> Response:
-    form, flow = given
+    form, onward = given
     attempt = await _attempt(server, request, form)
     if not server.sign_in_throttle.allows(source_of(attempt.origin.address), server.clock()):
-        return await _page(server, browser, flow, _said(attempt, _BUSY), 429)
+        return await _page(server, browser, onward, _said(attempt, _BUSY), 429)
     server.sign_in_throttle.count(source_of(attempt.origin.address), server.clock())
     try:
         signed_in = await sign_in(server.authority, server.passwords, attempt)
     except TooBusy:
-        return await _page(server, browser, flow, _said(attempt, _BUSY), 503)
+        return await _page(server, browser, onward, _said(attempt, _BUSY), 503)
     if signed_in is None:
-        return await _page(server, browser, flow, _said(attempt, _WRONG), 400)
-    onward = f"authorize/continue?flow={quote(flow.sealed)}" if flow else "account/apps"
-    response = go(f"{server.prefix}/{onward}")
+        return await _page(server, browser, onward, _said(attempt, _WRONG), 400)
+    response = go(f"{server.prefix}/{onward.path}")
     session, idle = signed_in.session, server.authority.settings.session_idle_lifetime
     lifetime = session.cookie_lifetime(session.auth_time, idle)
     server.cookies.set_session(response, signed_in.secret, lifetime)
@@ -96,15 +133,17 @@ def _said(attempt: Attempt, error: str) -> _Said:
 async def _page(
     server: Server,
     browser: Browser,
-    flow: Flow | None,
+    onward: _Onward,
     said: _Said,
     status: int = 200,
 ) -> Response:
+    flow = onward.flow
     page = SignInPage(
         prefix=server.prefix,
         action=f"{server.prefix}/sign-in",
         csrf=csrf_token(server.authority.keys.csrf, browser.name),
         flow=flow.sealed if flow else "",
+        fields=onward.fields,
         client_name=await _client_name(server, flow) if flow else None,
         email=said.email,
         error=said.error,

@@ -17,13 +17,15 @@ class SignInPage(Page, frozen=True, kw_only=True):
 
     `client_name` is the app that one signs in for, if any. `flow` is left out of the form
     when it is empty. `error` is one sentence about the last attempt and must not tell which
-    of the two fields was wrong. Where the page `offers_choice`, it also posts `keep` (`yes`) if
-    that is ticked, which it was before where `keep` is true.
+    of the two fields was wrong. `fields` are carried along, name and value. Where the page
+    `offers_choice`, it also posts `keep` (`yes`) if that is ticked, which it was before where
+    `keep` is true.
     """
 
     action: str
     csrf: str
     flow: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
     client_name: str | None = None
     email: str = ""
     error: str | None = None
@@ -57,26 +59,21 @@ class SpanChoice(msgspec.Struct, frozen=True, kw_only=True):
     chosen: bool = False
 
 
-class ConsentPage(Page, frozen=True, kw_only=True):
+class AskingPage(Page, frozen=True, kw_only=True):
     """Asks whether an app may come in, and with which permissions.
 
     Posts `permission` (once for each that stays ticked, and for each required one), `span`: for
-    how long, and `decision`: `allow`, `deny`, or `switch` to use another account. `return_host`
-    is where the browser goes afterwards; `return_is_local` says that this is a loopback address
-    or a private scheme, which any program on the device could have claimed (RFC 8252 §8.6).
-    `until` is the end date that the person gave before, if they did.
+    how long, and `decision`: `allow`, `deny`, or `switch` to use another account. `until` is the
+    end date that the person gave before, if they did.
     """
 
     action: str
     csrf: str
-    flow: str
     client_name: str
-    return_host: str
     user_email: str
     permissions: tuple[Permission, ...]
     spans: tuple[SpanChoice, ...]
     until: str | None = None
-    return_is_local: bool = False
     error: str | None = None
 
     @property
@@ -88,6 +85,52 @@ class ConsentPage(Page, frozen=True, kw_only=True):
             PermissionGroup(api_name=name, permissions=tuple(members))
             for name, members in groupby(ordered, key=lambda each: each.api_name)
         )
+
+
+class ConsentPage(AskingPage, frozen=True, kw_only=True):
+    """Asks for an app that sent this browser here, and carries `flow` along.
+
+    `return_host` is where the browser goes afterwards; `return_is_local` says that this is a
+    loopback address or a private scheme, which any program on the device could have claimed
+    (RFC 8252 §8.6).
+    """
+
+    flow: str
+    return_host: str
+    return_is_local: bool = False
+
+
+class DeviceConsentPage(AskingPage, frozen=True, kw_only=True):
+    """Asks for an app on another device, and carries `user_code` along, as the device shows it.
+
+    `device`, `place` and `since` say from where the request came and when, as text for people;
+    `is_same_place`: from the address that this browser has, too (RFC 8628 §5.4).
+    """
+
+    user_code: str
+    device: str
+    place: str
+    since: str
+    is_same_place: bool = False
+
+
+class DevicePage(Page, frozen=True, kw_only=True):
+    """Asks for `user_code`, the code that a device shows; posts it with `decision`: `find`.
+
+    `error` is one sentence about the last attempt.
+    """
+
+    action: str
+    csrf: str
+    user_email: str
+    error: str | None = None
+
+
+class DeviceDonePage(Page, frozen=True, kw_only=True):
+    """Says what the device is told now; `allowed`: that it is let in."""
+
+    client_name: str
+    allowed: bool
 
 
 class ErrorPage(Page, frozen=True, kw_only=True):

@@ -57,6 +57,13 @@ class Decision(Struct, frozen=True):
     span: Span | None = None
 
 
+class Code(Struct, frozen=True):
+    """A code by its SHA-256, and until when it may be exchanged, in seconds since the epoch."""
+
+    digest: bytes
+    expires_at: int
+
+
 async def approve(
     authority: Authority, tx: Transaction, pending: Pending, decision: Decision
 ) -> Secret | None:
@@ -65,23 +72,33 @@ async def approve(
     ``None`` where what the decision rests on has gone a moment ago: the session, or, where nobody
     was asked, the permission that was given before. Nothing is stored then.
     """
+    grant = await permit(authority, tx, pending, decision)
+    if grant is None:
+        return None
+    code = spell(Kind.AUTHORIZATION_CODE, tx.random(SECRET_BYTES))
+    expires_at = tx.now + authority.settings.code_lifetime
+    kept = Code(code.fingerprint(), expires_at)
+    await tx.authorizations.add(authorization_of(pending, decision, grant, kept))
+    return code
+
+
+async def permit(
+    authority: Authority, tx: Transaction, pending: Pending, decision: Decision
+) -> Grant | None:
+    """Make or change the grant; ``None`` where what the decision rests on has gone."""
     session = await tx.sessions.find(decision.session.id)
     idle = authority.settings.session_idle_lifetime
     if session is None or not session.is_live(tx.now, idle):
         return None
     grant = await _grant(tx, pending, decision)
-    if grant is None:
-        return None
-    if decision.asked:
+    if grant is not None and decision.asked:
         by = events.by_session(decision.session, decision.origin)
         detail = {"client_id": pending.client_id, "scope": decision.access.scope}
         if grant.ends_at is not None:
             detail["until"] = str(grant.ends_at)
         await events.record(tx, EventKind.CONSENT_GIVEN, by, grant.id, detail)
         await _end_beyond(tx, grant, by)
-    code = spell(Kind.AUTHORIZATION_CODE, tx.random(SECRET_BYTES))
-    await tx.authorizations.add(_authorization(authority, tx.now, pending, (decision, grant, code)))
-    return code
+    return grant
 
 
 async def _grant(tx: Transaction, pending: Pending, decision: Decision) -> Grant | None:
@@ -136,12 +153,12 @@ async def _end_beyond(tx: Transaction, grant: Grant, by: events.Actor) -> None:
     await end_dates.end_beyond(tx, grant.id, grant.ends_at, by)
 
 
-def _authorization(
-    authority: Authority, now: int, pending: Pending, made: tuple[Decision, Grant, Secret]
+def authorization_of(
+    pending: Pending, decision: Decision, grant: Grant, code: Code
 ) -> Authorization:
-    decision, grant, code = made
+    """Give what a code stands for once a person has decided."""
     return Authorization(
-        digest=code.fingerprint(),
+        digest=code.digest,
         client_id=pending.client_id,
         user_id=decision.session.user_id,
         grant_id=grant.id,
@@ -150,7 +167,7 @@ def _authorization(
         code_challenge=pending.code_challenge,
         access=decision.access,
         auth_time=decision.session.auth_time,
-        expires_at=now + authority.settings.code_lifetime,
+        expires_at=code.expires_at,
         origin=decision.origin,
         nonce=pending.nonce,
         dpop_jkt=pending.dpop_jkt,

@@ -55,7 +55,7 @@ async def read(authority: Authority, tx: Transaction, parameters: Parameters) ->
         for check in CHECKS:
             check(client, parameters)
         subject_hint = _subject_hint(authority, client, parameters, tx.now)
-        pending = _pending(asking, parameters, await _access(tx, client, parameters), tx.now)
+        pending = _pending(asking, parameters, await access_asked(tx, client, parameters), tx.now)
         return replace(pending, subject_hint=subject_hint)
     except OAuthError as error:
         return Denied(asking, error)
@@ -111,7 +111,8 @@ def _check_pkce(_: Client, parameters: Parameters) -> None:
         raise invalid_request("The parameter code_challenge is not a SHA-256 in base64url.")
 
 
-def _check_dpop(_: Client, parameters: Parameters) -> None:
+def check_dpop(_: Client, parameters: Parameters) -> None:
+    """Demand that ``dpop_jkt``, where it is given, is a thumbprint (RFC 9449 §10)."""
     thumbprint = parameters.get("dpop_jkt")
     if thumbprint is not None and not dpop.is_thumbprint(thumbprint):
         raise invalid_request("The parameter dpop_jkt is not a SHA-256 thumbprint in base64url.")
@@ -142,13 +143,18 @@ CHECKS: Final[tuple[Check, ...]] = (
     _check_request_objects,
     _check_response_type,
     _check_pkce,
-    _check_dpop,
+    check_dpop,
     _check_prompt,
     _check_max_age,
 )
 
 
-async def _access(tx: Transaction, client: Client, parameters: Parameters) -> Access:
+async def access_asked(tx: Transaction, client: Client, parameters: Parameters) -> Access:
+    """Give what an app asks a person for: scopes, each at the API that it is meant for.
+
+    Raises:
+        OAuthError: ``invalid_scope`` or ``invalid_target``.
+    """
     scopes = scopes_in(parameters.get("scope"))
     beyond = scopes - client.scopes
     if beyond:

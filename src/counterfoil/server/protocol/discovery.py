@@ -28,6 +28,7 @@ def metadata_of(settings: Settings, scopes: frozenset[str]) -> Metadata:
         token_endpoint=f"{issuer}/token",
         jwks_uri=f"{issuer}/jwks.json",
         userinfo_endpoint=f"{issuer}/userinfo",
+        device_authorization_endpoint=f"{issuer}/device_authorization",
         revocation_endpoint=f"{issuer}/revoke",
         introspection_endpoint=f"{issuer}/introspect",
         end_session_endpoint=f"{issuer}/logout",

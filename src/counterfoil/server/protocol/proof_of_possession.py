@@ -12,7 +12,7 @@ from counterfoil.oauth.nonces import Nonces
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import TokenRequest
-from counterfoil.server.records.client import Client
+from counterfoil.server.records.client import BY_PEOPLE, Client
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Transaction
 
@@ -62,7 +62,7 @@ def demand_registered(client: Client, grant_type: str, proof: Proof | None) -> N
     Raises:
         NotProved: ``proof_missing``.
     """
-    begins = grant_type == "authorization_code" and client.policy.in_session
+    begins = grant_type in BY_PEOPLE and client.policy.in_session
     if proof is None and (client.policy.dpop_bound_access_tokens or begins):
         raise NotProved(Reason.PROOF_MISSING, "This client must send a DPoP proof.")
 

@@ -20,6 +20,7 @@ from counterfoil.server.protocol.policies import demand_api_policy, demand_clien
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import (
+    BY_PEOPLE,
     GRANT_TYPES,
     MOST_SECRETS,
     RESERVED_SCOPES,
@@ -121,8 +122,10 @@ def _demand_consistent(client: Client, *, development: bool) -> None:
         raise invalid_request("redirect_uris go with the grant type authorization_code.")
     if client.public and "client_credentials" in client.grant_types:
         raise invalid_request("A public client has no secret, so no client_credentials.")
-    if "refresh_token" in client.grant_types and not with_code:
-        raise invalid_request("The grant type refresh_token goes with authorization_code.")
+    if "refresh_token" in client.grant_types and not BY_PEOPLE & set(client.grant_types):
+        raise invalid_request(
+            "The grant type refresh_token goes with authorization_code or with device_code."
+        )
     for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
         demand_redirect_uri(uri, development=development)
     demand_client_policy(client)

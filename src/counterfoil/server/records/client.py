@@ -10,7 +10,10 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.server.records.policy import ClientPolicy
 
-GRANT_TYPES: Final = ("authorization_code", "client_credentials", "refresh_token")
+DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
+GRANT_TYPES: Final = ("authorization_code", "client_credentials", "refresh_token", DEVICE_CODE)
+BY_PEOPLE: Final = frozenset({"authorization_code", DEVICE_CODE})
+"""The grant types that begin with a person who allows it."""
 _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
 """It also stands in the pages' policy (CSP), where other characters would begin a new rule."""
 MOST_SECRETS: Final = 2

@@ -11,6 +11,7 @@ from counterfoil.server.records.authorization import Authorizations
 from counterfoil.server.records.beginnings import Beginnings
 from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.default_lifetime import DefaultLifetimes
+from counterfoil.server.records.device_request import DeviceRequests
 from counterfoil.server.records.family import Family, Life
 from counterfoil.server.records.grant import Grants
 from counterfoil.server.records.guards import Guards
@@ -253,6 +254,8 @@ class Transaction(Protocol):
     def grants(self) -> Grants: ...
     @property
     def authorizations(self) -> Authorizations: ...
+    @property
+    def device_requests(self) -> DeviceRequests: ...
     @property
     def families(self) -> Families: ...
     @property

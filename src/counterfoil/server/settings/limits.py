@@ -63,6 +63,10 @@ class Limits(Struct, frozen=True, kw_only=True):
         int,
         number("Revocations by clients, likewise.", 0, None, "a minute"),
     ] = 60_000
+    device_rate_per_minute: Annotated[
+        int,
+        number("Requests of devices that have no browser, likewise.", 0, None, "a minute"),
+    ] = 60
     page_rate_per_minute: Annotated[
         int,
         number("Pages for people, and authorization requests, likewise.", 0, None, "a minute"),

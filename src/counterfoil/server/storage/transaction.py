@@ -11,6 +11,7 @@ from counterfoil.server.storage.statements.authorizations import AuthorizationSt
 from counterfoil.server.storage.statements.beginnings import BeginningStatements
 from counterfoil.server.storage.statements.clients import ClientStatements
 from counterfoil.server.storage.statements.default_lifetime import DefaultLifetimeStatements
+from counterfoil.server.storage.statements.device_requests import DeviceRequestStatements
 from counterfoil.server.storage.statements.events import EventStatements
 from counterfoil.server.storage.statements.families import FamilyStatements
 from counterfoil.server.storage.statements.fences import FenceStatements
@@ -50,6 +51,7 @@ class BoundTransaction:
         self.limit_notes = LimitNoteStatements(connection)
         self.grants = GrantStatements(connection)
         self.authorizations = AuthorizationStatements(connection)
+        self.device_requests = DeviceRequestStatements(connection)
         self.families = FamilyStatements(connection)
         self.proofs = ProofStatements(connection)
         self.sightings = SightingStatements(connection)
@@ -93,6 +95,7 @@ class BoundTransaction:
         swept = await self.notices.sweep(limit)
         swept += await self.families.sweep(limit)
         swept += await self.authorizations.sweep(limit)
+        swept += await self.device_requests.sweep(limit)
         swept += await self.grants.sweep(limit)
         swept += await self.proofs.sweep(limit)
         swept += await self.sightings.sweep(limit)

@@ -27,6 +27,8 @@ class Use(Enum):
     GUARD = auto()
     """Beginning to follow the notices, and receipts: it takes a moment, and the line then lasts."""
     TOKEN = auto()
+    DEVICE = auto()
+    """Beginning the device flow: it costs a row, and anybody may."""
     INTROSPECTION = auto()
     REVOCATION = auto()
     PAGE = auto()
@@ -39,6 +41,7 @@ _ENDINGS: Final = frozenset({Use.REVOCATION, Use.LEAVING, Use.ADMINISTRATION})
 RATE_OF: Final[Mapping[Use, str]] = MappingProxyType(
     {
         Use.TOKEN: "token_rate_per_minute",
+        Use.DEVICE: "device_rate_per_minute",
         Use.INTROSPECTION: "introspection_rate_per_minute",
         Use.REVOCATION: "revocation_rate_per_minute",
         Use.PAGE: "page_rate_per_minute",

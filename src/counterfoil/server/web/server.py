@@ -13,6 +13,7 @@ from counterfoil.server.hub.publisher import Publisher
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.rates import Rates
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.web.admission import Admission, Use
@@ -36,6 +37,7 @@ class Server(Struct, frozen=True):
     passwords: Passwords
     sign_in_throttle: Throttle
     client_throttle: Throttle
+    device_tries: Rates
     admission: Admission
     status_lists: StatusLists
     registry_feed: RegistryFeed

@@ -10,9 +10,11 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.grant_types import (
     authorization_code,
     client_credentials,
+    device_code,
     refresh_token,
 )
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
+from counterfoil.server.records.client import DEVICE_CODE
 from counterfoil.server.records.store import Transaction
 
 Exchange = Callable[[Authority, Transaction, TokenRequest], Awaitable[Issuance | Refusal]]
@@ -33,6 +35,7 @@ GRANT_TYPES: Final = MappingProxyType(
             GrantType("authorization_code", True, authorization_code.exchange),
             GrantType("client_credentials", False, client_credentials.exchange),
             GrantType("refresh_token", True, refresh_token.exchange),
+            GrantType(DEVICE_CODE, True, device_code.exchange),
         )
     }
 )

@@ -14,6 +14,8 @@ _END_FAMILIES: Final = """
 UPDATE families SET ended_at = ?, ended_why = ? WHERE ended_at IS NULL
 """
 _BURN_CODES: Final = "DELETE FROM authorizations WHERE taken_at IS NULL"
+# What was answered since is not known: it must not be answered again.
+_FORGET_DEVICES: Final = "DELETE FROM device_requests"
 # Nobody knows which of their places were given: what a verifier cannot fetch it must refuse.
 _FORGET_LISTS: Final = "DELETE FROM status_lists"
 _RAISE: Final = (
@@ -46,6 +48,7 @@ class BeginningStatements:
         grants = await run(_END_GRANTS, at)
         families = await run(_END_FAMILIES, at, why)
         codes = await run(_BURN_CODES)
+        await run(_FORGET_DEVICES)
         await run(_FORGET_LISTS)
         return Begun(sessions, grants, families, codes)
 
