@@ -2,32 +2,30 @@
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
-from counterfoil.cli.endings import Change, demand_yes, end, make, named
+from counterfoil.cli.client_members import (
+    find_client,
+    keys_in,
+    spelled_out,
+    tell_client,
+    tell_new_client,
+)
+from counterfoil.cli.client_proofs import rotate_secret, set_keys
+from counterfoil.cli.endings import Change, end, make, named
 from counterfoil.cli.invocation import Invocation, installation, takes_id
-from counterfoil.cli.output import Failure, at, print_fields, print_table
-from counterfoil.cli.policies import changes_in, in_words, policy_option
+from counterfoil.cli.output import Failure, at, print_table
+from counterfoil.cli.policies import changes_in, policy_option
 from counterfoil.cli.receipts import (
     AT_ONCE,
     Manner,
     ending_options,
-    guards_at,
-    leave,
-    tell_guards,
 )
 
 if TYPE_CHECKING:
-    from counterfoil.oauth.feed import Position
     from counterfoil.oauth.opaque import Secret
-    from counterfoil.server.documents.clients import (
-        ClientDocument,
-        NewClientDocument,
-        RotatedSecretDocument,
-    )
-    from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.protocol.endings import Ending
     from counterfoil.server.records.client import Client, ClientSecret
     from counterfoil.server.records.store import Transaction
@@ -48,8 +46,8 @@ def client() -> None:
     "grant_types",
     multiple=True,
     metavar="TYPE",
-    help="authorization_code, refresh_token or client_credentials; may be repeated. Default: the "
-    "first two where there is a --redirect-uri, else client_credentials.",
+    help="authorization_code, refresh_token, client_credentials or device_code; may be repeated. "
+    "Default: the first two where there is a --redirect-uri, else client_credentials.",
 )
 @click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI")
 @click.option(
@@ -57,6 +55,11 @@ def client() -> None:
 )
 @click.option("--scope", "scopes", multiple=True, help="Scopes it may ask for; may be repeated.")
 @click.option("--public", is_flag=True, help="It cannot keep a secret: a browser or native app.")
+@click.option(
+    "--jwks",
+    type=click.File("rb"),
+    help="A file with its public keys (a JWK Set), by which it proves itself; it gets no secret.",
+)
 @click.option("--client-id", help="Its client_id. Default: a random one.")
 @policy_option
 @installation
@@ -65,6 +68,7 @@ def add(
     /,
     *,
     client_id: str | None,
+    jwks: IO[bytes] | None,
     grant_types: tuple[str, ...],
     scopes: tuple[str, ...],
     policies: tuple[str, ...],
@@ -81,7 +85,7 @@ def add(
 
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
         raise click.UsageError("--client-id must be 1 to 128 letters, digits or . _ ~ -")
-    changes = changes_in(policies)
+    changes, keys = changes_in(policies), keys_in(jwks)
     development = call.settings().development
     with_code = bool(members["redirect_uris"])
     usual = ("authorization_code", "refresh_token") if with_code else ("client_credentials",)
@@ -90,9 +94,10 @@ def add(
         new = Client(
             client_id=client_id or new_handle(tx),
             created_at=tx.now,
-            grant_types=grant_types or usual,
+            grant_types=spelled_out(grant_types) or usual,
             scopes=frozenset(" ".join(scopes).split()),
             policy=with_changes(ClientPolicy(), changes),
+            jwks=keys,
             **members,
         )
         if await tx.clients.find(new.client_id) is not None:
@@ -100,7 +105,7 @@ def add(
         return new, await add_client(tx, new, CLI, development=development)
 
     document = new_document(*call.change(work, makes=True))
-    call.show(document, lambda: _tell_new(document))
+    call.show(document, lambda: tell_new_client(document))
 
 
 @client.command("update", context_settings=takes_id())
@@ -132,43 +137,18 @@ def update(
     from counterfoil.server.protocol.registration import update_client
 
     changes, development = changes_in(policies), call.settings().development
+    members["grant_types"] = spelled_out(members["grant_types"])
     given = {name: value for name, value in members.items() if value not in (None, ())}
     if scopes:
         given["scopes"] = frozenset(" ".join(scopes).split())
 
     async def work(tx: "Transaction") -> "Client":
-        found = await _find(tx, client_id)
+        found = await find_client(tx, client_id)
         wanted = replace(found, **given, policy=with_changes(found.policy, changes))
         return await update_client(tx, wanted, CLI, development=development) or found
 
     document = document_of(call.change(work))
-    call.show(document, lambda: _tell(document))
-
-
-def _tell_new(document: "NewClientDocument") -> None:
-    _tell(document)
-    if document.client_secret is not None:
-        click.echo(f"\nclient_secret  {document.client_secret.reveal()}")
-        click.echo("This is shown once. Only its SHA-256 is kept.")
-
-
-def _tell(document: "ClientDocument") -> None:
-    from counterfoil.server.documents.clients import UNDECIDED
-
-    print_fields(
-        (
-            ("client_id", document.client_id),
-            ("client_name", document.client_name),
-            ("grant_types", " ".join(document.grant_types)),
-            ("redirect_uris", " ".join(document.redirect_uris)),
-            ("post_logout_redirect_uris", " ".join(document.post_logout_redirect_uris)),
-            ("scope", document.scope),
-            ("token_endpoint_auth_method", document.token_endpoint_auth_method),
-            ("registered", at(document.client_id_issued_at)),
-            ("disabled", at(document.disabled_at)),
-            ("policy", in_words(document.policy, UNDECIDED)),
-        )
-    )
+    call.show(document, lambda: tell_client(document))
 
 
 @client.command("list")
@@ -203,12 +183,12 @@ def show(call: Invocation, client_id: str) -> None:
     from counterfoil.server.documents.clients import shown_document
 
     async def work(tx: "Transaction") -> "tuple[Client, list[ClientSecret]]":
-        return await _find(tx, client_id), await tx.clients.secrets_of(client_id)
+        return await find_client(tx, client_id), await tx.clients.secrets_of(client_id)
 
     document = shown_document(*call.read(work))
 
     def tell() -> None:
-        _tell(document)
+        tell_client(document)
         rows = [
             (each.id, at(each.created_at), at(each.expires_at), at(each.last_used_at))
             for each in document.secrets
@@ -220,58 +200,8 @@ def show(call: Invocation, client_id: str) -> None:
     call.show(document, tell)
 
 
-async def _find(tx: "Transaction", client_id: str) -> "Client":
-    found = await tx.clients.find(client_id)
-    if found is None:
-        raise Failure(f"there is no client {client_id}")
-    return found
-
-
-@client.command("rotate-secret", context_settings=takes_id())
-@click.argument("client_id")
-@click.option(
-    "--overlap",
-    type=click.IntRange(0, 365 * _DAY),
-    default=_DAY,
-    show_default="86400, a day",
-    metavar="SECONDS",
-    help="How long the secret before stays good; 0 ends it at once.",
-)
-@ending_options
-@installation
-def rotate_secret(call: Invocation, client_id: str, overlap: int, *, manner: Manner) -> None:
-    """Give a client a new secret and print it, this once; --overlap 0 ends all its tokens."""
-    from counterfoil.server.documents.clients import new_document, rotated_document
-    from counterfoil.server.protocol import registration
-    from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
-    from counterfoil.server.protocol.events import CLI
-
-    if call.read(partial(_find, client_id=client_id)).public:
-        raise Failure(f"the client {client_id} is public: it has no secret")
-    if not overlap:
-        demand_yes(CONSEQUENCES[Cause.SECRET_REPLACED].sentence, yes=manner.yes)
-
-    async def work(tx: "Transaction") -> "tuple[Client, Secret | None, Position]":
-        found = await _find(tx, client_id)
-        secret = await registration.rotate_secret(tx, client_id, overlap, CLI)
-        return found, secret, (await tx.notices.head())[0]
-
-    async def action(authority: "Authority") -> "RotatedSecretDocument":
-        found, secret, position = await authority.store.transact(work)
-        guards = await guards_at(authority, position, manner.wait)
-        return rotated_document(new_document(found, secret), position, guards)
-
-    document = call.run(action)
-
-    def tell() -> None:
-        _tell_new(document)
-        still = f"stays good for {overlap} seconds" if overlap else "has ended with every token"
-        click.echo(f"The secret before it {still}.")
-        click.echo(f"Notice: {document.notice}")
-        tell_guards(document.guards)
-
-    call.show(document, tell)
-    leave(document.guards)
+client.add_command(rotate_secret)
+client.add_command(set_keys)
 
 
 @client.command("end", context_settings=takes_id())
@@ -317,4 +247,4 @@ def enable(call: Invocation, client_id: str) -> None:
 
 
 async def _id_of(tx: "Transaction", client_id: str) -> str:
-    return (await _find(tx, client_id)).client_id
+    return (await find_client(tx, client_id)).client_id

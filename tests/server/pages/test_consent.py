@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from counterfoil.oauth.access import Access
-from counterfoil.server.pages.consent import allowed_by, value_of
+from counterfoil.server.pages.permissions import allowed_by, value_of
 from tests.installation import (
     CALLBACK,
     NOTES,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -15,6 +16,12 @@ from counterfoil.server.records.policy import ClientPolicy
 
 UNDECIDED: Final[Mapping[str, object]] = MappingProxyType(asdict(ClientPolicy()))
 """The policy of a client for which nothing was decided."""
+
+
+class JwkSet(Struct, frozen=True):
+    """Public keys (RFC 7517 §5)."""
+
+    keys: tuple[Mapping[str, str], ...]
 
 
 class ClientDocument(Struct, frozen=True, kw_only=True):
@@ -30,6 +37,7 @@ class ClientDocument(Struct, frozen=True, kw_only=True):
     token_endpoint_auth_method: str
     disabled_at: int | None
     policy: Mapping[str, bool | int | str | None]
+    jwks: JwkSet | None
 
     @property
     def is_public(self) -> bool:
@@ -37,8 +45,18 @@ class ClientDocument(Struct, frozen=True, kw_only=True):
         return self.token_endpoint_auth_method == "none"
 
 
+class KeyedClientDocument(ClientDocument, frozen=True, kw_only=True):
+    """A client with its new keys.
+
+    ``notice`` and ``guards`` are those of the receipt of an ending.
+    """
+
+    notice: str
+    guards: GuardsDocument | None = None
+
+
 class NewClientDocument(ClientDocument, frozen=True, kw_only=True):
-    """A client with its newest secret, null for a public one; 0: it does not expire."""
+    """A client with its newest secret, null where it has none; 0: it does not expire."""
 
     client_secret: Secret | None
     client_secret_expires_at: int
@@ -88,6 +106,7 @@ def document_of(client: Client) -> ClientDocument:
         token_endpoint_auth_method=client.token_endpoint_auth_method,
         disabled_at=client.disabled_at,
         policy=asdict(client.policy),
+        jwks=msgspec.json.decode(client.jwks, type=JwkSet) if client.jwks else None,
     )
 
 
@@ -103,6 +122,14 @@ def rotated_document(
 ) -> RotatedSecretDocument:
     """Give the document that hands over a secret in place of another."""
     return RotatedSecretDocument(**asdict(new), notice=str(position), guards=guards)
+
+
+def keyed_document(
+    client: Client, position: Position, guards: GuardsDocument | None = None
+) -> KeyedClientDocument:
+    """Give the document of a client that has other keys now."""
+    document = asdict(document_of(client))
+    return KeyedClientDocument(**document, notice=str(position), guards=guards)
 
 
 def shown_document(client: Client, secrets: list[ClientSecret]) -> ShownClientDocument:

@@ -10,9 +10,8 @@ from starlette.responses import Response, StreamingResponse
 from counterfoil.net.event_stream import event
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.feed import Position, position_from
-from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.endpoints.oauth import refused
-from counterfoil.server.protocol.client_authentication import credentials_in
+from counterfoil.server.protocol.client_authentication import credentials_of_header
 from counterfoil.server.protocol.registry_feed import Follower, Told, demand_follower
 from counterfoil.server.web.reading import authorization_of, header, query_of
 from counterfoil.server.web.server import Server
@@ -38,10 +37,9 @@ async def stream(server: Server, request: Request) -> Response:
 
 async def _follower(server: Server, request: Request) -> Follower:
     audience = query_of(request).require("audience")
-    # From the header alone: a secret in the URL would end up in logs.
-    credentials = credentials_in(Parameters.parse(b""), authorization_of(request))
-    follower = Follower(credentials, audience)
     authority = server.authority
+    credentials = await credentials_of_header(authority, authorization_of(request))
+    follower = Follower(credentials, audience)
     secret_id = await authority.store.read(partial(demand_follower, follower))
     authority.activity.note_secret(secret_id, int(server.clock()))
     return follower

@@ -1,4 +1,4 @@
-"""Who is the client: by its secret in header or body, or by name alone (OAuth 2.1 §2.4)."""
+"""Who is the client: by secret, by signature (RFC 7523), or by name alone (OAuth 2.1 §2.4)."""
 
 import binascii
 import hmac
@@ -6,39 +6,106 @@ from base64 import b64decode
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from counterfoil.oauth.client_assertion import (
+    ASSERTION_TYPE,
+    METHOD,
+    WrongAssertion,
+    client_id_in,
+)
 from counterfoil.oauth.errors import OAuthError, invalid_client, invalid_request
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters, form_decoded
+from counterfoil.server.protocol import client_assertions
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.client_keys import thumbprints_in
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.event import NO_PROOF
 from counterfoil.server.records.store import Transaction
 
-METHODS: Final = ("client_secret_basic", "client_secret_post", "none")
+CONFIDENTIAL: Final = ("client_secret_basic", "client_secret_post", METHOD)
+METHODS: Final = (*CONFIDENTIAL, "none")
+IN_HEADER: Final = ("client_secret_basic", METHOD)
+"""The methods of endpoints whose body is no form: an assertion stands there as a bearer token."""
+_NOTHING: Final = Parameters.parse(b"")
 _REFUSED: Final = "The client could not be authenticated."
 
 
 class Credentials(Struct, frozen=True):
-    """What the caller says of itself, not yet believed."""
+    """What the caller says of itself, not yet believed.
+
+    ``assertion`` is one that was not verified yet; ``key_id`` is the thumbprint of the key of one
+    that was, and is used up.
+    """
 
     client_id: str
     secret: Secret | None
     method: str
+    assertion: Secret | None = None
+    key_id: str | None = None
 
 
 class AuthenticatedClient(Struct, frozen=True):
-    """A client that proved who it is; ``secret_id`` names the secret it used, if any."""
+    """A client that proved who it is; ``secret_id`` or ``key_id`` names by what, if any."""
 
     client: Client
     secret_id: str | None
+    key_id: str | None = None
+
+    @property
+    def proof(self) -> str:
+        """By what it was known, as events say it."""
+        if self.secret_id is not None:
+            return f"secret:{self.secret_id}"
+        return f"key:{self.key_id}" if self.key_id is not None else NO_PROOF
+
+
+async def credentials_of(
+    authority: Authority, parameters: Parameters, authorization: str | None
+) -> Credentials:
+    """Read the client's credentials, and use up the assertion that is among them.
+
+    Raises:
+        OAuthError: ``invalid_client`` or ``invalid_request``.
+        StoreUnavailable: the assertion could not be used up.
+    """
+    return await _proved(authority, credentials_in(parameters, authorization))
+
+
+async def credentials_of_header(authority: Authority, authorization: str | None) -> Credentials:
+    """Read them from the header alone, for requests without a form; ``Bearer`` is an assertion.
+
+    Never from the URL: it would end up in logs.
+
+    Raises:
+        OAuthError: ``invalid_client`` or ``invalid_request``.
+        StoreUnavailable: the assertion could not be used up.
+    """
+    scheme, _, unverified = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer":
+        return credentials_in(_NOTHING, authorization)
+    return await _proved(authority, _asserted(unverified.strip(), None))
+
+
+async def _proved(authority: Authority, credentials: Credentials) -> Credentials:
+    if credentials.assertion is None:
+        return credentials
+    taken = await client_assertions.take(authority, credentials.client_id, credentials.assertion)
+    return replace(credentials, assertion=None, key_id=taken)
 
 
 def credentials_in(parameters: Parameters, authorization: str | None) -> Credentials:
-    """Read the client's credentials from the header or the body, never from both.
+    """Read the client's credentials from the header or the body: by one method, never by two.
 
     Raises:
         OAuthError: ``invalid_client`` or ``invalid_request`` (OAuth 2.1 §2.4.1).
     """
-    given = parameters.get("client_secret")
+    given, unverified = parameters.get("client_secret"), parameters.get("client_assertion")
+    if unverified is not None or parameters.get("client_assertion_type") is not None:
+        if given is not None or authorization is not None:
+            raise invalid_request("The client proves itself in two ways; choose one.")
+        return _assertion_in(parameters)
     if authorization is not None:
         if given is not None:
             raise invalid_request("The client sent its secret in two ways; send it in one.")
@@ -49,6 +116,22 @@ def credentials_in(parameters: Parameters, authorization: str | None) -> Credent
     if given is None:
         return Credentials(client_id, None, "none")
     return Credentials(client_id, Secret(given), "client_secret_post")
+
+
+def _assertion_in(parameters: Parameters) -> Credentials:
+    if parameters.require("client_assertion_type") != ASSERTION_TYPE:
+        raise invalid_request(f"The parameter client_assertion_type must be {ASSERTION_TYPE}.")
+    return _asserted(parameters.require("client_assertion"), parameters.get("client_id"))
+
+
+def _asserted(unverified: str, client_id: str | None) -> Credentials:
+    try:
+        claimed = client_id_in(unverified)
+    except WrongAssertion as error:
+        raise client_assertions.refused(error) from None
+    if client_id is not None and client_id != claimed:
+        raise invalid_request("The parameter client_id differs from the client assertion.")
+    return Credentials(claimed, None, METHOD, Secret(unverified))
 
 
 def _basic(authorization: str) -> Credentials:
@@ -81,13 +164,23 @@ async def authenticate(tx: Transaction, credentials: Credentials) -> Authenticat
     secret_id = await _matching_secret(tx, client, credentials)
     if client is None:
         raise invalid_client(_REFUSED, detail="no such client")
-    if client.public != (credentials.method == "none"):
+    if client.public != (credentials.method == "none") or (
+        bool(client.jwks) != (credentials.method == METHOD)
+    ):
         raise invalid_client(_REFUSED, detail="a method that this client does not use")
-    if not client.public and secret_id is None:
+    if client.jwks:
+        _demand_key(client, credentials)
+    elif not client.public and secret_id is None:
         raise invalid_client(_REFUSED, detail=f"wrong secret for {client.client_id!r}")
     if not client.is_enabled:
         raise invalid_client(_REFUSED, detail=f"{client.client_id!r} is disabled")
-    return AuthenticatedClient(client, secret_id)
+    return AuthenticatedClient(client, secret_id, credentials.key_id)
+
+
+def _demand_key(client: Client, credentials: Credentials) -> None:
+    """Demand a key that stands at this moment: it may have gone since the assertion was taken."""
+    if credentials.key_id is None or credentials.key_id not in thumbprints_in(client.jwks):
+        raise invalid_client(_REFUSED, detail=f"no key of {client.client_id!r} was proved")
 
 
 async def _matching_secret(

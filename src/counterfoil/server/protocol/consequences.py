@@ -18,6 +18,8 @@ class Cause(StrEnum):
     PASSWORD_SET = "password_set"
     SECRET_REPLACED = "secret_replaced"
     SECRET_ROTATED = "secret_rotated"
+    KEYS_REPLACED = "keys_replaced"
+    KEYS_CHANGED = "keys_changed"
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
     CLIENT_DISABLED = "client_disabled"
@@ -60,6 +62,14 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         ),
         Cause.SECRET_ROTATED: Consequence(
             Extent.NOTHING, "No token ends. The secret before it stays good for the overlap."
+        ),
+        Cause.KEYS_REPLACED: Consequence(
+            Extent.EVERYTHING_OF_THE_CLIENT,
+            "None of the keys before stays: they and its secrets end at once, and with them every "
+            "token of the client, whoever stands behind it.",
+        ),
+        Cause.KEYS_CHANGED: Consequence(
+            Extent.NOTHING, "No token ends. A key that is left out is refused from now on."
         ),
         Cause.USER_DISABLED: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,

@@ -52,7 +52,9 @@ async def respond(authority: Authority, asked: Asked) -> DeviceResponse:
         OAuthError: what was refused and why.
         StoreUnavailable: nothing was stored.
     """
-    credentials = client_authentication.credentials_in(asked.parameters, asked.authorization)
+    credentials = await client_authentication.credentials_of(
+        authority, asked.parameters, asked.authorization
+    )
     once = Once(authority.client_rates)
     work = partial(_begin, authority, asked, (credentials, once))
     return await authority.store.transact(work, beside=True)

@@ -3,11 +3,11 @@
 from typing import Final
 
 from counterfoil.jose.algorithms import ALGORITHMS
-from counterfoil.oauth import dpop, pkce
+from counterfoil.oauth import client_assertion, dpop, pkce
 from counterfoil.oauth.access import OPENID_SCOPES
 from counterfoil.oauth.metadata import Metadata
 from counterfoil.server.protocol.authorization_request import PROMPTS
-from counterfoil.server.protocol.client_authentication import METHODS
+from counterfoil.server.protocol.client_authentication import CONFIDENTIAL, IN_HEADER, METHODS
 from counterfoil.server.protocol.grant_types import GRANT_TYPES
 from counterfoil.server.protocol.status_lists import PATH as STATUS_LISTS
 from counterfoil.server.records.store import Transaction
@@ -38,8 +38,11 @@ def metadata_of(settings: Settings, scopes: frozenset[str]) -> Metadata:
         code_challenge_methods_supported=(pkce.METHOD,),
         token_endpoint_auth_methods_supported=METHODS,
         revocation_endpoint_auth_methods_supported=METHODS,
-        introspection_endpoint_auth_methods_supported=METHODS[:2],
-        global_token_revocation_endpoint_auth_methods_supported=METHODS[:1],
+        introspection_endpoint_auth_methods_supported=CONFIDENTIAL,
+        global_token_revocation_endpoint_auth_methods_supported=IN_HEADER,
+        token_endpoint_auth_signing_alg_values_supported=client_assertion.ALGORITHMS,
+        revocation_endpoint_auth_signing_alg_values_supported=client_assertion.ALGORITHMS,
+        introspection_endpoint_auth_signing_alg_values_supported=client_assertion.ALGORITHMS,
         id_token_signing_alg_values_supported=tuple(ALGORITHMS),
         dpop_signing_alg_values_supported=dpop.ALGORITHMS,
         claims_supported=CLAIMS,

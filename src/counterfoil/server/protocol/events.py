@@ -18,13 +18,13 @@ DPOP: Final = "dpop"
 
 def by_client(request: TokenRequest) -> Actor:
     """The client of a token request acts."""
-    by = by_client_with(request.client.client_id, request.secret_id, request.origin)
+    by = by_client_with(request.client.client_id, request.proof, request.origin)
     return replace(by, proof=DPOP) if by.proof == NO_PROOF and not request.proved.is_bearer else by
 
 
-def by_client_with(client_id: str, secret_id: str | None, origin: Origin) -> Actor:
-    """A client acts, known by one of its secrets; a public one (``None``) only named itself."""
-    return Actor(f"client:{client_id}", origin, f"secret:{secret_id}" if secret_id else NO_PROOF)
+def by_client_with(client_id: str, proof: str, origin: Origin) -> Actor:
+    """A client acts, known by a secret or a key; a public one only named itself."""
+    return Actor(f"client:{client_id}", origin, proof)
 
 
 def by_user(user_id: str, origin: Origin, proof: str = NO_PROOF) -> Actor:

@@ -9,13 +9,12 @@ from functools import partial
 from typing import Final
 
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import (
     AuthenticatedClient,
     Credentials,
     authenticate,
-    credentials_in,
+    credentials_of_header,
     demand_confidential,
 )
 from counterfoil.server.records.store import Transaction
@@ -32,8 +31,7 @@ async def proved(authority: Authority, authorization: str | None) -> str:
     if authorization is None:
         return ""
     try:
-        # From the header alone: a secret in the URL would end up in logs.
-        credentials = credentials_in(Parameters.parse(b""), authorization)
+        credentials = await credentials_of_header(authority, authorization)
         found, now = await authority.store.read(partial(_authenticate, credentials))
     except OAuthError as error:
         _LOG.warning("a guard follows without a name: %s", error.description)

@@ -6,7 +6,6 @@ draft-parecki-oauth-global-token-revocation-06. The account stays; the person si
 from functools import partial
 
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.subject_identifier import (
     Email,
     IssuerAndSubject,
@@ -24,8 +23,6 @@ from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
-_NOTHING = Parameters.parse(b"")
-
 
 async def end_everything_of_subject(
     authority: Authority, body: bytes, authorization: str | None, origin: Origin
@@ -38,7 +35,7 @@ async def end_everything_of_subject(
         OAuthError: ``invalid_client`` (401), ``insufficient_scope`` (403), ``invalid_request``.
         StoreUnavailable: nothing was ended; the client may try again.
     """
-    credentials = client_authentication.credentials_in(_NOTHING, authorization)
+    credentials = await client_authentication.credentials_of_header(authority, authorization)
     authenticate = partial(client_authentication.authenticate, credentials=credentials)
     asker = await authority.store.read(authenticate)
     _demand_right(asker)
@@ -49,7 +46,7 @@ async def end_everything_of_subject(
         user = await _meant(authority, tx, subject)
         if user is None:
             return None
-        by = by_client_with(known.client.client_id, known.secret_id, origin)
+        by = by_client_with(known.client.client_id, known.proof, origin)
         return await endings.carry_out(authority, tx, Target(Ends.USER, user.id), by)
 
     ending = await authority.store.transact(work)

@@ -70,7 +70,7 @@ async def introspect(
         OAuthError: the caller is no client that may ask (RFC 7662 §2.3).
         StoreUnavailable: nothing can be said at the moment.
     """
-    credentials = client_authentication.credentials_in(parameters, authorization)
+    credentials = await client_authentication.credentials_of(authority, parameters, authorization)
     unverified = parameters.require("token")
     find = partial(_find, authority, credentials, unverified)
     await authority.hub.catch_up()

@@ -9,6 +9,7 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol.audience import Audience
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.event import NO_PROOF
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.user import User
 
@@ -16,14 +17,14 @@ from counterfoil.server.records.user import User
 class TokenRequest(Struct, frozen=True):
     """A request of the token endpoint, from an authenticated client, with what was proved.
 
-    ``secret_id`` names the secret by which the client was known; public ones have none.
+    ``proof`` says by what the client was known: a secret, a key; a public one only named itself.
     """
 
     client: Client
     parameters: Parameters
     origin: Origin
     proved: Binding = UNBOUND
-    secret_id: str | None = None
+    proof: str = NO_PROOF
 
 
 class SignedIn(Struct, frozen=True):

@@ -53,7 +53,7 @@ _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 async def add_client(
     tx: Transaction, client: Client, by: Actor, *, development: bool
 ) -> Secret | None:
-    """Register a client; a confidential one gets its first secret, given this once.
+    """Register a client; one that is to prove itself by a secret gets its first, given this once.
 
     Raises:
         OAuthError: ``invalid_request`` or ``invalid_scope``, saying what cannot be registered.
@@ -65,7 +65,7 @@ async def add_client(
         raise Conflict("the client_id is taken")
     await tx.clients.add(replace(client, access=await _access_of(tx, client.scopes)))
     await events.record(tx, EventKind.CLIENT_ADDED, by, client.client_id)
-    return None if client.public else (await _add_secret(tx, client.client_id, by))
+    return await _add_secret(tx, client.client_id, by) if client.has_secret else None
 
 
 async def update_client(
@@ -122,6 +122,8 @@ def _demand_consistent(client: Client, *, development: bool) -> None:
         raise invalid_request("redirect_uris go with the grant type authorization_code.")
     if client.public and "client_credentials" in client.grant_types:
         raise invalid_request("A public client has no secret, so no client_credentials.")
+    if client.public and client.jwks:
+        raise invalid_request("A public client has no keys: anybody could read them in it.")
     if "refresh_token" in client.grant_types and not BY_PEOPLE & set(client.grant_types):
         raise invalid_request(
             "The grant type refresh_token goes with authorization_code or with device_code."
@@ -146,10 +148,10 @@ async def rotate_secret(tx: Transaction, client_id: str, overlap: int, by: Actor
 
     Never more than two live at once: with an overlap the newest of the older ones stays, and
     all before it end now. Without an overlap a leak is feared: every token of the client ends too
-    (S38). ``None`` where there is no such confidential client.
+    (S38). ``None`` where there is no client that has a secret.
     """
     client = await tx.clients.find(client_id)
-    if client is None or client.public:
+    if client is None or not client.has_secret:
         return None
     live = [s for s in await tx.clients.secrets_of(client_id) if s.is_live(tx.now)]
     keeps = live[-(MOST_SECRETS - 1) :]

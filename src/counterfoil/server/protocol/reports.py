@@ -48,7 +48,7 @@ async def take_report(
             with what is wrong and where, or ``invalid_target``: not an API of this reporter's.
         StoreUnavailable: nothing was taken; the guard may try again.
     """
-    credentials = client_authentication.credentials_in(_NOTHING, authorization)
+    credentials = await client_authentication.credentials_of_header(authority, authorization)
     await authority.store.read(partial(_demand_reporter, credentials=credentials))
     report = _read(body)
 
@@ -58,7 +58,7 @@ async def take_report(
         authority.activity.note_secret(reporter.secret_id, tx.now)
         seen = await _believed(tx, report)
         await _note_use(authority, tx, seen)
-        by = by_client_with(reporter.client.client_id, reporter.secret_id, origin)
+        by = by_client_with(reporter.client.client_id, reporter.proof, origin)
         for each in seen:
             await two_places.note(tx, each, by)
         return Taken(len(seen), len(report.sightings) - len(seen))

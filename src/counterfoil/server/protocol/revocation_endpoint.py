@@ -24,7 +24,7 @@ async def revoke(
         OAuthError: the caller could not be authenticated, or the token is another client's.
         StoreUnavailable: nothing was ended; the client may try again.
     """
-    credentials = client_authentication.credentials_in(parameters, authorization)
+    credentials = await client_authentication.credentials_of(authority, parameters, authorization)
     unverified = parameters.require("token")
     # To end something everybody else waits: not for a stranger.
     await authority.store.read(partial(client_authentication.authenticate, credentials=credentials))
@@ -43,7 +43,7 @@ async def _end(
     unverified, origin = asked
     authenticated = await client_authentication.authenticate(tx, credentials)
     client = authenticated.client
-    by = by_client_with(client.client_id, authenticated.secret_id, origin)
+    by = by_client_with(client.client_id, authenticated.proof, origin)
     if is_spelled(Kind.REFRESH_TOKEN, unverified):
         await _end_refresh_token(authority, tx, client, (unverified, by))
     else:

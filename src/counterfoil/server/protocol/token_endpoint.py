@@ -44,7 +44,9 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         StoreUnavailable: nothing was stored; the client may try again.
     """
     grant_type = _grant_type_in(asked.parameters)
-    credentials = client_authentication.credentials_in(asked.parameters, asked.authorization)
+    credentials = await client_authentication.credentials_of(
+        authority, asked.parameters, asked.authorization
+    )
     try:
         proof = proof_of_possession.read(asked.proofs, _target(authority))
         once = Once(authority.client_rates)
@@ -101,8 +103,8 @@ async def _decide(authority: Authority, request: _Request, tx: Transaction) -> I
     client.demand_grant_type(grant_type.name)
     authority.activity.note_secret(authenticated.secret_id, tx.now)
     proof_of_possession.demand_registered(client, grant_type.name, proof)
-    secret_id, proved = authenticated.secret_id, proof.binding if proof else UNBOUND
-    believed = TokenRequest(client, asked.parameters, asked.origin, proved, secret_id)
+    proved = proof.binding if proof else UNBOUND
+    believed = TokenRequest(client, asked.parameters, asked.origin, proved, authenticated.proof)
     if proof is None:
         return await grant_type.exchange(authority, tx, believed)
     await proof_of_possession.take(authority, tx, proof)

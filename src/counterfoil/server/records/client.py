@@ -62,6 +62,8 @@ class Client(Struct, frozen=True, kw_only=True):
     generation: int = 1
     disabled_at: int | None = None
     policy: ClientPolicy = ClientPolicy()
+    jwks: str = ""
+    """Its public keys, a JWK Set as it is kept: who has them has no secret (RFC 7523)."""
 
     @property
     def is_enabled(self) -> bool:
@@ -69,8 +71,15 @@ class Client(Struct, frozen=True, kw_only=True):
         return self.disabled_at is None
 
     @property
+    def has_secret(self) -> bool:
+        """Whether it proves itself by a secret."""
+        return not self.public and not self.jwks
+
+    @property
     def token_endpoint_auth_method(self) -> str:
         """The method of RFC 7591 §2; confidential clients may also send their secret by POST."""
+        if self.jwks:
+            return "private_key_jwt"
         return "none" if self.public else "client_secret_basic"
 
     def demand_grant_type(self, grant_type: str) -> None:

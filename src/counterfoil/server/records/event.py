@@ -42,6 +42,7 @@ class EventKind(StrEnum):
     CLIENT_TOKENS_ENDED = "client_tokens_ended"
     CLIENT_SECRET_ADDED = "client_secret_added"
     CLIENT_SECRET_RETIRED = "client_secret_retired"
+    CLIENT_KEYS_CHANGED = "client_keys_changed"
     API_ADDED = "api_added"
     API_CHANGED = "api_changed"
     API_TOKENS_ENDED = "api_tokens_ended"
@@ -87,6 +88,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.CLIENT_TOKENS_ENDED: "client",
         EventKind.CLIENT_SECRET_ADDED: "client",
         EventKind.CLIENT_SECRET_RETIRED: "client",
+        EventKind.CLIENT_KEYS_CHANGED: "client",
         EventKind.API_ADDED: "api",
         EventKind.API_CHANGED: "api",
         EventKind.API_TOKENS_ENDED: "api",
@@ -126,10 +128,10 @@ class Event(Struct, frozen=True, kw_only=True):
     """One thing that happened.
 
     ``actor``: ``user:…``, ``client:…``, ``cli``, ``janitor`` or ``server``. ``proof`` says by what
-    it was known: ``session:…``, ``secret:…`` or ``token:…`` with its name, ``dpop``, ``password``,
-    ``cli``, ``janitor``, ``server``; ``none``: it only said so. ``subject`` names what it was done
-    to; ``detail`` holds ids and words, never a secret. Its ``user_id`` is the person concerned,
-    where the subject is something of theirs.
+    it was known: ``session:…``, ``secret:…``, ``key:…`` or ``token:…`` with its name, ``dpop``,
+    ``password``, ``cli``, ``janitor``, ``server``; ``none``: it only said so. ``subject`` names
+    what it was done to; ``detail`` holds ids and words, never a secret. Its ``user_id`` is the
+    person concerned, where the subject is something of theirs.
     """
 
     kind: EventKind

@@ -7,14 +7,17 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
+from counterfoil.oauth.client_assertion import METHOD
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.feed import Position
 from counterfoil.server.documents.clients import (
     ClientDocument,
+    KeyedClientDocument,
     NewClientDocument,
     RotatedSecretDocument,
     ShownClientDocument,
     document_of,
+    keyed_document,
     new_document,
     rotated_document,
     shown_document,
@@ -26,7 +29,7 @@ from counterfoil.server.endpoints.api.paging import Paging
 from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
-from counterfoil.server.protocol import registration, revocation
+from counterfoil.server.protocol import client_keys, key_registration, registration, revocation
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.policies import with_changes
 from counterfoil.server.protocol.revocation import Ending
@@ -49,6 +52,17 @@ Policy = Annotated[
 ]
 
 
+AuthMethod = Literal["none", "client_secret_basic", "private_key_jwt"]
+Jwks = Annotated[
+    Mapping[str, msgspec.Raw],
+    Meta(
+        max_length=8,
+        description="A JWK Set of public keys (RFC 7517 §5). An RSA key must name its alg.",
+        extra_json_schema={"type": "object"},
+    ),
+]
+
+
 class ClientPage(Struct, frozen=True, kw_only=True):
     """A part of the clients, newest first; ``next`` is the cursor of the part after."""
 
@@ -65,7 +79,8 @@ class NewClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
     redirect_uris: Uris = ()
     post_logout_redirect_uris: Uris = ()
     scope: Scope = ""
-    token_endpoint_auth_method: Literal["none", "client_secret_basic"] = "client_secret_basic"
+    token_endpoint_auth_method: AuthMethod = "client_secret_basic"
+    jwks: Jwks | None = None
     policy: Policy = msgspec.field(default_factory=dict)
 
 
@@ -78,6 +93,12 @@ class ChangedClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True
     post_logout_redirect_uris: Uris | UnsetType = UNSET
     scope: Scope | UnsetType = UNSET
     policy: Policy | UnsetType = UNSET
+
+
+class KeyChange(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The keys that are to stand. If none of those before is among them, every token ends."""
+
+    jwks: Jwks
 
 
 class SecretRotation(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -122,6 +143,7 @@ async def add_client(call: Call[Nothing, NewClient]) -> NewClientDocument:
             redirect_uris=asked.redirect_uris,
             post_logout_redirect_uris=asked.post_logout_redirect_uris,
             public=asked.token_endpoint_auth_method == "none",
+            jwks=_keys_in(asked),
             policy=with_changes(ClientPolicy(), asked.policy),
         )
         demand_powers(call.admitted, new.scopes)
@@ -129,6 +151,16 @@ async def add_client(call: Call[Nothing, NewClient]) -> NewClientDocument:
         return new_document(new, secret)
 
     return await call.server.authority.store.transact(work)
+
+
+def _keys_in(asked: NewClient) -> str:
+    if (asked.jwks is not None) != (asked.token_endpoint_auth_method == METHOD):
+        raise invalid_request(f"jwks goes with the token_endpoint_auth_method {METHOD}.")
+    return "" if asked.jwks is None else _spelled(asked.jwks)
+
+
+def _spelled(jwks: Jwks) -> str:
+    return client_keys.spelled(msgspec.json.encode(jwks))
 
 
 def _usual(asked: NewClient) -> tuple[str, ...]:
@@ -165,14 +197,28 @@ async def rotate_secret(call: Call[Waiting, SecretRotation]) -> RotatedSecretDoc
     async def work(tx: Transaction) -> tuple[NewClientDocument, Position]:
         found = await _find(tx, call.names["client_id"])
         demand_powers(call.admitted, found.scopes)
-        if found.public:
-            raise invalid_request("This client is public: it has no secret.")
+        if not found.has_secret:
+            raise invalid_request("This client has no secret: it is public, or has keys.")
         overlap = call.body.overlap
         secret = await registration.rotate_secret(tx, found.client_id, overlap, call.by)
         return new_document(found, secret), (await tx.notices.head())[0]
 
     document, position = await call.server.authority.store.transact(work)
     return rotated_document(document, position, await guards_at(call, position))
+
+
+async def set_keys(call: Call[Waiting, KeyChange]) -> KeyedClientDocument:
+    """``POST /api/clients/{client_id}/set-keys``."""
+    jwks = _spelled(call.body.jwks)
+
+    async def work(tx: Transaction) -> tuple[Client, Position]:
+        found = await _find(tx, call.names["client_id"])
+        demand_powers(call.admitted, found.scopes)
+        ending = await key_registration.set_keys(tx, found, jwks, call.by)
+        return await _find(tx, found.client_id), ending.position
+
+    client, position = await call.server.authority.store.transact(work)
+    return keyed_document(client, position, await guards_at(call, position))
 
 
 async def disable_client(call: Call[Waiting, Nothing]) -> EndingDocument:

@@ -35,6 +35,13 @@ OPERATIONS: Final = (
     ),
     Operation(
         "POST",
+        f"{_CLIENT}/set-keys",
+        WRITE,
+        "Give a client other public keys.",
+        clients.set_keys,
+    ),
+    Operation(
+        "POST",
         f"{_CLIENT}/disable",
         WRITE,
         "Disable a client and end all its tokens.",

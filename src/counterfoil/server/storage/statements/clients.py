@@ -17,18 +17,18 @@ EXPIRED_SECRET_KEPT_SECONDS: Final = 30 * 86400
 
 _ADD: Final = """
 INSERT INTO clients (client_id, client_name, created_at, grant_types, scopes, redirect_uris,
-    post_logout_redirect_uris, public, generation, disabled_at, access, policy)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    post_logout_redirect_uris, public, generation, disabled_at, access, policy, jwks)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT client_id, client_name, created_at, grant_types, scopes, redirect_uris,
-    post_logout_redirect_uris, public, generation, disabled_at, access, policy
+    post_logout_redirect_uris, public, generation, disabled_at, access, policy, jwks
 FROM clients"""
 _FIND: Final = f"{_SELECT} WHERE client_id = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, client_id"
 _UPDATE: Final = """
 UPDATE clients SET client_name = ?, grant_types = ?, scopes = ?, redirect_uris = ?,
-    post_logout_redirect_uris = ?, access = ?, policy = ?
+    post_logout_redirect_uris = ?, access = ?, policy = ?, jwks = ?
 WHERE client_id = ?
 """
 _SECRETS_OF: Final = """
@@ -81,6 +81,7 @@ class ClientStatements:
             client.disabled_at,
             json_text(client.access),
             json_text(client.policy),
+            client.jwks,
         )
 
     async def find(self, client_id: str) -> Client | None:
@@ -106,6 +107,7 @@ class ClientStatements:
             json_text(client.post_logout_redirect_uris),
             json_text(client.access),
             json_text(client.policy),
+            client.jwks,
             client.client_id,
         )
         return changed == 1
@@ -182,4 +184,5 @@ def _client(row: Row) -> Client:
         disabled_at=row[9],
         access=access_from(row[10]),
         policy=client_policy_from(row[11]),
+        jwks=row[12],
     )

@@ -1,0 +1,73 @@
+"""What a client is registered with, as the command line reads and tells it."""
+
+from typing import IO, TYPE_CHECKING, Final
+
+import click
+
+from counterfoil.cli.output import Failure, at, print_fields
+from counterfoil.cli.policies import in_words
+
+if TYPE_CHECKING:
+    from counterfoil.server.documents.clients import ClientDocument, NewClientDocument
+    from counterfoil.server.records.client import Client
+    from counterfoil.server.records.store import Transaction
+
+GRANT_TYPES: Final = {"device_code": "urn:ietf:params:oauth:grant-type:device_code"}
+"""Grant types whose names on the wire nobody should have to type."""
+
+
+def spelled_out(grant_types: tuple[str, ...]) -> tuple[str, ...]:
+    """Give grant types by their names on the wire (RFC 6749 §4.5)."""
+    return tuple(GRANT_TYPES.get(each, each) for each in grant_types)
+
+
+def keys_in(file: IO[bytes] | None) -> str:
+    """Read a JWK Set, spelled as it is kept; nothing where there is no file.
+
+    Raises:
+        Failure: saying what is wrong with it.
+    """
+    from counterfoil.oauth.errors import OAuthError
+    from counterfoil.server.protocol.client_keys import LONGEST, spelled
+
+    try:
+        return spelled(file.read(LONGEST + 1)) if file is not None else ""
+    except OAuthError as error:
+        raise Failure(error.description) from None
+
+
+async def find_client(tx: "Transaction", client_id: str) -> "Client":
+    """Find a client, or fail."""
+    found = await tx.clients.find(client_id)
+    if found is None:
+        raise Failure(f"there is no client {client_id}")
+    return found
+
+
+def tell_new_client(document: "NewClientDocument") -> None:
+    """Tell a person a client with its secret."""
+    tell_client(document)
+    if document.client_secret is not None:
+        click.echo(f"\nclient_secret  {document.client_secret.reveal()}")
+        click.echo("This is shown once. Only its SHA-256 is kept.")
+
+
+def tell_client(document: "ClientDocument") -> None:
+    """Tell a person what a client is registered with."""
+    from counterfoil.server.documents.clients import UNDECIDED
+
+    print_fields(
+        (
+            ("client_id", document.client_id),
+            ("client_name", document.client_name),
+            ("grant_types", " ".join(document.grant_types)),
+            ("redirect_uris", " ".join(document.redirect_uris)),
+            ("post_logout_redirect_uris", " ".join(document.post_logout_redirect_uris)),
+            ("scope", document.scope),
+            ("token_endpoint_auth_method", document.token_endpoint_auth_method),
+            ("registered", at(document.client_id_issued_at)),
+            ("disabled", at(document.disabled_at)),
+            ("keys", " ".join(key["kid"] for key in document.jwks.keys) if document.jwks else ""),
+            ("policy", in_words(document.policy, UNDECIDED)),
+        )
+    )
