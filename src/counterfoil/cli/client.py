@@ -12,6 +12,7 @@ from counterfoil.cli.client_members import (
     spelled_out,
     tell_client,
     tell_new_client,
+    usual_grant_types,
 )
 from counterfoil.cli.client_proofs import rotate_secret, set_keys
 from counterfoil.cli.endings import Change, end, make, named
@@ -87,14 +88,13 @@ def add(
         raise click.UsageError("--client-id must be 1 to 128 letters, digits or . _ ~ -")
     changes, keys = changes_in(policies), keys_in(jwks)
     development = call.settings().development
-    with_code = bool(members["redirect_uris"])
-    usual = ("authorization_code", "refresh_token") if with_code else ("client_credentials",)
+    wanted = spelled_out(grant_types) or usual_grant_types(members["redirect_uris"])
 
     async def work(tx: "Transaction") -> "tuple[Client, Secret | None]":
         new = Client(
             client_id=client_id or new_handle(tx),
             created_at=tx.now,
-            grant_types=spelled_out(grant_types) or usual,
+            grant_types=wanted,
             scopes=frozenset(" ".join(scopes).split()),
             policy=with_changes(ClientPolicy(), changes),
             jwks=keys,

@@ -21,6 +21,11 @@ def spelled_out(grant_types: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(GRANT_TYPES.get(each, each) for each in grant_types)
 
 
+def usual_grant_types(redirect_uris: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the grant types of a client for which none are named."""
+    return ("authorization_code", "refresh_token") if redirect_uris else ("client_credentials",)
+
+
 def keys_in(file: IO[bytes] | None) -> str:
     """Read a JWK Set, spelled as it is kept; nothing where there is no file.
 

@@ -17,6 +17,7 @@ RECORDS = [
     "DefaultLifetimes",
     "Grants",
     "Authorizations",
+    "DeviceRequests",
     "Families",
     "Proofs",
     "SigningKeys",

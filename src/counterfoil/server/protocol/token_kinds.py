@@ -9,6 +9,7 @@ _NAMES: Final = MappingProxyType(
     {
         Kind.CLIENT_SECRET: "a client secret",
         Kind.AUTHORIZATION_CODE: "an authorization code",
+        Kind.DEVICE_CODE: "a device code",
         Kind.SESSION: "the secret of a session's cookie",
         Kind.BROWSER: "the secret of a browser's cookie",
     }
