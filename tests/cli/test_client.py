@@ -2,14 +2,16 @@
 
 import hashlib
 import time
+from pathlib import Path
 
 import pytest
 from msgspec.structs import asdict
 
-from counterfoil.server.records.client import GRANT_TYPES, ClientSecret
+from counterfoil.server.records.client import DEVICE_CODE, GRANT_TYPES, ClientSecret
 from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.store import Transaction
 from tests.cli.conftest import API, Installation, LivedIn
+from tests.client_keys import jwks_of, key
 
 CALLBACK = "https://app.example/callback"
 
@@ -31,6 +33,7 @@ def test_a_confidential_client_gets_its_secret_once(installation: Installation):
         "token_endpoint_auth_method": "client_secret_basic",
         "disabled_at": None,
         "policy": asdict(ClientPolicy()),
+        "jwks": None,
         "client_secret_expires_at": 0,
     }
     shown = installation.succeed("client", "show", client_id, "--json")
@@ -47,7 +50,7 @@ def test_a_public_client_has_no_secret(installation: Installation):
     client = installation.json("client", "add", "Phone", "--public", "--redirect-uri", CALLBACK)
     assert client["client_secret"] is None
     assert client["token_endpoint_auth_method"] == "none"
-    assert "is public" in installation.refused("client", "rotate-secret", client["client_id"])
+    assert "it is public" in installation.refused("client", "rotate-secret", client["client_id"])
 
 
 def test_without_a_redirect_uri_a_client_acts_for_itself(installation: Installation):
@@ -66,7 +69,7 @@ def test_clients_are_listed(installation: Installation):
     assert set(listed[0]) == {
         "client_id", "client_name", "client_id_issued_at", "grant_types", "redirect_uris",
         "post_logout_redirect_uris", "scope", "token_endpoint_auth_method", "disabled_at",
-        "policy",
+        "policy", "jwks",
     }  # fmt: skip
     assert installation.succeed("client", "list").splitlines()[1].split() == [
         "one", "One", "client_credentials", "–", "confidential",
@@ -175,7 +178,7 @@ def test_a_policy_is_written_once_as_name_and_value(
 
 def test_the_help_names_every_grant_type(installation: Installation):
     printed = installation.succeed("client", "add", "--help")
-    assert all(grant_type in printed for grant_type in GRANT_TYPES)
+    assert all(grant_type.rpartition(":")[2] in printed for grant_type in GRANT_TYPES)
 
 
 def test_every_change_is_an_event_of_the_command_line(installation: Installation):
@@ -194,3 +197,63 @@ def secrets_of(installation: Installation, client_id: str) -> list[ClientSecret]
         return await tx.clients.secrets_of(client_id)
 
     return installation.transact(work)
+
+
+def test_a_client_of_devices_is_registered_by_a_short_name(installation: Installation):
+    """RFC 8628 §3.4: nobody types the long one; both are understood."""
+    for grant_type in ("device_code", DEVICE_CODE):
+        made = installation.json(
+            "client", "add", "TV", "--public", "--grant-type", grant_type,
+            "--grant-type", "refresh_token", "--scope", "openid",
+        )  # fmt: skip
+        assert made["grant_types"] == [DEVICE_CODE, "refresh_token"]
+    changed = installation.json(
+        "client", "update", made["client_id"], "--grant-type", "device_code"
+    )
+    assert changed["grant_types"] == [DEVICE_CODE]
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    file = tmp_path / "jwks.json"
+    file.write_text(jwks_of(key()))
+    return file
+
+
+def test_a_client_with_keys_has_no_secret(installation: Installation, key_file: Path):
+    """RFC 7523: and is given none."""
+    made = installation.json("client", "add", "Keyed", "--jwks", str(key_file))
+    assert made["client_secret"] is None
+    assert made["token_endpoint_auth_method"] == "private_key_jwt"
+    assert made["jwks"] == {"keys": [key().public.as_jwk()]}
+    refused = installation.refused("client", "rotate-secret", made["client_id"])
+    assert "has no secret" in refused
+    assert key().public.kid in installation.succeed("client", "show", made["client_id"])
+
+
+def test_keys_take_the_place_of_those_before(installation: Installation, key_file: Path):
+    """S38: it says before what ends, and asks."""
+    client_id = installation.json("client", "add", "Keyed", "--jwks", str(key_file))["client_id"]
+    assert installation.run("client", "set-keys", client_id, "nowhere", "--yes").exit_code == 2
+    other = key("EdDSA")
+    key_file.write_text(jwks_of(other, key()))
+    kept = installation.json("client", "set-keys", client_id, str(key_file), "--yes")
+    assert [each["kid"] for each in kept["jwks"]["keys"]] == [other.public.kid, key().public.kid]
+    before = kept["notice"]
+    key_file.write_text(jwks_of(key("PS256")))
+    replaced = installation.json("client", "set-keys", client_id, str(key_file), "--yes")
+    assert replaced["notice"] != before, "none of those before stays: every token ends"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("x", "well-formed JSON"), ("{}", "keys"), ('{"keys": [{"kty": "oct", "k": "x"}]}', "alg")],
+)
+def test_what_holds_no_public_keys_is_refused(
+    installation: Installation, key_file: Path, text: str, sentence: str
+):
+    key_file.write_text(text)
+    assert sentence in installation.refused("client", "add", "Keyed", "--jwks", str(key_file))
+    client_id = installation.json("client", "add", "Secret")["client_id"]
+    refused = installation.refused("client", "set-keys", client_id, str(key_file), "--yes")
+    assert sentence in refused

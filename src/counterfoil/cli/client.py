@@ -2,7 +2,7 @@
 
 import re
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -69,7 +69,6 @@ def add(
     /,
     *,
     client_id: str | None,
-    jwks: IO[bytes] | None,
     grant_types: tuple[str, ...],
     scopes: tuple[str, ...],
     policies: tuple[str, ...],
@@ -86,8 +85,8 @@ def add(
 
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
         raise click.UsageError("--client-id must be 1 to 128 letters, digits or . _ ~ -")
-    changes, keys = changes_in(policies), keys_in(jwks)
-    development = call.settings().development
+    changes, development = changes_in(policies), call.settings().development
+    members["jwks"] = keys_in(members["jwks"])
     wanted = spelled_out(grant_types) or usual_grant_types(members["redirect_uris"])
 
     async def work(tx: "Transaction") -> "tuple[Client, Secret | None]":
@@ -97,7 +96,6 @@ def add(
             grant_types=wanted,
             scopes=frozenset(" ".join(scopes).split()),
             policy=with_changes(ClientPolicy(), changes),
-            jwks=keys,
             **members,
         )
         if await tx.clients.find(new.client_id) is not None:

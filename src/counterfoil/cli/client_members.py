@@ -72,7 +72,7 @@ def tell_client(document: "ClientDocument") -> None:
             ("token_endpoint_auth_method", document.token_endpoint_auth_method),
             ("registered", at(document.client_id_issued_at)),
             ("disabled", at(document.disabled_at)),
-            ("keys", " ".join(key["kid"] for key in document.jwks.keys) if document.jwks else ""),
             ("policy", in_words(document.policy, UNDECIDED)),
+            ("keys", " ".join(key["kid"] for key in document.jwks.keys) if document.jwks else ""),
         )
     )

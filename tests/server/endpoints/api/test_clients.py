@@ -6,6 +6,7 @@ from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.policy import ClientPolicy
 from tests.administration import Administrator
+from tests.client_keys import assertion, key, token
 from tests.installation import CALLBACK, Installation
 
 pytestmark = pytest.mark.anyio
@@ -81,6 +82,30 @@ async def test_a_secret_is_rotated(place: Installation, admin: Administrator) ->
     await admin.post(path, {"overlap": 0})
     answer = await place.post("/token", made["client_id"], grant_type="client_credentials")
     assert answer.status_code == 401, "without an overlap both before have ended"
+
+
+async def test_a_client_may_have_keys_instead(place: Installation, admin: Administrator) -> None:
+    """RFC 7523; a client that proves itself by them gets no secret."""
+    jwks = {"keys": [key().public.as_jwk()]}
+    asked = {"client_name": "K", "scope": "notes:read", "client_id": "keyed", "jwks": jwks}
+    for method in ("client_secret_basic", "none"):
+        refused = asked | {"token_endpoint_auth_method": method}
+        assert (await admin.refused("POST", "/api/clients", json=refused))[0] == 400
+    made = await admin.post(
+        "/api/clients", asked | {"token_endpoint_auth_method": "private_key_jwt"}, 201
+    )
+    assert (made["client_secret"], made["jwks"]) == (None, jwks)
+    assert (await token(place, assertion(place, "keyed"))).status_code == 200
+    path = "/api/clients/keyed"
+    assert (await admin.refused("POST", f"{path}/rotate-secret", json={}))[0] == 400
+    other = {"keys": [key("EdDSA").public.as_jwk()]}
+    changed = await admin.post(f"{path}/set-keys", {"jwks": other})
+    assert (changed["jwks"], changed["guards"]) == (other, None)
+    assert changed["notice"]
+    assert (await token(place, assertion(place, "keyed"))).status_code == 401
+    assert (await token(place, assertion(place, "keyed", key("EdDSA")))).status_code == 200
+    wrong = {"jwks": {"keys": [{"kty": "oct", "k": "x"}]}}
+    assert (await admin.refused("POST", f"{path}/set-keys", json=wrong))[0] == 400
 
 
 async def test_a_disabled_client_gets_no_token_until_it_is_enabled(

@@ -11,6 +11,7 @@ from counterfoil.server.endpoints.api.openapi import PATH, description
 from counterfoil.server.endpoints.api.table import OPERATIONS
 from counterfoil.server.protocol.own_api import SCOPES
 from tests.administration import Administrator
+from tests.client_keys import key
 from tests.installation import NOTES, PASSWORD, Installation, Person
 from tests.json_schema import faults
 
@@ -75,6 +76,7 @@ async def test_every_operation_answers_as_it_is_described(
         "add_client": {"client_name": "X", "scope": "notes:read"},
         "change_client": {"client_name": "Service"},
         "rotate_secret": {"overlap": 60},
+        "set_keys": {"jwks": {"keys": [key().public.as_jwk()]}},
         "add_api": api,
         "change_api": {"name": "Driven"},
         "add_user": {"email": "driven@example.com", "password": PASSWORD},

@@ -53,6 +53,8 @@ def _facts_of_client(found: clients.ClientDocument) -> tuple[tuple[str, str], ..
         ("Registered", moment_of(found.client_id_issued_at)),
         ("Disabled", moment_of(found.disabled_at)),
         ("Grant types", " ".join(found.grant_types)),
+        ("Proves itself by", found.token_endpoint_auth_method),
+        ("Keys", ", ".join(key["kid"] for key in found.jwks.keys) if found.jwks else ""),
         ("May ask for", found.scope),
         ("Comes back to", " ".join(found.redirect_uris)),
         ("After a sign-out", " ".join(found.post_logout_redirect_uris)),
