@@ -56,6 +56,18 @@ class Serving:
         with httpx2.Client(base_url=self.issuer, trust_env=False) as browser:
             return allowed(browser, authorization_url, EMAIL, PASSWORD)
 
+    def let_in(self, link: str, decision: str = "allow") -> str:
+        """Go where a device sends the person, sign in, answer; give what the page says then."""
+        with httpx2.Client(base_url=self.issuer, trust_env=False) as browser:
+            page = _follow(browser, browser.get(link))
+            form: dict[str, Any] = hidden_fields(page.text) | {"email": EMAIL, "password": PASSWORD}
+            page = _follow(browser, browser.post("/sign-in", data=form))
+            form = hidden_fields(page.text) | {"decision": decision}
+            form["permission"] = permissions_in(page.text)
+            page = browser.post("/device", data=form)
+            assert page.status_code == 200, page.text
+            return page.text
+
 
 def allowed(browser: httpx2.Client, authorization_url: str, email: str, password: str) -> str:
     """Sign in and allow, where the pages ask for it; give the URL that leads back to the app."""
@@ -112,4 +124,7 @@ def _set_up(it: Serving) -> None:
     back = ("--redirect-uri", CALLBACK, "--post-logout-redirect-uri", GOODBYE)
     it.register("web", *back, "--scope", SCOPE)
     it.register("spa", *back, "--scope", SCOPE, "--public")
+    device = ("--grant-type", "device_code", "--grant-type", "refresh_token", "--scope", SCOPE)
+    it.register("tv", *device, "--public")
+    it.register("box", *device)
     it.register("service", "--scope", "notes:read notes:write")

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from counterfoil.client import Client, Registration
 from counterfoil.guard import Guard, Options, Proofs
 from counterfoil.guard.asgi import GuardMiddleware
+from tests.client_keys import jwks_of, key
 from tests.guard.test_asgi import Served, notes_app
 from tests.interop.serving import CALLBACK, GOODBYE, NOTES, SCOPE, Serving
 
@@ -112,7 +114,7 @@ def verified(token: str, issuer: str, audience: str) -> dict[str, Any]:
     return dict(json.loads(answer.stdout))
 
 
-def conversation(script: str, given: object, allow: Callable[[str], str]) -> dict[str, Any]:
+def conversation(script: str, given: object, allow: Callable[[Any], str]) -> dict[str, Any]:
     """Tell a script what it needs, play the browser for it, and give its last word."""
     with subprocess.Popen(
         ["node", script],
@@ -131,3 +133,49 @@ def conversation(script: str, given: object, allow: Callable[[str], str]) -> dic
         last, errors = process.communicate(back)
         assert last, errors
         return dict(json.loads(last))
+
+
+@pytest.mark.parametrize("client_id", ["tv", "box"])
+def test_openid_client_is_let_in_as_a_device(server: Serving, client_id: str):
+    """RFC 8628: asks, waits, is let in; then userinfo, refresh, introspection."""
+    saw = device(server, {"client_id": client_id, "client_secret": server.secrets[client_id]})
+    assert saw["claims"]["email"] == saw["userinfo"]["email"] == "ada@example.com"
+    assert set(saw["scope"].split()) == set(SCOPE.split())
+
+
+def test_openid_client_hears_that_a_device_was_turned_away(server: Serving):
+    """RFC 8628 §3.5."""
+    assert device(server, {"client_id": "tv"}, "deny") == {"refused": "access_denied"}
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "PS256", "RS256"])
+def test_openid_client_proves_itself_by_a_key(server: Serving, tmp_path: Path, algorithm: str):
+    """RFC 7523: at the device authorization, token, introspection and revocation endpoints."""
+    private = key(algorithm)
+    file = tmp_path / "jwks.json"
+    file.write_text(jwks_of(private))
+    client_id = f"keyed-{algorithm}"
+    grants = ("--grant-type", "device_code", "--grant-type", "refresh_token")
+    server.register(client_id, *grants, "--scope", SCOPE, "--jwks", str(file))
+    assert server.secrets[client_id] is None
+    given = {
+        "client_id": client_id,
+        "pkcs8": b64encode(private.to_der()).decode(),
+        "kid": private.public.kid,
+        "algorithm": algorithm,
+    }
+    saw = device(server, given)
+    assert saw["claims"]["aud"] == client_id
+    assert saw["introspected"]["active"] is True
+
+
+def device(server: Serving, given: dict[str, Any], decision: str = "allow") -> dict[str, Any]:
+    """Begin at openid-client, answer at our page, and give what the client saw."""
+    asked = {"issuer": server.issuer, "scope": SCOPE} | given
+    script = "openid_client_device.mjs"
+
+    def answer(begun: dict[str, Any]) -> str:
+        page = server.let_in(begun["verification_uri_complete"], decision)
+        return "connected" if "connected" in page else "turned away"
+
+    return conversation(script, asked, answer)
