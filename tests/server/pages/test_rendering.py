@@ -24,6 +24,9 @@ from counterfoil.server.pages.views import (
     BrowsersPage,
     CheckRow,
     ConsentPage,
+    DeviceConsentPage,
+    DeviceDonePage,
+    DevicePage,
     EndedPage,
     EndPage,
     ErrorPage,
@@ -68,6 +71,23 @@ def consent(text: str) -> ConsentPage:
         until=text,
         return_is_local=True,
         error=text,
+    )
+
+
+def device_consent(text: str) -> DeviceConsentPage:
+    return DeviceConsentPage(
+        action="/device",
+        csrf=f"csrf {text}",
+        client_name=text,
+        user_email=text,
+        permissions=permissions(text),
+        spans=(SpanChoice(value=f"a {text}", title=text, chosen=True),),
+        until=text,
+        error=text,
+        user_code=text,
+        device=text,
+        place=text,
+        since=text,
     )
 
 
@@ -167,10 +187,19 @@ def views(text: str) -> dict[str, Page]:
             error=text,
             offers_choice=True,
             keep=True,
+            fields=(("next", text),),
         ),
         "plain sign-in": SignInPage(**form),
         "consent": asks,
         "empty consent": msgspec.structs.replace(asks, permissions=(), until=None, error=None),
+        "device": DevicePage(**form, user_email=text, error=text),
+        "plain device": DevicePage(**form, user_email=text),
+        "device consent": device_consent(text),
+        "plain device consent": msgspec.structs.replace(
+            device_consent(text), error=None, until=None, permissions=(), is_same_place=True
+        ),
+        "device let in": DeviceDonePage(client_name=text, allowed=True),
+        "device turned away": DeviceDonePage(client_name=text, allowed=False),
         "error": ErrorPage(title=text, sentence=text, code=text, detail=text, request_id=text),
         "plain error": ErrorPage(title=text, sentence=text, code=text, request_id=text),
         "apps": apps(text),
@@ -226,9 +255,13 @@ EVERY_HOSTILE_PAGE = each_page(HOSTILE)
 
 def test_every_view_has_a_template_and_a_sample_here() -> None:
     """No kind of page is left out of these tests."""
-    assert (
-        {type(view) for view in views("x").values()} == set(TEMPLATES) == set(Page.__subclasses__())
-    )
+    assert {type(view) for view in views("x").values()} == set(TEMPLATES) == kinds_of(Page)
+
+
+def kinds_of(page: type[Page]) -> set[type[Page]]:
+    """The kinds of pages of which there are no further kinds."""
+    below = page.__subclasses__()
+    return set().union(*map(kinds_of, below)) if below else {page}
 
 
 @EVERY_PAGE
@@ -279,7 +312,7 @@ def test_every_input_has_a_label_and_every_description_exists(pages: Pages, view
         if each.attributes["type"] != "hidden":
             assert labels[each.attributes["id"]]
     for each in page.elements:
-        assert each.attributes.get("aria-describedby", "main") in ids
+        assert set(each.attributes.get("aria-describedby", "main").split()) <= set(ids)
     assert all(button.text.strip() for button in page.all("button"))
 
 

@@ -24,6 +24,10 @@ _SECRETS: Final = MappingProxyType(
             "This is an authorization code, a secret that is good once, for a minute. It should "
             "not be pasted: let the app ask for another."
         ),
+        Kind.DEVICE_CODE: (
+            "This is the code of a device that waits to be let in, a secret that is good once. It "
+            "should not be pasted."
+        ),
         Kind.SESSION: (
             "This is the secret of a signed-in browser. It should not be pasted: sign that browser "
             "out."
