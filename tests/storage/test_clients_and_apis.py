@@ -21,9 +21,12 @@ async def test_a_client_comes_back_as_it_was_added(store: Store) -> None:
     )
     await store.transact(lambda tx: tx.clients.add(client()))
     await store.transact(lambda tx: tx.clients.add(public))
+    keyed = client(client_id="keyed", jwks='{"keys":[]}')
+    await store.transact(lambda tx: tx.clients.add(keyed))
+    assert await store.read(lambda tx: tx.clients.find("keyed")) == keyed
     assert await store.read(lambda tx: tx.clients.find("cli")) == public
     assert await store.read(lambda tx: tx.clients.find("nobody")) is None
-    assert await store.read(lambda tx: tx.clients.every()) == [client(), public]
+    assert await store.read(lambda tx: tx.clients.every()) == [keyed, client(), public]
 
 
 async def test_a_client_id_is_given_once(store: Store) -> None:
@@ -36,7 +39,8 @@ async def test_a_client_id_is_given_once(store: Store) -> None:
 async def test_a_client_is_changed_and_keeps_its_generation_and_its_kind(store: Store) -> None:
     await store.transact(lambda tx: tx.clients.add(client(generation=3)))
     policy = ClientPolicy(access_token_lifetime=60, refresh_rotation=False)
-    wanted = client(client_name="New", scopes=frozenset({"notes:read"}), policy=policy)
+    scopes, jwks = frozenset({"notes:read"}), '{"keys":[]}'
+    wanted = client(client_name="New", scopes=scopes, policy=policy, jwks=jwks)
     assert await store.transact(lambda tx: tx.clients.update(wanted))
     assert not await store.transact(lambda tx: tx.clients.update(client(client_id="nobody")))
     found = await store.read(lambda tx: tx.clients.find("notes-web"))

@@ -112,10 +112,10 @@ async def _find(visit: _Visit, typed: str) -> _Found | None:
     """
     server, now = visit.server, visit.server.clock()
     each = server.authority.settings.device_tries_per_minute
-    for key, per_minute in (
-        (f"user {visit.person.user.id}", each),
-        (key_of(visit.origin.address), each * _PER_ADDRESS),
-    ):
+    rates = [(f"user {visit.person.user.id}", each)]
+    if visit.origin.address:
+        rates.append((f"from {key_of(visit.origin.address)!r}", each * _PER_ADDRESS))
+    for key, per_minute in rates:
         wait = server.device_tries.take(key, now, per_minute)
         if wait:
             raise TooManyRequests("Too many codes were tried here; wait a minute.", wait)
