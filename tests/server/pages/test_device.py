@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.server.records.client import DEVICE_CODE
+from counterfoil.server.records.policy import ClientPolicy
 from tests.devices import Device, add_device_clients, decide, open_device_page, type_code
 from tests.installation import (
     EMAIL,
@@ -68,6 +70,23 @@ async def test_who_must_sign_in_anew_does_so_first(place: Installation, person: 
         "/device", data=hidden_fields(page.text) | {"decision": "allow", "permission": "openid"}
     )
     assert answer.headers["location"].startswith("/sign-in?next=device")
+
+
+async def test_a_client_may_demand_a_newer_sign_in(place: Installation, person: Person) -> None:
+    """S30: between the look and the answer the sign-in may have grown too old for it."""
+    scopes, policy = frozenset({"notes:read"}), ClientPolicy(reproof_interval=60)
+    members = {"grant_types": (DEVICE_CODE,), "scopes": scopes, "policy": policy}
+    await place.add_client("careful", public=True, **members)
+    device = await Device(place, "careful").begin(scope="notes:read")
+    page = await open_device_page(person, device.link)
+    place.clock.turn(60)
+    answered = await decide(person, page)
+    assert 'name="password"' in answered.text
+    assert await device.error() == "authorization_pending"
+    looked = await person.browser.get(device.link)
+    assert looked.headers["location"].startswith("/sign-in?next=device")
+    again = await person.sign_in(answered)
+    assert "connected" in (await decide(person, again)).text
 
 
 async def test_it_asks_as_the_page_of_consent_does(place: Installation, person: Person) -> None:
