@@ -183,7 +183,8 @@ async def test_the_metadata_names_the_endpoint(place: Installation):
         said = (await browser.get("/.well-known/oauth-authorization-server")).json()
     assert said["global_token_revocation_endpoint"] == f"{place.issuer}/global-token-revocation"
     assert said["global_token_revocation_endpoint_auth_methods_supported"] == [
-        "client_secret_basic"
+        "client_secret_basic",
+        "private_key_jwt",
     ]
 
 

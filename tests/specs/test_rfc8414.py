@@ -3,6 +3,7 @@
 import pytest
 
 from counterfoil.server.app import ROUTES
+from counterfoil.server.records.client import DEVICE_CODE
 from tests.installation import Installation
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +37,7 @@ async def test_every_endpoint_that_is_named_is_there(place: Installation):
         for name, url in (await metadata(place)).items()
         if name.endswith(("_endpoint", "_uri"))
     }
-    assert len(named) == 13
+    assert len(named) == 14
     paths = {route.path for route in ROUTES}
     assert all(url.startswith(place.issuer) for url in named.values())
     assert {url.removeprefix(place.issuer) for url in named.values()} <= paths
@@ -69,6 +70,7 @@ async def test_no_way_is_offered_that_oauth_2_1_took_away(place: Installation):
         "authorization_code",
         "client_credentials",
         "refresh_token",
+        DEVICE_CODE,
     }
 
 

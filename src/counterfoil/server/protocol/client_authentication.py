@@ -119,9 +119,10 @@ def credentials_in(parameters: Parameters, authorization: str | None) -> Credent
 
 
 def _assertion_in(parameters: Parameters) -> Credentials:
+    unverified = parameters.require("client_assertion")
     if parameters.require("client_assertion_type") != ASSERTION_TYPE:
-        raise invalid_request(f"The parameter client_assertion_type must be {ASSERTION_TYPE}.")
-    return _asserted(parameters.require("client_assertion"), parameters.get("client_id"))
+        raise invalid_client(_REFUSED, detail="an assertion of a type that is not taken here")
+    return _asserted(unverified, parameters.get("client_id"))
 
 
 def _asserted(unverified: str, client_id: str | None) -> Credentials:
