@@ -25,7 +25,9 @@ OTHER = key("ES256", "other")
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def house(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     """A client with a key, one with two, one with another's key name, and those with secrets."""
     async with installed(tmp_path_factory.mktemp("house"), **PLENTY) as house:
         await house.add_client("keyed", jwks=jwks_of(key()))

@@ -35,7 +35,9 @@ GENEROUS = {
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+async def house(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
     """Where nobody is held up by rates."""
     async with installed(tmp_path_factory.mktemp("house"), **GENEROUS) as house:
         await add_device_clients(house)
