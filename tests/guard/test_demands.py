@@ -46,11 +46,11 @@ def test_all_scopes_are_needed(desk: Desk):
 
 
 def test_scopes_are_written_by_their_names():
-    assert demands_of(["a", MaxAge(1), "b"]) == (Scopes(("a", "b")), MaxAge(1))
-    assert demands_of([MaxAge(1)]) == (MaxAge(1),)
-    assert demands_of([]) == NOTHING
+    assert demands_of("a", MaxAge(1), "b") == (Scopes(("a", "b")), MaxAge(1))
+    assert demands_of(MaxAge(1)) == (MaxAge(1),)
+    assert demands_of() == NOTHING
 
 
 def test_what_is_no_demand_is_said_when_it_is_written():
     with pytest.raises(TypeError, match="60 is no demand: write"):
-        demands_of(["a", 60])
+        demands_of("a", 60)

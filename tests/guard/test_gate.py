@@ -42,9 +42,9 @@ def test_the_first_request_starts_the_guard(gate: Gate, issuer: TinyIssuer):
 
 def test_demands_are_made_of_the_token(gate: Gate, issuer: TinyIssuer):
     request = asking(issuer.token())
-    assert gate.admit_blocking(request, demands_of(["notes:read", MaxAge(60)]))
+    assert gate.admit_blocking(request, demands_of("notes:read", MaxAge(60)))
     with pytest.raises(Rejected) as refused:
-        gate.admit_blocking(request, demands_of(["notes:admin"]))
+        gate.admit_blocking(request, demands_of("notes:admin"))
     refusal = gate.refusal(refused.value, request)
     assert (refusal.status, refusal.reason) == (403, Reason.INSUFFICIENT_SCOPE)
     assert 'scope="notes:admin"' in refusal.headers["www-authenticate"]

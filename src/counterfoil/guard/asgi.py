@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from counterfoil.guard.gate import LOCAL_PROXY, Gate, Refusal
+from counterfoil.guard.gate import LOCAL_PROXY, Gate
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.lifespan import App, Message, Receive, Scope, Send, guarded_lifespan
+from counterfoil.guard.manners import Said
+from counterfoil.guard.reply import Refusal, Reply
 from counterfoil.guard.request import Request
 from counterfoil.guard.token import Rejected
 
@@ -49,20 +51,29 @@ class GuardMiddleware:
         """Serve one ASGI connection."""
         if scope["type"] == "lifespan":
             await guarded_lifespan(self._app, self._gate, scope, receive, send)
-        elif scope["type"] not in ("http", "websocket") or self._is_open(scope):
+        elif scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
         else:
             await self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gate, request = self._gate, request_of(scope)
-        if gate.guard.proofs.policy.nonces:
-            send = _with_headers(gate, send)
+        request = request_of(scope)
+        reply = self._gate.answer(request) if scope["type"] == "http" else None
+        if reply is not None:
+            await _respond(send, "http.response", reply)
+        elif self._is_open(scope):
+            await self._app(scope, receive, send)
+        else:
+            await self._guard(request, scope, receive, send)
+
+    async def _guard(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        gate = self._gate
         answer = _Answer(scope, send)
+        guarded = _with_headers(gate, request, answer.send)
         try:
             token = await gate.admit(request)
             state = {**scope.get("state", {}), "token": token}
-            await self._app({**scope, "state": state, TOKEN: token}, receive, answer.send)
+            await self._app({**scope, "state": state, TOKEN: token}, receive, guarded)
         except Rejected as rejected:
             await answer.refuse(gate.refusal(rejected, request))
         except BaseException:
@@ -106,22 +117,38 @@ def _path_of(scope: Scope) -> str:
     return quote(str(scope.get("path", "")), safe=_IN_PATHS)
 
 
-def _with_headers(gate: Gate, send: Send) -> Send:
+def _with_headers(gate: Gate, request: Request, send: Send) -> Send:
     """Let what the app answers carry what every answer must; a refusal has it already."""
 
     async def sending(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
-            headers = message.get("headers", ())
-            present = {bytes(name).lower() for name, _ in headers}
-            further = [pair for pair in _pairs(gate.further_headers()) if pair[0] not in present]
-            message = {**message, "headers": [*headers, *further]}
+            headers = [(bytes(name).lower(), value) for name, value in message.get("headers", ())]
+            further = _pairs(gate.further_headers(request, _said_in(headers)))
+            replaced = {name for name, _ in further}
+            kept = [pair for pair in headers if pair[0] not in replaced]
+            message = {**message, "headers": [*kept, *further]}
         await send(message)
 
     return sending
 
 
+def _said_in(headers: Sequence[tuple[bytes, bytes]]) -> Said:
+    def said(name: str) -> str | None:
+        wanted = name.encode("ascii")
+        values = [value.decode("latin-1") for each, value in headers if each == wanted]
+        return ", ".join(values) or None
+
+    return said
+
+
 def _pairs(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in headers.items()]
+
+
+async def _respond(send: Send, kind: str, reply: Reply) -> None:
+    start = {"type": f"{kind}.start", "status": reply.status, "headers": _pairs(reply.headers)}
+    await send(start)
+    await send({"type": f"{kind}.body", "body": reply.body})
 
 
 class _Answer:
@@ -162,16 +189,11 @@ class _Answer:
         elif self._begun:
             raise RuntimeError(f"the app refused ({refusal.reason}) in the middle of its answer")
         else:
-            await self._respond("http.response", refusal)
+            await _respond(self._send, "http.response", refusal)
 
     async def _refuse_handshake(self, refusal: Refusal) -> None:
         if not self._begun and "websocket.http.response" in self._scope.get("extensions", {}):
-            await self._respond("websocket.http.response", refusal)
+            await _respond(self._send, "websocket.http.response", refusal)
         else:
             close = {"type": "websocket.close", "code": POLICY_VIOLATION}
             await self._send({**close, "reason": str(refusal.reason)})
-
-    async def _respond(self, kind: str, refusal: Refusal) -> None:
-        start = {"type": f"{kind}.start", "status": refusal.status}
-        await self._send({**start, "headers": _pairs(refusal.headers)})
-        await self._send({"type": f"{kind}.body", "body": refusal.body})

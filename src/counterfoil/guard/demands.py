@@ -1,6 +1,5 @@
 """What one endpoint demands of a token that stands: small values, which go together. No I/O."""
 
-from collections.abc import Iterable
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
@@ -63,8 +62,10 @@ Demands: TypeAlias = tuple[Demand, ...]
 NOTHING: Demands = ()
 
 
-def demands_of(said: Iterable[str | Demand]) -> Demands:
-    """Read what a developer wrote: scopes by their names, and other demands as they are.
+def demands_of(*said: str | Demand) -> Demands:
+    """Read what a developer wrote: scopes by their names, and other demands as they are::
+
+        demands_of("notes:read", MaxAge(60))
 
     Raises:
         TypeError: where something is neither.
@@ -81,3 +82,9 @@ def demands_of(said: Iterable[str | Demand]) -> Demands:
                 f"{each!r} is no demand: write the name of a scope, or a value such as MaxAge(60)"
             )
     return (Scopes(tuple(scopes)), *others) if scopes else tuple(others)
+
+
+def scope_of(demands: Demands) -> str:
+    """Name every scope that is demanded, for one challenge (RFC 6750 §3)."""
+    names = [name for each in demands if isinstance(each, Scopes) for name in each.names]
+    return " ".join(dict.fromkeys(names))

@@ -61,7 +61,8 @@ class _Bearer(HTTPBearer):
         token = request.scope.get(TOKEN)
         if not isinstance(token, Token):
             token = await self._checked(request)
-            response.headers.update(self._gate.further_headers())
+            read = request_of(request.scope)
+            response.headers.update(self._gate.further_headers(read, response.headers.get))
         token.require(*security_scopes.scopes)
         return token
 

@@ -4,16 +4,17 @@ The adapters differ in how they read a request and write an answer; all else sta
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from counterfoil.guard.bearer import token_in
-from counterfoil.guard.demands import NOTHING, Demands, Presented
-from counterfoil.guard.dpop import HEADER, NONCE_HEADER
+from counterfoil.guard.demands import NOTHING, Demands, Presented, scope_of
+from counterfoil.guard.dpop import HEADER
 from counterfoil.guard.guard import Guard
+from counterfoil.guard.manners import Manners, Said
+from counterfoil.guard.reply import Refusal, Reply
 from counterfoil.guard.request import Request
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.guard.transport import Transport, has_token_in_query
@@ -47,23 +48,18 @@ class Asked(Struct, frozen=True):
         return "Asked(…)"
 
 
-class Refusal(Struct, frozen=True):
-    """The answer to a request that may not pass. ``reason`` is also in headers and body."""
-
-    reason: Reason
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
 class Gate:
     """A guard in front of HTTP.
 
     Args:
-        guard: who decides.
+        guard: who decides. Its ``Options(web=...)`` say how it behaves on the web.
         realm: named in the challenge.
         proxies: addresses or networks of reverse proxies whose word is believed, on https and on
             where a request comes from.
+
+    An adapter does four things: it answers with `answer`, where that is something; it lets pass
+    what `admit` admits; it makes an answer of each `refusal`; and it sets `further_headers` in all
+    that the app itself answers to guarded requests.
 
     Raises:
         ValueError: where the realm cannot be said, or a proxy is no address.
@@ -76,6 +72,14 @@ class Gate:
         self.guard = guard
         self._realm = realm
         self._transport = Transport(proxies)
+        self._manners = Manners(guard)
+
+    def answer(self, request: Request) -> Reply | None:
+        """Answer what needs no token, before anything else: a preflight, or the API's metadata.
+
+        ``None`` where the request is neither. It is asked for open paths too.
+        """
+        return self._manners.answer(request)
 
     async def admit(self, request: Request, demands: Demands = NOTHING) -> Token:
         """Decide about the token of a request, and whether it is enough for this endpoint.
@@ -83,19 +87,25 @@ class Gate:
         Raises:
             Rejected: with the reason. `refusal` makes an answer of it.
         """
-        asked = self._read(request)
-        if not self.guard.is_started:
-            await self.start()
-        token = await self.guard.decide(asked.unverified, asked.proved, asked.at_least)
-        return self._passed(asked, token, request, demands)
+        try:
+            asked = self._read(request)
+            if not self.guard.is_started:
+                await self.start()
+            token = await self.guard.decide(asked.unverified, asked.proved, asked.at_least)
+            return self._passed(asked, token, request, demands)
+        except Rejected as rejected:
+            raise _with_all_scopes(rejected, demands) from None
 
     def admit_blocking(self, request: Request, demands: Demands = NOTHING) -> Token:
         """Decide as :meth:`admit`, for code that has no event loop."""
-        asked = self._read(request)
-        if not self.guard.is_started:
-            self.start_blocking()
-        token = self.guard.decide_blocking(asked.unverified, asked.proved, asked.at_least)
-        return self._passed(asked, token, request, demands)
+        try:
+            asked = self._read(request)
+            if not self.guard.is_started:
+                self.start_blocking()
+            token = self.guard.decide_blocking(asked.unverified, asked.proved, asked.at_least)
+            return self._passed(asked, token, request, demands)
+        except Rejected as rejected:
+            raise _with_all_scopes(rejected, demands) from None
 
     async def start(self) -> None:
         """Start the guard and wait a little for its issuers, without holding up the event loop."""
@@ -113,25 +123,46 @@ class Gate:
         Raises:
             Rejected: with the reason.
         """
-        if demands:
-            presented = Presented(token, request, self.guard.now())
+        if not demands:
+            return
+        presented = Presented(token, request, self.guard.now())
+        try:
             for each in demands:
                 each.examine(presented)
+        except Rejected as rejected:
+            raise _with_all_scopes(rejected, demands) from None
 
     def refusal(self, rejected: Rejected, request: Request) -> Refusal:
         """Name and log a refusal, and say it for the wire; the operator's detail stays here."""
-        schemes = self._schemes(rejected.reason, request)
         challenge = Challenge(
-            rejected.reason, self._realm, rejected.scope, rejected.fingerprint, schemes
+            rejected.reason,
+            self._realm,
+            rejected.scope,
+            rejected.fingerprint,
+            self._schemes(rejected.reason, request),
+            self.guard.note_refusal(rejected),
+            self._manners.metadata_url,
         )
-        named = replace(challenge, request_id=self.guard.note_refusal(rejected))
-        headers = _headers_of(named) | self.further_headers()
-        return Refusal(rejected.reason, named.status, headers, named.body)
+        headers = _headers_of(challenge)
+        headers |= self.further_headers(request, headers.get)
+        return Refusal(
+            reason=rejected.reason,
+            status=challenge.status,
+            headers=headers,
+            body=challenge.body,
+        )
 
-    def further_headers(self) -> dict[str, str]:
-        """Give what every answer carries: the nonce for the next proof (RFC 9449 §9), if any."""
-        nonce = self.guard.proofs.nonce()
-        return {} if nonce is None else {NONCE_HEADER: nonce}
+    def further_headers(self, request: Request, said: Said) -> dict[str, str]:
+        """Give the headers to set in an answer of the app; each takes the place of its like.
+
+        They hold the nonce for the next proof (RFC 9449 §9), what scripts may read, and what
+        caches may not keep. A `Refusal` and a `Reply` have theirs already.
+
+        Args:
+            request: what is answered.
+            said: gives what the answer says in a header, by its lower-case name, or ``None``.
+        """
+        return self._manners.further_headers(request, said)
 
     def _read(self, request: Request) -> Asked:
         if has_token_in_query(request.query):
@@ -163,6 +194,13 @@ class Gate:
         if required or used == ["dpop "] or reason is Reason.WRONG_BINDING:
             return DPOP
         return BOTH if reason is Reason.MISSING else BEARER
+
+
+def _with_all_scopes(rejected: Rejected, demands: Demands) -> Rejected:
+    """Name all that the endpoint needs in one challenge, so that it is asked for at once."""
+    if demands and (not rejected.scope or rejected.reason is Reason.INSUFFICIENT_SCOPE):
+        rejected.scope = scope_of(demands) or rejected.scope
+    return rejected
 
 
 def _receipt_in(request: Request) -> Position | None:

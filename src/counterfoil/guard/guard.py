@@ -60,6 +60,8 @@ class Guard:
         trusted = (*issuers, Issuer(issuer)) if issuer else tuple(issuers)
         demand_sound(trusted, audience, staleness)
         self.audience = audience
+        self.issuers = tuple(each.url for each in trusted)
+        self.web = options.web
         self._states = {each.url: IssuerState(each, staleness) for each in trusted}
         for state in self._states.values():
             state.registry = Registry(audience) if state.issuer.registry else None

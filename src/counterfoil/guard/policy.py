@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 
 from msgspec import Struct
 
+from counterfoil.guard.web import Web
 from counterfoil.jose.algorithms import ALGORITHMS
 from counterfoil.net.carrier import NatsServers, NatsUrl
 from counterfoil.net.http import demand_safe
@@ -177,12 +178,14 @@ class Options(Struct, frozen=True):
 
     ``state_dir``: where the last signed snapshot and the keys are kept for restarts.
     ``cached_tokens``: how many verified tokens are remembered. ``proofs``: what is demanded of
-    tokens that are bound to a key. ``clock``: seconds since the epoch; ``random``: so many bytes.
+    tokens that are bound to a key. ``web``: how the API behaves towards browsers, caches and
+    strangers. ``clock``: seconds since the epoch; ``random``: so many bytes.
     """
 
     state_dir: Path | None = None
     cached_tokens: int = 10_000
     proofs: Proofs = Proofs()
+    web: Web = Web()
     clock: Callable[[], float] = time.time
     random: Callable[[int], bytes] = secrets.token_bytes
 

@@ -25,7 +25,8 @@ class Challenge(Struct, frozen=True):
     """A refusal. ``scope`` names what is needed; ``fingerprint`` a token that was verified.
 
     ``schemes`` are those that would be accepted; the first says what was wrong.
-    ``request_id`` is the name under which the log knows this refusal.
+    ``request_id`` is the name under which the log knows this refusal; ``resource_metadata`` is
+    where the API describes itself (RFC 9728 §5.1).
 
     Raises:
         ValueError: where realm or scope hold characters that the header cannot carry.
@@ -37,6 +38,7 @@ class Challenge(Struct, frozen=True):
     fingerprint: str = ""
     schemes: Schemes = BEARER
     request_id: str = ""
+    resource_metadata: str = ""
 
     def __post_init__(self) -> None:
         if _QUOTABLE.fullmatch(self.realm) is None:
@@ -63,10 +65,12 @@ class Challenge(Struct, frozen=True):
             "error": meaning.error,
             "error_description": meaning.sentence if meaning.error else "",
             "error_reason": self.reason.value,
+            "resource_metadata": self.resource_metadata,
         }
         first, *others = self.schemes
         challenges = [_spelled(first, members)]
-        challenges += [_spelled(scheme, {"realm": self.realm}) for scheme in others]
+        further = {"realm": self.realm, "resource_metadata": self.resource_metadata}
+        challenges += [_spelled(scheme, further) for scheme in others]
         return ", ".join(challenges)
 
     @property
