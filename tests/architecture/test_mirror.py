@@ -10,6 +10,8 @@ SOURCE = ROOT / "src" / "counterfoil"
 # documents and parts of the command line by the test module of the noun.
 ELSEWHERE = MappingProxyType(
     {
+        "guard/reply.py": "guard/test_manners.py",
+        "guard/web.py": "guard/test_manners.py",
         "guard/verification.py": "guard/test_guard.py",
         "server/protocol/explaining/claims.py": "server/protocol/test_explain.py",
         "server/protocol/explaining/endings.py": "server/protocol/test_explain.py",

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.each_engine import pytest_generate_tests
+from tests.guard.desk import Desk
 from tests.installation import Installation, installed
 
-__all__ = ["anyio_backend", "own", "pytest_generate_tests", "secure", "site"]
+__all__ = ["anyio_backend", "desk", "own", "pytest_generate_tests", "secure", "site"]
 
 PLENTY = {"sign_in_rate_per_minute": 1_000_000, "token_failures_per_minute": 1_000_000}
 
@@ -16,6 +17,12 @@ PLENTY = {"sign_in_rate_per_minute": 1_000_000, "token_failures_per_minute": 1_0
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def desk() -> Desk:
+    """A guard whose issuer sits at the same desk."""
+    return Desk()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """A guard whose issuer sits at the same desk: no network, no thread, a clock set by hand."""
 
 from counterfoil.guard import Guard, Issuer, Options, Rejected, Staleness
+from counterfoil.guard.gate import Gate
+from counterfoil.guard.request import Request
 from counterfoil.jose import jwt
 from counterfoil.jose.keys import KeySet, PrivateKey
 from counterfoil.oauth.reasons import Reason
@@ -74,6 +76,12 @@ class Desk:
         typ = changes.pop("typ", "at+jwt")
         return jwt.sign(self.claims(**changes), key, typ)
 
+    def gate(self, **options: object) -> Gate:
+        """A gate whose guard knows what this desk knows, with options of its own."""
+        chosen = Options(clock=self.clock, **options)
+        guard = Guard.beside(self.state, audience=AUDIENCE, options=chosen)
+        return Gate(guard, realm="notes", proxies=("10.0.0.0/8",))
+
     def refusal(self, token: str, *proved: object) -> Rejected | None:
         try:
             self.guard.check(token, *proved)
@@ -84,3 +92,16 @@ class Desk:
     def reason(self, token: str, *proved: object) -> Reason | None:
         refusal = self.refusal(token, *proved)
         return refusal.reason if refusal else None
+
+
+def request(
+    path: str = "/notes", *, method: str = "GET", token: str = "", **headers: str
+) -> Request:
+    """A request over TLS; ``x_own="1"`` is the header ``x-own``; ``peer`` is who has connected."""
+    peer, scheme = headers.pop("peer", "192.0.2.7"), headers.pop("scheme", "https")
+    sent = {"host": "notes.example"} | headers
+    if token:
+        sent["authorization"] = f"Bearer {token}"
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in sent.items()]
+    path, _, query = path.partition("?")
+    return Request(method, scheme, peer, path, query.encode(), pairs)

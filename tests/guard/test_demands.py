@@ -2,11 +2,20 @@
 
 import pytest
 
-from counterfoil.guard.demands import NOTHING, Demand, MaxAge, Presented, Scopes, demands_of
+from counterfoil.guard import Credentials, Issuer
+from counterfoil.guard.demands import (
+    NOTHING,
+    Demand,
+    HeardWithin,
+    MaxAge,
+    Presented,
+    Scopes,
+    demands_of,
+)
 from counterfoil.guard.request import Request
 from counterfoil.guard.token import Rejected
 from counterfoil.oauth.reasons import Reason
-from tests.guard.desk import NOW, Desk
+from tests.guard.desk import ISSUER, NOW, Desk
 
 REQUEST = Request("GET", "https", "192.0.2.7", "/notes", b"", ())
 FAR = {"exp": int(NOW) + 20 * 365 * 86400}
@@ -54,3 +63,32 @@ def test_scopes_are_written_by_their_names():
 def test_what_is_no_demand_is_said_when_it_is_written():
     with pytest.raises(TypeError, match="60 is no demand: write"):
         demands_of("a", 60)
+
+
+def test_the_issuer_must_have_been_heard_lately():
+    desk = Desk()
+    token = desk.guard.check(desk.token())
+    gate = desk.gate()
+    desk.clock.now = NOW + 5
+    gate.demand(token, REQUEST, (HeardWithin(5),))
+    desk.clock.now = NOW + 5.1
+    with pytest.raises(Rejected) as refused:
+        gate.demand(token, REQUEST, (HeardWithin(5),))
+    assert refused.value.reason is Reason.STALE
+
+
+@pytest.mark.parametrize("revocation", ["none", "introspect"])
+def test_who_publishes_nothing_is_never_behind(revocation: str):
+    desk = Desk(Issuer(ISSUER, revocation=revocation, credentials=Credentials("a", "b")))
+    assert desk.guard.heard_at(ISSUER) == float("inf")
+    assert desk.guard.heard_at("") == float("inf")
+
+
+def test_a_scope_is_one_name():
+    with pytest.raises(ValueError, match="no name of one scope"):
+        demands_of("notes:read notes:write")
+
+
+def test_to_be_heard_takes_time():
+    with pytest.raises(ValueError, match="more than 0"):
+        HeardWithin(0)

@@ -11,7 +11,7 @@ from counterfoil.oauth.binding import UNBOUND, Binding
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
-from tests.guard.desk import ISSUER, Desk
+from tests.guard.desk import ISSUER, NOW, Desk
 from tests.guard.issuer import AUDIENCE
 
 
@@ -325,3 +325,40 @@ def test_where_the_owner_chose_to_ask_a_receipt_makes_it_ask():
     assert desk.guard.check(token)
     with pytest.raises(Undecided):
         desk.guard.check(token, UNBOUND, Position("e1", 1))
+
+
+def test_a_far_expiry_counts_no_further_than_the_greatest_age():
+    """S27: twenty years are refused after an hour, everywhere at this guard."""
+    desk = Desk()
+    gate = desk.gate(max_age=3600)
+    token = desk.token(exp=int(NOW) + 20 * 365 * 86400)
+    desk.clock.now = NOW + 3599
+    desk.state.notices.begin(desk.book.snapshot(desk.clock.now), desk.clock.now)
+    assert gate.guard.check(token).subject == "u1"
+    desk.clock.now = NOW + 3600
+    with pytest.raises(Rejected) as refused:
+        gate.guard.check(token)
+    assert refused.value.reason is Reason.TOO_OLD
+    with pytest.raises(ValueError, match="max_age"):
+        Options(max_age=0)
+
+
+def test_what_has_expired_has_expired_whatever_its_age():
+    desk = Desk()
+    gate = desk.gate(max_age=3600)
+    token = desk.token(exp=int(NOW) + 10)
+    desk.clock.now = NOW + 10
+    with pytest.raises(Rejected) as refused:
+        gate.guard.check(token)
+    assert refused.value.reason is Reason.EXPIRED
+
+
+def test_a_broader_scope_will_do():
+    """M20: both where an endpoint demands it and where the app asks the token."""
+    desk = Desk()
+    guard = desk.gate(implied={"notes": ("notes:read",)}).guard
+    token = guard.check(desk.token(scope="notes"))
+    token.require("notes:read", "notes")
+    assert token.claims["scope"] == "notes"
+    with pytest.raises(Rejected):
+        token.require("notes:write")

@@ -1,18 +1,40 @@
 """The guard: checks access tokens locally, in microseconds, and refuses what was ended."""
 
+from counterfoil.guard.client_certificate import ClientCertificates
+from counterfoil.guard.cors import Cors
+from counterfoil.guard.demands import Bound, Demand, HeardWithin, MaxAge, Presented, Scopes
 from counterfoil.guard.guard import Guard
+from counterfoil.guard.own_path import OwnPath
 from counterfoil.guard.policy import Carrier, Credentials, Issuer, Options, Proofs, Staleness
+from counterfoil.guard.resource_metadata import ResourceMetadata
+from counterfoil.guard.sessions import Sessions, SignedIn
+from counterfoil.guard.step_up import StepUp
 from counterfoil.guard.token import Rejected, Token, Undecided
+from counterfoil.guard.web import Web
 
 __all__ = [
+    "Bound",
     "Carrier",
+    "ClientCertificates",
+    "Cors",
     "Credentials",
+    "Demand",
     "Guard",
+    "HeardWithin",
     "Issuer",
+    "MaxAge",
     "Options",
+    "OwnPath",
+    "Presented",
     "Proofs",
     "Rejected",
+    "ResourceMetadata",
+    "Scopes",
+    "Sessions",
+    "SignedIn",
     "Staleness",
+    "StepUp",
     "Token",
     "Undecided",
+    "Web",
 ]

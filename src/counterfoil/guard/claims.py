@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from counterfoil.guard.policy import Issuer
+from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.oauth.access_token import AccessToken, access_token_from
 from counterfoil.oauth.reasons import Reason
@@ -34,13 +35,15 @@ def claims_of(answer: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in answer.items() if name not in _OF_THE_ANSWER}
 
 
-def token_of(access_token: AccessToken, claims: Mapping[str, object]) -> Token:
+def token_of(
+    access_token: AccessToken, claims: Mapping[str, object], hierarchy: ScopeHierarchy
+) -> Token:
     """Give the token as the API sees it."""
     audience = access_token.aud
     return Token(
         subject=access_token.sub,
         client_id=access_token.client_id,
-        scopes=access_token.scopes,
+        scopes=hierarchy.widened(access_token.scopes),
         audience=(audience,) if isinstance(audience, str) else audience,
         issuer=access_token.iss,
         expires_at=access_token.exp,

@@ -1,20 +1,33 @@
 """What one endpoint demands of a token that stands: small values, which go together. No I/O."""
 
-from typing import Protocol, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
 from counterfoil.guard.request import Request
 from counterfoil.guard.token import Rejected, Token
+from counterfoil.oauth.access import is_scope
+from counterfoil.oauth.binding import CERTIFICATE, COOKIE, KEY
 from counterfoil.oauth.reasons import Reason
+
+WAYS: Final[Mapping[str, str]] = MappingProxyType(
+    {"dpop": KEY, "certificate": CERTIFICATE, "cookie": COOKIE}
+)
+"""To what a token may be bound, and the member of ``cnf`` that says so."""
 
 
 class Presented(Struct, frozen=True):
-    """A token that stands, the request that it came with, and when (seconds since the epoch)."""
+    """A token that stands, the request that it came with, and when (seconds since the epoch).
+
+    ``heard_at``: up to when all that its issuer has ended is known here.
+    """
 
     token: Token
     request: Request
     now: float
+    heard_at: float = float("inf")
 
 
 class Demand(Protocol):
@@ -29,9 +42,18 @@ class Demand(Protocol):
 
 
 class Scopes(Struct, frozen=True):
-    """Permissions, all of which are needed (RFC 6749 §3.3)."""
+    """Permissions, all of which are needed (RFC 6749 §3.3), or broader ones that imply them.
+
+    Raises:
+        ValueError: where a name is none of a scope.
+    """
 
     names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name in self.names:
+            if not is_scope(name):
+                raise ValueError(f"{name!r} is no name of one scope (RFC 6749 §3.3)")
 
     def examine(self, presented: Presented) -> None:
         """As `Token.require`."""
@@ -56,6 +78,50 @@ class MaxAge(Struct, frozen=True):
         token = presented.token
         if presented.now >= token.issued_at + self.seconds:
             raise Rejected(Reason.TOO_OLD, fingerprint=token.fingerprint)
+
+
+class HeardWithin(Struct, frozen=True):
+    """That the issuer was heard within these seconds, where the guard's own budget is too wide.
+
+    Raises:
+        ValueError: where it is no time at all.
+    """
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        if self.seconds <= 0:
+            raise ValueError("to be heard within takes more than 0 seconds")
+
+    def examine(self, presented: Presented) -> None:
+        """Refuse where an ending may not be known yet."""
+        if presented.now > presented.heard_at + self.seconds:
+            raise Rejected(Reason.STALE, fingerprint=presented.token.fingerprint)
+
+
+class Bound(Struct, frozen=True):
+    """A token that is of no use to whoever only copies it (RFC 9449, RFC 8705, S61).
+
+    That what it is bound to was proved is always seen to; here it must be bound at all.
+    ``ways``: ``"dpop"``, ``"certificate"`` and ``"cookie"``; any of those that are named will do.
+
+    Raises:
+        ValueError: where there is no such way.
+    """
+
+    ways: tuple[str, ...] = ("dpop", "certificate")
+
+    def __post_init__(self) -> None:
+        if not self.ways or set(self.ways) - WAYS.keys():
+            raise ValueError(f"a token is bound by {', '.join(WAYS)}")
+
+    def examine(self, presented: Presented) -> None:
+        """Refuse a token that is bound in none of these ways."""
+        token = presented.token
+        confirmation = token.claims.get("cnf")
+        methods = confirmation if isinstance(confirmation, Mapping) else {}
+        if not any(WAYS[way] in methods for way in self.ways):
+            raise Rejected(Reason.UNBOUND, fingerprint=token.fingerprint)
 
 
 Demands: TypeAlias = tuple[Demand, ...]

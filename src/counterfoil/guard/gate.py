@@ -4,48 +4,24 @@ The adapters differ in how they read a request and write an answer; all else sta
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 from typing import Final
 
-from msgspec import Struct
-
-from counterfoil.guard.bearer import token_in
+from counterfoil.guard.asked import AUTHORIZATION, Asked, RequestReader
 from counterfoil.guard.demands import NOTHING, Demands, Presented, scope_of
-from counterfoil.guard.dpop import HEADER
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.manners import Manners, Said
 from counterfoil.guard.reply import Refusal, Reply
 from counterfoil.guard.request import Request
+from counterfoil.guard.sessions import Found, Sessions, origin_of
 from counterfoil.guard.token import Rejected, Token
-from counterfoil.guard.transport import Transport, has_token_in_query
-from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.guard.transport import Transport
 from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, REQUEST_ID, Challenge, Schemes
-from counterfoil.oauth.dpop import Proof, Target
-from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
-from counterfoil.oauth.receipts import AT_LEAST, at_least_from
 
 LOCAL_PROXY: Final = ("127.0.0.1", "::1")
 WAIT_AT_START: Final = 5.0
 """Seconds that start-up waits for the issuers; it goes on without them."""
-_AUTHORIZATION: Final = b"authorization"
-_AT_LEAST: Final = AT_LEAST.lower().encode("ascii")
-
-
-class Asked(Struct, frozen=True):
-    """What a request asks the guard about: a token as it came, and what was proved with it."""
-
-    unverified: str
-    proof: Proof | None
-    at_least: Position | None
-
-    @property
-    def proved(self) -> Binding:
-        """The key that was proved."""
-        return UNBOUND if self.proof is None else self.proof.binding
-
-    def __repr__(self) -> str:
-        return "Asked(…)"
 
 
 class Gate:
@@ -72,7 +48,9 @@ class Gate:
         self.guard = guard
         self._realm = realm
         self._transport = Transport(proxies)
+        self._reader = RequestReader(guard, self._transport)
         self._manners = Manners(guard)
+        self._sessions = guard.web.sessions
 
     def answer(self, request: Request) -> Reply | None:
         """Answer what needs no token, before anything else: a preflight, or the API's metadata.
@@ -88,7 +66,11 @@ class Gate:
             Rejected: with the reason. `refusal` makes an answer of it.
         """
         try:
-            asked = self._read(request)
+            sessions = self._sessions
+            if sessions is not None and sessions.decide(request):
+                found = sessions.look_up(self._session_in(request, sessions))
+                return self._signed_in(await _waited_for(found), request, demands)
+            asked = self._reader.read(request)
             if not self.guard.is_started:
                 await self.start()
             token = await self.guard.decide(asked.unverified, asked.proved, asked.at_least)
@@ -97,9 +79,17 @@ class Gate:
             raise _with_all_scopes(rejected, demands) from None
 
     def admit_blocking(self, request: Request, demands: Demands = NOTHING) -> Token:
-        """Decide as :meth:`admit`, for code that has no event loop."""
+        """Decide as :meth:`admit`, for code that has no event loop.
+
+        Raises:
+            TypeError: where sessions are looked up by a coroutine function.
+        """
         try:
-            asked = self._read(request)
+            sessions = self._sessions
+            if sessions is not None and sessions.decide(request):
+                found = sessions.look_up(self._session_in(request, sessions))
+                return self._signed_in(_at_once(found), request, demands)
+            asked = self._reader.read(request)
             if not self.guard.is_started:
                 self.start_blocking()
             token = self.guard.decide_blocking(asked.unverified, asked.proved, asked.at_least)
@@ -125,7 +115,8 @@ class Gate:
         """
         if not demands:
             return
-        presented = Presented(token, request, self.guard.now())
+        guard = self.guard
+        presented = Presented(token, request, guard.now(), guard.heard_at(token.issuer))
         try:
             for each in demands:
                 each.examine(presented)
@@ -142,6 +133,7 @@ class Gate:
             self._schemes(rejected.reason, request),
             self.guard.note_refusal(rejected),
             self._manners.metadata_url,
+            rejected.asks,
         )
         headers = _headers_of(challenge)
         headers |= self.further_headers(request, headers.get)
@@ -164,20 +156,6 @@ class Gate:
         """
         return self._manners.further_headers(request, said)
 
-    def _read(self, request: Request) -> Asked:
-        if has_token_in_query(request.query):
-            raise Rejected(Reason.TOKEN_IN_QUERY)
-        unverified, is_bound = token_in(request.values(_AUTHORIZATION))
-        if not self._transport.is_safe(request):
-            raise Rejected(Reason.INSECURE_TRANSPORT)
-        at_least = _receipt_in(request)
-        if not is_bound:
-            return Asked(unverified, None, at_least)
-        proofs = self.guard.proofs
-        url = self._transport.url_of(request, proofs.policy.public_url)
-        target = Target(request.method, url, unverified)
-        return Asked(unverified, proofs.read(request.values(HEADER), target), at_least)
-
     def _passed(self, asked: Asked, token: Token, request: Request, demands: Demands) -> Token:
         # Used up by a token that stands, so that nobody fills the memory who has none.
         if asked.proof is not None:
@@ -187,13 +165,36 @@ class Gate:
         self.demand(token, request, demands)
         return token
 
+    def _session_in(self, request: Request, sessions: Sessions) -> str:
+        self._reader.demand_safe(request)
+        return sessions.value_in(request, origin_of(self._reader.url_of(request)))
+
+    def _signed_in(self, found: Found, request: Request, demands: Demands) -> Token:
+        if found is None:
+            raise Rejected(Reason.MISSING, detail="the session of the cookie is not known")
+        token = found.as_token(self.guard.hierarchy, self.guard.now())
+        self.demand(token, request, demands)
+        return token
+
     def _schemes(self, reason: Reason, request: Request) -> Schemes:
         """Choose the scheme that was used, or should have been (RFC 9449 §7.1, §7.2)."""
-        used = [value[:5].lower() for value in request.values(_AUTHORIZATION)]
+        used = [value[:5].lower() for value in request.values(AUTHORIZATION)]
         required = self.guard.proofs.policy.required
         if required or used == ["dpop "] or reason is Reason.WRONG_BINDING:
             return DPOP
         return BOTH if reason is Reason.MISSING else BEARER
+
+
+async def _waited_for(found: Found | Awaitable[Found]) -> Found:
+    return await found if isinstance(found, Awaitable) else found
+
+
+def _at_once(found: Found | Awaitable[Found]) -> Found:
+    if isinstance(found, Awaitable):
+        if isinstance(found, Coroutine):
+            found.close()
+        raise TypeError("look_up must be a plain function where there is no event loop")
+    return found
 
 
 def _with_all_scopes(rejected: Rejected, demands: Demands) -> Rejected:
@@ -201,13 +202,6 @@ def _with_all_scopes(rejected: Rejected, demands: Demands) -> Rejected:
     if demands and (not rejected.scope or rejected.reason is Reason.INSUFFICIENT_SCOPE):
         rejected.scope = scope_of(demands) or rejected.scope
     return rejected
-
-
-def _receipt_in(request: Request) -> Position | None:
-    try:
-        return at_least_from(request.values(_AT_LEAST))
-    except ValueError as error:
-        raise Rejected(Reason.BAD_RECEIPT, detail=str(error)) from None
 
 
 def _headers_of(challenge: Challenge) -> dict[str, str]:

@@ -16,13 +16,14 @@ from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
 from counterfoil.guard.refusal import log_refusal
 from counterfoil.guard.registry import Registry
+from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_cache import TokenCache, Verified
 from counterfoil.guard.verification import Api, Verification
 from counterfoil.jose import jwt
 from counterfoil.oauth import dpop
-from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.oauth.binding import UNBOUND, Binding, Proved
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.opaque import Kind
 from counterfoil.oauth.reasons import Reason
@@ -74,9 +75,9 @@ class Guard:
         self._introspection = Introspection(self._states, options.clock)
         self._blocking = Introspection(self._states, options.clock)
         self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
-        self._verification = Verification(
-            self._states, Api(audience, options.proofs.required), options.clock, self._wake
-        )
+        self.hierarchy = ScopeHierarchy(options.implied)
+        api = Api(audience, options.proofs.required, self.hierarchy, options.max_age)
+        self._verification = Verification(self._states, api, options.clock, self._wake)
 
     @classmethod
     def beside(cls, state: IssuerState, *, audience: str, options: Options = _USUAL) -> Self:
@@ -117,18 +118,29 @@ class Guard:
         """Read the guard's clock: seconds since the epoch."""
         return self._clock()
 
+    def heard_at(self, issuer: str) -> float:
+        """Say up to when all that an issuer has ended is known here: seconds since the epoch.
+
+        An issuer that publishes nothing, or is asked about every token, is never behind.
+        """
+        state = self._states.get(issuer)
+        if state is None or state.issuer.revocation != "feed":
+            return float("inf")
+        return state.notices.fresh_at
+
     def wait_until_fresh(self, timeout: float) -> bool:
         """Wait until tokens of every issuer can be decided on; ``False`` after ``timeout`` s."""
         return self._follower.wait_until_fresh(timeout)
 
     def check(
-        self, unverified: str, proved: Binding = UNBOUND, at_least: Position | None = None
+        self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
     ) -> Token:
         """Decide about a token. No I/O.
 
         Args:
             unverified: the token as it came.
-            proved: the key that was proved on this request (``guard.proofs`` reads it).
+            proved: what was proved on this request: the key of a proof (``guard.proofs`` reads
+                it), or a certificate, or a cookie.
             at_least: the receipt of an ending. Until it is proved that everything up to there is
                 known here, the guard is stale for this request.
 
@@ -172,7 +184,7 @@ class Guard:
         return log_refusal(rejected, self._random)
 
     async def decide(
-        self, unverified: str, proved: Binding = UNBOUND, at_least: Position | None = None
+        self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
     ) -> Token:
         """Decide about a token, and ask its issuer where the owner chose that (RFC 7662).
 
@@ -188,7 +200,7 @@ class Guard:
             return self._told(undecided, answer, proved)
 
     def decide_blocking(
-        self, unverified: str, proved: Binding = UNBOUND, at_least: Position | None = None
+        self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
     ) -> Token:
         """Decide as :meth:`decide`, and wait for the issuer's answer; not for an event loop.
 
@@ -211,7 +223,7 @@ class Guard:
         await asyncio.to_thread(self.stop)
         await self._introspection.aclose()
 
-    def _told(self, undecided: Undecided, answer: Mapping[str, object], proved: Binding) -> Token:
+    def _told(self, undecided: Undecided, answer: Mapping[str, object], proved: Proved) -> Token:
         """Decide by what the issuer has just said of a token."""
         if undecided.token is not None:
             return undecided.token
@@ -222,7 +234,7 @@ class Guard:
     def _wake(self) -> None:
         self._follower.wake()
 
-    def _judge(self, verified: Verified, proved: Binding, at_least: Position | None) -> None:
+    def _judge(self, verified: Verified, proved: Proved, at_least: Position | None) -> None:
         """Check all that changes: times, the proof of this request, revocations, staleness."""
         now = self._clock()
         self._refuse_dead(verified, proved, now)
@@ -237,9 +249,10 @@ class Guard:
         if is_stale or otherwise is Reason.NOT_REGISTERED:
             raise Undecided(state.issuer.url, verified.token, otherwise)
 
-    def _refuse_dead(self, verified: Verified, proved: Binding, now: float) -> None:
+    def _refuse_dead(self, verified: Verified, proved: Proved, now: float) -> None:
         if now >= verified.expires_at:
-            raise _refused(Reason.EXPIRED, verified)
+            is_over = now >= verified.token.expires_at
+            raise _refused(Reason.EXPIRED if is_over else Reason.TOO_OLD, verified)
         if now < verified.not_before:
             raise _refused(Reason.ISSUED_IN_FUTURE, verified)
         # Nothing bound and nothing proved, the usual case, is one look.
@@ -250,12 +263,14 @@ class Guard:
             raise _refused(reason, verified)
 
 
-def _is_met(binding: Binding, proved: Binding) -> bool:
+def _is_met(binding: Binding, proved: Proved) -> bool:
     """Whether a token may be used with what was proved; one that is unbound never with DPoP.
 
     A proof that the token does not ask for is no harm by itself; but a client that believes its
     token to be bound must learn that it is not (RFC 9449 §7.2).
     """
+    if isinstance(proved, frozenset):
+        return binding.is_bearer or binding in proved
     if binding.is_bearer:
         return proved.method != dpop.METHOD
     return binding == proved

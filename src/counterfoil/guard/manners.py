@@ -7,11 +7,13 @@ user for another (S99, RFC 9111 §3.5, §4.1).
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
+from counterfoil.guard.cors import ANY
 from counterfoil.guard.dpop import NONCE_HEADER
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.reply import Reply
 from counterfoil.guard.request import Request
 from counterfoil.guard.resource_metadata import Described, PublishedMetadata
+from counterfoil.guard.web import Web
 
 Said: TypeAlias = Callable[[str], str | None]
 """What an app's answer says in a header already, by the header's lower-case name."""
@@ -34,9 +36,10 @@ class Manners:
                 resource=guard.audience,
                 issuers=guard.issuers,
                 takes_only_bound=guard.proofs.policy.required,
+                knows_certificates=guard.web.certificates is not None,
             )
             self._published = PublishedMetadata(guard.web.metadata, described)
-        self._vary = (_DECIDES,)
+        self._vary = _what_decides(guard.web)
 
     @property
     def metadata_url(self) -> str:
@@ -70,8 +73,22 @@ class Manners:
         return headers
 
     def _cors(self, request: Request) -> Mapping[str, str]:
-        cors = self._web.cors
-        return {} if cors is None else cors.on_answer(request)
+        cors, sessions = self._web.cors, self._web.sessions
+        # What a cookie opens is for the origins that were named, and never for all.
+        by_cookie = sessions is not None and sessions.decide(request)
+        if cors is None or (by_cookie and cors.origins == ANY):
+            return {}
+        return cors.on_answer(request)
+
+
+def _what_decides(web: Web) -> tuple[str, ...]:
+    """Name the headers of a request by which answers differ (RFC 9110 §12.5.5)."""
+    names = [_DECIDES]
+    if web.sessions is not None or web.browser_cookie:
+        names.append("Cookie")
+    if web.cors is not None and web.cors.origins != ANY:
+        names.append("Origin")
+    return tuple(names)
 
 
 def _joined(said: str | None, further: tuple[str, ...]) -> str:

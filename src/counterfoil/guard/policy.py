@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, Self
 
@@ -177,17 +177,26 @@ class Options(Struct, frozen=True):
     """What is seldom changed.
 
     ``state_dir``: where the last signed snapshot and the keys are kept for restarts.
-    ``cached_tokens``: how many verified tokens are remembered. ``proofs``: what is demanded of
+    ``cached_tokens``: how many verified tokens are remembered. ``implied``: by each scope, the
+    narrower ones that it implies, such as ``{"notes": ("notes:read", "notes:write")}``.
+    ``max_age``: seconds after its issue in which a token is taken, whatever its expiry says; an
+    endpoint may demand less by ``MaxAge``. ``proofs``: what is demanded of
     tokens that are bound to a key. ``web``: how the API behaves towards browsers, caches and
     strangers. ``clock``: seconds since the epoch; ``random``: so many bytes.
     """
 
     state_dir: Path | None = None
     cached_tokens: int = 10_000
+    implied: Mapping[str, Sequence[str]] = {}
+    max_age: float | None = None
     proofs: Proofs = Proofs()
     web: Web = Web()
     clock: Callable[[], float] = time.time
     random: Callable[[int], bytes] = secrets.token_bytes
+
+    def __post_init__(self) -> None:
+        if self.max_age is not None and self.max_age <= 0:
+            raise ValueError("a max_age has more than 0 seconds")
 
 
 def demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness) -> None:

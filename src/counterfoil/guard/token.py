@@ -1,10 +1,14 @@
 """What a check gives: a token that stands, or the refusal with its reason (RFC 6750 §3.1)."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
 
 from counterfoil.oauth.reasons import Reason, meaning_of
+
+NO_ASKS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Rejected(Exception):
@@ -12,24 +16,33 @@ class Rejected(Exception):
 
     ``scope`` names the permissions that would have been needed, ``detail`` is for the operator,
     ``fingerprint`` names the token where its signature was good. None holds a piece of its text.
+    ``asks`` is what a client must do for a better one: members of the challenge (RFC 9470 §3).
     """
 
     def __init__(
-        self, reason: Reason, scope: str = "", *, detail: str = "", fingerprint: str = ""
+        self,
+        reason: Reason,
+        scope: str = "",
+        *,
+        detail: str = "",
+        fingerprint: str = "",
+        asks: Mapping[str, str] = NO_ASKS,
     ) -> None:
         super().__init__(detail or meaning_of(reason).sentence)
         self.reason = reason
         self.scope = scope
         self.detail = detail
         self.fingerprint = fingerprint
+        self.asks = asks
 
 
 class Token(Struct, frozen=True, kw_only=True):
     """An access token that stands. Times are seconds since the epoch.
 
     ``fingerprint`` is its ``jti``: by it the token is found, explained and ended. ``family`` is
-    empty without a user. ``claims`` holds every claim and cannot be changed: a token that is seen
-    again is the same object.
+    empty without a user. ``scopes`` holds, beside those of the claim, what they imply for this API.
+    ``claims`` holds every claim and cannot be changed: a token that is seen again is the same
+    object.
     """
 
     subject: str

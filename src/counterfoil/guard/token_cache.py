@@ -16,7 +16,7 @@ class Verified(Struct, frozen=True, gc=False):
     """
 
     token: Token
-    expires_at: int
+    expires_at: float
     not_before: float
     binding: Binding
     marks: Marks

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from counterfoil.guard.claims import access_token_in, claims_of, token_of
 from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.token import Rejected, Undecided
 from counterfoil.guard.token_cache import Verified
 from counterfoil.jose import jwt
@@ -29,10 +30,21 @@ _REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
 
 
 class Api(Struct, frozen=True):
-    """Whose tokens are taken: its resource identifier, and whether they must be bound to a key."""
+    """Whose tokens are taken: its resource identifier, and whether they must be bound to a key.
+
+    ``max_age``: seconds after their issue in which tokens are taken, whatever their expiry says.
+    """
 
     audience: str
     takes_only_bound: bool
+    hierarchy: ScopeHierarchy
+    max_age: float | None = None
+
+    def end_of(self, access_token: AccessToken) -> float:
+        """Say until when a token is taken (S27)."""
+        if self.max_age is None:
+            return access_token.exp
+        return min(access_token.exp, access_token.iat + self.max_age)
 
 
 class _Origin(Struct, frozen=True):
@@ -85,8 +97,8 @@ class Verification:
         if self._api.takes_only_bound and access_token.binding.is_bearer:
             raise Rejected(Reason.UNBOUND, fingerprint=access_token.jti)
         return Verified(
-            token_of(access_token, claims),
-            access_token.exp,
+            token_of(access_token, claims, self._api.hierarchy),
+            self._api.end_of(access_token),
             access_token.begins_at - LEEWAY,
             access_token.binding,
             self._marks_of(access_token, kid),

@@ -77,6 +77,11 @@ class Access(Struct, frozen=True):
         return Access(apis, self.openid)
 
 
+def is_scope(name: str) -> bool:
+    """Whether this can be the name of one scope (RFC 6749 §3.3)."""
+    return _SCOPE_TOKEN.fullmatch(name) is not None
+
+
 def scopes_in(scope: str | None) -> frozenset[str]:
     """Read a ``scope`` parameter (RFC 6749 §3.3).
 
@@ -85,7 +90,7 @@ def scopes_in(scope: str | None) -> frozenset[str]:
     """
     scopes = frozenset((scope or "").split(" ")) - {""}
     for name in scopes:
-        if _SCOPE_TOKEN.fullmatch(name) is None:
+        if not is_scope(name):
             raise invalid_scope("The parameter scope holds characters that no scope may hold.")
     return scopes
 

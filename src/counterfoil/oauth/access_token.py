@@ -40,8 +40,8 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The ``scope`` claim, split."""
-        return frozenset(self.scope.split())
+        """The ``scope`` claim, split at spaces and nothing else (RFC 6749 §3.3)."""
+        return frozenset(self.scope.split(" ")) - {""}
 
     @property
     def binding(self) -> Binding:

@@ -1,9 +1,18 @@
-"""The key that a token is bound to: one value that travels whole (RFC 7800 §3.1)."""
+"""What a token is bound to, mostly a key: one value that travels whole (RFC 7800 §3.1)."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from typing import Final
+from hashlib import sha256
+from typing import Final, TypeAlias
 
 from msgspec import Struct
+
+KEY: Final = "jkt"
+"""The member of ``cnf`` for the key of DPoP proofs (RFC 9449 §6.1)."""
+CERTIFICATE: Final = "x5t#S256"
+"""The member of ``cnf`` for a client certificate (RFC 8705 §3.1)."""
+COOKIE: Final = "cookie#S256"
+"""The member of ``cnf`` for a browser's cookie (S61); it is ours alone."""
 
 
 class Binding(Struct, frozen=True):
@@ -23,7 +32,7 @@ class Binding(Struct, frozen=True):
     @property
     def token_type(self) -> str:
         """The ``token_type`` of a token with this binding (RFC 9449 §5, RFC 8705 §3)."""
-        return "DPoP" if self.method == "jkt" else "Bearer"
+        return "DPoP" if self.method == KEY else "Bearer"
 
     def confirmation(self) -> Mapping[str, str] | None:
         """Give the ``cnf`` claim, or ``None`` for a bearer token (RFC 7800 §3.1)."""
@@ -37,6 +46,9 @@ class Binding(Struct, frozen=True):
         return self.is_bearer or self == proved
 
 
+METHODS: Final = frozenset({KEY, CERTIFICATE, COOKIE})
+Proved: TypeAlias = Binding | frozenset[Binding]
+"""What was proved on a request: one thing, or several of which any may be the one demanded."""
 UNBOUND: Final = Binding()
 UNKNOWN: Final = Binding("unknown", "unknown")
 
@@ -46,6 +58,11 @@ def binding_of(confirmation: Mapping[str, object] | None) -> Binding:
     if confirmation is None:
         return UNBOUND
     match list(confirmation.items()):
-        case [(("jkt" | "x5t#S256") as method, str(thumbprint))] if thumbprint:
+        case [(str(method), str(thumbprint))] if method in METHODS and thumbprint:
             return Binding(method, thumbprint)
     return UNKNOWN
+
+
+def thumbprint_of(proved: bytes) -> str:
+    """Give the SHA-256 of a certificate (DER) or of a cookie's value, as ``cnf`` names it."""
+    return urlsafe_b64encode(sha256(proved).digest()).rstrip(b"=").decode("ascii")

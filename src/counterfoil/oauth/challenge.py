@@ -26,7 +26,7 @@ class Challenge(Struct, frozen=True):
 
     ``schemes`` are those that would be accepted; the first says what was wrong.
     ``request_id`` is the name under which the log knows this refusal; ``resource_metadata`` is
-    where the API describes itself (RFC 9728 §5.1).
+    where the API describes itself (RFC 9728 §5.1); ``asks``: how to sign in (RFC 9470 §3).
 
     Raises:
         ValueError: where realm or scope hold characters that the header cannot carry.
@@ -39,6 +39,7 @@ class Challenge(Struct, frozen=True):
     schemes: Schemes = BEARER
     request_id: str = ""
     resource_metadata: str = ""
+    asks: Mapping[str, str] = {}
 
     def __post_init__(self) -> None:
         if _QUOTABLE.fullmatch(self.realm) is None:
@@ -65,6 +66,7 @@ class Challenge(Struct, frozen=True):
             "error": meaning.error,
             "error_description": meaning.sentence if meaning.error else "",
             "error_reason": self.reason.value,
+            **self.asks,
             "resource_metadata": self.resource_metadata,
         }
         first, *others = self.schemes
@@ -82,6 +84,7 @@ class Challenge(Struct, frozen=True):
             "error_description": meaning.sentence,
             "error_reason": self.reason.value,
         }
+        members |= self.asks
         if self.scope:
             members["scope"] = self.scope
         if self.fingerprint:

@@ -35,6 +35,10 @@ class Reason(StrEnum):
     TOO_MANY_PROOFS = "too_many_proofs"
     INSUFFICIENT_SCOPE = "insufficient_scope"
     NOT_PERMITTED = "not_permitted"
+    ANOTHER_USER = "another_user"
+    SIGN_IN_TOO_WEAK = "sign_in_too_weak"
+    SIGN_IN_TOO_OLD = "sign_in_too_old"
+    FORGED_REQUEST = "forged_request"
     INSECURE_TRANSPORT = "insecure_transport"
     TOKEN_IN_QUERY = "token_in_query"
     BAD_RECEIPT = "bad_receipt"
@@ -119,6 +123,22 @@ MEANINGS: Final = MappingProxyType(
         ),
         Reason.NOT_PERMITTED: Meaning(
             403, "insufficient_scope", "The person behind the access token may not do this."
+        ),
+        Reason.ANOTHER_USER: Meaning(
+            403, "insufficient_scope", "This address belongs to another user than the access token."
+        ),
+        Reason.SIGN_IN_TOO_WEAK: Meaning(
+            401,
+            "insufficient_user_authentication",
+            "This needs a stronger sign-in than the one behind the access token.",
+        ),
+        Reason.SIGN_IN_TOO_OLD: Meaning(
+            401,
+            "insufficient_user_authentication",
+            "The sign-in behind the access token is too long ago for this.",
+        ),
+        Reason.FORGED_REQUEST: Meaning(
+            403, "access_denied", "This request does not come from the site of the session."
         ),
         Reason.INSECURE_TRANSPORT: Meaning(
             400, "invalid_request", "An access token must not be sent over plain HTTP."

@@ -1,0 +1,45 @@
+"""Which scopes imply which (MCP: "a broader scope implies narrower ones"). Pure.
+
+Nothing follows from how a scope is spelled: ``notes`` implies ``notes:read`` where the owner of the
+API says so, and nowhere else.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from counterfoil.oauth.access import is_scope
+
+
+class ScopeHierarchy:
+    """What each scope implies, through every step.
+
+    Args:
+        implied: by each broader scope, the narrower ones.
+
+    Raises:
+        ValueError: where a name is no scope, or a scope would imply itself.
+    """
+
+    def __init__(self, implied: Mapping[str, Sequence[str]]) -> None:
+        for broader, narrower in implied.items():
+            if isinstance(narrower, str):
+                raise ValueError(f"what {broader} implies must be a tuple of scopes, not a text")
+            for name in (broader, *narrower):
+                if not is_scope(name):
+                    raise ValueError(f"{name!r} is no name of a scope (RFC 6749 §3.3)")
+        self._implied = {name: _below(name, implied, (name,)) for name in implied}
+
+    def widened(self, scopes: frozenset[str]) -> frozenset[str]:
+        """Add to scopes that were granted what they imply."""
+        further = [self._implied[name] for name in scopes if name in self._implied]
+        return scopes.union(*further) if further else scopes
+
+
+def _below(
+    name: str, implied: Mapping[str, Sequence[str]], above: tuple[str, ...]
+) -> frozenset[str]:
+    found: set[str] = set()
+    for narrower in implied.get(name, ()):
+        if narrower in above:
+            raise ValueError(f"the scope {narrower} implies itself: {' > '.join(above)}")
+        found |= {narrower} | _below(narrower, implied, (*above, narrower))
+    return frozenset(found)

@@ -1,0 +1,45 @@
+"""A broader scope implies narrower ones, where the owner says so."""
+
+import pytest
+
+from counterfoil.guard.scope_hierarchy import ScopeHierarchy
+
+
+def test_what_is_implied_is_implied_through_every_step():
+    hierarchy = ScopeHierarchy(
+        {
+            "admin": ("notes", "users"),
+            "notes": ("notes:read", "notes:write"),
+            "users": ["users:see"],
+        }
+    )
+    assert hierarchy.widened(frozenset({"admin"})) == {
+        "admin", "notes", "users", "notes:read", "notes:write", "users:see",
+    }  # fmt: skip
+    assert hierarchy.widened(frozenset({"notes:read"})) == {"notes:read"}
+    assert hierarchy.widened(frozenset()) == frozenset()
+
+
+def test_two_ways_down_are_no_circle():
+    hierarchy = ScopeHierarchy({"a": ("b", "c"), "b": ("d",), "c": ("d",)})
+    assert hierarchy.widened(frozenset({"a"})) == {"a", "b", "c", "d"}
+
+
+@pytest.mark.parametrize(
+    "implied",
+    [{"a": ("a",)}, {"a": ("b",), "b": ("a",)}, {"a": ("b",), "b": ("c",), "c": ("b",)}],
+)
+def test_no_scope_implies_itself(implied: dict[str, tuple[str, ...]]):
+    with pytest.raises(ValueError, match="implies itself"):
+        ScopeHierarchy(implied)
+
+
+@pytest.mark.parametrize("implied", [{"a b": ("c",)}, {"a": ("",)}, {"a": ('c"',)}, {"": ()}])
+def test_names_are_names_of_one_scope(implied: dict[str, tuple[str, ...]]):
+    with pytest.raises(ValueError, match="no name of a scope"):
+        ScopeHierarchy(implied)
+
+
+def test_a_text_is_not_taken_for_its_letters():
+    with pytest.raises(ValueError, match="a tuple of scopes"):
+        ScopeHierarchy({"a": "bc"})
