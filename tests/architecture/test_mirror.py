@@ -11,6 +11,7 @@ SOURCE = ROOT / "src" / "counterfoil"
 ELSEWHERE = MappingProxyType(
     {
         "guard/reply.py": "guard/test_manners.py",
+        "guard/watch.py": "guard/test_health.py",
         "guard/web.py": "guard/test_manners.py",
         "guard/verification.py": "guard/test_guard.py",
         "server/protocol/explaining/claims.py": "server/protocol/test_explain.py",

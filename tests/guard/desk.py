@@ -1,5 +1,7 @@
 """A guard whose issuer sits at the same desk: no network, no thread, a clock set by hand."""
 
+import threading
+
 from counterfoil.guard import Guard, Issuer, Options, Rejected, Staleness
 from counterfoil.guard.gate import Gate
 from counterfoil.guard.request import Request
@@ -80,6 +82,7 @@ class Desk:
         """A gate whose guard knows what this desk knows, with options of its own."""
         chosen = Options(clock=self.clock, **options)
         guard = Guard.beside(self.state, audience=AUDIENCE, options=chosen)
+        guard._follower._thread = threading.current_thread()  # the desk needs no thread
         return Gate(guard, realm="notes", proxies=("10.0.0.0/8",))
 
     def refusal(self, token: str, *proved: object) -> Rejected | None:

@@ -4,6 +4,7 @@ from counterfoil.guard.client_certificate import ClientCertificates
 from counterfoil.guard.cors import Cors
 from counterfoil.guard.demands import Bound, Demand, HeardWithin, MaxAge, Presented, Scopes
 from counterfoil.guard.guard import Guard
+from counterfoil.guard.health import Health, IssuerHealth
 from counterfoil.guard.own_path import OwnPath
 from counterfoil.guard.policy import Carrier, Credentials, Issuer, Options, Proofs, Staleness
 from counterfoil.guard.resource_metadata import ResourceMetadata
@@ -20,8 +21,10 @@ __all__ = [
     "Credentials",
     "Demand",
     "Guard",
+    "Health",
     "HeardWithin",
     "Issuer",
+    "IssuerHealth",
     "MaxAge",
     "Options",
     "OwnPath",

@@ -1,6 +1,5 @@
 """From the events of the feed to what they prove: signatures are checked here. No I/O, no clock."""
 
-import logging
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
@@ -8,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.notices import Verdict
+from counterfoil.guard.notices import SKEW, Verdict
 from counterfoil.guard.snapshot_reader import SnapshotReader, Untrusted
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jws import normalised_typ
@@ -21,7 +20,8 @@ LINES_KEPT: Final = 10_000
 MOST_LINES_KEPT: Final = 50_000
 """The same where the snapshot is long, for it is dear to fetch."""
 
-logger = logging.getLogger(__name__)
+NOT_BELIEVED: Final = "a head is not believed"
+WRONG_CLOCK: Final = "the clocks differ"
 Statement = TypeVar("Statement", Head, Snapshot)
 
 
@@ -63,11 +63,14 @@ class FeedReader:
 
     def genuine_head(self, signed: str, now: float) -> Head | None:
         """Read a head; ``None`` where the issuer did not sign it."""
+        troubles = self._state.troubles
         try:
-            return self._genuine(signed, HEAD_TYPE, Head, now)
+            head = self._genuine(signed, HEAD_TYPE, Head, now)
         except Untrusted as error:
-            logger.warning("%s: a head is not believed: %s", self._state.issuer.url, error)
+            troubles.begin(NOT_BELIEVED, str(error), now)
             return None
+        troubles.end(NOT_BELIEVED)
+        return head
 
     def prove(self, head: Head, signed: str, now: float) -> Verdict:
         """Take a genuine head; ``signed`` is how it came."""
@@ -76,6 +79,7 @@ class FeedReader:
         verdict = notices.prove(head, now)
         if notices.position != before:
             self._heard = []
+        self._note_skew(head.time, now)
         if notices.fresh_at > fresh_at:
             self.head = signed
             return self._proved_up_to(notices.proven_number)
@@ -136,6 +140,17 @@ class FeedReader:
         else:
             self._heard = []
         return verdict
+
+    def _note_skew(self, time: float, now: float) -> None:
+        """Measure the issuer's clock by what it has just signed: one ahead of ours is believed by
+        nobody, and must not be looked for in the network."""
+        state = self._state
+        state.skew = time - now
+        if state.skew > SKEW:
+            why = f"its clock is {state.skew:.0f} s ahead of this one: what it signs is not yet"
+            state.troubles.begin(WRONG_CLOCK, why, now)
+        else:
+            state.troubles.end(WRONG_CLOCK)
 
     def _proved_up_to(self, number: int) -> Verdict:
         proved = [line for line in self._heard if line[0] <= number]

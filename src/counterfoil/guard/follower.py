@@ -15,6 +15,7 @@ from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.line import Line, Surroundings
 from counterfoil.guard.registry_line import RegistryLine
 from counterfoil.guard.report_line import ReportLine
+from counterfoil.guard.watch import Watch
 from counterfoil.net.http import HttpClient
 
 STOP_WITHIN: Final = 5.0
@@ -44,15 +45,16 @@ class Follower:
         surroundings = Surroundings(clock, chance, self._tell, name)
         self._lines = [Line(state, surroundings, state_dir) for state in states]
         self._registry_lines = [
-            RegistryLine(state.registry, state.issuer, surroundings)
+            RegistryLine(state.registry, state, surroundings)
             for state in states
             if state.registry is not None
         ]
         self._report_lines = [
-            ReportLine(state.sightings, state.issuer, surroundings)
+            ReportLine(state.sightings, state.issuer, surroundings, troubles=state.troubles)
             for state in states
             if state.sightings is not None
         ]
+        self._watch = Watch(states, clock)
         _restart_after_fork(self)
 
     @property
@@ -131,6 +133,7 @@ class Follower:
             every: list[Line | RegistryLine | ReportLine]
             every = [*self._lines, *self._registry_lines, *self._report_lines]
             lines = [asyncio.create_task(line.hold(http)) for line in every]
+            lines.append(asyncio.create_task(self._watch.hold()))
             await stop.wait()
             # Before the issuer is told that this guard stops, for then it is missed no more.
             self._go_stale()

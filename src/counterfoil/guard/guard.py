@@ -9,10 +9,13 @@ from hashlib import sha256
 from typing import Final, Self
 
 from counterfoil.guard.bearer import bearer_token
+from counterfoil.guard.counting import Counts
 from counterfoil.guard.dpop import ProofWatch
 from counterfoil.guard.follower import Follower
+from counterfoil.guard.health import Health, health_of
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.metrics import exposition
 from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
 from counterfoil.guard.refusal import log_refusal
 from counterfoil.guard.registry import Registry
@@ -26,12 +29,13 @@ from counterfoil.oauth import dpop
 from counterfoil.oauth.binding import UNBOUND, Binding, Proved
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.opaque import Kind
-from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.reasons import Reason, meaning_of
 
 _REFERENCE: Final = f"{Kind.ACCESS_TOKEN}_"
 ASKING_SECONDS: Final = 10.0
 """How long `Guard.decide_blocking` waits for an issuer."""
 _REJECT: Final = Staleness.reject()
+_BY_TIME: Final = frozenset({Reason.EXPIRED, Reason.TOO_OLD, Reason.ISSUED_IN_FUTURE, Reason.STALE})
 _USUAL: Final = Options()
 
 
@@ -72,6 +76,8 @@ class Guard:
         self._random = options.random
         self.proofs = ProofWatch(options.proofs, options.clock, options.random)
         self._cache = TokenCache(options.cached_tokens)
+        self._counts = Counts()
+        self._count_hit, self._count_miss = self._counts.hits.add, self._counts.misses.add
         self._introspection = Introspection(self._states, options.clock)
         self._blocking = Introspection(self._states, options.clock)
         self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
@@ -118,6 +124,14 @@ class Guard:
         """Read the guard's clock: seconds since the epoch."""
         return self._clock()
 
+    def health(self) -> Health:
+        """Say how it is with each issuer, for probes and dashboards. No I/O."""
+        return health_of(self._states.values(), self._clock(), is_alive=self.is_started)
+
+    def metrics(self) -> str:
+        """Write down what was counted, and how it is, as Prometheus reads it. No I/O."""
+        return exposition(self._counts, self._states.values(), self.health(), len(self._cache))
+
     def heard_at(self, issuer: str) -> float:
         """Say up to when all that an issuer has ended is known here: seconds since the epoch.
 
@@ -155,10 +169,12 @@ class Guard:
         digest = sha256(unverified.encode()).digest()
         verified = self._cache.get(digest)
         if verified is None or verified.verifier is not verified.state.keys.verifier:
+            self._count_miss()
             verified = self._verification.verify(unverified)
             self._judge(verified, proved, at_least)
             self._cache.put(digest, verified)
         else:
+            self._count_hit()
             self._judge(verified, proved, at_least)
         return verified.token
 
@@ -180,7 +196,8 @@ class Guard:
             sightings.note(token, place)
 
     def note_refusal(self, rejected: Rejected) -> str:
-        """Log a refusal under a name that is drawn for it, and give the name."""
+        """Count and log a refusal under a name that is drawn for it, and give the name."""
+        self._counts.refusals[rejected.reason].add()
         return log_refusal(rejected, self._random)
 
     async def decide(
@@ -277,4 +294,14 @@ def _is_met(binding: Binding, proved: Proved) -> bool:
 
 
 def _refused(reason: Reason, verified: Verified) -> Rejected:
-    return Rejected(reason, fingerprint=verified.token.fingerprint)
+    detail = _by_the_clocks(reason, verified) if reason in _BY_TIME else ""
+    return Rejected(reason, detail=detail, fingerprint=verified.token.fingerprint)
+
+
+def _by_the_clocks(reason: Reason, verified: Verified) -> str:
+    """Say what was measured of the clocks, so that nobody looks for a wrong one elsewhere."""
+    sentence, skew = meaning_of(reason).sentence, verified.state.skew
+    if skew is None:
+        return sentence
+    way = "ahead of" if skew > 0 else "behind"
+    return f"{sentence} The issuer's clock was last seen {abs(skew):.1f} s {way} this one."

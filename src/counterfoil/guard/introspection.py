@@ -18,6 +18,7 @@ REMEMBERED: Final = 5.0
 """Seconds for which an answer counts. What the guard itself knows is checked on every request."""
 ANSWERS_KEPT: Final = 10_000
 FAILURES: Final = 3
+_TROUBLE: Final = "introspection fails"
 REST: Final = 5.0
 """Seconds without a question after `FAILURES` failures in a row."""
 
@@ -114,16 +115,22 @@ class Introspection:
                 {"token": unverified, "token_type_hint": "access_token"},
                 (credentials.client_id, credentials.client_secret),
             )
-        except HttpFailure:
-            self._failed(issuer)
+        except HttpFailure as error:
+            self._failed(state, str(error))
             return None
         self._failures.pop(issuer, None)
+        state.troubles.end(_TROUBLE)
+        is_active = answer.get("active") is True
+        state.counts.introspections["active" if is_active else "refused"].add()
         if len(self._answers) >= ANSWERS_KEPT:
             self._answers.clear()
         self._answers[digest] = answer, self._clock() + REMEMBERED
         return answer
 
-    def _failed(self, issuer: str) -> None:
+    def _failed(self, state: IssuerState, why: str) -> None:
+        issuer = state.issuer.url
+        state.counts.introspections["failed"].add()
+        state.troubles.begin(_TROUBLE, why, self._clock())
         failures = self._failures[issuer] = self._failures.get(issuer, 0) + 1
         if failures >= FAILURES:
             self._resting_until[issuer] = self._clock() + REST

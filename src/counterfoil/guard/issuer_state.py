@@ -1,10 +1,12 @@
 """Everything that one guard holds of one issuer. The follower writes it; checks only read."""
 
+from counterfoil.guard.counting import IssuerCounts
 from counterfoil.guard.keys import IssuerKeys
 from counterfoil.guard.notices import Notices
 from counterfoil.guard.policy import Issuer, Staleness
 from counterfoil.guard.registry import Registry
 from counterfoil.guard.sightings import Sightings
+from counterfoil.guard.troubles import Troubles
 from counterfoil.jose.jwt import MAX_BYTES
 from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.feed import HEAD_TYPE
@@ -13,6 +15,9 @@ from counterfoil.oauth.snapshot import SNAPSHOT_TYPE
 
 class IssuerState:
     """An issuer with its keys and notices.
+
+    ``skew``: by how many seconds the issuer's clock is ahead of ours, as its signed heads say, or
+    the ``Date`` of its answers where it has no feed.
 
     The keys that sign heads and snapshots are a set of their own, so that they can never sign a
     token, nor a token's key a head.
@@ -29,6 +34,9 @@ class IssuerState:
         self.introspection_endpoint = ""
         self.registry: Registry | None = None
         self.sightings: Sightings | None = None
+        self.troubles = Troubles(issuer.url)
+        self.counts = IssuerCounts()
+        self.skew: float | None = None
         if issuer.revocation == "none":
             self.notices.fresh_at = float("inf")
         elif issuer.revocation == "introspect":

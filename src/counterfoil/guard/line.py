@@ -28,6 +28,9 @@ FIRST_WAIT: Final = 0.1
 LONGEST_WAIT: Final = 5.0
 SAVE_EVERY: Final = 5.0
 FORGET_EVERY: Final = 30.0
+MANY_LINES: Final = 5
+NO_KEYS: Final = "no keys"
+LINE_DOWN: Final = "the line is down"
 _FAILURES: Final = (HttpFailure, JoseError, Untrusted)
 
 logger = logging.getLogger(__name__)
@@ -69,6 +72,7 @@ class Line:
         self._feed_jwks: dict[str, object] = {}
         self._needs_snapshot = False
         self._is_leaving = False
+        self._proved_at = float("-inf")
         self._wanted = asyncio.Event()
         self._discovered = asyncio.Event()
 
@@ -109,10 +113,11 @@ class Line:
             try:
                 await self._fetch_keys(http)
                 failures = 0
+                self._state.troubles.end(NO_KEYS)
             except _FAILURES as error:
                 failures += 1
                 self._postpone(failures)
-                logger.warning("%s: no keys: %s", self._state.issuer.url, error)
+                self._state.troubles.begin(NO_KEYS, str(error), self._clock())
             except Exception:
                 failures += 1
                 self._postpone(failures)
@@ -123,7 +128,9 @@ class Line:
     async def _fetch_keys(self, http: HttpClient) -> None:
         state, now = self._state, self._clock()
         metadata = await discover(http, state.issuer.url)
-        jwks = await http.get_json(metadata.jwks_uri)
+        jwks, date = await http.get_dated_json(metadata.jwks_uri)
+        if state.issuer.revocation != "feed" and date is not None:
+            state.skew = float(round(date - self._clock()))
         state.keys.take(jwks)
         state.keys.looked(now)
         state.introspection_endpoint = metadata.introspection_endpoint
@@ -162,10 +169,13 @@ class Line:
                 await self._discovered.wait()
                 await self._follow(http)
             except _FAILURES as error:
-                logger.warning("%s: the line is down: %s", self._state.issuer.url, error)
+                self._state.troubles.begin(LINE_DOWN, str(error), self._clock())
             except Exception:
                 logger.exception("%s: following the notices failed", self._state.issuer.url)
             failures = 1 if self._state.notices.fresh_at > fresh_at else failures + 1
+            if failures == MANY_LINES:
+                why = "it is cut again and again before anything is proved"
+                self._state.troubles.begin(LINE_DOWN, why, self._clock())
             await asyncio.sleep(self._wait_after(failures))
 
     async def _follow(self, http: HttpClient) -> None:
@@ -198,6 +208,7 @@ class Line:
         headers, basic = self._introduction()
         coming = {self._carriage.begin()} if self._carriage is not None else set()
         async with http.events(url, headers, basic) as events:
+            self._state.counts.lines.add()
             taking = asyncio.create_task(self._take_all(events))
             try:
                 # To cancel a reader breaks its line; and while this guard takes its leave the line
@@ -259,6 +270,9 @@ class Line:
 
     def _after_taking(self) -> None:
         state = self._state
+        if state.notices.fresh_at > self._proved_at:
+            self._proved_at = state.notices.fresh_at
+            state.troubles.end(LINE_DOWN)
         if state.notices.keys_changed:
             state.notices.keys_changed = False
             state.keys.changed(self._clock())

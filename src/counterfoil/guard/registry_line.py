@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from counterfoil.guard.discovery import discover
+from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.line import Surroundings
-from counterfoil.guard.policy import Issuer
 from counterfoil.guard.registry import Registry
 from counterfoil.net.event_stream import Event
 from counterfoil.net.http import BadAnswer, HttpClient, HttpFailure
@@ -18,15 +18,18 @@ from counterfoil.oauth.registry import entries_in
 FIRST_WAIT: Final = 0.1
 LONGEST_WAIT: Final = 5.0
 
+NOT_HEARD: Final = "the registry is not heard"
+
 logger = logging.getLogger(__name__)
 
 
 class RegistryLine:
     """Holds the line to the registry of one issuer."""
 
-    def __init__(self, registry: Registry, issuer: Issuer, surroundings: Surroundings) -> None:
+    def __init__(self, registry: Registry, state: IssuerState, surroundings: Surroundings) -> None:
         self._registry = registry
-        self._issuer = issuer
+        self._issuer = state.issuer
+        self._troubles = state.troubles
         self._surroundings = surroundings
 
     async def hold(self, http: HttpClient) -> None:
@@ -38,7 +41,8 @@ class RegistryLine:
                 failures = 0
             except (HttpFailure, msgspec.MsgspecError) as error:
                 failures += 1
-                logger.warning("%s: the registry is not heard: %s", self._issuer.url, error)
+                now = self._surroundings.clock()
+                self._troubles.begin(NOT_HEARD, str(error), now)
             except Exception:
                 failures += 1
                 logger.exception("%s: following the registry failed", self._issuer.url)
@@ -63,4 +67,5 @@ class RegistryLine:
         if event.name == "tokens":
             self._registry.learn(entries_in(event.data), self._surroundings.clock())
             self._registry.cursor = event.last_id
+            self._troubles.end(NOT_HEARD)
             self._surroundings.progress()

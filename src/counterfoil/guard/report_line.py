@@ -8,6 +8,7 @@ from counterfoil.guard.discovery import discover
 from counterfoil.guard.line import Surroundings
 from counterfoil.guard.policy import Issuer
 from counterfoil.guard.sightings import Sightings
+from counterfoil.guard.troubles import Troubles
 from counterfoil.net.http import BadAnswer, HttpClient, HttpFailure
 from counterfoil.oauth.reports import Report, spelled
 
@@ -16,6 +17,8 @@ EVERY: Final = 10.0
 LAST_WITHIN: Final = 2.0
 """Seconds that a guard which is stopped takes for what it has yet to tell."""
 _NEVER_TAKEN: Final = frozenset({400, 413})
+
+NOT_TAKEN: Final = "a report was not taken"
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +32,13 @@ class ReportLine:
         issuer: Issuer,
         surroundings: Surroundings,
         every: float = EVERY,
+        troubles: Troubles | None = None,
     ) -> None:
         self._sightings = sightings
         self._issuer = issuer
         self._surroundings = surroundings
         self._every = every
+        self._troubles = troubles or Troubles(issuer.url)
         self._endpoint = ""
 
     async def hold(self, http: HttpClient) -> None:
@@ -54,7 +59,7 @@ class ReportLine:
             await self._tell_all(http)
         except HttpFailure as error:
             self._endpoint = ""
-            logger.warning("%s: a report was not taken: %s", self._issuer.url, error)
+            self._troubles.begin(NOT_TAKEN, str(error), self._surroundings.clock())
         except Exception:
             logger.exception("%s: reporting failed", self._issuer.url)
 
@@ -68,6 +73,7 @@ class ReportLine:
                     self._sightings.drop(report)
                 raise
             self._sightings.told(report)
+            self._troubles.end(NOT_TAKEN)
             if report.dropped:
                 logger.warning("%s: %d sightings were dropped", self._issuer.url, report.dropped)
             self._surroundings.progress()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Final, Self
 from urllib.parse import urlsplit
@@ -99,6 +100,16 @@ class HttpClient:
             _demand(answer, _JSON_TYPES)
             return _json_in(await _body(answer, MAX_BODY_BYTES), url)
 
+    async def get_dated_json(self, url: str) -> tuple[dict[str, object], float | None]:
+        """Get a JSON object, and when the server says that it is (RFC 9110 §6.6.1), if it does.
+
+        Raises as :meth:`get_json`.
+        """
+        async with self._answer("GET", url, {"Accept": "application/json"}) as answer:
+            _demand(answer, _JSON_TYPES)
+            body = await _body(answer, MAX_BODY_BYTES)
+            return _json_in(body, url), _date_of(answer.headers.get("date", ""))
+
     async def ask_json(
         self, url: str, document: bytes, basic: tuple[str, str]
     ) -> dict[str, object]:
@@ -185,6 +196,13 @@ def _demand(answer: httpx2.Response, media_types: frozenset[str]) -> None:
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in media_types:
         raise BadAnswer(f"{answer.url} answered with the media type {media_type!r}")
+
+
+def _date_of(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError):
+        return None
 
 
 async def _body(answer: httpx2.Response, max_bytes: int) -> bytes:
