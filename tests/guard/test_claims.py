@@ -4,6 +4,7 @@ import pytest
 
 from counterfoil.guard import Issuer, Rejected
 from counterfoil.guard.claims import access_token_in, claims_of, token_of
+from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.oauth.reasons import Reason
 
 ISSUER = "https://id.example"
@@ -22,7 +23,7 @@ CLAIMS = {
 
 
 def test_a_token_has_all_that_its_claims_say():
-    token = token_of(access_token_in(CLAIMS, Issuer(ISSUER)), CLAIMS)
+    token = token_of(access_token_in(CLAIMS, Issuer(ISSUER)), CLAIMS, ScopeHierarchy({}))
     assert (token.subject, token.client_id, token.fingerprint) == ("ada", "app", "t1")
     assert token.audience == ("https://notes.example", "https://mail.example")
     assert token.claims == CLAIMS

@@ -11,6 +11,7 @@ from counterfoil.guard.resource_metadata import ResourceMetadata
 from counterfoil.guard.sessions import Sessions, SignedIn
 from counterfoil.guard.step_up import StepUp
 from counterfoil.guard.token import Rejected, Token, Undecided
+from counterfoil.guard.token_profile import TokenProfile
 from counterfoil.guard.web import Web
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Staleness",
     "StepUp",
     "Token",
+    "TokenProfile",
     "Undecided",
     "Web",
 ]

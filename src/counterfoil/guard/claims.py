@@ -24,6 +24,8 @@ def access_token_in(claims: Mapping[str, object], issuer: Issuer) -> AccessToken
         raise Rejected(Reason.WRONG_ISSUER)
     if issuer.revocation != "feed" and not _OURS.isdisjoint(claims):
         claims = {name: value for name, value in claims.items() if name not in _OURS}
+    if not issuer.profile.is_standard:
+        claims = issuer.profile.adapted(claims)
     access_token = access_token_from(claims)
     if access_token is None:
         raise Rejected(Reason.MALFORMED, detail="a claim of RFC 9068 §2.2 is missing or wrong")

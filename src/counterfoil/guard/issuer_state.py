@@ -8,7 +8,6 @@ from counterfoil.guard.registry import Registry
 from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.troubles import Troubles
 from counterfoil.jose.jwt import MAX_BYTES
-from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.feed import HEAD_TYPE
 from counterfoil.oauth.snapshot import SNAPSHOT_TYPE
 
@@ -25,7 +24,9 @@ class IssuerState:
 
     def __init__(self, issuer: Issuer, staleness: Staleness) -> None:
         self.issuer = issuer
-        self.keys = IssuerKeys(TYPE, issuer.algorithms, max_bytes=MAX_BYTES)
+        self.keys = IssuerKeys(
+            issuer.profile.accepted_types, issuer.algorithms, max_bytes=MAX_BYTES
+        )
         self.feed_keys = IssuerKeys(
             (HEAD_TYPE, SNAPSHOT_TYPE), issuer.algorithms, max_bytes=MAX_BYTES
         )

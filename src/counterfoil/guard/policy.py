@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 
 from msgspec import Struct
 
+from counterfoil.guard.token_profile import STANDARD, TokenProfile
 from counterfoil.guard.web import Web
 from counterfoil.jose.algorithms import ALGORITHMS
 from counterfoil.net.carrier import NatsServers, NatsUrl
@@ -142,6 +143,7 @@ class Issuer(Struct, frozen=True):
     each is asked about (S49); they do not name their issuer, so a guard has one such at most.
     ``reports``: tell it which tokens passed, from where and when (S25, S106). ``carrier``: where
     its notices come from as long as that goes well; the issuer's own feed is what it falls back on.
+    ``profile``: how its tokens differ from RFC 9068, if it is not ours.
 
     Raises:
         ValueError: where this cannot work.
@@ -155,6 +157,7 @@ class Issuer(Struct, frozen=True):
     reference: bool = False
     reports: bool = False
     carrier: Carrier | None = None
+    profile: TokenProfile = STANDARD
 
     def __post_init__(self) -> None:
         if "?" in demand_safe(self.url):
@@ -169,6 +172,8 @@ class Issuer(Struct, frozen=True):
             raise ValueError(f"{self.url}: introspection needs credentials")
         if self.reports and self.credentials is None:
             raise ValueError(f"{self.url}: reports need credentials")
+        if self.revocation == "feed" and not self.profile.is_standard:
+            raise ValueError(f"{self.url}: whoever publishes our feed has tokens by RFC 9068")
         if self.carrier is not None and self.revocation != "feed":
             raise ValueError(f"{self.url}: a carrier brings the feed, which is not asked for")
 
