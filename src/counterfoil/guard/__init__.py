@@ -3,6 +3,7 @@
 from counterfoil.guard.client_certificate import ClientCertificates
 from counterfoil.guard.cors import Cors
 from counterfoil.guard.demands import Bound, Demand, HeardWithin, MaxAge, Presented, Scopes
+from counterfoil.guard.enrichment import Enrich
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.health import Health, IssuerHealth
 from counterfoil.guard.own_path import OwnPath
@@ -21,6 +22,7 @@ __all__ = [
     "Cors",
     "Credentials",
     "Demand",
+    "Enrich",
     "Guard",
     "Health",
     "HeardWithin",

@@ -69,12 +69,13 @@ class Gate:
             sessions = self._sessions
             if sessions is not None and sessions.decide(request):
                 found = sessions.look_up(self._session_in(request, sessions))
-                return self._signed_in(await _waited_for(found), request, demands)
+                token = self._signed_in(await _waited_for(found), request, demands)
+                return await self._enriched(token)
             asked = self._reader.read(request)
             if not self.guard.is_started:
                 await self.start()
             token = await self.guard.decide(asked.unverified, asked.proved, asked.at_least)
-            return self._passed(asked, token, request, demands)
+            return await self._enriched(self._passed(asked, token, request, demands))
         except Rejected as rejected:
             raise _with_all_scopes(rejected, demands) from None
 
@@ -88,12 +89,12 @@ class Gate:
             sessions = self._sessions
             if sessions is not None and sessions.decide(request):
                 found = sessions.look_up(self._session_in(request, sessions))
-                return self._signed_in(_at_once(found), request, demands)
+                return self._enriched_blocking(self._signed_in(_at_once(found), request, demands))
             asked = self._reader.read(request)
             if not self.guard.is_started:
                 self.start_blocking()
             token = self.guard.decide_blocking(asked.unverified, asked.proved, asked.at_least)
-            return self._passed(asked, token, request, demands)
+            return self._enriched_blocking(self._passed(asked, token, request, demands))
         except Rejected as rejected:
             raise _with_all_scopes(rejected, demands) from None
 
@@ -164,6 +165,14 @@ class Gate:
             self.guard.saw(token, self._transport.place_of(request))
         self.demand(token, request, demands)
         return token
+
+    async def _enriched(self, token: Token) -> Token:
+        enrichment = self.guard.enrichment
+        return token if enrichment is None else await enrichment.enriched(token)
+
+    def _enriched_blocking(self, token: Token) -> Token:
+        enrichment = self.guard.enrichment
+        return token if enrichment is None else enrichment.enriched_blocking(token)
 
     def _session_in(self, request: Request, sessions: Sessions) -> str:
         self._reader.demand_safe(request)

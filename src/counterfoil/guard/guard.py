@@ -5,12 +5,14 @@ It knows what was ended because a follower in the background holds the line to t
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Final, Self
 
 from counterfoil.guard.bearer import bearer_token
 from counterfoil.guard.counting import Counts
 from counterfoil.guard.dpop import ProofWatch
+from counterfoil.guard.enrichment import Enrichment
 from counterfoil.guard.follower import Follower
 from counterfoil.guard.health import Health, health_of
 from counterfoil.guard.introspection import Introspection
@@ -81,6 +83,11 @@ class Guard:
         self._introspection = Introspection(self._states, options.clock)
         self._blocking = Introspection(self._states, options.clock)
         self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
+        self.enrichment: Enrichment | None = None
+        if options.enrich is not None:
+            self.enrichment = Enrichment(options.enrich, options.clock)
+            for state in self._states.values():
+                self._forget_with(state)
         self.hierarchy = ScopeHierarchy(options.implied)
         api = Api(audience, options.proofs.required, self.hierarchy, options.max_age)
         self._verification = Verification(self._states, api, options.clock, self._wake)
@@ -95,6 +102,7 @@ class Guard:
             issuers=(state.issuer,), audience=audience, staleness=state.staleness, options=options
         )
         guard._states[state.issuer.url] = state
+        guard._forget_with(state)
         guard._follower = Follower((), options.clock)
         return guard
 
@@ -239,6 +247,10 @@ class Guard:
         """Stop, without holding up the event loop, and close the connections of `decide`."""
         await asyncio.to_thread(self.stop)
         await self._introspection.aclose()
+
+    def _forget_with(self, state: IssuerState) -> None:
+        if self.enrichment is not None:
+            state.notices.listeners.append(partial(self.enrichment.forget, state.issuer.url))
 
     def _told(self, undecided: Undecided, answer: Mapping[str, object], proved: Proved) -> Token:
         """Decide by what the issuer has just said of a token."""

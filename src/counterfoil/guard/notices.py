@@ -5,6 +5,7 @@ once, is proved by the next head, and lapses where a later one does not know it:
 on the line can neither suppress a notice unnoticed nor invent one that lasts.
 """
 
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
@@ -44,12 +45,16 @@ class _Heard(Struct, frozen=True):
 class Notices:
     """Notices of one issuer as they come in. Only the follower writes; checks only read.
 
+    ``listeners`` are called with each notice that is heard, and with ``None`` after a snapshot, for
+    then more may have ended than is said one by one.
+
     ``fresh_at`` is the time (the issuer's, signed) up to which everything that was ended is held.
     """
 
     def __init__(self, iss: str) -> None:
         self.fresh_at = float("-inf")
         self.keys_changed = False
+        self.listeners: list[Callable[[Notice | None], None]] = []
         self._iss = iss
         self._proven = RevocationSet()
         self._proven_number = -1
@@ -153,6 +158,7 @@ class Notices:
         if snapshot.iss != self._iss or snapshot.time > now + SKEW:
             return False
         self._proven.update(dead)
+        self._tell(None)
         self.keys_changed = self.keys_changed or pages.tells_of_keys
         if self._is_behind(snapshot):
             return False
@@ -170,7 +176,12 @@ class Notices:
         if self._heard is None:
             self._heard = RevocationSet()
         self._heard.apply(heard.notice)
+        self._tell(heard.notice)
         self._note_keys(heard.notice)
+
+    def _tell(self, notice: Notice | None) -> None:
+        for listener in self.listeners:
+            listener(notice)
 
     def _note_keys(self, notice: Notice) -> None:
         if notice.kind in (Ended.KEY, Ended.KEYS_CHANGED):

@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 
 from msgspec import Struct
 
+from counterfoil.guard.enrichment import Enrich
 from counterfoil.guard.token_profile import STANDARD, TokenProfile
 from counterfoil.guard.web import Web
 from counterfoil.jose.algorithms import ALGORITHMS
@@ -185,7 +186,8 @@ class Options(Struct, frozen=True):
     ``cached_tokens``: how many verified tokens are remembered. ``implied``: by each scope, the
     narrower ones that it implies, such as ``{"notes": ("notes:read", "notes:write")}``.
     ``max_age``: seconds after its issue in which a token is taken, whatever its expiry says; an
-    endpoint may demand less by ``MaxAge``. ``proofs``: what is demanded of
+    endpoint may demand less by ``MaxAge``. ``enrich``: loads what belongs to the person behind a
+    token, after it stands. ``proofs``: what is demanded of
     tokens that are bound to a key. ``web``: how the API behaves towards browsers, caches and
     strangers. ``clock``: seconds since the epoch; ``random``: so many bytes.
     """
@@ -194,6 +196,7 @@ class Options(Struct, frozen=True):
     cached_tokens: int = 10_000
     implied: Mapping[str, Sequence[str]] = {}
     max_age: float | None = None
+    enrich: Enrich | None = None
     proofs: Proofs = Proofs()
     web: Web = Web()
     clock: Callable[[], float] = time.time

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -42,7 +42,7 @@ class Token(Struct, frozen=True, kw_only=True):
     ``fingerprint`` is its ``jti``: by it the token is found, explained and ended. ``family`` is
     empty without a user. ``scopes`` holds, beside those of the claim, what they imply for this API.
     ``claims`` holds every claim and cannot be changed: a token that is seen again is the same
-    object.
+    object. ``data`` is what the owner's ``Enrich`` has loaded.
     """
 
     subject: str
@@ -55,6 +55,7 @@ class Token(Struct, frozen=True, kw_only=True):
     fingerprint: str
     family: str
     claims: Mapping[str, object]
+    data: Any = None
 
     def require(self, *scopes: str) -> None:
         """Demand permissions.
