@@ -36,6 +36,22 @@ def test_a_part_needs_only_the_bare_package(part: str):
     assert answer.stdout.strip() == f"imported {part}", answer.stderr
 
 
+def test_a_guard_is_imported_without_what_only_its_use_needs():
+    """joserfc comes with the first key, the HTTP client with the background thread."""
+    script = """
+import sys
+before = set(sys.modules)
+import counterfoil.guard
+new = {name.partition(".")[0] for name in set(sys.modules) - before}
+print(*sorted(new - sys.stdlib_module_names))
+"""
+    command = [sys.executable, "-c", script]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    native = {"_cffi_backend", "_openssl"}  # of cryptography
+    loaded = set(answer.stdout.split()) - native
+    assert loaded <= {"counterfoil", "cryptography", "msgspec", "typing_extensions"}
+
+
 def test_the_bare_package_is_small():
     """Starlette, click, apsw and their like come with the extras alone."""
     wanted = {canonical(Requirement(line).name) for line in bare_requirements("counterfoil")}

@@ -10,6 +10,7 @@ SOURCE = ROOT / "src" / "counterfoil"
 # documents and parts of the command line by the test module of the noun.
 ELSEWHERE = MappingProxyType(
     {
+        "jose/joserfc_keys.py": "jose/test_jwk.py",
         "guard/reply.py": "guard/test_manners.py",
         "guard/watch.py": "guard/test_health.py",
         "guard/web.py": "guard/test_manners.py",

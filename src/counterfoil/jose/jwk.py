@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, TypeAlias
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from joserfc.errors import JoseError as JoserfcError
-from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from counterfoil.jose.algorithms import (
     ALGORITHMS,
@@ -26,10 +24,6 @@ _PUBLIC_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 _SECRET_MEMBERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {"EC": ("d",), "OKP": ("d",), "RSA": ("d", "p", "q", "dp", "dq", "qi")}
-)
-_KeyClass: TypeAlias = type[ECKey] | type[OKPKey] | type[RSAKey]
-_CLASSES: Final[Mapping[str, _KeyClass]] = MappingProxyType(
-    {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
 )
 
 
@@ -99,12 +93,16 @@ def private_key_of(jwk: Mapping[str, object], kty: str) -> NativePrivateKey:
 
 def members_of(native: NativePublicKey) -> dict[str, str]:
     """The public members of the JWK of this key, `kty` among them, in canonical form."""
-    return {name: str(value) for name, value in _wrapped(native).as_dict(private=False).items()}
+    from counterfoil.jose import joserfc_keys
+
+    return joserfc_keys.members_of(native)
 
 
 def thumbprint(native: NativePublicKey) -> str:
     """The SHA-256 thumbprint of this key (RFC 7638 §3), base64url."""
-    return _wrapped(native).thumbprint()
+    from counterfoil.jose import joserfc_keys
+
+    return joserfc_keys.thumbprint(native)
 
 
 def _imported(jwk: Mapping[str, object], kty: str, names: tuple[str, ...]) -> object:
@@ -115,15 +113,6 @@ def _imported(jwk: Mapping[str, object], kty: str, names: tuple[str, ...]) -> ob
             members[name] = value
         elif value is not None or name in _PUBLIC_MEMBERS[kty]:
             raise JoseError("bad_key", f"The JWK's {name} must be a string.")
-    try:
-        return _CLASSES[kty].import_key(members).raw_value
-    except (JoserfcError, ValueError, TypeError, KeyError, OverflowError):
-        raise JoseError("bad_key", f"The JWK is not a valid {kty} key.") from None
+    from counterfoil.jose import joserfc_keys
 
-
-def _wrapped(native: NativePublicKey) -> ECKey | OKPKey | RSAKey:
-    if isinstance(native, ec.EllipticCurvePublicKey):
-        return ECKey.import_key(native)
-    if isinstance(native, ed25519.Ed25519PublicKey):
-        return OKPKey.import_key(native)
-    return RSAKey.import_key(native)
+    return joserfc_keys.imported(members, kty)

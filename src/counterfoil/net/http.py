@@ -1,17 +1,22 @@
-"""The HTTP that the guard speaks: bounded, impatient, without redirects, https or loopback only."""
+"""The HTTP that the guard speaks: bounded, impatient, without redirects, https or loopback only.
+
+httpx2 is loaded with the first client, so that whoever only imports a guard does not wait for it.
+"""
+
+from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
-
-import httpx2
 
 from counterfoil.jose import strict_json
 from counterfoil.jose.errors import JoseError
 from counterfoil.net.event_stream import Event, EventParser, TooLong
+
+if TYPE_CHECKING:
+    import httpx2
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 TIMEOUT: Final = 5.0
@@ -68,6 +73,8 @@ class HttpClient:
     """Asks for small documents and follows event streams. It belongs to one event loop."""
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
+        import httpx2
+
         certificates = httpx2.create_ssl_context()  # loading them is dear, so it is done once
         # Plain http goes to this machine alone, so never through a proxy of the environment.
         direct = httpx2.AsyncHTTPTransport(verify=certificates)
@@ -176,6 +183,8 @@ class HttpClient:
         body: dict[str, str] | bytes | None = None,
         basic: tuple[str, str] | None = None,
     ) -> AsyncIterator[httpx2.Response]:
+        import httpx2
+
         try:
             demand_safe(url)
             sent = {"content": body} if isinstance(body, bytes) else {"data": body}
@@ -199,6 +208,8 @@ def _demand(answer: httpx2.Response, media_types: frozenset[str]) -> None:
 
 
 def _date_of(date: str) -> float | None:
+    from email.utils import parsedate_to_datetime
+
     try:
         return parsedate_to_datetime(date).timestamp()
     except (ValueError, TypeError):
