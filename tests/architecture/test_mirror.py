@@ -12,6 +12,8 @@ ELSEWHERE = MappingProxyType(
     {
         "jose/joserfc_keys.py": "jose/test_jwk.py",
         "guard/reply.py": "guard/test_manners.py",
+        "guard/judgement.py": "guard/test_guard.py",
+        "guard/status_line.py": "guard/test_status_lists.py",
         "guard/watch.py": "guard/test_health.py",
         "guard/web.py": "guard/test_manners.py",
         "guard/verification.py": "guard/test_guard.py",

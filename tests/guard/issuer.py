@@ -35,6 +35,7 @@ from counterfoil.oauth.snapshot import (
     SnapshotPages,
     page_of,
 )
+from counterfoil.oauth.status_list import compressed
 
 AUDIENCE = "https://notes.example"
 Carrier = Callable[[Event], Iterable[Event]]
@@ -114,6 +115,7 @@ class TinyIssuer:
         self.snapshot_answer: Callable[[], bytes] | None = None
         self.active: Callable[[str], object] = lambda _token: True
         self.counts: dict[str, int] = {}
+        self.lists: dict[str, bytes] = {}
         self.introductions: list[tuple[str, str]] = []
         self.asks: Position | None = None
         self.acknowledged: list[dict[str, object]] = []
@@ -133,6 +135,7 @@ class TinyIssuer:
             Route("/notices/snapshot", self._snapshot),
             Route("/notices/acknowledgements", self._acknowledge, methods=["POST"]),
             Route("/introspect", self._introspect, methods=["POST"]),
+            Route("/lists/{name}", self._status_list),
         ]
         config = uvicorn.Config(
             Starlette(routes=routes),
@@ -226,6 +229,26 @@ class TinyIssuer:
             return Response(status_code=answer)
         whole = answer if isinstance(answer, dict) and answer else {"active": answer}
         return JSONResponse(whole)
+
+    def list_of(self, bits: bytes, name: str = "1", **changes: object) -> str:
+        """Publish a status list; give its address."""
+        uri = f"{self.origin}/lists/{name}"
+        key = changes.pop("key", self.key)
+        width, lst = changes.pop("width", 1), changes.pop("lst", compressed(bits))
+        claims: dict[str, object] = {
+            "iss": self.url, "sub": uri, "iat": int(time.time()), "ttl": 60,
+            "status_list": {"bits": width, "lst": lst},
+        }  # fmt: skip
+        signed = jwt.sign(claims | changes, key, "statuslist+jwt")
+        self.lists[name] = signed.encode()
+        return uri
+
+    async def _status_list(self, request: Request) -> Response:
+        self._count("list")
+        signed = self.lists.get(request.path_params["name"])
+        if signed is None:
+            return Response(status_code=503)
+        return Response(signed, media_type="application/statuslist+jwt")
 
     async def _acknowledge(self, request: Request) -> Response:
         status = self.acknowledges_with  # what it is when the count is seen to rise may be another

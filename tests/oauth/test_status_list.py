@@ -17,6 +17,7 @@ from counterfoil.oauth.status_list import (
     compressed,
     decompressed,
     is_set,
+    value_at,
 )
 
 SHORT = "eNrbuRgAAhcBXQ"
@@ -97,3 +98,20 @@ def test_any_text_is_read_or_refused():
     for text in ("", "=", "é", "\ud800", "eNrbuRgAAhcBXQ==", "eNrbuRgAAhcBX Q", "x" * 9999):
         with pytest.raises(WrongStatusList):
             decompressed(text)
+
+
+@pytest.mark.parametrize(
+    ("width", "values"),
+    [
+        (1, [1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1]),
+        (2, [1, 2, 3, 2, 3, 0, 2, 2]),
+        (4, [9, 11, 3, 10]),
+        (8, [0xB9, 0xA3]),
+    ],
+)
+def test_a_token_may_have_more_bits_than_one(width: int, values: list[int]):
+    """§4.1: the bytes B9 A3 (10111001 10100011), the lowest bits of each first."""
+    assert [value_at(b"\xb9\xa3", index, width) for index in range(16 // width)] == values
+    for index in (-1, 16 // width):
+        with pytest.raises(WrongStatusList, match="does not reach"):
+            value_at(b"\xb9\xa3", index, width)

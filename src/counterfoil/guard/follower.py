@@ -15,10 +15,13 @@ from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.line import Line, Surroundings
 from counterfoil.guard.registry_line import RegistryLine
 from counterfoil.guard.report_line import ReportLine
+from counterfoil.guard.status_line import StatusLine
 from counterfoil.guard.watch import Watch
 from counterfoil.net.http import HttpClient
 
 STOP_WITHIN: Final = 5.0
+FETCH_WITHIN: Final = 10.0
+"""Seconds for which a request waits for a status list."""
 
 T = TypeVar("T")
 
@@ -54,6 +57,11 @@ class Follower:
             for state in states
             if state.sightings is not None
         ]
+        self._status_lines = {
+            state.issuer.url: StatusLine(state.status_lists, state, surroundings)
+            for state in states
+            if state.status_lists is not None
+        }
         self._watch = Watch(states, clock)
         _restart_after_fork(self)
 
@@ -107,6 +115,21 @@ class Follower:
             future.cancel()
             return None
 
+    async def fetching(self, issuer: str, uri: str) -> bool:
+        """Fetch a status list, in the thread's own event loop; ``False`` where it cannot be had."""
+        return await self._status_lines[issuer].fetch(uri)
+
+    async def fetch_list(self, issuer: str, uri: str) -> bool:
+        """Have the thread fetch a status list, and wait for it in another event loop."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return False
+        fetching = asyncio.run_coroutine_threadsafe(self.fetching(issuer, uri), loop)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(fetching), FETCH_WITHIN)
+        except TimeoutError:
+            return False
+
     def wait_until_fresh(self, timeout: float) -> bool:
         """Wait until every issuer can be decided on; ``False`` after ``timeout`` seconds."""
         return self.wait_until(
@@ -130,8 +153,9 @@ class Follower:
         self._loop, self._stop = asyncio.get_running_loop(), stop
         begun.set()
         async with HttpClient() as http:
-            every: list[Line | RegistryLine | ReportLine]
+            every: list[Line | RegistryLine | ReportLine | StatusLine]
             every = [*self._lines, *self._registry_lines, *self._report_lines]
+            every += self._status_lines.values()
             lines = [asyncio.create_task(line.hold(http)) for line in every]
             lines.append(asyncio.create_task(self._watch.hold()))
             await stop.wait()

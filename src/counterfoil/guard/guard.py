@@ -17,27 +17,27 @@ from counterfoil.guard.follower import Follower
 from counterfoil.guard.health import Health, health_of
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.judgement import judge, refuse_dead
 from counterfoil.guard.metrics import exposition
 from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
 from counterfoil.guard.refusal import log_refusal
 from counterfoil.guard.registry import Registry
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.sightings import Sightings
+from counterfoil.guard.status_lists import Awaited
 from counterfoil.guard.token import Rejected, Token, Undecided
-from counterfoil.guard.token_cache import TokenCache, Verified
+from counterfoil.guard.token_cache import TokenCache
 from counterfoil.guard.verification import Api, Verification
 from counterfoil.jose import jwt
-from counterfoil.oauth import dpop
-from counterfoil.oauth.binding import UNBOUND, Binding, Proved
+from counterfoil.oauth.binding import UNBOUND, Proved
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.opaque import Kind
-from counterfoil.oauth.reasons import Reason, meaning_of
+from counterfoil.oauth.reasons import Reason
 
 _REFERENCE: Final = f"{Kind.ACCESS_TOKEN}_"
 ASKING_SECONDS: Final = 10.0
 """How long `Guard.decide_blocking` waits for an issuer."""
 _REJECT: Final = Staleness.reject()
-_BY_TIME: Final = frozenset({Reason.EXPIRED, Reason.TOO_OLD, Reason.ISSUED_IN_FUTURE, Reason.STALE})
 _USUAL: Final = Options()
 
 
@@ -179,11 +179,11 @@ class Guard:
         if verified is None or verified.verifier is not verified.state.keys.verifier:
             self._count_miss()
             verified = self._verification.verify(unverified)
-            self._judge(verified, proved, at_least)
+            judge(verified, proved, at_least, self._clock())
             self._cache.put(digest, verified)
         else:
             self._count_hit()
-            self._judge(verified, proved, at_least)
+            judge(verified, proved, at_least, self._clock())
         return verified.token
 
     def check_header(self, *authorization: str) -> Token:
@@ -223,6 +223,10 @@ class Guard:
         except Undecided as undecided:
             answer = await self._introspection.ask(unverified, undecided, at_least)
             return self._told(undecided, answer, proved)
+        except Awaited as awaited:
+            if not await self._follower.fetch_list(awaited.issuer, awaited.uri):
+                raise
+            return self.check(unverified, proved, at_least)
 
     def decide_blocking(
         self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
@@ -242,6 +246,11 @@ class Guard:
             if answer is None:
                 raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint) from None
             return self._told(undecided, answer, proved)
+        except Awaited as awaited:
+            fetching = self._follower.fetching(awaited.issuer, awaited.uri)
+            if not self._follower.run(fetching, ASKING_SECONDS):
+                raise
+            return self.check(unverified, proved, at_least)
 
     async def aclose(self) -> None:
         """Stop, without holding up the event loop, and close the connections of `decide`."""
@@ -257,63 +266,8 @@ class Guard:
         if undecided.token is not None:
             return undecided.token
         verified = self._verification.told(undecided.issuer, answer)
-        self._refuse_dead(verified, proved, self._clock())
+        refuse_dead(verified, proved, self._clock())
         return verified.token
 
     def _wake(self) -> None:
         self._follower.wake()
-
-    def _judge(self, verified: Verified, proved: Proved, at_least: Position | None) -> None:
-        """Check all that changes: times, the proof of this request, revocations, staleness."""
-        now = self._clock()
-        self._refuse_dead(verified, proved, now)
-        state, otherwise = verified.state, Reason.REVOKED
-        if state.registry is not None and not state.registry.knows(verified.registered):
-            otherwise = Reason.NOT_REGISTERED
-        is_stale = now > state.notices.fresh_at + state.tolerance
-        if at_least is not None and not state.notices.has_proved(at_least):
-            is_stale = True
-        if is_stale and state.staleness.then != "introspect":
-            raise _refused(Reason.STALE, verified)
-        if is_stale or otherwise is Reason.NOT_REGISTERED:
-            raise Undecided(state.issuer.url, verified.token, otherwise)
-
-    def _refuse_dead(self, verified: Verified, proved: Proved, now: float) -> None:
-        if now >= verified.expires_at:
-            is_over = now >= verified.token.expires_at
-            raise _refused(Reason.EXPIRED if is_over else Reason.TOO_OLD, verified)
-        if now < verified.not_before:
-            raise _refused(Reason.ISSUED_IN_FUTURE, verified)
-        # Nothing bound and nothing proved, the usual case, is one look.
-        if verified.binding is not proved and not _is_met(verified.binding, proved):
-            raise _refused(Reason.WRONG_BINDING, verified)
-        reason = verified.state.notices.rejects(verified.marks, now)
-        if reason is not None:
-            raise _refused(reason, verified)
-
-
-def _is_met(binding: Binding, proved: Proved) -> bool:
-    """Whether a token may be used with what was proved; one that is unbound never with DPoP.
-
-    A proof that the token does not ask for is no harm by itself; but a client that believes its
-    token to be bound must learn that it is not (RFC 9449 §7.2).
-    """
-    if isinstance(proved, frozenset):
-        return binding.is_bearer or binding in proved
-    if binding.is_bearer:
-        return proved.method != dpop.METHOD
-    return binding == proved
-
-
-def _refused(reason: Reason, verified: Verified) -> Rejected:
-    detail = _by_the_clocks(reason, verified) if reason in _BY_TIME else ""
-    return Rejected(reason, detail=detail, fingerprint=verified.token.fingerprint)
-
-
-def _by_the_clocks(reason: Reason, verified: Verified) -> str:
-    """Say what was measured of the clocks, so that nobody looks for a wrong one elsewhere."""
-    sentence, skew = meaning_of(reason).sentence, verified.state.skew
-    if skew is None:
-        return sentence
-    way = "ahead of" if skew > 0 else "behind"
-    return f"{sentence} The issuer's clock was last seen {abs(skew):.1f} s {way} this one."

@@ -6,6 +6,7 @@ from counterfoil.guard.notices import Notices
 from counterfoil.guard.policy import Issuer, Staleness
 from counterfoil.guard.registry import Registry
 from counterfoil.guard.sightings import Sightings
+from counterfoil.guard.status_lists import StatusLists
 from counterfoil.guard.troubles import Troubles
 from counterfoil.jose.jwt import MAX_BYTES
 from counterfoil.oauth.feed import HEAD_TYPE
@@ -38,7 +39,8 @@ class IssuerState:
         self.troubles = Troubles(issuer.url)
         self.counts = IssuerCounts()
         self.skew: float | None = None
-        if issuer.revocation == "none":
+        self.status_lists = StatusLists(issuer) if issuer.revocation == "status_list" else None
+        if issuer.revocation in ("none", "status_list"):
             self.notices.fresh_at = float("inf")
         elif issuer.revocation == "introspect":
             self.staleness = Staleness.introspect()

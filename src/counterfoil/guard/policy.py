@@ -20,6 +20,8 @@ from counterfoil.oauth.target_uri import normalised
 
 BUDGET: Final = 30.0
 """Seconds for which a guard need not have heard from the issuer."""
+_WAYS: Final = ("feed", "introspect", "status_list", "none")
+_SLASHES_WITH_A_PATH: Final = 3
 
 
 class Staleness(Struct, frozen=True):
@@ -138,7 +140,9 @@ class Issuer(Struct, frozen=True):
     """An authorization server whose tokens are accepted. ``url`` is its identifier, exactly.
 
     ``revocation`` says how it makes known what it has ended: the notices' ``feed`` of Counterfoil,
-    ``introspect`` (every token is asked for), or ``none`` (tokens live until they expire).
+    ``introspect`` (every token is asked for), ``status_list`` (tokens name a Token Status List,
+    which is fetched and kept), or ``none`` (tokens live until they expire). ``status_lists``: with
+    what the addresses of its lists must begin, if not with its own.
     ``registry``: a signature is not enough, for the issuer must have written the token down (S43);
     what is not known here is asked about. ``reference``: its opaque tokens are accepted too, and
     each is asked about (S49); they do not name their issuer, so a guard has one such at most.
@@ -152,13 +156,14 @@ class Issuer(Struct, frozen=True):
 
     url: str
     algorithms: tuple[str, ...] = ("ES256", "EdDSA", "PS256", "RS256")
-    revocation: Literal["feed", "introspect", "none"] = "feed"
+    revocation: Literal["feed", "introspect", "status_list", "none"] = "feed"
     credentials: Credentials | None = None
     registry: bool = False
     reference: bool = False
     reports: bool = False
     carrier: Carrier | None = None
     profile: TokenProfile = STANDARD
+    status_lists: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if "?" in demand_safe(self.url):
@@ -166,8 +171,11 @@ class Issuer(Struct, frozen=True):
         unknown = set(self.algorithms) - ALGORITHMS.keys()
         if unknown or not self.algorithms:
             raise ValueError(f"{self.url}: the algorithms must be among {', '.join(ALGORITHMS)}")
-        if self.revocation not in {"feed", "introspect", "none"}:
-            raise ValueError(f"{self.url}: revocation must be feed, introspect or none")
+        if self.revocation not in _WAYS:
+            raise ValueError(f"{self.url}: revocation must be one of {', '.join(_WAYS)}")
+        for prefix in self.status_lists:
+            if demand_safe(prefix).count("/") < _SLASHES_WITH_A_PATH:
+                raise ValueError(f"{prefix!r} must go on after the host, if only by a slash")
         asks = self.revocation == "introspect" or self.registry or self.reference
         if asks and self.credentials is None:
             raise ValueError(f"{self.url}: introspection needs credentials")

@@ -7,12 +7,14 @@ from counterfoil.guard.token import Token
 from counterfoil.jose.jwt import Verifier
 from counterfoil.oauth.binding import Binding
 from counterfoil.oauth.revocations import Marks
+from counterfoil.oauth.status_list import StatusReference
 
 
 class Verified(Struct, frozen=True, gc=False):
     """What a signature vouches for, and by which keys it was verified. It says nothing of now.
 
     ``registered`` is the digest by which a registry knows the token; empty where none is kept.
+    ``status``: where its bits stand in a status list, if its issuer ends tokens by those.
     """
 
     token: Token
@@ -23,6 +25,7 @@ class Verified(Struct, frozen=True, gc=False):
     state: IssuerState
     verifier: Verifier | None
     registered: bytes = b""
+    status: StatusReference | None = None
 
 
 class TokenCache:

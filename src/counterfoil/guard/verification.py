@@ -96,6 +96,7 @@ class Verification:
             raise Rejected(Reason.WRONG_AUDIENCE, fingerprint=access_token.jti)
         if self._api.takes_only_bound and access_token.binding.is_bearer:
             raise Rejected(Reason.UNBOUND, fingerprint=access_token.jti)
+        lists = origin.state.status_lists
         return Verified(
             token_of(access_token, claims, self._api.hierarchy),
             self._api.end_of(access_token),
@@ -105,6 +106,7 @@ class Verification:
             origin.state,
             origin.verifier,
             origin.registered,
+            None if lists is None else lists.reference_in(claims),
         )
 
     def refer(self, unverified: str) -> NoReturn:

@@ -44,13 +44,16 @@ class StatusList(Struct, frozen=True):
 
 
 class StatusListToken(Struct, frozen=True, kw_only=True):
-    """The claims of a published list (§5.1). Times and ``ttl`` in seconds."""
+    """The claims of a published list (§5.1). Times and ``ttl`` in seconds.
 
-    iss: str
+    Ours have all of them; those of others may lack ``iss``, ``exp`` and ``ttl``.
+    """
+
+    iss: str = ""
     sub: str
     iat: int
-    exp: int
-    ttl: int
+    exp: int = 0
+    ttl: int = 0
     status_list: StatusList
 
 
@@ -102,3 +105,15 @@ def is_set(bits: bytes, index: int) -> bool:
     if not 0 <= index < len(bits) * 8:
         raise WrongStatusList(f"the status list does not reach to the index {index}")
     return bool(bits[index >> 3] >> (index & 7) & 1)
+
+
+def value_at(bits: bytes, index: int, width: int) -> int:
+    """Give the value of a token in a list with ``width`` bits for each: 1, 2, 4 or 8 (§4.1).
+
+    Raises:
+        WrongStatusList: the list does not reach so far.
+    """
+    at = index * width
+    if not 0 <= at < len(bits) * 8:
+        raise WrongStatusList(f"the status list does not reach to the index {index}")
+    return bits[at >> 3] >> (at & 7) & ((1 << width) - 1)

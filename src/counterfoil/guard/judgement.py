@@ -1,0 +1,98 @@
+"""What changes about a token that was verified: times, proofs, endings, and how fresh they are.
+
+No I/O. It is asked on every request, also of tokens that are remembered.
+"""
+
+from typing import Final
+
+from counterfoil.guard.status_lists import Awaited, status_of
+from counterfoil.guard.token import Rejected, Undecided
+from counterfoil.guard.token_cache import Verified
+from counterfoil.oauth import dpop
+from counterfoil.oauth.binding import Binding, Proved
+from counterfoil.oauth.feed import Position
+from counterfoil.oauth.reasons import Reason, meaning_of
+from counterfoil.oauth.status_list import StatusReference
+
+_BY_TIME: Final = frozenset({Reason.EXPIRED, Reason.TOO_OLD, Reason.ISSUED_IN_FUTURE, Reason.STALE})
+
+
+def judge(verified: Verified, proved: Proved, at_least: Position | None, now: float) -> None:
+    """Let a token pass that stands now, with what was proved.
+
+    Raises:
+        Rejected: with the reason.
+        Undecided: where only the issuer can say.
+        Awaited: where its status list must be fetched first.
+    """
+    refuse_dead(verified, proved, now)
+    state, otherwise = verified.state, Reason.REVOKED
+    if state.registry is not None and not state.registry.knows(verified.registered):
+        otherwise = Reason.NOT_REGISTERED
+    is_stale = now > state.notices.fresh_at + state.tolerance
+    if verified.status is not None:
+        is_stale = _is_list_stale(verified, verified.status, now)
+    if at_least is not None and not state.notices.has_proved(at_least):
+        is_stale = True
+    if is_stale and state.staleness.then != "introspect":
+        raise _refused(Reason.STALE, verified)
+    if is_stale or otherwise is Reason.NOT_REGISTERED:
+        raise Undecided(state.issuer.url, verified.token, otherwise)
+
+
+def refuse_dead(verified: Verified, proved: Proved, now: float) -> None:
+    """Refuse what has ended, or is not bound to what was proved.
+
+    Raises:
+        Rejected: with the reason.
+    """
+    if now >= verified.expires_at:
+        is_over = now >= verified.token.expires_at
+        raise _refused(Reason.EXPIRED if is_over else Reason.TOO_OLD, verified)
+    if now < verified.not_before:
+        raise _refused(Reason.ISSUED_IN_FUTURE, verified)
+    # Nothing bound and nothing proved, the usual case, is one look.
+    if verified.binding is not proved and not _is_met(verified.binding, proved):
+        raise _refused(Reason.WRONG_BINDING, verified)
+    reason = verified.state.notices.rejects(verified.marks, now)
+    if reason is not None:
+        raise _refused(reason, verified)
+
+
+def _is_list_stale(verified: Verified, reference: StatusReference, now: float) -> bool:
+    """Judge by the status list of a token; say whether that is too old to go by."""
+    state = verified.state
+    held = None if state.status_lists is None else state.status_lists.find(reference.uri)
+    if held is None:
+        raise Awaited(state.issuer.url, reference.uri, verified.token.fingerprint)
+    reason = status_of(held, reference)
+    if reason is not None:
+        raise _refused(reason, verified)
+    return now > held.good_until + state.tolerance
+
+
+def _is_met(binding: Binding, proved: Proved) -> bool:
+    """Whether a token may be used with what was proved; one that is unbound never with DPoP.
+
+    A proof that the token does not ask for is no harm by itself; but a client that believes its
+    token to be bound must learn that it is not (RFC 9449 §7.2).
+    """
+    if isinstance(proved, frozenset):
+        return binding.is_bearer or binding in proved
+    if binding.is_bearer:
+        return proved.method != dpop.METHOD
+    return binding == proved
+
+
+def _refused(reason: Reason, verified: Verified) -> Rejected:
+    detail = _by_the_clocks(reason, verified) if reason in _BY_TIME else ""
+    return Rejected(reason, detail=detail, fingerprint=verified.token.fingerprint)
+
+
+def _by_the_clocks(reason: Reason, verified: Verified) -> str:
+    """Say what was measured of the clocks, so that nobody looks for a wrong one elsewhere."""
+    sentence, skew = meaning_of(reason).sentence, verified.state.skew
+    if skew is None:
+        return sentence
+    way = "ahead of" if skew > 0 else "behind"
+    return f"{sentence} The issuer's clock was last seen {abs(skew):.1f} s {way} this one."
