@@ -31,6 +31,7 @@ def refused(gate: Gate, asked: Request, *demands: object) -> Reason | None:
 
 
 def test_a_form_of_another_site_changes_nothing(gate: Gate):
+    """S62."""
     for headers in (
         {"origin": "https://evil.example", "sec_fetch_site": "cross-site"},
         {"origin": "null"},
@@ -65,7 +66,7 @@ def test_a_strange_method_is_no_safe_one(gate: Gate):
 
 
 def test_of_two_users_the_token_decides(gate: Gate, desk: Desk):
-    """The cookie is not even looked at, so the two are never mixed."""
+    """S62: the cookie is not even looked at, so the two are never mixed."""
     asked = request(token=desk.token(sub="bob", scope="notes:read"), cookie="sid=s-eve")
     token = gate.admit_blocking(asked)
     assert (token.subject, token.scopes) == ("bob", {"notes:read"})
@@ -74,6 +75,7 @@ def test_of_two_users_the_token_decides(gate: Gate, desk: Desk):
 
 @pytest.mark.parametrize("header", ["Bearer x.y.z", "Bearer ", "Basic YTpi", "x", ""])
 def test_a_bad_token_is_not_saved_by_a_cookie(gate: Gate, header: str):
+    """S119."""
     assert refused(gate, request(**ADA, authorization=header)) in (
         Reason.MALFORMED,
         Reason.MISSING,

@@ -19,7 +19,7 @@ def admitted(gate: Gate, desk: Desk, **claims: object) -> Token:
 
 
 def test_however_names_are_put_together_no_two_users_share(gate: Gate, desk: Desk):
-    """Names that run into one another when they are joined; families and tokens named alike."""
+    """S67: names that run into one another when joined; families and tokens named alike."""
     parts = ["a", "b", "ab", "a b", "a\0b", "a|b", "f1"]
     for sub, client, family, jti in itertools.product(parts, parts[:4], ["f1", "a"], ["f1", "t"]):
         token = admitted(gate, desk, sub=sub, client_id=client, fam=family, jti=jti)

@@ -27,6 +27,7 @@ def test_no_lookalike_is_let_in(desk: Desk, origin: str, method: str):
 
 @pytest.mark.parametrize("origin", LOOKALIKES)
 def test_no_origin_is_ever_echoed_that_was_not_named(desk: Desk, origin: str):
+    """S96."""
     asked = request(method="OPTIONS", origin=origin, access_control_request_method="GET")
     reply = desk.gate().answer(asked)
     assert reply is not None
@@ -34,7 +35,7 @@ def test_no_origin_is_ever_echoed_that_was_not_named(desk: Desk, origin: str):
 
 
 def test_a_preflight_opens_nothing(desk: Desk):
-    """It is answered, empty; whatever it brings along goes no further."""
+    """S97: it is answered, empty; whatever it brings along goes no further."""
     asked = request(method="OPTIONS", origin=APP, access_control_request_method="GET", token="x")
     reply = desk.gate().answer(asked)
     assert reply is not None

@@ -57,7 +57,7 @@ def test_a_time_that_is_none_or_lies_ahead_is_no_fresh_sign_in(desk: Desk, auth_
 
 
 def test_a_token_from_the_future_is_not_young(desk: Desk):
-    """S28, S29: who dates ahead gains ten seconds at most."""
+    """S28, S29, S27: who dates ahead gains ten seconds at most."""
     assert refused(desk, MaxAge(60), iat=int(NOW) + 11) is Reason.ISSUED_IN_FUTURE
     assert refused(desk, MaxAge(60), iat=int(NOW) - 60) is Reason.TOO_OLD
 

@@ -64,7 +64,7 @@ KINDS = [
 @pytest.mark.parametrize("own", [{}, {"cache-control": "public, max-age=60"}])
 @pytest.mark.parametrize("kind", KINDS)
 def test_nobody_gets_anothers_answer(desk: Desk, own: dict[str, str], kind: dict[str, str]):
-    """Without a word of the app nothing is kept; where it says public, for each token."""
+    """S99, S119: without the app's word nothing is kept; where it says public, by token."""
     cache, api = SharedCache(), Api(desk.gate(), own)
     ada, eve = desk.token(sub="ada", jti="t1"), desk.token(sub="eve", jti="t2")
     assert cache.fetch(request(token=ada), api)[1] == "notes of ada"
@@ -79,7 +79,7 @@ def test_a_refusal_is_never_kept_for_others(desk: Desk):
 
 
 def test_a_cache_that_knows_no_vary_meets_an_address_for_each_user(desk: Desk):
-    """The last line: where the id stands in the address, no two users share a key."""
+    """S99: the last line: where the id stands in the address, no two users share a key."""
     own, demands = {"cache-control": "public, max-age=60"}, demands_of(OwnPath("/users/{id}"))
     cache, api = SharedCache(obeys_vary=False), Api(desk.gate(), own, demands)
     ada, eve = desk.token(sub="ada", jti="t1"), desk.token(sub="eve", jti="t2")
@@ -90,7 +90,7 @@ def test_a_cache_that_knows_no_vary_meets_an_address_for_each_user(desk: Desk):
 
 
 def test_a_cache_behind_the_guard_is_asked_after_the_token(desk: Desk):
-    """What is cached by the app itself, by address, is served to nobody without its own token."""
+    """S99: what the app caches itself, by address, is served to nobody without their token."""
     cached = {"/users/ada": "notes of ada"}
     gate, demands = desk.gate(), demands_of(OwnPath("/users/{id}"))
 

@@ -141,7 +141,7 @@ async def test_a_guarded_api_decides_on_each_part_by_the_token(place: Installati
 
 
 async def test_a_guarded_api_refuses_with_the_reason(place: Installation, guard: Guard):
-    """S109: in header and body; S94: not over plain http; S97: a preflight is let through."""
+    """S109: in header and body; S94: not over plain http; S97: a preflight is answered."""
     await fresh(guard)
 
     async def preflighted(request: Request) -> JSONResponse:
@@ -154,7 +154,7 @@ async def test_a_guarded_api_refuses_with_the_reason(place: Installation, guard:
     async with client_of(GuardMiddleware(api, guard)) as client:
         missing = await client.get("/notes")
         assert (missing.status_code, missing.json()["error_reason"]) == (401, "missing")
-        assert (await client.options("/notes", headers=preflight)).status_code == 200
+        assert (await client.options("/notes", headers=preflight)).status_code == 204
         assert (await client.get("/notes", headers=header)).status_code == 200
     async with client_of(GuardMiddleware(api, guard), "http://notes.example") as client:
         insecure = await client.get("/notes", headers=header)

@@ -48,6 +48,7 @@ def admitted(gate: Gate, desk: Desk, **claims: object) -> Token:
 
 
 async def test_it_stands_in_the_token_and_is_loaded_once(desk: Desk, register: Register):
+    """S67, S71."""
     gate = gate_of(desk, register.load)
     later = gate_of(desk, register.load_later)
     assert admitted(gate, desk, sub="ada").data == {"name": "Ada"}
@@ -107,6 +108,7 @@ def test_no_more_are_kept_than_was_said(desk: Desk, register: Register):
 def test_it_is_dropped_when_what_it_hangs_on_ends(
     desk: Desk, register: Register, kind: Ended, name: str, is_dropped: bool
 ):
+    """S67."""
     gate = gate_of(desk, register.load)
     admitted(gate, desk)
     desk.end(kind, name, generation=0)
@@ -136,6 +138,7 @@ def test_what_was_loaded_before_an_ending_is_not_kept_after_it(desk: Desk):
 
 
 async def test_however_many_wait_it_is_loaded_once(desk: Desk, register: Register):
+    """S67."""
     gate = gate_of(desk, register.load_later)
     asked = request(token=desk.token())
     tokens = await asyncio.gather(*(gate.admit(asked) for _ in range(50)))

@@ -41,6 +41,7 @@ def test_the_first_request_starts_the_guard(gate: Gate, issuer: TinyIssuer):
 
 
 def test_demands_are_made_of_the_token(gate: Gate, issuer: TinyIssuer):
+    """S29, S118."""
     request = asking(issuer.token())
     assert gate.admit_blocking(request, demands_of("notes:read", MaxAge(60)))
     with pytest.raises(Rejected) as refused:

@@ -34,6 +34,7 @@ OWN = OwnPath("/users/{id}")
     ],
 )
 def test_only_ones_own_address_will_do(path: str, is_own: bool):
+    """S99."""
     assert OWN.is_of("u1", path) is is_own
 
 

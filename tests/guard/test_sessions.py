@@ -31,7 +31,7 @@ def reason(gate: Gate, asked: Request, *demands: str | Demand) -> Reason | None:
 
 
 async def test_a_session_gives_what_a_token_gives(desk: Desk):
-    """Endpoints see no difference, and nothing in them depends on a JWT."""
+    """S62: endpoints see no difference, and nothing in them depends on a JWT."""
     gate = by_session(desk)
     token = await gate.admit(request(**COOKIE), demands_of("notes:read", MaxAge(1)))
     assert (token.subject, token.issuer, token.fingerprint) == ("ada", "", "")
@@ -83,6 +83,8 @@ def test_without_sessions_a_cookie_is_nothing(desk: Desk):
 def test_what_changes_something_must_come_from_the_apis_own_pages(
     desk: Desk, headers: dict[str, str], why: Reason | None
 ):
+    """S62."""
+
     def is_theirs(asked: Request, session: str) -> bool:
         return (session, asked.values(b"x-csrf")) == ("s-ada", ("right",))
 
@@ -93,6 +95,7 @@ def test_what_changes_something_must_come_from_the_apis_own_pages(
 
 
 def test_a_token_needs_no_protection_against_forgery(desk: Desk):
+    """S62."""
     gate = by_session(desk)
     asked = request(method="POST", token=desk.token(), origin="https://evil.example")
     assert reason(gate, asked, "notes:read") is None

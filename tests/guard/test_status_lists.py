@@ -44,6 +44,7 @@ def reason(guard: Guard, token: str) -> Reason | None:
 
 
 async def test_what_its_list_calls_invalid_is_refused(issuer: TinyIssuer):
+    """S117."""
     uri = issuer.list_of(bits_of([5], 64))
     with guarded(issuer) as guard:
         assert (await guard.decide(listed(issuer, uri, 3))).subject == "u1"

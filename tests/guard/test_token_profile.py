@@ -24,6 +24,7 @@ def desk() -> Desk:
 
 
 def test_what_differs_is_understood(desk: Desk):
+    """S117."""
     claims = {"scope": "other", "scp": ["notes:read", "notes:write"], "azp": "c7"}
     token = desk.guard.check(desk.token(typ="JWT", client_id=None, jti=None, **OWN, **claims))
     assert token.scopes == {"notes:read", "notes:write"}
@@ -47,7 +48,7 @@ def test_no_scope_at_all_permits_nothing(desk: Desk):
 
 
 def test_what_was_not_said_is_refused_as_ever():
-    """The types, and every claim, of an issuer of which nothing was said."""
+    """S117: the types, and every claim, of an issuer of which nothing was said."""
     desk = desk_for(TokenProfile())
     assert desk.reason(desk.token(typ="JWT")) is Reason.WRONG_TYPE
     for name in ("client_id", "jti", "iat", "sub"):
