@@ -18,8 +18,9 @@ class OwnPath(Struct, frozen=True):
 
         OwnPath("/users/{id}")
 
-    stands for that path and all below it; ``*`` stands for any one segment. ``claim`` is what the
-    id is compared with. So no two users share an address, whatever a cache makes of it.
+    stands for that path and all below it; ``*`` stands for any one segment. The path begins with
+    where the app is mounted. ``claim`` is what the id is compared with. So no two users share an
+    address, whatever a cache makes of it.
 
     Raises:
         ValueError: where no segment is ``{id}``, or several are.

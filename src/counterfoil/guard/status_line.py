@@ -1,6 +1,7 @@
 """Fetches the status lists of one issuer, and fetches them again before they grow old."""
 
 import asyncio
+import logging
 from typing import Final
 
 import msgspec
@@ -13,12 +14,17 @@ from counterfoil.jose.jwt import Verifier
 from counterfoil.net.http import MAX_BODY_BYTES, BadAnswer, HttpClient, HttpFailure
 from counterfoil.oauth.status_list import MEDIA_TYPE, TYPE, StatusListToken, WrongStatusList
 
+logger = logging.getLogger(__name__)
+
 EVERY: Final = 1.0
 """Seconds between two looks at which lists are due."""
 EARLIER: Final = 0.8
 """After this part of its time a list is fetched again."""
 COOLDOWN: Final = 5.0
 """Seconds in which a list is not asked for again that could not be had."""
+WITHIN: Final = 8.0
+"""Seconds that a list may take, however steadily it drips."""
+_FAILURES: Final = (HttpFailure, TimeoutError, JoseError, WrongStatusList, msgspec.MsgspecError)
 NOT_HAD: Final = "a status list cannot be had"
 
 
@@ -43,7 +49,14 @@ class StatusLine:
             self._due = {uri: due for uri, due in self._due.items() if uri in held or due > now}
             for uri in held:
                 if now >= self._due.get(uri, 0.0):
-                    await self.fetch(uri)
+                    await self._fetch_again(uri)
+
+    async def _fetch_again(self, uri: str) -> None:
+        try:
+            await self.fetch(uri)
+        except Exception:
+            self._due[uri] = self._surroundings.clock() + COOLDOWN
+            logger.exception("%s: fetching a status list failed", self._state.issuer.url)
 
     async def fetch(self, uri: str) -> bool:
         """Fetch a list, once however many ask; ``False`` where it cannot be had at present."""
@@ -58,11 +71,12 @@ class StatusLine:
     async def _fetch(self, uri: str) -> bool:
         now, troubles = self._surroundings.clock(), self._state.troubles
         try:
-            token = self._genuine(await self._signed(uri))
-            self._lists.take(uri, token, now)
-        except (HttpFailure, JoseError, WrongStatusList, msgspec.MsgspecError) as error:
+            async with asyncio.timeout(WITHIN):
+                signed = await self._signed(uri)
+            self._lists.take(uri, self._genuine(signed), now)
+        except _FAILURES as error:
             self._due[uri] = now + COOLDOWN
-            troubles.begin(NOT_HAD, str(error), now)
+            troubles.begin(NOT_HAD, str(error) or f"{uri} did not come to its end", now)
             return False
         held = self._lists.find(uri)
         self._due[uri] = now + (held.good_until - now) * EARLIER if held else now
