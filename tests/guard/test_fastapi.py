@@ -30,9 +30,11 @@ def notes_app(guard: Guard) -> FastAPI:
         token.require("notes:admin")
 
     @app.get("/open")
+    @guarded.open
     async def free() -> str:
         return "open"
 
+    guarded.open_paths("/docs", "/docs/", "/redoc", "/openapi.json")
     return app
 
 
@@ -68,7 +70,7 @@ def without_name(answer: Any) -> dict[str, Any]:
     return {name: said for name, said in answer.json().items() if name != "request_id"}
 
 
-@pytest.mark.parametrize("path", ["/notes", "/notes?access_token=x"])
+@pytest.mark.parametrize("path", ["/inside", "/inside?access_token=x"])
 def test_refusals_are_those_of_the_middleware(served: Served, issuer: TinyIssuer, path: str):
     guard = Guard(issuer.url, audience=AUDIENCE)
     with Served(GuardMiddleware(FastAPI(), guard, realm="notes")) as other:
@@ -94,18 +96,31 @@ def test_it_shows_in_openapi(served: Served):
     assert names == []
 
 
-def test_the_guard_starts_with_the_first_request(issuer: TinyIssuer):
+def test_the_app_starts_its_guard_and_stops_it(issuer: TinyIssuer):
     guard = Guard(issuer.url, audience=AUDIENCE)
     with Served(notes_app(guard)) as served:
-        assert not guard.is_started
         assert served.get("/notes", issuer.token()).status_code == 200
         assert guard.is_started
-    guard.stop()
+    assert not guard.is_started
 
 
 def test_behind_the_middleware_the_token_is_checked_once(issuer: TinyIssuer):
+    """A proof could not be used twice."""
     guard = Guard(issuer.url, audience=AUDIENCE)
-    inner = Guard("http://127.0.0.1:9", audience=AUDIENCE)
-    with Served(GuardMiddleware(notes_app(inner), guard)) as served:
+    decided = []
+    decide = guard.decide
+    guard.decide = lambda *asked: decided.append(asked) or decide(*asked)
+    with Served(GuardMiddleware(notes_app(guard), guard)) as served:
         assert served.get("/notes", issuer.token()).status_code == 200
         assert served.get("/admin", issuer.token()).status_code == 403
+    assert len(decided) == 2
+
+
+def test_what_another_guard_let_pass_is_not_let_pass_here(issuer: TinyIssuer):
+    """Each guard knows its own issuers and its own audience."""
+    outer, inner = (Guard(issuer.url, audience=name) for name in (AUDIENCE, "https://x.example"))
+    with Served(GuardMiddleware(notes_app(inner), outer)) as served:
+        assert served.get("/notes", issuer.token()).json()["error_reason"] == "wrong_audience"
+        both = issuer.token(aud=[AUDIENCE, "https://x.example"])
+        assert served.get("/notes", both).status_code == 200
+    inner.stop()

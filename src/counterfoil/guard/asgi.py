@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
+from counterfoil.guard.admission import admit_once, has_let_pass
+from counterfoil.guard.declared import OpenPaths
+from counterfoil.guard.demands import NOTHING
 from counterfoil.guard.gate import LOCAL_PROXY, Gate
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.lifespan import App, Message, Receive, Scope, Send, guarded_lifespan
@@ -27,7 +30,7 @@ class GuardMiddleware:
         guard: who checks. The app's lifespan starts and stops it.
         realm: named in the challenge.
         open_paths: whole paths that need no token; one that ends in ``/`` opens all below it, but
-            ``/`` opens the root page alone.
+            ``/`` opens the root page alone. They begin where the app is mounted.
         proxies: addresses or networks of reverse proxies whose word is believed, on https and on
             where a request comes from.
     """
@@ -43,44 +46,22 @@ class GuardMiddleware:
     ) -> None:
         self._app = app
         self._gate = Gate(guard, realm=realm, proxies=proxies)
-        below = tuple(path for path in open_paths if path.endswith("/") and path != "/")
-        self._open = frozenset(open_paths) - frozenset(below)
-        self._open_below = below
+        self._open = OpenPaths().with_further(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         if scope["type"] == "lifespan":
             await guarded_lifespan(self._app, self._gate, scope, receive, send)
-        elif scope["type"] not in ("http", "websocket"):
+        elif scope["type"] in ("http", "websocket"):
+            await serve(self._gate, self._admit, scope, receive, send)
+        else:
             await self._app(scope, receive, send)
-        else:
-            await self._serve(scope, receive, send)
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = request_of(scope)
-        reply = self._gate.answer(request) if scope["type"] == "http" else None
-        if reply is not None:
-            await _respond(send, "http.response", reply)
-        elif self._is_open(scope):
-            await self._app(scope, receive, send)
-        else:
-            await self._guard(request, scope, receive, send)
-
-    async def _guard(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
-        gate = self._gate
-        answer = _Answer(scope, send)
-        guarded = _with_headers(gate, request, answer.send)
-        try:
-            token = await gate.admit(request)
-            state = {**scope.get("state", {}), "token": token}
-            await self._app({**scope, "state": state, TOKEN: token}, receive, guarded)
-        except Rejected as rejected:
-            await answer.refuse(gate.refusal(rejected, request))
-        except BaseException:
-            await answer.release()
-            raise
-        else:
-            await answer.release()
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._is_open(scope):
+            token = await admit_once(self._gate, scope, request_of(scope), NOTHING)
+            scope = {**scope, "state": {**scope.get("state", {}), "token": token}, TOKEN: token}
+        await self._app(scope, receive, send)
 
     def _is_open(self, scope: Scope) -> bool:
         """Whether this is an open path, or a preflight, which never carries a token (S97)."""
@@ -88,13 +69,37 @@ class GuardMiddleware:
             names = {name for name, _ in scope["headers"]}
             if {b"origin", b"access-control-request-method"} <= names:
                 return True
-        path = scope["path"]
-        if path in self._open:
-            return True
-        # Routers differ in how they read these; a token decides for all of them.
-        if ".." in path or "//" in path or "\\" in path:
-            return False
-        return path.startswith(self._open_below) if self._open_below else False
+        return self._open.has(path_within(scope))
+
+
+async def serve(gate: Gate, app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """Let an app answer a connection, and make answers of what it refuses by `Rejected`.
+
+    What needs no token is answered before; what every answer must carry is added.
+    """
+    request = request_of(scope)
+    reply = gate.answer(request) if scope["type"] == "http" else None
+    if reply is not None:
+        await _respond(send, "http.response", reply)
+        return
+    answer = Answer(scope, send)
+    try:
+        await app(scope, receive, _with_headers(gate, request, scope, answer.send))
+    except Rejected as rejected:
+        await answer.refuse(gate.refusal(rejected, request))
+    except BaseException:
+        await answer.release()
+        raise
+    else:
+        await answer.release()
+
+
+def path_within(scope: Scope) -> str:
+    """Give the path, decoded, from where the app is mounted (ASGI, ``root_path``)."""
+    path, mounted = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
+    if mounted and path.startswith(mounted) and path[len(mounted) :][:1] in ("", "/"):
+        return path[len(mounted) :] or "/"
+    return path
 
 
 def request_of(scope: Scope) -> Request:
@@ -117,11 +122,12 @@ def _path_of(scope: Scope) -> str:
     return quote(str(scope.get("path", "")), safe=_IN_PATHS)
 
 
-def _with_headers(gate: Gate, request: Request, send: Send) -> Send:
-    """Let what the app answers carry what every answer must; a refusal has it already."""
+def _with_headers(gate: Gate, request: Request, scope: Scope, send: Send) -> Send:
+    """Let what the app answers to a request that was let pass carry what it must."""
 
     async def sending(message: Message) -> None:
-        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+        starts = message["type"] in ("http.response.start", "websocket.http.response.start")
+        if starts and has_let_pass(gate.guard, scope):
             headers = [(bytes(name).lower(), value) for name, value in message.get("headers", ())]
             further = _pairs(gate.further_headers(request, _said_in(headers)))
             replaced = {name for name, _ in further}
@@ -146,12 +152,14 @@ def _pairs(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 
 
 async def _respond(send: Send, kind: str, reply: Reply) -> None:
-    start = {"type": f"{kind}.start", "status": reply.status, "headers": _pairs(reply.headers)}
-    await send(start)
+    headers = _pairs(reply.headers)
+    if reply.body:
+        headers.append((b"content-length", str(len(reply.body)).encode()))
+    await send({"type": f"{kind}.start", "status": reply.status, "headers": headers})
     await send({"type": f"{kind}.body", "body": reply.body})
 
 
-class _Answer:
+class Answer:
     """What goes back on one connection, so long as it can still be turned into a refusal.
 
     Starlette answers 500 to an exception before it raises it further. Such an answer is held

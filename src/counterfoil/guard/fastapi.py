@@ -1,21 +1,21 @@
 """The guard as a FastAPI dependency: the token as an argument, its scopes in OpenAPI."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from fastapi import FastAPI, Request, Response, Security
+import fastapi.routing
+from fastapi import Security
+from fastapi.requests import HTTPConnection
 from fastapi.security import HTTPBearer, SecurityScopes
 
-from counterfoil.guard.asgi import TOKEN, request_of
-from counterfoil.guard.gate import LOCAL_PROXY, Gate
-from counterfoil.guard.guard import Guard
-from counterfoil.guard.token import Rejected, Token
+from counterfoil.guard import starlette
+from counterfoil.guard.demands import Demand, Demands, demands_of, scope_of
+from counterfoil.guard.token import Token
 
-_CHECKED: Final = "counterfoil.checked"
-"""Where the guard and the `Token` that it let pass stand in the scope."""
+HOW: Final = 'token: Annotated[Token, guarded("a scope")]  among its parameters'
 
 
-class Guarded:
+class Guarded(starlette.Guarded):
     """Makes dependencies that give a `Token`::
 
         guarded = Guarded(app, guard)
@@ -23,54 +23,52 @@ class Guarded:
         @app.get("/notes")
         def notes(token: Annotated[Token, guarded("notes:read")]): ...
 
-    Refusals are answered as the middleware answers them, also those of ``token.require`` in an
-    endpoint. The guard starts with the first request, unless it was started before.
+    All else is as in `counterfoil.guard.starlette.Guarded`: refusals are answered alike wherever
+    `Rejected` is raised, and an app with a route that declares nothing does not start.
+    ``dependencies=[guarded("notes:read")]`` of a route, a router or an app declares too. FastAPI's
+    own pages are opened by ``guarded.open_paths("/docs", "/openapi.json")``.
     """
 
-    def __init__(
-        self,
-        app: FastAPI,
-        guard: Guard,
-        *,
-        realm: str = "",
-        proxies: Sequence[str] = LOCAL_PROXY,
-    ) -> None:
-        self._gate = Gate(guard, realm=realm, proxies=proxies)
-        self._dependency = _Bearer(self._gate)
-        app.add_exception_handler(Rejected, self._answer)
+    how = HOW
 
-    def __call__(self, *scopes: str) -> Any:  # as fastapi.Security is declared
-        """A dependency that demands these scopes."""
-        return Security(self._dependency, scopes=scopes)
+    def __call__(self, *said: str | Demand) -> Any:  # as fastapi.Security is declared
+        """Make a dependency that demands scopes by their names, and values such as ``MaxAge(60)``.
 
-    def _answer(self, request: Request, error: Exception) -> Response:
-        if not isinstance(error, Rejected):
-            raise error
-        refusal = self._gate.refusal(error, request_of(request.scope))
-        return Response(refusal.body, refusal.status, refusal.headers)
+        Raises:
+            TypeError: where something is neither.
+        """
+        demands = demands_of(*said)
+        return Security(_Bearer(self, demands), scopes=scope_of(demands).split())
+
+    def routes_of(self, routes: Iterable[Any], prefix: str) -> Iterator[tuple[str, Any]]:
+        """Give all routes, those of included routers too, and what FastAPI keeps beside them."""
+        in_context = getattr(fastapi.routing, "iter_route_contexts", iter)
+        yield from super().routes_of(in_context(list(routes)), prefix)
+
+    def is_declared(self, route: Any) -> bool:
+        """Whether a route says what it demands, by whatever it depends on."""
+        return _depends_on_a_guard(getattr(route, "dependant", None)) or super().is_declared(route)
 
 
 class _Bearer(HTTPBearer):
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, guarded: Guarded, demands: Demands) -> None:
         super().__init__(bearerFormat="JWT", scheme_name="counterfoil")
-        self._gate = gate
+        self._guarded = guarded
+        self._demands = demands
+        self._scopes = frozenset(scope_of(demands).split())
 
     async def __call__(  # type: ignore[override]  # FastAPI looks at this signature, not at its base's
-        self, request: Request, response: Response, security_scopes: SecurityScopes
+        self, connection: HTTPConnection, security_scopes: SecurityScopes
     ) -> Token:
-        token = request.scope.get(TOKEN)
-        if not isinstance(token, Token):
-            token = await self._checked(request)
-            read = request_of(request.scope)
-            response.headers.update(self._gate.further_headers(read, response.headers.get))
-        token.require(*security_scopes.scopes)
-        return token
+        # What depends on this may demand further scopes, as FastAPI has it.
+        further = [scope for scope in security_scopes.scopes if scope not in self._scopes]
+        demands = (*self._demands, *demands_of(*further)) if further else self._demands
+        return await self._guarded.admit(connection.scope, demands)
 
-    async def _checked(self, request: Request) -> Token:
-        """Check once for each request: a proof is used up, and dependencies may come twice."""
-        guard, checked = request.scope.get(_CHECKED, (None, None))
-        if guard is self._gate.guard and isinstance(checked, Token):
-            return checked
-        token = await self._gate.admit(request_of(request.scope))
-        request.scope[_CHECKED] = self._gate.guard, token
-        return token
+
+def _depends_on_a_guard(dependant: Any) -> bool:
+    if dependant is None:
+        return False
+    return isinstance(dependant.call, _Bearer) or any(
+        _depends_on_a_guard(each) for each in dependant.dependencies
+    )

@@ -1,0 +1,291 @@
+"""The guard in a Starlette app: a decorator for endpoints, the token in ``request.state.token``."""
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from functools import wraps
+from inspect import iscoroutinefunction
+from types import new_class
+from typing import Any, Final, TypeVar, cast
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import Host, Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketState
+
+from counterfoil.guard.admission import admit_once, admit_once_blocking
+from counterfoil.guard.asgi import (
+    POLICY_VIOLATION,
+    TOKEN,
+    GuardMiddleware,
+    request_of,
+    serve,
+)
+from counterfoil.guard.declared import (
+    Declared,
+    OpenPaths,
+    Route,
+    Undeclared,
+    declare,
+    declare_open,
+    declared_of,
+    name_of,
+)
+from counterfoil.guard.demands import Demand, Demands, demands_of
+from counterfoil.guard.gate import LOCAL_PROXY, Gate
+from counterfoil.guard.guard import Guard
+from counterfoil.guard.lifespan import guarded_lifespan
+from counterfoil.guard.token import Rejected, Token
+
+HOW: Final = '@guarded("a scope")  above the endpoint'
+_HANDLERS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Guarded:
+    """Guards the endpoints of an app::
+
+        guarded = Guarded(None, guard)
+
+        @guarded("notes:read")
+        async def notes(request):
+            return JSONResponse({"subject": request.state.token.subject})
+
+        app = Starlette(routes=[Route("/notes", notes)])
+        guarded.init_app(app)
+
+    Every route declares what it demands, or that it is open; with one that does not, the app does
+    not start. Refusals are answered alike wherever `Rejected` is raised. The app's lifespan starts
+    and stops the guard; without one the first request starts it.
+
+    Args:
+        app: whose endpoints are guarded; ``None`` where :meth:`init_app` will say it.
+        guard: who checks.
+        realm: named in the challenge.
+        proxies: addresses or networks of reverse proxies whose word is believed.
+    """
+
+    how: str = HOW
+
+    def __init__(
+        self,
+        app: Starlette | None,
+        guard: Guard,
+        *,
+        realm: str = "",
+        proxies: Sequence[str] = LOCAL_PROXY,
+    ) -> None:
+        self.gate = Gate(guard, realm=realm, proxies=proxies)
+        self._open = OpenPaths()
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Starlette) -> None:
+        """Stand in front of an app. Its routes may follow."""
+        app.add_exception_handler(Rejected, self._answer)
+        app.user_middleware.insert(0, Middleware(_Front, guarded=self, routed=app))
+
+    def __call__(self, *said: str | Demand) -> Any:
+        """Declare what an endpoint demands: scopes by their names, values such as ``MaxAge(60)``.
+
+        It stands above a function, a method of an `HTTPEndpoint`, or a class of endpoints.
+
+        Raises:
+            TypeError: where something is neither.
+        """
+        demands = demands_of(*said)
+
+        def decorate(view: View) -> View:
+            around = self._around(view, demands)
+            return declare(cast(View, around), Declared(demands))
+
+        return decorate
+
+    def open(self, view: View) -> View:
+        """Declare that an endpoint needs no token."""
+        return declare_open(view)
+
+    def open_paths(self, *paths: str) -> None:
+        """Declare open what others made, such as ``/static/``; what is guarded stays so.
+
+        One that ends in ``/`` opens all below it, but ``/`` opens the root page alone.
+        """
+        self._open = self._open.with_further(paths)
+
+    def verify(self, app: Starlette) -> None:
+        """Demand that every route of an app declares something. Its start does it too.
+
+        Raises:
+            Undeclared: naming those that do not.
+        """
+        undeclared = [
+            Route(template, name_of(getattr(route, "endpoint", getattr(route, "app", route))))
+            for template, route in self.routes_of(_routes_in(app), "")
+            if not self.is_declared(route) and not self._open.covers(template)
+        ]
+        if undeclared:
+            raise Undeclared(undeclared, self.how)
+
+    def routes_of(self, routes: Iterable[Any], prefix: str) -> Iterator[tuple[str, Any]]:
+        """Give all routes, with the template of the whole path."""
+        for route in routes:
+            path, kind = (
+                prefix + getattr(route, "path", ""),
+                getattr(route, "original_route", route),
+            )
+            if isinstance(kind, Mount | Host):
+                below = _routes_in(getattr(kind, "_base_app", kind.app))
+                if below and not isinstance(kind.app, GuardMiddleware):
+                    yield from self.routes_of(below, path)
+                else:
+                    yield f"{path}/{{path}}", route
+            elif frontends := getattr(kind, "routes", None):
+                yield from ((f"{prefix}{each.path}/{{path}}", route) for each in frontends)
+            else:
+                yield path or "/", route
+
+    def is_declared(self, route: Any) -> bool:
+        """Whether a route says what it demands."""
+        if isinstance(getattr(route, "app", None), GuardMiddleware):
+            return True
+        endpoint = getattr(route, "endpoint", None)
+        if isinstance(endpoint, type) and declared_of(endpoint) is None:
+            handlers = [getattr(endpoint, each, None) for each in _HANDLERS]
+            declared = [declared_of(each) is not None for each in handlers if each is not None]
+            return bool(declared) and all(declared)
+        return declared_of(endpoint) is not None
+
+    async def admit(self, scope: Scope, demands: Demands) -> Token:
+        """Decide about a connection, once; gives the token, which also stands in its state.
+
+        Raises:
+            Rejected: with the reason.
+        """
+        token = await admit_once(self.gate, scope, request_of(scope), demands)
+        _keep(scope, token)
+        return token
+
+    def _around(self, view: Callable[..., Any], demands: Demands) -> Any:
+        if isinstance(view, type):
+            return self._around_class(view, demands)
+        return (self._around_async if iscoroutinefunction(view) else self._around_sync)(
+            view, demands
+        )
+
+    def _around_async(self, view: Callable[..., Awaitable[Any]], demands: Demands) -> Any:
+        @wraps(view)
+        async def guarded(*args: Any, **kwargs: Any) -> Any:
+            connection = _connection_in(args)
+            try:
+                await self.admit(connection.scope, demands)
+                return await view(*args, **kwargs)
+            except Rejected as rejected:
+                return await self._refuse(connection, rejected)
+
+        return guarded
+
+    def _around_sync(self, view: Callable[..., Any], demands: Demands) -> Any:
+        """A thread serves this; it may wait for the issuer."""
+
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            scope = _connection_in(args).scope
+            try:
+                _keep(scope, admit_once_blocking(self.gate, scope, request_of(scope), demands))
+                return view(*args, **kwargs)
+            except Rejected as rejected:
+                return self._response(rejected, scope)
+
+        return guarded
+
+    def _around_class(self, endpoint: type[Any], demands: Demands) -> Any:
+        admit = self.admit
+
+        async def dispatch(self: Any) -> None:
+            await admit(self.scope, demands)
+            await endpoint.dispatch(self)
+
+        members = {"dispatch": dispatch, "__module__": endpoint.__module__}
+        return new_class(
+            endpoint.__name__, (endpoint,), exec_body=lambda body: body.update(members)
+        )
+
+    async def _refuse(self, connection: HTTPConnection, rejected: Rejected) -> Response | None:
+        response = self._response(rejected, connection.scope)
+        if not isinstance(connection, WebSocket):
+            return response
+        is_open = connection.application_state is not WebSocketState.CONNECTING
+        if not is_open and "websocket.http.response" in connection.scope.get("extensions", {}):
+            await connection.send_denial_response(response)
+        else:
+            await connection.close(POLICY_VIOLATION, str(rejected.reason))
+        return None
+
+    async def _answer(self, connection: HTTPConnection, error: Exception) -> Response:
+        if not isinstance(error, Rejected) or not isinstance(connection, Request):
+            raise error
+        return self._response(error, connection.scope)
+
+    def _response(self, rejected: Rejected, scope: Scope) -> Response:
+        refusal = self.gate.refusal(rejected, request_of(scope))
+        return Response(refusal.body, refusal.status, refusal.headers)
+
+
+class _Front:
+    """What every connection of an app passes first."""
+
+    def __init__(self, app: ASGIApp, guarded: Guarded, routed: Starlette) -> None:
+        self._app = app
+        self._guarded = guarded
+        self._routed = routed
+        self._verified: list[tuple[list[Any], list[Any]]] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            try:
+                self._verify()
+            except Undeclared as undeclared:
+                await receive()
+                await send({"type": "lifespan.startup.failed", "message": str(undeclared)})
+                return
+            await guarded_lifespan(self._app, self._guarded.gate, scope, receive, send)
+        else:
+            self._verify()
+            await serve(self._guarded.gate, self._app, scope, receive, send)
+
+    def _verify(self) -> None:
+        """Demand it again when routes have come or gone since."""
+        verified = self._verified
+        if verified is None or any(now != then for now, then in verified):
+            self._guarded.verify(self._routed)
+            self._verified = [(each, [*each]) for each in _lists_of(self._routed.router)]
+
+
+def _routes_in(app: Any) -> list[Any]:
+    # FastAPI keeps its frontends apart.
+    low_priority = getattr(getattr(app, "router", app), "_iter_low_priority_routes", tuple)
+    return [*getattr(app, "routes", ()), *low_priority()]
+
+
+def _lists_of(router: Any) -> Iterator[list[Any]]:
+    """Every list to which somebody may add a route."""
+    for name in ("routes", "_low_priority_routes"):
+        routes = getattr(router, name, None)
+        if isinstance(routes, list):
+            yield routes
+            for each in routes:
+                yield from _lists_of(getattr(each, "original_router", each))
+
+
+def _connection_in(args: Iterable[object]) -> HTTPConnection:
+    connection = next((each for each in args if isinstance(each, HTTPConnection)), None)
+    if connection is None:
+        raise TypeError("a guarded endpoint takes the request, or the WebSocket, as an argument")
+    return connection
+
+
+def _keep(scope: Scope, token: Token) -> None:
+    scope[TOKEN] = token
+    scope.setdefault("state", {})["token"] = token
