@@ -132,7 +132,7 @@ class Guarded:
         """Give all routes, with the template of the whole path."""
         for route in routes:
             path, kind = (
-                prefix + getattr(route, "path", ""),
+                prefix + (getattr(route, "path", None) or ""),
                 getattr(route, "original_route", route),
             )
             if isinstance(kind, Mount | Host):

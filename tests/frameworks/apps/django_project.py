@@ -17,21 +17,28 @@ MIDDLEWARE = "counterfoil.guard.django.GuardMiddleware"
 
 
 def set_up(guard: Guard) -> None:
-    """Once in a process: Django keeps its settings for itself."""
-    if settings.configured:
-        return
-    settings.configure(
-        ALLOWED_HOSTS=["*"],
-        COUNTERFOIL=Guarded(guard, realm=REALM),
-        INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"],
-        LOGGING_CONFIG=None,
-        MIDDLEWARE=[MIDDLEWARE, "django.middleware.csrf.CsrfViewMiddleware"],
-        ROOT_URLCONF=urlconf([]),
-        SECRET_KEY="a secret of nobody",
-        USE_TZ=True,
-    )
-    django.setup()
-    settings.ROOT_URLCONF = urlconf(project())
+    """Django keeps its settings for a whole process; a test after another sets them anew."""
+    if not settings.configured:
+        settings.configure(
+            ALLOWED_HOSTS=["*"],
+            COUNTERFOIL=None,
+            INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "rest_framework"],
+            LOGGING_CONFIG=None,
+            MIDDLEWARE=[MIDDLEWARE, "django.middleware.csrf.CsrfViewMiddleware"],
+            SECRET_KEY="a secret of nobody",
+            USE_TZ=True,
+        )
+        django.setup()
+    settings.COUNTERFOIL = Guarded(guard, realm=REALM)
+    route(*project())
+
+
+def route(*patterns: Any) -> None:
+    """Let the project have these routes, and no others."""
+    from django.urls import clear_url_caches
+
+    settings.ROOT_URLCONF = urlconf(list(patterns))
+    clear_url_caches()
 
 
 def urlconf(patterns: list[Any]) -> ModuleType:

@@ -20,6 +20,8 @@ def build_asgi(guard: Guard) -> asgi.GuardMiddleware:
         path, token = request.url.path, request.state._state.get("token")
         if path in ("/health", "/made/file"):
             return PlainTextResponse("well" if path == "/health" else "file")
+        if token is None:
+            return PlainTextResponse("nothing here", 404)
         if path == "/broken":
             raise RuntimeError("no refusal")
         token.require(*{"/inside": ["notes:admin"], "/write": ["notes:write"]}.get(path, []))
@@ -47,6 +49,9 @@ def plain(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     if path in ("/health", "/made/file"):
         start("text/plain")
         return [b"well" if path == "/health" else b"file"]
+    if token is None:
+        start_response("404 Not Found", [("Content-Type", "text/plain")])
+        return [b"nothing here"]
     if path == "/broken":
         raise RuntimeError("no refusal")
     if path == "/inside":
