@@ -48,11 +48,10 @@ def wsgi(module: str, factory: str, *options: str) -> Any:
 @contextmanager
 def django_asgi(issuer: str) -> Iterator[str]:
     """Django knows no lifespan: the first request starts the guard, the process ends it."""
-    with (
-        guard_for(issuer) as guard,
-        under_uvicorn(django_project.asgi(guard), lifespan="off") as url,
-    ):
+    guard = guard_for(issuer)
+    with under_uvicorn(django_project.asgi(guard), lifespan="off") as url:
         yield url
+    guard.stop()
 
 
 DJANGO = wsgi("django_project", "wsgi")
@@ -76,6 +75,7 @@ class Servers:
 
     def __init__(self) -> None:
         self.issuer = TinyIssuer()
+        self.issuer.head_interval = 0.2  # many guards listen
         self._urls: dict[Any, str] = {}
         self._stack = ExitStack()
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
+import anyio
 import httpx2
 import pytest
 import uvicorn
@@ -61,16 +62,31 @@ def refusal(verify: Callable[..., None], *app: Any) -> list[str]:
     return [route.template for route in undeclared.value.routes]
 
 
-def test_uvicorn_does_not_start_such_an_app(guard: Guard, caplog: pytest.LogCaptureFixture):
-    """And its log says which route, and what to write."""
+async def test_uvicorn_does_not_start_such_an_app(guard: Guard):
+    """And is told which route it is, and what to write."""
     app = Starlette(routes=[Route("/notes", endpoint)])
     for_starlette.Guarded(app, guard)
-    server = uvicorn.Server(uvicorn.Config(app, loop="asyncio", lifespan="on", log_config=None))
-    with listening() as (listener, _), pytest.raises(SystemExit):
-        server.run([listener])
+    sent = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: dict[str, str]) -> None:
+        sent.append(message)
+
+    await app({"type": "lifespan"}, receive, send)
+    assert [each["type"] for each in sent] == ["lifespan.startup.failed"]
+    assert "/notes (" in sent[0]["message"]
+    assert '@guarded("a scope")' in sent[0]["message"]
+    config = uvicorn.Config(app, loop="asyncio", lifespan="on", log_level="critical")
+    server = uvicorn.Server(config)
+
+    def serve() -> None:
+        with listening() as (listener, _), pytest.raises(SystemExit):
+            server.run([listener])
+
+    await anyio.to_thread.run_sync(serve)
     assert not server.started
-    assert "/notes (" in caplog.text
-    assert '@guarded("a scope")' in caplog.text
 
 
 async def test_starlette_names_every_kind_of_route(guard: Guard):

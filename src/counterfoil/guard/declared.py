@@ -10,6 +10,8 @@ from typing import Any, Final, TypeVar
 from msgspec import Struct
 
 from counterfoil.guard.demands import NOTHING, Demands
+from counterfoil.guard.token import Rejected
+from counterfoil.oauth.reasons import Reason
 
 _MARK: Final = "__counterfoil__"
 _PARAMETERS: Final = "{<(["
@@ -91,6 +93,26 @@ class OpenPaths(Struct, frozen=True):
         """Whether whatever a route of this template can match is open."""
         literal = _literal_of(template)
         return self.has(literal) if literal == template else literal.startswith(self.below or "\0")
+
+
+def deny_undeclared(route: Route, path: str, opened: OpenPaths, how: str) -> None:
+    """Deny a request to a route that declares nothing, unless its path is open.
+
+    Args:
+        route: what the framework has chosen.
+        path: that of the request, decoded, as the app routes it.
+        opened: the open paths.
+        how: as in `Undeclared`.
+
+    Raises:
+        Undeclared: where it should not be there.
+        Rejected: ``missing`` where it is open, but the path could be read as another.
+    """
+    if opened.has(path):
+        return
+    if opened.below and path.startswith(opened.below):
+        raise Rejected(Reason.MISSING, detail="the path can be read in two ways")
+    raise Undeclared([route], how)
 
 
 def declare(view: View, declared: Declared) -> View:

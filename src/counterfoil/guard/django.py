@@ -29,6 +29,7 @@ from counterfoil.guard.declared import (
     declare,
     declare_open,
     declared_of,
+    deny_undeclared,
     name_of,
 )
 from counterfoil.guard.demands import Demand, Demands, demands_of
@@ -118,14 +119,19 @@ class Guarded:
         if undeclared:
             raise Undeclared(undeclared, HOW)
 
-    def deny_undeclared(self, request: HttpRequest, view: object) -> None:
+    def deny_undeclared(self, request: HttpRequest, view: object) -> HttpResponse | None:
         """Deny a view that declares nothing, also where it was not there at the start.
 
         Raises:
             Undeclared: naming it.
         """
-        if _declared_by(view) is None and not self._open.has(request.path_info):
-            raise Undeclared([Route(request.path_info, name_of(_named(view)))], HOW)
+        if _declared_by(view) is None:
+            path, route = request.path_info, Route(request.path_info, name_of(_named(view)))
+            try:
+                deny_undeclared(route, path, self._open, HOW)
+            except Rejected as rejected:
+                return self.refuse(rejected, request)
+        return None
 
     def admit_blocking(self, request: HttpRequest, demands: Demands) -> Token:
         """Decide about a request, once; gives the token, which also stands in the request.
@@ -188,11 +194,13 @@ class GuardMiddleware:
         """Answer a refusal that a view has raised."""
         return self._guarded.refuse(error, request) if isinstance(error, Rejected) else None
 
-    def _process_view(self, request: HttpRequest, view: object, *_: object) -> None:
-        self._guarded.deny_undeclared(request, view)
+    def _process_view(self, request: HttpRequest, view: object, *_: object) -> HttpResponse | None:
+        return self._guarded.deny_undeclared(request, view)
 
-    async def _process_view_async(self, request: HttpRequest, view: object, *_: object) -> None:
-        self._guarded.deny_undeclared(request, view)
+    async def _process_view_async(
+        self, request: HttpRequest, view: object, *_: object
+    ) -> HttpResponse | None:
+        return self._guarded.deny_undeclared(request, view)
 
     def _with_headers(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         gate = self._guarded.gate

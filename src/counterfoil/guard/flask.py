@@ -18,6 +18,7 @@ from counterfoil.guard.declared import (
     declare,
     declare_open,
     declared_of,
+    deny_undeclared,
     name_of,
 )
 from counterfoil.guard.demands import Demand, demands_of
@@ -130,11 +131,11 @@ class Guarded:
     def _deny_undeclared(self) -> None:
         """Deny also what was added after the first request."""
         rule = flask.request.url_rule
-        if rule is None or self._open.has(flask.request.path):
-            return
+        if rule is None:
+            return  # there is no such route
         view = flask.current_app.view_functions.get(rule.endpoint)
         if declared_of(view) is None:
-            raise Undeclared([Route(rule.rule, name_of(view))], HOW)
+            deny_undeclared(Route(rule.rule, name_of(view)), flask.request.path, self._open, HOW)
 
     def _answer(self, error: Exception) -> flask.Response:
         if not isinstance(error, Rejected):

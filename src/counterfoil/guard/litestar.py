@@ -22,6 +22,7 @@ from counterfoil.guard.declared import (
     Undeclared,
     declare,
     declared_of,
+    deny_undeclared,
     name_of,
 )
 from counterfoil.guard.demands import Demand, demands_of
@@ -122,9 +123,9 @@ class Guarded(InitPlugin):
 
     async def _deny_undeclared(self, connection: _Connection, handler: BaseRouteHandler) -> None:
         """Deny also what was added after the start."""
-        path = path_within(connection.scope)  # type: ignore[arg-type]  # a TypedDict is a mapping
-        if not _is_declared(handler) and not self._open.has(path):
-            raise Undeclared([Route(path, name_of(handler.fn))], HOW)
+        if not _is_declared(handler):
+            path = path_within(connection.scope)  # type: ignore[arg-type]  # it is a mapping
+            deny_undeclared(Route(path, name_of(handler.fn)), path, self._open, HOW)
 
     async def _start(self, app: Litestar) -> None:
         self.verify(app)

@@ -84,7 +84,7 @@ class Guarded:
 
     def init_app(self, app: Starlette) -> None:
         """Stand in front of an app. Its routes may follow."""
-        app.add_exception_handler(Rejected, self._answer)
+        app.add_exception_handler(Rejected, self.answer)
         app.user_middleware.insert(0, Middleware(_Front, guarded=self, routed=app))
 
     def __call__(self, *said: str | Demand) -> Any:
@@ -223,7 +223,8 @@ class Guarded:
             await connection.close(POLICY_VIOLATION, str(rejected.reason))
         return None
 
-    async def _answer(self, connection: HTTPConnection, error: Exception) -> Response:
+    async def answer(self, connection: HTTPConnection, error: Exception) -> Response:
+        """Answer a refusal, as Starlette's handlers of exceptions do."""
         if not isinstance(error, Rejected) or not isinstance(connection, Request):
             raise error
         return self._response(error, connection.scope)
@@ -260,6 +261,9 @@ class _Front:
         verified = self._verified
         if verified is None or any(now != then for now, then in verified):
             self._guarded.verify(self._routed)
+            for app in _apps_below(self._routed.routes):
+                if app.middleware_stack is None:
+                    app.exception_handlers.setdefault(Rejected, self._guarded.answer)
             self._verified = [(each, [*each]) for each in _lists_of(self._routed.router)]
 
 
@@ -277,6 +281,17 @@ def _lists_of(router: Any) -> Iterator[list[Any]]:
             yield routes
             for each in routes:
                 yield from _lists_of(getattr(each, "original_router", each))
+
+
+def _apps_below(routes: Iterable[Any]) -> Iterator[Starlette]:
+    """Every app that is mounted, so that it answers refusals as this one does."""
+    for route in routes:
+        kind = getattr(route, "original_route", route)
+        if isinstance(kind, Mount | Host):
+            below = getattr(kind, "_base_app", kind.app)
+            if isinstance(below, Starlette):
+                yield below
+            yield from _apps_below(getattr(below, "routes", ()))
 
 
 def _connection_in(args: Iterable[object]) -> HTTPConnection:
