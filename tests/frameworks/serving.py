@@ -43,21 +43,25 @@ def under_uvicorn(app: Any, **options: Any) -> Iterator[str]:
 
 @contextmanager
 def under_gunicorn(target: str, *options: str, **environment: str) -> Iterator[str]:
-    with listening() as (listener, url):
-        descriptor = listener.fileno()
-        command = [sys.executable, "-m", "gunicorn", target, "--bind", f"fd://{descriptor}"]
-        command += ["--worker-class", "gthread", "--threads", "4", "--log-level", "critical"]
-        child = subprocess.Popen(
-            [*command, *options],
-            cwd=ROOT,
-            env=os.environ | environment,
-            pass_fds=[descriptor],
-        )
-        try:
-            yield url
-        finally:
-            child.send_signal(signal.SIGTERM)
-            child.wait(10)
+    with listening() as (listener, url), gunicorn(listener, target, *options, **environment):
+        yield url
+
+
+@contextmanager
+def gunicorn(
+    listener: socket.socket, target: str, *options: str, **environment: str
+) -> Iterator[None]:
+    descriptor = listener.fileno()
+    command = [sys.executable, "-m", "gunicorn", target, "--bind", f"fd://{descriptor}"]
+    command += ["--worker-class", "gthread", "--threads", "4", "--log-level", "critical"]
+    child = subprocess.Popen(
+        [*command, *options], cwd=ROOT, env=os.environ | environment, pass_fds=[descriptor]
+    )
+    try:
+        yield
+    finally:
+        child.send_signal(signal.SIGTERM)
+        child.wait(10)
 
 
 def client(url: str, **options: Any) -> httpx2.Client:

@@ -91,7 +91,8 @@ class _Answer:
         """Give the body: as it is, where the app can refuse no more."""
         if self._said is None or isinstance(body, Generator):
             return self._pieces(body)
-        self._begin()
+        if self._write is None:
+            self._begin()
         return body
 
     def _pieces(self, body: Iterable[bytes]) -> Iterator[bytes]:
