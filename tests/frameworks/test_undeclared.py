@@ -290,6 +290,12 @@ def test_django_does_not_start_and_its_check_fails(project: Any):
         def get_permissions(self) -> list[Any]:
             return [AllowAny()]
 
+    class Checks(APIView):
+        permission_classes = (rest("notes:read"),)
+
+        def check_permissions(self, request: Any) -> None:
+            """Checks nothing."""
+
     class Or(APIView):
         permission_classes = (rest("notes:read") | AllowAny,)
 
@@ -298,14 +304,23 @@ def test_django_does_not_start_and_its_check_fails(project: Any):
         path("below/", include([re_path(r"^(?P<any>.*)$", View.as_view())])),
         re_path(r"^static(.*)$", View.as_view()),
         path("chooses", Chooses.as_view()),
+        path("checks", Checks.as_view()),
         path("or", Or.as_view()),
         path("rest", APIView.as_view()),
         path("made/<name>", View.as_view()),
     )
-    silent = ["/bare", "/below/<(?P<any>.*)$>", "/static<(.*)$>", "/chooses", "/or", "/rest"]
+    silent = [
+        "/bare",
+        "/below/<(?P<any>.*)$>",
+        "/static<(.*)$>",
+        "/chooses",
+        "/checks",
+        "/or",
+        "/rest",
+    ]
     assert refusal(guarded.verify) == silent
     assert refusal(get_wsgi_application) == silent
-    with pytest.raises(SystemCheckError, match=r"counterfoil\.E001.*6 of this app's routes"):
+    with pytest.raises(SystemCheckError, match=r"counterfoil\.E001.*7 of this app's routes"):
         call_command("check")
 
 

@@ -310,14 +310,14 @@ def _template_of(pattern: object) -> str:
 def _declared_by(view: object) -> Declared | None:
     """Read also what a view of Django REST framework declares: by its permission classes.
 
-    They count for nothing where the view's class chooses its permissions by itself.
+    They count for nothing where the view's class chooses or checks permissions by itself.
     """
     view_class = getattr(view, "cls", None)
     declared = declared_of(view) or declared_of(view_class)
     if declared is not None or view_class is None:
         return declared
-    chooses = getattr(view_class, "get_permissions", None)
-    if getattr(chooses, "__module__", "") != "rest_framework.views":
+    own = (getattr(view_class, name, None) for name in ("get_permissions", "check_permissions"))
+    if any(getattr(each, "__module__", "") != "rest_framework.views" for each in own):
         return None
     initial = getattr(view, "initkwargs", {})
     classes = initial.get("permission_classes", getattr(view_class, "permission_classes", ()))
