@@ -100,7 +100,7 @@ def sent(api: Api, path: str, method: str = "GET", **headers: str) -> tuple[int,
     ],
 )
 def test_no_spelling_of_a_path_leads_around_the_guard(api: Api, path: str):
-    """Whatever a server or a router makes of it: without a token only what is open is answered.
+    """S119: whatever a server or a router makes of it, without a token only what is open is read.
 
     No view is entered either: each would fail without its token, and that would be a 500.
     """

@@ -77,7 +77,7 @@ def test_the_readme_says_how_to_start_every_example():
 async def test_an_example_lets_a_token_pass_until_it_is_ended(
     name: str, place: Installation, tmp_path: Path
 ):
-    """As it is written, but for where the server is: from the token to its ending."""
+    """S119: as it is written, but for where the server is: from the token to its ending."""
     folder = shutil.copytree(EXAMPLES / name, tmp_path / name)
     for file in folder.glob("*.py"):
         file.write_text(file.read_text().replace(WRITTEN, place.issuer))

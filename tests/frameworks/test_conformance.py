@@ -114,6 +114,7 @@ def test_a_refusal_is_the_same_everywhere(api: Api, reference: Api, reason: str)
 def test_what_a_route_demands_is_demanded_alike(
     declaring: Api, reference: Api, path: str, changes: dict[str, Any], reason: str
 ):
+    """S118."""
     if "iat" in changes:
         changes = {"iat": now() + changes["iat"]}
     token, method = declaring.issuer.token(**changes), "POST" if path == "/write" else "GET"

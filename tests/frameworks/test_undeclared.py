@@ -63,7 +63,7 @@ def refusal(verify: Callable[..., None], *app: Any) -> list[str]:
 
 
 async def test_uvicorn_does_not_start_such_an_app(guard: Guard):
-    """And is told which route it is, and what to write."""
+    """S119: and is told which route it is, and what to write."""
     app = Starlette(routes=[Route("/notes", endpoint)])
     for_starlette.Guarded(app, guard)
     sent = []
@@ -274,6 +274,7 @@ def project(guard: Guard) -> Any:
 
 
 def test_django_does_not_start_and_its_check_fails(project: Any):
+    """S119."""
     from django.urls import include, path, re_path
     from django.views import View
     from rest_framework.permissions import AllowAny

@@ -43,6 +43,7 @@ async def test_a_proof_is_used_up_once_for_all_who_ask(gate: Gate, issuer: TinyI
 
 
 async def test_who_asks_later_demands_his_own(gate: Gate, issuer: TinyIssuer):
+    """S118."""
     request, kept = bound(issuer), {}
     admit_once_blocking(gate, kept, request, demands_of("notes:read"))
     for demand in (demands_of("notes:admin"), demands_of("notes:read", "notes:admin")):
