@@ -103,10 +103,24 @@ async def test_starlette_names_every_kind_of_route(guard: Guard):
     class Silent(HTTPEndpoint):
         pass
 
+    class Query(HTTPEndpoint):
+        get = guarded()(endpoint)
+
+        async def query(self, request: Any) -> PlainTextResponse:
+            return PlainTextResponse("bare")
+
+    class Own(HTTPEndpoint):
+        get = guarded()(endpoint)
+
+        async def dispatch(self) -> None:
+            await PlainTextResponse("bare")(self.scope, self.receive, self.send)
+
     inner = Starlette(routes=[Route("/deep", endpoint), Route("/open", guarded.open(endpoint))])
     routes = [
         Route("/half", Half),
         Route("/silent", Silent),
+        Route("/query", Query),
+        Route("/own", Own),
         WebSocketRoute("/socket", bare_view),
         Mount("/static", StaticFiles(directory=".")),
         Mount("/app", Starlette(routes=[Route("/deep", bare_view)])),
@@ -116,8 +130,20 @@ async def test_starlette_names_every_kind_of_route(guard: Guard):
     ]
     app = Starlette(routes=routes)
     said = refusal(guarded.verify, app)
-    assert said == ["/half", "/silent", "/socket", "/static/{path}", "/app/deep", "/host", "/"]
-    guarded.open_paths("/static/", "/half", "/silent", "/socket", "/app/", "/host", "/")
+    assert said == [
+        "/half",
+        "/silent",
+        "/query",
+        "/own",
+        "/socket",
+        "/static/{path}",
+        "/app/deep",
+        "/host",
+        "/",
+    ]
+    guarded.open_paths(
+        "/query", "/own", "/static/", "/half", "/silent", "/socket", "/app/", "/host", "/"
+    )
     guarded.verify(app)
 
 

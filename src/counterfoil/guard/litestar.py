@@ -129,7 +129,8 @@ class Guarded(InitPlugin):
 
     async def _start(self, app: Litestar) -> None:
         self.verify(app)
-        app.asgi_handler = _Front(self._gate, app.asgi_handler)
+        if not isinstance(app.asgi_handler, _Front):
+            app.asgi_handler = _Front(self._gate, app.asgi_handler)
         await self._gate.start()
 
     async def _note(self, error: Exception, scope: Any) -> None:

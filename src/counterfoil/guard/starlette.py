@@ -7,6 +7,7 @@ from types import new_class
 from typing import Any, Final, TypeVar, cast
 
 from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -39,7 +40,6 @@ from counterfoil.guard.lifespan import guarded_lifespan
 from counterfoil.guard.token import Rejected, Token
 
 HOW: Final = '@guarded("a scope")  above the endpoint'
-_HANDLERS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -131,10 +131,8 @@ class Guarded:
     def routes_of(self, routes: Iterable[Any], prefix: str) -> Iterator[tuple[str, Any]]:
         """Give all routes, with the template of the whole path."""
         for route in routes:
-            path, kind = (
-                prefix + (getattr(route, "path", None) or ""),
-                getattr(route, "original_route", route),
-            )
+            path = prefix + (getattr(route, "path", None) or "")
+            kind = getattr(route, "original_route", route)
             if isinstance(kind, Mount | Host):
                 below = _routes_in(getattr(kind, "_base_app", kind.app))
                 if below and not isinstance(kind.app, GuardMiddleware):
@@ -151,11 +149,7 @@ class Guarded:
         if isinstance(getattr(route, "app", None), GuardMiddleware):
             return True
         endpoint = getattr(route, "endpoint", None)
-        if isinstance(endpoint, type) and declared_of(endpoint) is None:
-            handlers = [getattr(endpoint, each, None) for each in _HANDLERS]
-            declared = [declared_of(each) is not None for each in handlers if each is not None]
-            return bool(declared) and all(declared)
-        return declared_of(endpoint) is not None
+        return declared_of(endpoint) is not None or _declares_by_methods(endpoint)
 
     async def admit(self, scope: Scope, demands: Demands) -> Token:
         """Decide about a connection, once; gives the token, which also stands in its state.
@@ -267,6 +261,17 @@ class _Front:
             self._verified = [(each, [*each]) for each in _lists_of(self._routed.router)]
 
 
+def _declares_by_methods(endpoint: object) -> bool:
+    """Whether every method of a class declares: any may be a handler, such as ``query``."""
+    if not isinstance(endpoint, type) or not issubclass(endpoint, HTTPEndpoint):
+        return False
+    if endpoint.dispatch is not HTTPEndpoint.dispatch:
+        return False
+    names = [name for name in dir(endpoint) if name[0] != "_" and not hasattr(HTTPEndpoint, name)]
+    methods = [each for name in names if callable(each := getattr(endpoint, name))]
+    return bool(methods) and all(declared_of(method) is not None for method in methods)
+
+
 def _routes_in(app: Any) -> list[Any]:
     # FastAPI keeps its frontends apart.
     low_priority = getattr(getattr(app, "router", app), "_iter_low_priority_routes", tuple)
@@ -280,7 +285,8 @@ def _lists_of(router: Any) -> Iterator[list[Any]]:
         if isinstance(routes, list):
             yield routes
             for each in routes:
-                yield from _lists_of(getattr(each, "original_router", each))
+                mounted = getattr(getattr(each, "_base_app", None), "router", each)
+                yield from _lists_of(getattr(each, "original_router", mounted))
 
 
 def _apps_below(routes: Iterable[Any]) -> Iterator[Starlette]:

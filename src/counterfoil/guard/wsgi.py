@@ -109,8 +109,9 @@ class _Answer:
             refusal = self._gate.refusal(rejected, self._request)
             yield from respond(refusal, self._request, self._start_response)
         finally:
-            if isinstance(body, Generator):
-                body.close()
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
 
     def _write_first(self, piece: bytes) -> object:
         return self._begin()(piece)
