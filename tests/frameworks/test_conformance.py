@@ -1,6 +1,7 @@
 """In every framework the guard behaves alike: status, headers and bytes of what it answers."""
 
 import secrets
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -236,6 +237,28 @@ def test_what_only_the_issuer_can_say_is_asked_by_many_at_once(api: Api):
     api.issuer.active = lambda _form: False
     refused = api.ask("/notes", spell(Kind.ACCESS_TOKEN, secrets.token_bytes(32)).reveal())
     assert refused.json()["error_reason"] == "revoked"
+
+
+@pytest.mark.parametrize("path", ["/notes", "/twin"])
+def test_nobody_waits_while_the_issuer_is_asked_about_another(declaring: Api, path: str):
+    """Neither an async view nor a sync one holds up the event loop, or the other threads."""
+    asked, released = threading.Event(), threading.Event()
+    claims = {"active": True, "token_type": "Bearer", **declaring.issuer.claims()}
+
+    def says(_form: str) -> object:
+        asked.set()
+        assert released.wait(20)
+        return claims
+
+    declaring.issuer.active = says
+    reference = spell(Kind.ACCESS_TOKEN, secrets.token_bytes(32)).reveal()
+    with ThreadPoolExecutor(1) as pool, client(declaring.url) as http:
+        waiting = pool.submit(http.get, path, headers=bearing(reference))
+        assert asked.wait(20)
+        assert declaring.ask(path, declaring.issuer.token()).status_code == 200
+        assert not waiting.done()
+        released.set()
+        assert waiting.result().json() == {"subject": "u1"}
 
 
 def test_a_websocket_opens_with_its_token_alone(with_sockets: Api):
