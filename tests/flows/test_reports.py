@@ -53,7 +53,7 @@ def middleware(guard: Guard) -> Any:
 
 
 def fastapi(guard: Guard) -> Any:
-    app = FastAPI()
+    app = FastAPI(openapi_url=None)
     guarded = Guarded(app, guard, proxies=("10.0.0.0/8",))
 
     @app.get("/notes", dependencies=[guarded("notes:read")])

@@ -176,12 +176,12 @@ class Caller:
 
 
 def fastapi_app(guard: Guard) -> FastAPI:
-    app = FastAPI()
+    app = FastAPI(openapi_url=None)
     guarded = Guarded(app, guard, realm="notes")
 
     @app.get("/notes")
     def read(
-        token: Annotated[Token, guarded("notes:read")],
+        token: Annotated[Token, guarded()],
         again: Annotated[Token, guarded("notes:write")],
     ) -> dict[str, str]:
         assert again is token
