@@ -17,7 +17,7 @@ import pytest
 
 from tests.architecture.sources import ROOT
 from tests.flows.serving import served
-from tests.frameworks.serving import client, under_gunicorn, under_uvicorn
+from tests.frameworks.serving import client, under_gunicorn, under_uvicorn, wait_until_heard
 from tests.installation import Installation
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +87,7 @@ async def test_an_example_lets_a_token_pass_until_it_is_ended(
         http = stack.enter_context(client(stack.enter_context(started(COMMANDS[name], folder))))
         ask = partial(anyio.to_thread.run_sync, lambda: asked(http, token))
         assert http.get("/notes").status_code == 401
+        await anyio.to_thread.run_sync(wait_until_heard, http, token)
         passed = await ask()
         assert (passed.status_code, passed.json()) == (200, {"subject": "service"})
         assert (await place.post("/revoke", "service", token=token)).status_code == 200

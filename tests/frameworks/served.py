@@ -19,7 +19,7 @@ from tests.frameworks.apps import (
     starlette_app,
 )
 from tests.frameworks.apps.guards import guard_for
-from tests.frameworks.serving import client, under_gunicorn, under_uvicorn
+from tests.frameworks.serving import client, under_gunicorn, under_uvicorn, wait_until_heard
 from tests.guard.issuer import TinyIssuer
 from tests.proofs import Holder
 
@@ -93,6 +93,7 @@ class Servers:
                 framework.serve(self.issuer.url)
             )
         http = self._stack.enter_context(client(self._urls[framework.serve] + framework.prefix))
+        wait_until_heard(http, self.issuer.token())
         return Api(name, framework, self.issuer, http)
 
 

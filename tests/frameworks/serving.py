@@ -66,3 +66,12 @@ def gunicorn(
 
 def client(url: str, **options: Any) -> httpx2.Client:
     return httpx2.Client(base_url=url, trust_env=False, timeout=20, **options)
+
+
+def wait_until_heard(http: httpx2.Client, token: str) -> None:
+    """On a busy machine an issuer may take longer than a guard waits for it at its start."""
+    for _ in range(2000):
+        answer = http.get("/notes", headers={"authorization": f"Bearer {token}"})
+        if answer.status_code != 503:
+            return
+    raise AssertionError("the guard has never heard from its issuer")

@@ -11,7 +11,13 @@ from counterfoil.oauth.revocations import Ended
 from tests.frameworks.apps import fastapi_app
 from tests.frameworks.apps.guards import guard_for
 from tests.frameworks.served import Api, Framework
-from tests.frameworks.serving import client, gunicorn, under_gunicorn, under_uvicorn
+from tests.frameworks.serving import (
+    client,
+    gunicorn,
+    under_gunicorn,
+    under_uvicorn,
+    wait_until_heard,
+)
 from tests.guard.issuer import TinyIssuer
 from tests.proofs import Holder
 
@@ -57,6 +63,8 @@ def test_a_proof_is_for_the_whole_url_below_a_prefix(issuer: TinyIssuer):
 
     def nonce_then_pass(url: str, path: str, whole: str) -> httpx2.Response:
         with client(url) as http:
+            with client(url + path.removesuffix("/notes").removesuffix("/%6eotes")) as below:
+                wait_until_heard(below, issuer.token())
             api = Api("prefixed", Framework(lambda _: None), issuer, http)
             htu = url + whole
             first = api.ask_with_proof(path, holder, token, htu=htu)
@@ -84,6 +92,10 @@ def test_a_proxy_behind_a_unix_socket_must_say_https(issuer: TinyIssuer, tmp_pat
             gunicorn(listener, PLAIN, TEST_ISSUER=issuer.url),
             httpx2.Client(transport=transport, base_url="http://api.example", timeout=20) as http,
         ):
+            headers["x-forwarded-proto"] = "https"
+            while http.get("/notes", headers=headers).status_code == 503:
+                pass  # it has not heard from the issuer yet
+            del headers["x-forwarded-proto"]
             plain = http.get("/notes", headers=headers)
             assert plain.json()["error_reason"] == "insecure_transport"
             secure = http.get("/notes", headers=headers | {"x-forwarded-proto": "https"})
