@@ -54,7 +54,7 @@ class Undeclared(Exception):
         super().__init__(
             f"{len(self.routes)} of this app's routes do not say what they demand of tokens:"
             f"{listed}\nWrite for each  {how}\n"
-            "or, where no token is needed,  @guarded.open\n"
+            "or, where no token is needed,  guarded.open  in its place\n"
             "or, where the route was made by the framework,  "
             f"guarded.open_paths({', '.join(ways)})"
         )
