@@ -281,7 +281,7 @@ def test_flask_serves_nothing_with_such_a_route(guard: Guard):
     guarded = for_flask.Guarded(app, guard)
     app.add_url_rule("/bare", view_func=lambda: "bare", endpoint="bare")
     app.add_url_rule("/health", view_func=guarded.open(lambda: "well"), endpoint="health")
-    assert refusal(guarded.verify, app) == ["GET /static/<path:filename>", "GET /bare"]
+    assert refusal(guarded.verify, app) == ["/static/<path:filename>", "/bare"]
     for path in ("/bare", "/health", "/nowhere"):
         assert refusal(app.test_client().get, path)
     guarded.open_paths("/static/", "/bare")

@@ -117,10 +117,7 @@ class Guarded:
             Undeclared: naming those that do not.
         """
         undeclared = [
-            Route(
-                f"{' '.join(sorted((rule.methods or set()) - {'HEAD', 'OPTIONS'}))} {rule.rule}",
-                name_of(app.view_functions.get(rule.endpoint)),
-            )
+            Route(rule.rule, name_of(app.view_functions.get(rule.endpoint)))
             for rule in app.url_map.iter_rules()
             if declared_of(app.view_functions.get(rule.endpoint)) is None
             and not self._open.covers(rule.rule)
