@@ -68,7 +68,7 @@ def asking(
 
 def reason(gate: Gate, request: Request, *scopes: str) -> Reason | None:
     try:
-        gate.admit_blocking(request, demands_of(scopes))
+        gate.admit_blocking(request, demands_of(*scopes))
     except Rejected as rejected:
         return rejected.reason
     return None

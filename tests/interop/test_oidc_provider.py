@@ -57,7 +57,7 @@ def reason(gate: Gate, token: str, *scopes: str) -> Reason | None:
     headers = [(b"authorization", f"Bearer {token}".encode())]
     request = Request("GET", "https", "203.0.113.9", "/notes", b"", headers)
     try:
-        gate.admit_blocking(request, demands_of(scopes))
+        gate.admit_blocking(request, demands_of(*scopes))
     except Rejected as rejected:
         return rejected.reason
     return None
