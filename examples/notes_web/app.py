@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qs
 
@@ -17,14 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from counterfoil.client import (
-    AsyncClient,
-    HttpFailure,
-    NotTrusted,
-    Refused,
-    Registration,
-    Tokens,
-)
+from counterfoil.client import AsyncClient, HttpFailure, NotTrusted, Refused, Tokens
 
 from .notes import NotesApi, Refusal
 from .pages import HERE, Pages
@@ -35,17 +29,32 @@ LONGEST_FORM = 10_000
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Setup:
+    """Where everything is, and who the app is there."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    origin: str
+    api_url: str
+
+
 class NotesWeb:
     """The app: sign in, read, write, sign out."""
 
-    def __init__(
-        self, registration: Registration, api_url: str, clock: Callable[[], float]
-    ) -> None:
-        self._origin = registration.redirect_uri.removesuffix("/callback")
-        self._client = AsyncClient(registration)
-        self._api = NotesApi(api_url)
+    def __init__(self, setup: Setup, clock: Callable[[], float]) -> None:
+        self._origin = setup.origin
+        self._client = AsyncClient(
+            setup.issuer,
+            setup.client_id,
+            setup.client_secret,
+            redirect_uri=f"{setup.origin}/callback",
+            post_logout_redirect_uri=f"{setup.origin}/",
+        )
+        self._api = NotesApi(setup.api_url)
         self._sessions = Sessions(secure=self._origin.startswith("https:"))
-        self._pages = Pages(registration.issuer)
+        self._pages = Pages(setup.issuer)
         self._clock = clock
 
     @asynccontextmanager
@@ -197,9 +206,9 @@ def _go(url: str) -> Response:
     return RedirectResponse(url, 303, headers={"Cache-Control": "no-store"})
 
 
-def notes_web(registration: Registration, api_url: str, clock: Callable[[], float]) -> Starlette:
+def notes_web(setup: Setup, clock: Callable[[], float]) -> Starlette:
     """The app with its routes."""
-    app = NotesWeb(registration, api_url, clock)
+    app = NotesWeb(setup, clock)
     return Starlette(
         routes=[
             Route("/", app.home),
@@ -216,12 +225,11 @@ def notes_web(registration: Registration, api_url: str, clock: Callable[[], floa
 
 def from_environment() -> Starlette:
     """For ``uvicorn --factory``."""
-    origin = os.environ["NOTES_WEB_URL"]
-    registration = Registration(
+    setup = Setup(
         issuer=os.environ["NOTES_ISSUER"],
         client_id=os.environ["NOTES_CLIENT_ID"],
         client_secret=os.environ["NOTES_CLIENT_SECRET"],
-        redirect_uri=f"{origin}/callback",
-        post_logout_redirect_uri=f"{origin}/",
+        origin=os.environ["NOTES_WEB_URL"],
+        api_url=os.environ["NOTES_API_URL"],
     )
-    return notes_web(registration, os.environ["NOTES_API_URL"], time.time)
+    return notes_web(setup, time.time)

@@ -3,8 +3,11 @@
 A flow that is written as a generator of requests is driven by either.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterable, Generator, Iterable, Mapping
 from typing import Final, Self, TypeAlias, TypeVar
+from urllib.parse import urlencode
 
 import httpx2
 from msgspec import Struct
@@ -22,26 +25,52 @@ _HEADERS: Final = {
 }
 
 
+class Message(Struct, frozen=True):
+    """What a request of any kind says: its method, its body, and further headers."""
+
+    method: str
+    content: bytes | None = None
+    headers: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Message({self.method})"
+
+
 class Request(Struct, frozen=True):
     """A request. ``form`` makes it a POST; ``authorization`` is the value of that header.
 
-    ``proof`` is the value of the header ``DPoP``.
+    ``proof`` is the value of the header ``DPoP``. It is sent ``after`` so many seconds.
+    ``message``: another method, a body and headers of its own.
     """
 
     url: str
     form: Mapping[str, str] | None = None
     authorization: str = ""
     proof: str = ""
+    after: float = 0
+    message: Message | None = None
 
     @property
     def method(self) -> str:
-        """``GET`` or ``POST``."""
+        """``GET``, ``POST``, or what the message says."""
+        if self.message is not None:
+            return self.message.method
         return "GET" if self.form is None else "POST"
+
+    @property
+    def content(self) -> bytes | None:
+        """The body, encoded; ``None``: there is none."""
+        if self.message is not None:
+            return self.message.content
+        return None if self.form is None else urlencode(self.form).encode()
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers that are this request's own."""
-        own = {"Authorization": self.authorization, "DPoP": self.proof}
+        own = dict(self.message.headers) if self.message is not None else {}
+        if self.form is not None:
+            own["Content-Type"] = "application/x-www-form-urlencoded"
+        own |= {"Authorization": self.authorization, "DPoP": self.proof}
         return {name: value for name, value in own.items() if value}
 
     def __repr__(self) -> str:
@@ -124,11 +153,13 @@ class BlockingSender:
 
     def send(self, request: Request) -> Answer:
         """Send one request."""
+        if request.after:
+            time.sleep(request.after)
         try:
             with self._client.stream(
                 request.method,
                 demand_safe(request.url),
-                data=_form_of(request),
+                content=request.content,
                 headers=request.headers,
                 auth=None,
             ) as answer:
@@ -177,11 +208,13 @@ class AsyncSender:
 
     async def send(self, request: Request) -> Answer:
         """Send one request."""
+        if request.after:
+            await asyncio.sleep(request.after)
         try:
             async with self._client.stream(
                 request.method,
                 demand_safe(request.url),
-                data=_form_of(request),
+                content=request.content,
                 headers=request.headers,
                 auth=None,
             ) as answer:
@@ -191,10 +224,6 @@ class AsyncSender:
             raise BadAnswer(str(error)) from None
         except httpx2.HTTPError as error:
             raise _unreachable(request, error) from None
-
-
-def _form_of(request: Request) -> dict[str, str] | None:
-    return None if request.form is None else dict(request.form)
 
 
 def _joined(request: Request, chunks: Iterable[bytes]) -> bytes:
