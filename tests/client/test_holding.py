@@ -7,7 +7,7 @@ import pytest
 
 from counterfoil.client.cache import Entry, MemoryCache, read_kept
 from counterfoil.client.dpop import DpopKey
-from counterfoil.client.errors import NotTrusted, Refused, SignInNeeded
+from counterfoil.client.errors import CacheUnusable, NotTrusted, Refused, SignInNeeded
 from counterfoil.client.flows import Flows
 from counterfoil.client.holding import PAUSE, Holding, Wish
 from counterfoil.client.outside import Outside
@@ -220,4 +220,27 @@ def test_tokens_of_a_key_that_is_gone_are_not_sent_anywhere(clock: Clock, cache:
     assert later.known(ANY) is None
     with pytest.raises(SignInNeeded, match="bound to a key"):
         issuer.run(later.renewed(ANY))
+    assert issuer.asked == []
+
+
+def test_nobody_spends_what_he_could_not_replace(clock: Clock):
+    """A disk that is full, or a keyring that is locked, is met before the refresh and not after."""
+
+    class Full(MemoryCache):
+        is_full = False
+
+        def write(self, entry: Entry, content: bytes) -> None:
+            if self.is_full:
+                raise CacheUnusable("no space left on device")
+            super().write(entry, content)
+
+    cache, issuer = Full(), Issuer(token=response(refresh_token="r1"))
+    held = holding(clock, cache)
+    held.begun_with(tokens())
+    cache.is_full = True
+    clock.now += 250
+    assert issuer.run(held.renewed(ANY)).access_token == "a0", "the old one still lives"
+    clock.now += 51
+    with pytest.raises(CacheUnusable, match="no space"):
+        issuer.run(held.renewed(ANY))
     assert issuer.asked == []

@@ -7,8 +7,10 @@ from counterfoil.client.client_key import ClientKey
 from counterfoil.client.device import DeviceSignIn
 from counterfoil.client.dpop import DpopKey
 from counterfoil.client.errors import CacheUnusable, NotTrusted, Refused, SignInNeeded
+from counterfoil.client.file_cache import FileCache
 from counterfoil.client.holder import AsyncHolder, Holder
 from counterfoil.client.id_token import Identity
+from counterfoil.client.keyring_cache import KeyringCache
 from counterfoil.client.outside import Outside
 from counterfoil.client.tokens import Tokens
 from counterfoil.net.exchange import Answer, Message
@@ -26,9 +28,11 @@ __all__ = [
     "DeviceSignIn",
     "DpopKey",
     "Entry",
+    "FileCache",
     "Holder",
     "HttpFailure",
     "Identity",
+    "KeyringCache",
     "MemoryCache",
     "Message",
     "NotTrusted",

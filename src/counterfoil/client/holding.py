@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from counterfoil.client.cache import Cache, Entry, Kept, read_kept, write_kept
-from counterfoil.client.errors import Refused, SignInNeeded
+from counterfoil.client.errors import CacheUnusable, Refused, SignInNeeded
 from counterfoil.client.flows import Flows
 from counterfoil.client.tokens import Tokens
 from counterfoil.net.exchange import Exchange
@@ -67,7 +67,7 @@ class Holding:
             return found
         try:
             fresh = yield from self._fresh(kept, wish)
-        except (HttpFailure, Refused):
+        except (HttpFailure, Refused, CacheUnusable):
             living = _held_for(kept, self._resource_of(wish))
             if living is None or not self._is_usable(living, wish):
                 raise
@@ -96,6 +96,8 @@ class Holding:
             self._keep(msgspec.structs.replace(kept, tokens=tokens))
 
         asked = resource or self.entry.resource
+        # Nobody spends what he could not replace: a disk that is full says so here.
+        self._keep(kept)
         try:
             return (yield from self.flows.refresh(kept.tokens, asked, keep))
         except Refused as refused:
