@@ -1,8 +1,9 @@
 """The client as it is used: the same flows, blocking or async."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self, TypedDict, Unpack
 
+from counterfoil.client import terminal
 from counterfoil.client.authorization import Attempt, SignIn
 from counterfoil.client.cache import Cache, Entry, MemoryCache
 from counterfoil.client.client_key import ClientKey
@@ -74,6 +75,16 @@ class Client:
     def complete(self, attempt: Attempt, callback: str) -> Tokens:
         """Finish a sign-in with the URL, or its query, by which the browser came back."""
         return self._sender.run(self._flows.complete(attempt, callback))
+
+    def sign_in(
+        self, scope: str, *, resource: str = "", tell: Callable[[str], None] = print
+    ) -> Tokens:
+        """Sign somebody in by the browser of this machine, for a program in a terminal.
+
+        ``tell`` is given the URL too, for whoever has to open it by hand. The client needs the
+        redirect URI ``http://127.0.0.1/callback``. It waits five minutes.
+        """
+        return terminal.sign_in(self, scope, tell, resource)
 
     def begin_device(self, scope: str, resource: str | None = None) -> DeviceSignIn:
         """Begin a sign-in on another device: what to show to the person (RFC 8628)."""
@@ -169,6 +180,12 @@ class AsyncClient:
     async def complete(self, attempt: Attempt, callback: str) -> Tokens:
         """As :meth:`Client.complete`."""
         return await self._sender.run(self._flows.complete(attempt, callback))
+
+    async def sign_in(
+        self, scope: str, *, resource: str = "", tell: Callable[[str], None] = print
+    ) -> Tokens:
+        """As :meth:`Client.sign_in`."""
+        return await terminal.sign_in_async(self, scope, tell, resource)
 
     async def begin_device(self, scope: str, resource: str | None = None) -> DeviceSignIn:
         """As :meth:`Client.begin_device`."""
