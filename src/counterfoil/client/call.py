@@ -4,7 +4,6 @@ Pure but for the proofs, which are made here (RFC 6750 §3.1, RFC 9449 §9).
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -12,9 +11,7 @@ from msgspec import Struct
 from counterfoil.client.dpop import Prover
 from counterfoil.client.tokens import Tokens
 from counterfoil.net.http import demand_safe
-
-_NONCE_WANTED: Final = 'error="use_dpop_nonce"'
-_TOKEN_REFUSED: Final = 'error="invalid_token"'
+from counterfoil.oauth.challenge_reading import parameter_in
 
 
 class Places(Struct, frozen=True):
@@ -88,15 +85,16 @@ class Call:
         """
         if origin_of(url) != origin_of(self._url):
             return False
-        challenge, nonce = headers.get("www-authenticate", ""), headers.get("dpop-nonce", "")
+        nonce = headers.get("dpop-nonce", "")
         if self._calls.prover is not None:
             self._calls.prover.note_nonce(self._url, nonce)
         if status != 401 or not self._may_repeat:
             return False
-        if _NONCE_WANTED in challenge and nonce and not self._had_nonce:
+        error = parameter_in(headers.get("www-authenticate", ""), "error")
+        if error == "use_dpop_nonce" and nonce and not self._had_nonce:
             self._had_nonce = True
             return True
-        if _TOKEN_REFUSED in challenge and not self.refused:
+        if error == "invalid_token" and not self.refused:
             self.refused = self._used
             return True
         return False

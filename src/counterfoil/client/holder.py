@@ -11,17 +11,20 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from counterfoil.client.cache import Entry
-from counterfoil.client.call import Calls, Places
+from counterfoil.client.call import Call, Calls, Places
 from counterfoil.client.errors import CacheUnusable
 from counterfoil.client.holding import Holding, Wish
 from counterfoil.client.requests_auth import RequestsAuth
 from counterfoil.client.tokens import Tokens
-from counterfoil.net.exchange import AsyncSender, BlockingSender
+from counterfoil.net.exchange import Answer, AsyncSender, BlockingSender, Message, Request
 
 if TYPE_CHECKING:
     from counterfoil.net.token_auth import AsyncAuth, BlockingAuth
 
+GET: Final = Message("GET")
 PATIENCE: Final = 60.0
 """Seconds for which a holder waits for another process that holds the lock."""
 _FIRST_PAUSE: Final = 0.005
@@ -70,6 +73,22 @@ class Holder:
     def access_token(self, resource: str = "") -> str:
         """Give the text of a good access token."""
         return self.tokens(resource).access_token
+
+    def fetch(self, url: str, message: Message = GET, resource: str = "") -> Answer:
+        """Call an API below the holder's resource, or below another one. Gives the answer as it is.
+
+        Where the token is refused as such, it is replaced and the call made once more.
+
+        Raises:
+            ValueError: the URL is not below the resource: the token is not for it.
+        """
+        place = resource or self.entry.resource
+        call = calls_of(self._holding, (place,) if place else ()).call(url, may_repeat=True)
+        while True:
+            tokens = self.tokens(resource, call.refused)
+            answer = self._sender.send(request_of(call, tokens, url, message))
+            if not call.heard(url, answer.status, headers_of(answer)):
+                return answer
 
     def end(self) -> None:
         """Give the tokens back to the server, and forget them; they are forgotten in any case."""
@@ -151,6 +170,16 @@ class AsyncHolder:
         """As :meth:`Holder.access_token`."""
         return (await self.tokens(resource)).access_token
 
+    async def fetch(self, url: str, message: Message = GET, resource: str = "") -> Answer:
+        """As :meth:`Holder.fetch`."""
+        place = resource or self.entry.resource
+        call = calls_of(self._holding, (place,) if place else ()).call(url, may_repeat=True)
+        while True:
+            tokens = await self.tokens(resource, call.refused)
+            answer = await self._sender.send(request_of(call, tokens, url, message))
+            if not call.heard(url, answer.status, headers_of(answer)):
+                return answer
+
     async def end(self) -> None:
         """As :meth:`Holder.end`."""
         async with self._lock, self._locked():
@@ -193,6 +222,21 @@ class AsyncHolder:
 
     def __repr__(self) -> str:
         return f"AsyncHolder({self.entry!r})"
+
+
+def request_of(call: Call, tokens: Tokens, url: str, message: Message) -> Request:
+    """Write one try of a call. Headers of one's own never replace those that prove who calls."""
+    proving = {"authorization", "dpop"}
+    own = {name: value for name, value in message.headers.items() if name.lower() not in proving}
+    shown = call.headers(tokens, message.method)
+    bare = msgspec.structs.replace(message, headers=own)
+    authorization, proof = shown["Authorization"], shown.get("DPoP", "")
+    return Request(url, authorization=authorization, proof=proof, message=bare)
+
+
+def headers_of(answer: Answer) -> dict[str, str]:
+    """Give the headers of an answer that a call heeds."""
+    return {"www-authenticate": answer.www_authenticate, "dpop-nonce": answer.dpop_nonce}
 
 
 def calls_of(holding: Holding, addresses: tuple[str, ...]) -> Calls:

@@ -6,7 +6,7 @@ A flow that is written as a generator of requests is driven by either.
 import asyncio
 import time
 from collections.abc import AsyncIterable, Generator, Iterable, Mapping
-from typing import Final, Self, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
 import httpx2
@@ -26,11 +26,16 @@ _HEADERS: Final = {
 
 
 class Message(Struct, frozen=True):
-    """What a request of any kind says: its method, its body, and further headers."""
+    """What a request of any kind says: its method, its body, and further headers.
+
+    ``most``: how many bytes the answer may have; ``timeout``: seconds between two pieces of it.
+    """
 
     method: str
     content: bytes | None = None
     headers: Mapping[str, str] = {}
+    most: int = MAX_BODY_BYTES
+    timeout: float = TIMEOUT
 
     def __repr__(self) -> str:
         return f"Message({self.method})"
@@ -56,6 +61,16 @@ class Request(Struct, frozen=True):
         if self.message is not None:
             return self.message.method
         return "GET" if self.form is None else "POST"
+
+    @property
+    def most(self) -> int:
+        """How many bytes the answer may have."""
+        return MAX_BODY_BYTES if self.message is None else self.message.most
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds between two pieces of the answer; ``None``: as the sender has it."""
+        return None if self.message is None else self.message.timeout
 
     @property
     def content(self) -> bytes | None:
@@ -162,6 +177,7 @@ class BlockingSender:
                 content=request.content,
                 headers=request.headers,
                 auth=None,
+                **_patience(request),
             ) as answer:
                 return _answer_of(request, answer, _joined(request, answer.iter_bytes()))
         except (ValueError, httpx2.InvalidURL) as error:
@@ -217,6 +233,7 @@ class AsyncSender:
                 content=request.content,
                 headers=request.headers,
                 auth=None,
+                **_patience(request),
             ) as answer:
                 body = await _joined_async(request, answer.aiter_bytes())
                 return _answer_of(request, answer, body)
@@ -224,6 +241,10 @@ class AsyncSender:
             raise BadAnswer(str(error)) from None
         except httpx2.HTTPError as error:
             raise _unreachable(request, error) from None
+
+
+def _patience(request: Request) -> dict[str, Any]:
+    return {} if request.timeout is None else {"timeout": request.timeout}
 
 
 def _joined(request: Request, chunks: Iterable[bytes]) -> bytes:
@@ -243,8 +264,8 @@ async def _joined_async(request: Request, chunks: AsyncIterable[bytes]) -> bytes
 
 
 def _demand_short(request: Request, body: bytearray) -> None:
-    if len(body) > MAX_BODY_BYTES:
-        raise BadAnswer(f"{request.url} answered with more than {MAX_BODY_BYTES} bytes")
+    if len(body) > request.most:
+        raise BadAnswer(f"{request.url} answered with more than {request.most} bytes")
 
 
 def _answer_of(request: Request, answer: httpx2.Response, body: bytes) -> Answer:
