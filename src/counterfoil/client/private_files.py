@@ -31,14 +31,13 @@ class PrivateFiles:
         """Give a file's content; ``None`` where there is no such file."""
         path = self._path(name)
         try:
-            descriptor = os.open(path, os.O_RDONLY | _OPEN)
+            descriptor = self._opened(path, os.O_RDONLY)
+            with os.fdopen(descriptor, "rb") as file:
+                return file.read(MAX_BYTES + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise _unusable(path, error) from None
-        with os.fdopen(descriptor, "rb") as file:
-            _demand_private(path, os.fstat(descriptor), stat.S_ISREG)
-            return file.read(MAX_BYTES + 1)
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file as a whole; when this returns, a crash does not lose it."""
@@ -66,7 +65,7 @@ class PrivateFiles:
         """
         path = self._path(f"{name}.lock")
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _OPEN, 0o600)
+            descriptor = self._opened(path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise _unusable(path, error) from None
         try:
@@ -77,6 +76,16 @@ class PrivateFiles:
                 return None
             raise _unusable(path, error) from None
         return lambda: os.close(descriptor)
+
+    def _opened(self, path: Path, flags: int) -> int:
+        """Open a plain file of one's own; a pipe is neither waited for nor read."""
+        descriptor = os.open(path, flags | _OPEN, 0o600)
+        try:
+            _demand_private(path, os.fstat(descriptor), stat.S_ISREG)
+        except CacheUnusable:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def _place(self, name: str, content: bytes, place: Callable[[Path, Path], object]) -> None:
         path = self._path(name)
