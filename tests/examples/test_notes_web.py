@@ -110,7 +110,7 @@ async def test_an_expired_token_is_refreshed_on_the_way(visitor: Visitor):
     """S18: the person notices nothing."""
     await visitor.sign_in()
     await visitor.app.get("/")
-    visitor.clock.ahead = 4000
+    visitor.clock.ahead = 3560
     home = await visitor.app.get("/")
     assert home.status_code == 200
     assert "Welcome!" in home.text
@@ -118,7 +118,7 @@ async def test_an_expired_token_is_refreshed_on_the_way(visitor: Visitor):
 
 async def test_an_expired_token_of_an_ended_grant_is_told(visitor: Visitor):
     await visitor.sign_in()
-    visitor.clock.ahead = 4000
+    visitor.clock.ahead = 3560
     for grant in json.loads(visitor.run.counterfoil("grant", "list", "--json"))["grants"]:
         visitor.run.counterfoil("grant", "end", grant["id"], "--yes")
     refused = await visitor.app.get("/")
