@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 DEFAULT: Final = "default"
 _FILE: Final = "profiles"
 
-profile_option = click.option(
-    "--profile",
-    metavar="NAME",
-    help="Which sign-in, where there are several. Default: default.",
-)
+
+def profile_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the name of a sign-in."""
+    return click.option(
+        "--profile",
+        metavar="NAME",
+        help="Which sign-in, where there are several. Default: default.",
+    )(command)
 
 
 class Profile(Struct, frozen=True, kw_only=True):

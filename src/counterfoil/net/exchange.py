@@ -1,20 +1,23 @@
 """One request and its answer as values, and the two ways to send them: blocking and async.
 
-A flow that is written as a generator of requests is driven by either.
+A flow that is written as a generator of requests is driven by either. httpx2 is loaded with the
+first sender.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterable, Generator, Iterable, Mapping
-from typing import Any, Final, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
-import httpx2
 from msgspec import Struct
 
 from counterfoil.jose import strict_json
 from counterfoil.jose.errors import JoseError
 from counterfoil.net.http import MAX_BODY_BYTES, TIMEOUT, BadAnswer, Unreachable, demand_safe
+
+if TYPE_CHECKING:
+    import httpx2
 
 T = TypeVar("T")
 
@@ -136,6 +139,8 @@ class BlockingSender:
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
         # Plain http goes to this machine alone, so never through a proxy of the environment.
+        import httpx2
+
         self._client = httpx2.Client(
             timeout=timeout,
             headers=_HEADERS,
@@ -168,6 +173,8 @@ class BlockingSender:
 
     def send(self, request: Request) -> Answer:
         """Send one request."""
+        import httpx2
+
         if request.after:
             time.sleep(request.after)
         try:
@@ -190,6 +197,8 @@ class AsyncSender:
     """Sends requests in an event loop; it belongs to that one."""
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
+        import httpx2
+
         self._client = httpx2.AsyncClient(
             timeout=timeout,
             headers=_HEADERS,
@@ -224,6 +233,8 @@ class AsyncSender:
 
     async def send(self, request: Request) -> Answer:
         """Send one request."""
+        import httpx2
+
         if request.after:
             await asyncio.sleep(request.after)
         try:
@@ -268,7 +279,7 @@ def _demand_short(request: Request, body: bytearray) -> None:
         raise BadAnswer(f"{request.url} answered with more than {request.most} bytes")
 
 
-def _answer_of(request: Request, answer: httpx2.Response, body: bytes) -> Answer:
+def _answer_of(request: Request, answer: "httpx2.Response", body: bytes) -> Answer:
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Answer(
         request.url,
@@ -280,5 +291,5 @@ def _answer_of(request: Request, answer: httpx2.Response, body: bytes) -> Answer
     )
 
 
-def _unreachable(request: Request, error: httpx2.HTTPError) -> Unreachable:
+def _unreachable(request: Request, error: "httpx2.HTTPError") -> Unreachable:
     return Unreachable(f"{request.url}: {type(error).__name__}: {error}")
