@@ -1,7 +1,7 @@
 """The holder: tokens that are always good, for blocking code and for async code.
 
-One refresh at a time: a lock for the threads or tasks of this process, and the cache's own lock for
-all who share the cache.
+One refresh at a time: the cache's lock, for all who share the cache; and before it one of this
+process, whose threads or tasks then wake up in turn and need not look again and again.
 """
 
 import asyncio
