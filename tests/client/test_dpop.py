@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.client.client_key import ClientKey
 from counterfoil.client.dpop import DpopKey, Prover
 from counterfoil.client.flows import Flows
+from counterfoil.client.outside import Outside
 from counterfoil.client.tokens import Tokens
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError
@@ -99,6 +101,16 @@ def test_a_nonce_is_asked_for_once_and_then_known():
     issuer.run(client.client_credentials("", None))
     said = [jwt.unverified_claims(proof)["nonce"] for proof in issuer.proofs[2:]]
     assert said == ["n1", "n2"]
+
+
+def test_an_assertion_is_made_anew_when_a_nonce_is_wanted():
+    """RFC 7523 §3: a server takes each ``jti`` once, and the first try has used one up."""
+    who = replace(REGISTRATION, credential=ClientKey(PrivateKey.generate()))
+    issuer = Wishing(wish(400, "n1"), response())
+    client = Flows(who, Outside(lambda: NOW), DpopKey.in_memory())
+    issuer.run(client.client_credentials("", None))
+    first, second = (each.form["client_assertion"] for each in issuer.asked if each.form)
+    assert first != second
 
 
 def test_a_server_that_is_never_content_is_asked_twice_and_no_more():

@@ -158,7 +158,7 @@ class Flows:
         shown = msgspec.structs.replace(request, authorization=authorization)
         if tokens.token_type == BEARER:
             return (yield shown)
-        return (yield from self._proving(shown, tokens.access_token))
+        return (yield from self._proving(lambda: shown, tokens.access_token))
 
     def headers(self, tokens: Tokens, method: str, url: str) -> dict[str, str]:
         """Write the headers for one call of an API by other means."""
@@ -170,22 +170,27 @@ class Flows:
 
     def _tokens(self, form: Mapping[str, str], asked: str, after: float = 0) -> Exchange[Tokens]:
         metadata = yield from self._provider.metadata()
-        request = self._request(metadata.address("token_endpoint"), form)
-        answer = yield from self._proving(msgspec.structs.replace(request, after=after))
+        url = metadata.address("token_endpoint")
+        answer = yield from self._proving(lambda: self._request(url, form), after=after)
         if answer.status != 200:
             raise _refusal_in(answer)
         token_type = BEARER if self.prover is None else dpop.SCHEME
         return tokens_in(answer.json(), asked, self.outside.clock(), token_type)
 
-    def _proving(self, request: Request, access_token: str | None = None) -> Exchange[Answer]:
-        """Send a request with a proof; once more where the server wants its nonce in it (§8)."""
+    def _proving(
+        self, write: Callable[[], Request], access_token: str | None = None, after: float = 0
+    ) -> Exchange[Answer]:
+        """Send a request with a proof; once more where the server wants its nonce in it (§8).
+
+        It is written anew then: an assertion of the client, too, is good once (RFC 7523 §3).
+        """
+        first = msgspec.structs.replace(write(), after=after)
         if self.prover is None and access_token is None:
-            return (yield request)
+            return (yield first)
         prover = self._needed()
-        answer = yield _proved(prover, request, access_token)
+        answer = yield _proved(prover, first, access_token)
         if prover.heed(answer):
-            at_once = msgspec.structs.replace(request, after=0)
-            answer = yield _proved(prover, at_once, access_token)
+            answer = yield _proved(prover, write(), access_token)
             prover.heed(answer)
         return answer
 
