@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from counterfoil.cli.profiles import Profiles
+from counterfoil.cli.profiles import Profile, Profiles
 from counterfoil.guard import Rejected
 from counterfoil.jose import jwt
 from tests.architecture.sources import ROOT
@@ -175,6 +177,19 @@ def test_nothing_of_the_server_is_needed(tmp_path: Path, arguments: tuple[str, .
     assert "server" not in answer.stderr, answer.stderr
     assert answer.returncode == (0 if "--help" in arguments else 1), answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+def test_commands_at_once_keep_both_their_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    start = threading.Barrier(8)
+
+    def keep(number: int) -> None:
+        start.wait()
+        Profiles().keep(str(number), Profile(issuer="https://id.example", client_id="cli"))
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(keep, range(8)))
+    assert set(Profiles().every()) == set("01234567")
 
 
 def test_where_it_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -1,6 +1,7 @@
 """Entries, and the cache in memory."""
 
 import itertools
+from collections.abc import Sized
 
 import pytest
 
@@ -65,6 +66,20 @@ def test_one_at_a_time_has_an_entry():
     assert cache.try_lock(other) is not None
     unlock()
     assert cache.try_lock(ENTRY) is not None
+
+
+def test_whoever_is_gone_leaves_nothing_behind():
+    """A web app keeps an entry for each of its sessions, for years."""
+    cache = MemoryCache()
+    for number in range(100):
+        entry = Entry(issuer=ISSUER, client_id="app", subject=str(number))
+        unlock = cache.try_lock(entry)
+        assert unlock is not None
+        cache.write(entry, b"x")
+        cache.remove(entry)
+        unlock()
+    del unlock
+    assert [len(held) for held in vars(cache).values() if isinstance(held, Sized)] == [0, 0]
 
 
 def test_nothing_shows_what_is_kept():

@@ -49,7 +49,8 @@ def response(**members: Any) -> Any:
 
 def tokens(**members: Any) -> Tokens:
     document = {"access_token": "a0", "token_type": "Bearer", "expires_in": 300} | members
-    return tokens_in({"refresh_token": "r0"} | document, "", NOW)
+    document = {"refresh_token": "r0"} | document
+    return tokens_in({n: v for n, v in document.items() if v is not None}, "", NOW)
 
 
 def test_tokens_that_are_good_cost_no_request(clock: Clock, cache: MemoryCache):
@@ -201,6 +202,20 @@ def test_a_service_asks_for_itself_and_signs_nobody_in(clock: Clock, cache: Memo
     assert issuer.run(held.renewed(ANY)).access_token == "a1"
     with pytest.raises(ValueError, match="of its own for each API"):
         issuer.run(held.renewed(Wish(MAIL)))
+
+
+def test_a_token_that_nothing_can_replace_is_good_to_its_end(clock: Clock, cache: MemoryCache):
+    """Without a refresh token there is nothing ahead to do."""
+    held, issuer = holding(clock, cache), Issuer()
+    held.begun_with(tokens(refresh_token=None))
+    clock.now += 299
+    assert issuer.run(held.renewed(ANY)).access_token == "a0"
+    with pytest.raises(SignInNeeded):
+        issuer.run(held.renewed(Wish(refused="a0")))
+    clock.now += 1
+    with pytest.raises(SignInNeeded):
+        issuer.run(held.renewed(ANY))
+    assert issuer.asked == []
 
 
 def test_nobody_signed_in_is_said_without_a_request(clock: Clock, cache: MemoryCache):

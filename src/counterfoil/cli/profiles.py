@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 DEFAULT: Final = "default"
 _FILE: Final = "profiles"
+_TRIES: Final = 200
+_PAUSE: Final = 0.02
 
 
 def profile_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -75,7 +78,25 @@ class Profiles:
         return found
 
     def keep(self, name: str, profile: Profile | None) -> None:
-        """Keep one, or forget it."""
+        """Keep one, or forget it. Two commands at once keep both of theirs."""
+        with self._locked():
+            self._write(name, profile)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        for _ in range(_TRIES):
+            unlock = self._files.try_lock(_FILE)
+            if unlock is not None:
+                break
+            time.sleep(_PAUSE)
+        else:
+            raise Failure(f"another command holds {self._directory / _FILE}")
+        try:
+            yield
+        finally:
+            unlock()
+
+    def _write(self, name: str, profile: Profile | None) -> None:
         every = self.every()
         every.pop(name, None)
         if profile is not None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from threading import Lock
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
@@ -68,7 +69,9 @@ class MemoryCache:
 
     def __init__(self) -> None:
         self._contents: dict[str, bytes] = {}
-        self._locks: dict[str, Lock] = {}
+        # A lock lives as long as somebody holds it: else every person who was ever here left one.
+        self._locks: WeakValueDictionary[str, Lock] = WeakValueDictionary()
+        self._guard = Lock()
 
     def read(self, entry: Entry) -> bytes | None:
         """Give what is kept; ``None`` where there is nothing."""
@@ -84,7 +87,8 @@ class MemoryCache:
 
     def try_lock(self, entry: Entry) -> Callable[[], None] | None:
         """Lock an entry and give what unlocks it; ``None`` where somebody else has it."""
-        lock = self._locks.setdefault(entry.name, Lock())
+        with self._guard:
+            lock = self._locks.setdefault(entry.name, Lock())
         return lock.release if lock.acquire(blocking=False) else None
 
     def __repr__(self) -> str:

@@ -62,7 +62,7 @@ class Holding:
         refresh token, for which the server gives the same successor within its window.
         """
         kept = self.kept()
-        found = self._good_in(kept, wish)
+        found = self._good_in(kept, wish) or self._last_of(kept, wish)
         if found is not None:
             return found
         try:
@@ -132,6 +132,13 @@ class Holding:
             return None
         is_good = found.is_fresh(now) or (now < self._not_before and found.is_alive(now))
         return found if is_good else None
+
+    def _last_of(self, kept: Kept | None, wish: Wish) -> Tokens | None:
+        """Give the token that nothing can replace, while it lives."""
+        living = _held_for(kept, self._resource_of(wish))
+        if kept is None or living is None or self._for_itself or kept.tokens.refresh_token:
+            return None
+        return living if kept.key == self._key and self._is_usable(living, wish) else None
 
     def _is_usable(self, tokens: Tokens, wish: Wish) -> bool:
         alive = tokens.is_alive(self.flows.outside.clock())
