@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from counterfoil.client import CacheUnusable, Entry, FileCache, KeyringCache
 from tests.client.conversation import ISSUER
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 ADA = Entry(issuer=ISSUER, client_id="app", subject="ada")
 EVE = Entry(issuer=ISSUER, client_id="app", subject="eve")
 CONTENT = b'{"tokens":"of ada"}'

@@ -14,6 +14,8 @@ from tests.attacks.hostile import Hostile, hostile
 from tests.cli.guarded import Api, Terminal, api_of, registered, terminal
 from tests.interop.serving import Serving, serving
 
+pytestmark = pytest.mark.one_engine("about what leaves the client")
+
 TOKEN = "s3cret-access-t0ken"
 HELD = Tokens(access_token=TOKEN, refresh_token="s3cret-refresh-t0ken")
 

@@ -16,6 +16,8 @@ from counterfoil.client import terminal as signing_in
 from counterfoil.net.loopback import Loopback
 from tests.attacks.hostile import Hostile, hostile
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 STATE = "the-state-of-this-sign-in"
 
 

@@ -11,6 +11,8 @@ from counterfoil.jose import jwt
 from counterfoil.jose.keys import PrivateKey
 from tests.attacks.hostile import Hostile, hostile
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 DEVICE = {
     "device_code": "d",
     "user_code": "BCDF-GHJK",
