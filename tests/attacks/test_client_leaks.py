@@ -118,7 +118,7 @@ def test_nothing_is_logged(api: Hostile, caplog: pytest.LogCaptureFixture):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def server(on_engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with serving(tmp_path_factory.mktemp("serving") / "data") as it:
         yield it
 

@@ -190,6 +190,8 @@ def test_a_lock_that_is_never_given_back_is_said(
     cache = MemoryCache()
     with client(server, clock, cache) as app:
         holder = app.holder()
-        assert cache.try_lock(holder.entry)
+        unlock = cache.try_lock(holder.entry)
+        assert unlock is not None
         with pytest.raises(CacheUnusable, match="another process"):
             holder.tokens()
+        unlock()
