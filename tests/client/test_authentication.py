@@ -2,11 +2,12 @@
 
 from base64 import b64decode
 
-from counterfoil.client.authentication import ASSERTION_TYPE, introduced
+from counterfoil.client.authentication import introduced
 from counterfoil.client.client_key import ClientKey
 from counterfoil.client.registration import Registration
 from counterfoil.jose import jwt
 from counterfoil.jose.keys import PrivateKey
+from counterfoil.oauth.client_assertion import ASSERTION_TYPE
 from tests.client.conversation import ISSUER, OUTSIDE
 
 

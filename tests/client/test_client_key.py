@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from counterfoil.client.client_key import LIFETIME, TYPE, ClientKey
+from counterfoil.client.client_key import ClientKey
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.keys import PrivateKey
+from counterfoil.oauth.client_assertion import LIFETIME, TYPE
 from tests.client.conversation import ISSUER, NOW, OUTSIDE
 
 
@@ -29,7 +30,7 @@ def test_others_verify_what_it_signs(algorithm: str):
     assert claims["iss"] == claims["sub"] == "app"
     assert claims["aud"] == ISSUER
     assert (claims["iat"], claims["exp"]) == (NOW, NOW + LIFETIME)
-    assert len(claims["jti"]) == 22
+    assert len(claims["jti"]) == 32
     header = jwt.unverified_header(assertion)
     assert (header["typ"], header["kid"]) == (TYPE, key.public.kid)
 

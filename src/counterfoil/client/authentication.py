@@ -1,7 +1,6 @@
 """How a client says who it is at the token endpoint (RFC 6749 §2.3, RFC 7523 §2.2)."""
 
 from base64 import b64encode
-from typing import Final
 from urllib.parse import quote_plus
 
 from msgspec import Struct
@@ -9,8 +8,7 @@ from msgspec import Struct
 from counterfoil.client.client_key import ClientKey
 from counterfoil.client.outside import Outside
 from counterfoil.client.registration import Registration
-
-ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+from counterfoil.oauth.client_assertion import ASSERTION_TYPE
 
 
 class Introduction(Struct, frozen=True):

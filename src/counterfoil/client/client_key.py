@@ -1,21 +1,15 @@
 """The key by which a client proves who it is, instead of a secret (RFC 7523 §2.2)."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from counterfoil.client.outside import Outside
-from counterfoil.jose import jwt, strict_json
+from counterfoil.jose import strict_json
 from counterfoil.jose.algorithms import ALGORITHMS
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.keys import PrivateKey
-
-TYPE: Final = "client-authentication+jwt"
-"""draft-ietf-oauth-rfc7523bis §4: so that an assertion is taken for nothing else."""
-LIFETIME: Final = 60
-"""Seconds. An assertion is made for one request."""
-_JTI_BYTES: Final = 16
+from counterfoil.oauth.client_assertion import AssertionMaker
 
 
 class ClientKey:
@@ -25,7 +19,7 @@ class ClientKey:
     """
 
     def __init__(self, key: PrivateKey) -> None:
-        self._signer = jwt.Signer(key, TYPE)
+        self._key = key
 
     @classmethod
     def from_file(cls, path: str | Path, algorithm: str | None = None) -> Self:
@@ -54,24 +48,15 @@ class ClientKey:
     @property
     def kid(self) -> str:
         """By what the server knows the key."""
-        return self._signer.kid
+        return self._key.public.kid
 
     def assertion(self, issuer: str, client_id: str, outside: Outside) -> str:
         """Write an assertion for one request; its audience is the issuer alone.
 
         Whoever it is sent to by mistake can use it nowhere else (rfc7523bis §3).
         """
-        now = int(outside.clock())
-        return self._signer.sign(
-            {
-                "iss": client_id,
-                "sub": client_id,
-                "aud": issuer,
-                "iat": now,
-                "exp": now + LIFETIME,
-                "jti": urlsafe_b64encode(outside.random(_JTI_BYTES)).rstrip(b"=").decode("ascii"),
-            }
-        )
+        maker = AssertionMaker(self._key, client_id, issuer, outside.random)
+        return maker.make(outside.clock())
 
     def __repr__(self) -> str:
         return f"ClientKey(kid={self.kid!r})"
