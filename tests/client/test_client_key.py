@@ -56,6 +56,7 @@ def test_a_pem_file_says_by_itself_what_it_signs_with(
     path.write_bytes(key.to_pem())
     read = ClientKey.from_file(path, algorithm)
     assert read.kid == key.public.kid
+    assert ClientKey.from_file(path, algorithm, kid="2026-a").kid == "2026-a"
     assert jwt.unverified_header(read.assertion(ISSUER, "a", OUTSIDE))["alg"] == made
 
 

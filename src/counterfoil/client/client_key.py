@@ -22,8 +22,12 @@ class ClientKey:
         self._key = key
 
     @classmethod
-    def from_file(cls, path: str | Path, algorithm: str | None = None) -> Self:
-        """Read a file: a JWK, or an unencrypted PEM key with the ``kid`` of its thumbprint.
+    def from_file(
+        cls, path: str | Path, algorithm: str | None = None, kid: str | None = None
+    ) -> Self:
+        """Read a file: a JWK, or an unencrypted PEM key.
+
+        ``kid`` is the name under which a PEM key is registered; default: its thumbprint (RFC 7638).
 
         ``algorithm`` is what the key signs with. Default: what the JWK says, else the first of
         ES256, EdDSA, PS256 and RS256 that takes such a key.
@@ -35,7 +39,7 @@ class ClientKey:
         content = Path(path).read_bytes()
         if content.lstrip().startswith(b"{"):
             return cls.from_jwk(strict_json.decode_object(content), algorithm)
-        return cls(_fitting(lambda name: PrivateKey.from_pem(content, name), algorithm))
+        return cls(_fitting(lambda name: PrivateKey.from_pem(content, name, kid), algorithm))
 
     @classmethod
     def from_jwk(cls, members: Mapping[str, object], algorithm: str | None = None) -> Self:
