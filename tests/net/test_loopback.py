@@ -29,7 +29,7 @@ def test_the_answer_ends_the_wait_and_the_page_may_be_closed(loopback: Loopback)
     page = get(loopback, "code=c0de&state=st4te")
     assert page.status_code == 200
     assert "You may close this page" in page.text
-    assert loopback.wait(0) == "code=c0de&state=st4te"
+    assert loopback.wait(5) == "code=c0de&state=st4te"
 
 
 def test_the_page_holds_nothing_that_came(loopback: Loopback):
@@ -56,7 +56,7 @@ def test_a_connection_that_says_nothing_holds_nobody_up(loopback: Loopback):
     port = urlsplit(loopback.redirect_uri).port or 0
     with socket.create_connection(("127.0.0.1", port)):
         assert get(loopback, "code=c&state=st4te").status_code == 200
-    assert loopback.wait(0)
+    assert loopback.wait(5)
 
 
 def test_too_many_are_turned_away_and_others_come_again(monkeypatch: pytest.MonkeyPatch):
@@ -78,7 +78,7 @@ def test_too_many_are_turned_away_and_others_come_again(monkeypatch: pytest.Monk
             except httpx2.HTTPError:  # the first is still on its way out
                 continue
             break
-        assert it.wait(1)
+        assert it.wait(5)
 
 
 def test_when_it_is_over_nobody_listens(loopback: Loopback):
