@@ -5,9 +5,11 @@ holds an opaque cookie.
 """
 
 import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import parse_qs
 
@@ -19,10 +21,12 @@ from starlette.staticfiles import StaticFiles
 
 from counterfoil.client import (
     AsyncClient,
+    AsyncHolder,
     HttpFailure,
     NotTrusted,
+    Outside,
     Refused,
-    Registration,
+    SignInNeeded,
     Tokens,
 )
 
@@ -35,18 +39,33 @@ LONGEST_FORM = 10_000
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Setup:
+    """Where everything is, and who the app is there."""
+
+    issuer: str
+    client_id: str
+    client_secret: str
+    origin: str
+    api_url: str
+
+
 class NotesWeb:
     """The app: sign in, read, write, sign out."""
 
-    def __init__(
-        self, registration: Registration, api_url: str, clock: Callable[[], float]
-    ) -> None:
-        self._origin = registration.redirect_uri.removesuffix("/callback")
-        self._client = AsyncClient(registration)
-        self._api = NotesApi(api_url)
+    def __init__(self, setup: Setup, clock: Callable[[], float]) -> None:
+        self._origin = setup.origin
+        self._client = AsyncClient(
+            setup.issuer,
+            setup.client_id,
+            setup.client_secret,
+            redirect_uri=f"{setup.origin}/callback",
+            post_logout_redirect_uri=f"{setup.origin}/",
+            outside=Outside(clock=clock),
+        )
+        self._api = NotesApi(setup.api_url)
         self._sessions = Sessions(secure=self._origin.startswith("https:"))
-        self._pages = Pages(registration.issuer)
-        self._clock = clock
+        self._pages = Pages(setup.issuer)
 
     @asynccontextmanager
     async def running(self, _: Starlette) -> AsyncIterator[None]:
@@ -58,28 +77,29 @@ class NotesWeb:
     async def home(self, request: Request) -> Response:
         """The notes of who is signed in."""
         session = self._sessions.of(request)
-        if session is None or session.tokens is None:
+        if session is None or session.held is None:
             return self._pages.show("welcome", email=None)
-        if not session.tokens.scopes & {"notes:read", "notes:write"}:
-            return self._pages.show("nothing", email=_email(session))
         try:
-            notes = await self._with_token(session, self._api.read)
+            scopes = (await self._fresh(session.held)).scopes
+            if not scopes & {"notes:read", "notes:write"}:
+                return self._pages.show("nothing", email=_email(session))
+            notes = await self._with_token(session.held, self._api.read)
         except Refusal as refusal:
             return self._refused(session, refusal)
-        may_write = "notes:write" in session.tokens.scopes
+        may_write = "notes:write" in scopes
         return self._pages.show("notes", email=_email(session), notes=notes, may_write=may_write)
 
     async def add(self, request: Request) -> Response:
         """Add a note."""
         session = self._sessions.of(request)
-        if session is None or session.tokens is None:
+        if session is None or session.held is None:
             return _go("/")
         body = await request.body()
         if not self._is_own(request) or len(body) > LONGEST_FORM:
             return PlainTextResponse("This form came from somewhere else.\n", 403)
         text = parse_qs(body.decode("utf-8", "replace")).get("text", [""])[0]
         try:
-            await self._with_token(session, lambda token: self._api.write(token, text))
+            await self._with_token(session.held, lambda token: self._api.write(token, text))
         except Refusal as refusal:
             return self._refused(session, refusal)
         return _go("/")
@@ -93,8 +113,10 @@ class NotesWeb:
             return self._failed(503, "The sign-in server cannot be reached.", failure)
         response = RedirectResponse(begun.url, 303)
         before = self._sessions.of(request)
-        tokens = before.tokens if before else None
-        self._sessions.begin(request, response, Session(begun.attempt, tokens))
+        kept = Session(begun.attempt)
+        if before is not None:
+            kept.held, kept.identity = before.held, before.identity
+        self._sessions.begin(request, response, kept)
         return response
 
     async def callback(self, request: Request) -> Response:
@@ -106,32 +128,35 @@ class NotesWeb:
         try:
             tokens = await self._client.complete(attempt, request.url.query)
         except Refused as refused:
-            return _go("/") if session.tokens else self._not_signed_in(refused)
+            return _go("/") if session.held else self._not_signed_in(refused)
         except NotTrusted as not_trusted:
             return self._failed(400, "This sign-in cannot be trusted.", not_trusted)
         except HttpFailure as failure:
             return self._failed(503, "The sign-in server cannot be reached.", failure)
-        await self._give_back(session.tokens)
+        await self._give_back(session.held)
+        held = self._client.holder(SCOPE, subject=secrets.token_urlsafe())
+        await held.take(tokens)
         response = _go("/")
-        self._sessions.begin(request, response, Session(tokens=tokens))
+        self._sessions.begin(request, response, Session(held=held, identity=tokens.identity))
         return response
 
-    async def _give_back(self, tokens: Tokens | None) -> None:
+    async def _give_back(self, held: AsyncHolder | None) -> None:
         """End tokens that are not needed any more: what nobody holds, nobody can lose."""
-        if tokens is not None and tokens.refresh_token is not None:
+        if held is not None:
             with suppress(HttpFailure, Refused):
-                await self._client.revoke(tokens.refresh_token)
+                await held.end()
 
     async def sign_out(self, request: Request) -> Response:
         """Forget the tokens, and have the server end its session too."""
         session = self._sessions.of(request)
         if not self._is_own(request):
             return PlainTextResponse("This form came from somewhere else.\n", 403)
-        tokens = session.tokens if session else None
         try:
+            tokens = await self._fresh(session.held) if session and session.held else None
             response = _go(await self._client.logout_url(tokens))
-        except HttpFailure:
+        except (HttpFailure, Refusal):
             response = _go("/")
+        await self._give_back(session.held if session else None)
         self._sessions.end(request, response)
         return response
 
@@ -139,40 +164,35 @@ class NotesWeb:
         """For whoever waits for this app."""
         return PlainTextResponse("ok\n")
 
-    async def _with_token(self, session: Session, call: Callable[[str], Awaitable[T]]) -> T:
+    async def _with_token(self, held: AsyncHolder, call: Callable[[str], Awaitable[T]]) -> T:
         """Call the API; where the access token has ended, try once more with a fresh one."""
-        tokens = await self._fresh(session, None)
+        tokens = await self._fresh(held)
         try:
             return await call(tokens.access_token)
         except Refusal as refusal:
             if refusal.status != 401:
                 raise
             try:
-                tokens = await self._fresh(session, tokens)
+                tokens = await self._fresh(held, tokens.access_token)
             except Refusal:
                 raise refusal from None
             return await call(tokens.access_token)
 
-    async def _fresh(self, session: Session, refused: Tokens | None) -> Tokens:
-        """Give tokens that have not expired and are not the ones that were refused."""
-        async with session.lock:
-            held = session.tokens
-            if held is None:
-                raise Refusal(401, "signed_out", "You are signed out.")
-            if held is not refused and held.is_fresh(self._clock()):
-                return held
-            try:
-                session.tokens = await self._client.refresh(held)
-            except Refused as error:
-                raise Refusal(401, error.error, error.description) from None
-            except HttpFailure:
-                raise Refusal(503, "unreachable", "The sign-in server cannot be reached.") from None
-            return session.tokens
+    async def _fresh(self, held: AsyncHolder, refused: str = "") -> Tokens:
+        """Give tokens that are good, and not the one that was refused."""
+        try:
+            return await held.tokens(refused=refused)
+        except SignInNeeded as error:
+            raise Refusal(401, "invalid_grant", str(error)) from None
+        except Refused as error:
+            raise Refusal(401, error.error, error.description) from None
+        except HttpFailure:
+            raise Refusal(503, "unreachable", "The sign-in server cannot be reached.") from None
 
     def _refused(self, session: Session, refusal: Refusal) -> Response:
         email = _email(session)
         if refusal.status == 401:
-            session.tokens = None
+            session.held = session.identity = None
         return self._pages.show("refused", refusal.status, email=email, refusal=refusal)
 
     def _not_signed_in(self, refused: Refused) -> Response:
@@ -189,7 +209,7 @@ class NotesWeb:
 
 
 def _email(session: Session) -> str | None:
-    identity = session.tokens.identity if session.tokens else None
+    identity = session.identity
     return (identity.email or identity.subject) if identity else None
 
 
@@ -197,9 +217,9 @@ def _go(url: str) -> Response:
     return RedirectResponse(url, 303, headers={"Cache-Control": "no-store"})
 
 
-def notes_web(registration: Registration, api_url: str, clock: Callable[[], float]) -> Starlette:
+def notes_web(setup: Setup, clock: Callable[[], float]) -> Starlette:
     """The app with its routes."""
-    app = NotesWeb(registration, api_url, clock)
+    app = NotesWeb(setup, clock)
     return Starlette(
         routes=[
             Route("/", app.home),
@@ -216,12 +236,11 @@ def notes_web(registration: Registration, api_url: str, clock: Callable[[], floa
 
 def from_environment() -> Starlette:
     """For ``uvicorn --factory``."""
-    origin = os.environ["NOTES_WEB_URL"]
-    registration = Registration(
+    setup = Setup(
         issuer=os.environ["NOTES_ISSUER"],
         client_id=os.environ["NOTES_CLIENT_ID"],
         client_secret=os.environ["NOTES_CLIENT_SECRET"],
-        redirect_uri=f"{origin}/callback",
-        post_logout_redirect_uri=f"{origin}/",
+        origin=os.environ["NOTES_WEB_URL"],
+        api_url=os.environ["NOTES_API_URL"],
     )
-    return notes_web(registration, os.environ["NOTES_API_URL"], time.time)
+    return notes_web(setup, time.time)

@@ -1,14 +1,13 @@
 """The web app's own sessions, named by an opaque cookie: no token ever reaches the browser."""
 
-import asyncio
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.client import Attempt, Tokens
+from counterfoil.client import AsyncHolder, Attempt, Identity
 
 COOKIE = "notes_session"
 MOST_SESSIONS = 10_000
@@ -16,14 +15,11 @@ MOST_SESSIONS = 10_000
 
 @dataclass
 class Session:
-    """One browser: a sign-in on its way, or the tokens of one that is done.
-
-    The lock keeps two tabs from spending the same refresh token.
-    """
+    """One browser: a sign-in on its way, or one that is done and what holds its tokens."""
 
     attempt: Attempt | None = None
-    tokens: Tokens | None = None
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    held: AsyncHolder | None = None
+    identity: Identity | None = None
 
 
 class Sessions:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from counterfoil.client.outside import Outside
 from counterfoil.client.registration import Registration
 from counterfoil.jose import jwt
 from counterfoil.jose.keys import KeySet, PrivateKey
@@ -26,7 +27,7 @@ METADATA = {
 REGISTRATION = Registration(
     issuer=ISSUER,
     client_id="app",
-    client_secret="s3cret",
+    credential="s3cret",
     redirect_uri="https://app.example/callback",
     post_logout_redirect_uri="https://app.example/bye",
 )
@@ -35,6 +36,9 @@ REGISTRATION = Registration(
 def random(size: int) -> bytes:
     """Chance that is none: 0, 1, 2 ..."""
     return bytes(range(size))
+
+
+OUTSIDE = Outside(lambda: NOW, random)
 
 
 def answer(document: object, status: int = 200, media_type: str = "application/json") -> Answer:

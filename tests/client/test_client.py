@@ -1,10 +1,11 @@
 """Both faces of the client against a real server, over a socket."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from counterfoil.client import AsyncClient, Client, HttpFailure, Refused, Registration
+from counterfoil.client import AsyncClient, Client, HttpFailure, Refused
 from tests.interop.serving import CALLBACK, EMAIL, GOODBYE, SCOPE, Serving, serving
 
 
@@ -14,20 +15,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         yield it
 
 
-def registration(server: Serving, client_id: str) -> Registration:
-    return Registration(
-        issuer=server.issuer,
-        client_id=client_id,
-        client_secret=server.secrets[client_id],
-        redirect_uri=CALLBACK,
-        post_logout_redirect_uri=GOODBYE,
-    )
+BACK: Any = {"redirect_uri": CALLBACK, "post_logout_redirect_uri": GOODBYE}
+
+
+def who(server: Serving, client_id: str) -> tuple[str, str, str]:
+    return server.issuer, client_id, server.secrets[client_id]
 
 
 @pytest.mark.parametrize("client_id", ["web", "spa"])
 def test_the_blocking_client_goes_the_whole_line(server: Serving, client_id: str):
     """S18, S37: sign in, refresh, give back; what was given back is refused."""
-    with Client(registration(server, client_id)) as client:
+    with Client(*who(server, client_id), **BACK) as client:
         sign_in = client.begin(SCOPE)
         tokens = client.complete(sign_in.attempt, server.allow(sign_in.url))
         assert tokens.identity is not None
@@ -43,7 +41,7 @@ def test_the_blocking_client_goes_the_whole_line(server: Serving, client_id: str
 
 @pytest.mark.anyio
 async def test_the_async_client_goes_the_same_line(server: Serving):
-    async with AsyncClient(registration(server, "web")) as client:
+    async with AsyncClient(*who(server, "web"), **BACK) as client:
         sign_in = await client.begin(SCOPE)
         tokens = await client.complete(sign_in.attempt, server.allow(sign_in.url))
         fresh = await client.refresh(tokens)
@@ -57,17 +55,17 @@ async def test_the_async_client_goes_the_same_line(server: Serving):
 @pytest.mark.anyio
 async def test_a_service_gets_a_token_either_way(server: Serving):
     """RFC 6749 §4.4."""
-    with Client(registration(server, "service")) as client:
+    with Client(*who(server, "service")) as client:
         assert client.client_credentials("notes:read").scopes == {"notes:read"}
         with pytest.raises(Refused, match="invalid_scope"):
             client.client_credentials("openid")
-    async with AsyncClient(registration(server, "service")) as other:
+    async with AsyncClient(*who(server, "service")) as other:
         assert (await other.client_credentials("notes:write")).scopes == {"notes:write"}
 
 
 def test_an_issuer_that_is_not_there_is_named():
     with (
-        Client(Registration(issuer="http://127.0.0.1:9", client_id="a")) as client,
+        Client("http://127.0.0.1:9", "a") as client,
         pytest.raises(HttpFailure, match=r"http://127\.0\.0\.1:9"),
     ):
         client.begin("openid")

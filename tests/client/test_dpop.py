@@ -5,16 +5,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.client.client_key import ClientKey
 from counterfoil.client.dpop import DpopKey, Prover
 from counterfoil.client.flows import Flows
+from counterfoil.client.outside import Outside
 from counterfoil.client.tokens import Tokens
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.keys import PrivateKey
-from counterfoil.net.exchange import Answer
+from counterfoil.net.exchange import Answer, Request
 from counterfoil.net.http import BadAnswer
 from counterfoil.oauth.dpop import Target, read_proof
-from tests.client.conversation import ISSUER, NOW, REGISTRATION, Issuer, answer, random
+from tests.client.conversation import ISSUER, NOW, OUTSIDE, REGISTRATION, Issuer, answer
 
 TOKEN_URL = f"{ISSUER}/token"
 API = "https://api.example/notes"
@@ -22,7 +24,7 @@ BOUND = Tokens(access_token="a0", token_type="DPoP")
 
 
 def flows(key: DpopKey | None = None) -> Flows:
-    return Flows(REGISTRATION, lambda: NOW, random, key or DpopKey.in_memory())
+    return Flows(REGISTRATION, OUTSIDE, key or DpopKey.in_memory())
 
 
 def response(**members: Any) -> Answer:
@@ -74,7 +76,7 @@ def test_a_sign_in_names_the_key_from_the_start():
 
 
 def test_without_a_key_nothing_is_proved():
-    bare = Flows(REGISTRATION, lambda: NOW, random)
+    bare = Flows(REGISTRATION, OUTSIDE)
     issuer = Issuer(token=response(token_type="Bearer"))
     assert issuer.run(bare.client_credentials("", None)).token_type == "Bearer"
     assert issuer.asked[-1].proof == ""
@@ -101,6 +103,16 @@ def test_a_nonce_is_asked_for_once_and_then_known():
     assert said == ["n1", "n2"]
 
 
+def test_an_assertion_is_made_anew_when_a_nonce_is_wanted():
+    """RFC 7523 §3: a server takes each ``jti`` once, and the first try has used one up."""
+    who = replace(REGISTRATION, credential=ClientKey(PrivateKey.generate()))
+    issuer = Wishing(wish(400, "n1"), response())
+    client = Flows(who, Outside(lambda: NOW), DpopKey.in_memory())
+    issuer.run(client.client_credentials("", None))
+    first, second = (each.form["client_assertion"] for each in issuer.asked if each.form)
+    assert first != second
+
+
 def test_a_server_that_is_never_content_is_asked_twice_and_no_more():
     issuer = Wishing(wish(400, "n1"), wish(400, "n2"), response())
     with pytest.raises(Exception, match="use_dpop_nonce"):
@@ -118,7 +130,7 @@ def test_another_refusal_is_not_tried_again():
 def test_an_api_is_called_with_the_token_and_its_proof():
     """§7.1: the proof is for this URL without its query, and holds the hash of the token."""
     issuer = Wishing(answer({"notes": []}))
-    told = issuer.run(flows().fetch(BOUND, f"{API}?page=2#x", None))
+    told = issuer.run(flows().fetch(BOUND, Request(f"{API}?page=2#x")))
     assert told.json() == {"notes": []}
     assert issuer.asked[0].authorization == "DPoP a0"
     assert jwt.unverified_claims(issuer.proofs[0])["htu"] == API
@@ -129,18 +141,18 @@ def test_an_api_may_want_a_nonce_of_its_own():
     """§9: each server has its own nonces."""
     challenge = 'DPoP error="use_dpop_nonce", error_description="?"'
     issuer, client = Wishing(wish(401, "n1", challenge, "x"), answer({})), flows()
-    issuer.run(client.fetch(BOUND, API, {"a": "b"}))
+    issuer.run(client.fetch(BOUND, Request(API, {"a": "b"})))
     assert jwt.unverified_claims(issuer.proofs[1])["nonce"] == "n1"
     assert read_proof(issuer.proofs[1:], Target("POST", API, "a0"))
     issuer.turns = [answer({})]
-    issuer.run(client.fetch(BOUND, "https://other.example/", None))
+    issuer.run(client.fetch(BOUND, Request("https://other.example/")))
     assert "nonce" not in jwt.unverified_claims(issuer.proofs[2])
 
 
 def test_a_bearer_token_is_shown_as_ever():
     issuer, client = Wishing(answer({})), flows()
     bearer = Tokens(access_token="a0")
-    issuer.run(client.fetch(bearer, API, None))
+    issuer.run(client.fetch(bearer, Request(API)))
     assert issuer.asked[0].headers == {"Authorization": "Bearer a0"}
     assert client.headers(bearer, "GET", API) == {"Authorization": "Bearer a0"}
 
@@ -152,11 +164,11 @@ def test_headers_for_other_means():
 
 
 def test_bound_tokens_without_their_key_are_a_mistake():
-    bare = Flows(REGISTRATION, lambda: NOW, random)
+    bare = Flows(REGISTRATION, OUTSIDE)
     with pytest.raises(ValueError, match="bound to a key"):
         bare.headers(BOUND, "GET", API)
     with pytest.raises(ValueError, match="bound to a key"):
-        Issuer().run(bare.fetch(BOUND, API, None))
+        Issuer().run(bare.fetch(BOUND, Request(API)))
 
 
 def test_a_key_in_memory_is_a_new_one_each_time_and_shows_nothing():
@@ -171,7 +183,7 @@ def test_a_key_that_is_kept_is_the_same_again(algorithm: str):
     kept = PrivateKey.generate(algorithm).to_pem()
     one, other = (DpopKey.of(PrivateKey.from_pem(kept, algorithm)) for _ in range(2))
     assert one.thumbprint == other.thumbprint
-    proof = Prover(one, lambda: NOW, random).proof("GET", API)
+    proof = Prover(one, OUTSIDE).proof("GET", API)
     assert read_proof([proof], Target("GET", API)).thumbprint == one.thumbprint
 
 
@@ -179,7 +191,7 @@ def test_a_key_of_the_device_signs_without_being_seen():
     """S20: as a secure element does; only its public half and its signatures come out."""
     element = PrivateKey.generate()
     key = DpopKey.on_device(element.public.as_jwk(), element.sign)
-    proof = Prover(key, lambda: NOW, random).proof("GET", API)
+    proof = Prover(key, OUTSIDE).proof("GET", API)
     assert read_proof([proof], Target("GET", API)).thumbprint == element.public.thumbprint
     private = element.public.as_jwk() | {"d": "AQ"}
     with pytest.raises(JoseError):

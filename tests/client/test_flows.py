@@ -11,11 +11,19 @@ from counterfoil.client.flows import Flows
 from counterfoil.client.registration import Registration
 from counterfoil.client.tokens import Tokens
 from counterfoil.net.http import BadAnswer, Unreachable
-from tests.client.conversation import ISSUER, NOW, REGISTRATION, Issuer, answer, id_token, random
+from tests.client.conversation import (
+    ISSUER,
+    NOW,
+    OUTSIDE,
+    REGISTRATION,
+    Issuer,
+    answer,
+    id_token,
+)
 
 
 def flows(registration: Registration = REGISTRATION) -> Flows:
-    return Flows(registration, lambda: NOW, random)
+    return Flows(registration, OUTSIDE)
 
 
 def response(**members: Any) -> Any:

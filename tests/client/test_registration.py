@@ -1,29 +1,12 @@
-"""How a client introduces itself."""
-
-from base64 import b64decode
+"""Who a client is."""
 
 import pytest
 
-from counterfoil.client import Registration
-
-
-def test_basic_credentials_are_encoded_first():
-    """RFC 6749 §2.3.1: a colon or a space in them must not break the header."""
-    registration = Registration(issuer="https://id.example", client_id="a:b", client_secret="c d&é")
-    scheme, _, value = registration.authorization.partition(" ")
-    assert scheme == "Basic"
-    assert b64decode(value) == b"a%3Ab:c+d%26%C3%A9"
-    assert registration.credentials == {}
-
-
-def test_a_public_client_says_its_name_in_the_form():
-    registration = Registration(issuer="https://id.example", client_id="spa")
-    assert registration.authorization == ""
-    assert registration.credentials == {"client_id": "spa"}
+from counterfoil.client.registration import Registration
 
 
 def test_the_secret_does_not_show():
-    registration = Registration(issuer="https://id.example", client_id="a", client_secret="s3cret")
+    registration = Registration(issuer="https://id.example", client_id="a", credential="s3cret")
     assert "s3cret" not in repr(registration)
 
 

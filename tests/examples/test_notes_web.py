@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import httpx2
 import pytest
 
-from counterfoil.client import Registration
-from examples.notes_web.app import notes_web
+from examples.notes_web.app import Setup, notes_web
 from tests.examples.demonstration import Demonstration, demonstration
 from tests.interop.serving import allowed
 
@@ -23,15 +22,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
 
 
 @pytest.fixture(scope="module")
-def registration(run: Demonstration) -> Registration:
+def setup(run: Demonstration) -> Setup:
     client_id = f"notes-web-{run.issuer.rpartition(':')[2]}"
     printed = run.counterfoil("client", "rotate-secret", client_id, "--json")
-    return Registration(
+    return Setup(
         issuer=run.issuer,
         client_id=client_id,
         client_secret=json.loads(printed)["client_secret"],
-        redirect_uri=f"{run.web}/callback",
-        post_logout_redirect_uri=f"{run.web}/",
+        origin=run.web,
+        api_url=run.api,
     )
 
 
@@ -46,10 +45,10 @@ class Clock:
 class Visitor:
     """A browser at an app of our own making, which is told the time by us."""
 
-    def __init__(self, run: Demonstration, registration: Registration) -> None:
+    def __init__(self, run: Demonstration, setup: Setup) -> None:
         self.run = run
         self.clock = Clock()
-        self.notes_web = notes_web(registration, run.api, self.clock)
+        self.notes_web = notes_web(setup, self.clock)
         self.app = self.browser()
         self.server = httpx2.Client(base_url=run.issuer, trust_env=False)
 
@@ -69,8 +68,8 @@ class Visitor:
 
 
 @pytest.fixture
-async def visitor(run: Demonstration, registration: Registration) -> AsyncIterator[Visitor]:
-    it = Visitor(run, registration)
+async def visitor(run: Demonstration, setup: Setup) -> AsyncIterator[Visitor]:
+    it = Visitor(run, setup)
     lifespan = it.notes_web.router.lifespan_context(it.notes_web)
     async with lifespan, it.app:
         with it.server:
@@ -111,7 +110,7 @@ async def test_an_expired_token_is_refreshed_on_the_way(visitor: Visitor):
     """S18: the person notices nothing."""
     await visitor.sign_in()
     await visitor.app.get("/")
-    visitor.clock.ahead = 4000
+    visitor.clock.ahead = 3560
     home = await visitor.app.get("/")
     assert home.status_code == 200
     assert "Welcome!" in home.text
@@ -119,7 +118,7 @@ async def test_an_expired_token_is_refreshed_on_the_way(visitor: Visitor):
 
 async def test_an_expired_token_of_an_ended_grant_is_told(visitor: Visitor):
     await visitor.sign_in()
-    visitor.clock.ahead = 4000
+    visitor.clock.ahead = 3560
     for grant in json.loads(visitor.run.counterfoil("grant", "list", "--json"))["grants"]:
         visitor.run.counterfoil("grant", "end", grant["id"], "--yes")
     refused = await visitor.app.get("/")

@@ -7,7 +7,7 @@ import anyio
 import httpx2
 import pytest
 
-from counterfoil.client import Client, DpopKey, Refused, Registration, Tokens
+from counterfoil.client import Client, DpopKey, Refused, Tokens
 from counterfoil.guard import Guard, Options, Proofs
 from counterfoil.guard.asgi import GuardMiddleware
 from counterfoil.jose.keys import PrivateKey
@@ -49,13 +49,13 @@ async def api(place: Installation) -> AsyncIterator[str]:
 
 def started(place: Installation, client_id: str, key: DpopKey | None = None) -> Client:
     """The app, just started; without a key of its own it makes one in memory."""
-    registration = Registration(
-        issuer=place.issuer,
-        client_id=client_id,
-        client_secret=place.secrets.get(client_id),
+    return Client(
+        place.issuer,
+        client_id,
+        place.secrets.get(client_id),
         redirect_uri=CALLBACK,
+        dpop_key=key or DpopKey.in_memory(),
     )
-    return Client(registration, key=key or DpopKey.in_memory())
 
 
 async def signed_in(place: Installation, app: Client) -> Tokens:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from counterfoil.client import Client, Registration
+from counterfoil.client import Client
 from counterfoil.guard import Guard, Options, Proofs
 from counterfoil.guard.asgi import GuardMiddleware
 from tests.client_keys import jwks_of, key
@@ -95,10 +95,7 @@ def test_jose_refuses_what_is_not_for_it(server: Serving):
 
 
 def service_token(server: Serving) -> str:
-    registration = Registration(
-        issuer=server.issuer, client_id="service", client_secret=server.secrets["service"]
-    )
-    with Client(registration) as client:
+    with Client(server.issuer, "service", server.secrets["service"]) as client:
         return client.client_credentials("notes:read").access_token
 
 

@@ -11,13 +11,16 @@ from counterfoil.cli.output import Failure
 COMMANDS: Final = MappingProxyType(
     {
         "serve": "Run the server.",
+        "login": "Sign in at an issuer, to call APIs from this terminal.",
+        "logout": "Give the tokens of a sign-in back, and forget them.",
+        "call": "Call an API with the token of whoever is signed in.",
         "client": "Apps, services and automations that may ask for tokens.",
         "user": "People who can sign in.",
         "api": "APIs that tokens are for, with their scopes.",
         "grant": "What people allowed apps.",
         "family": "What hangs under one authorization.",
         "session": "Browsers that are signed in.",
-        "token": "Tokens: look into one, end one.",
+        "token": "Print a fresh token of a sign-in; look into a token, end one.",
         "explain": "Why a token is refused, since when and by whom.",
         "key": "Signing keys, and what to do when one has leaked.",
         "event": "What happened: who, what to whom, when, from where, with what proof.",
@@ -84,6 +87,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 def program() -> None:
     """Issue, use and take back tokens.
 
-    Commands work on the data directory while the server runs; what they change takes effect at
+    login, logout, call and token speak to any issuer, as a client. All other commands work on the
+    data directory while the server runs; what they change takes effect at
     once.
     """

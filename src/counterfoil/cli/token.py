@@ -1,4 +1,4 @@
-"""``counterfoil token``: look into a token, and end one, held or lost (S45, S48)."""
+"""``counterfoil token``: print a fresh one; look into one, and end one, held or lost (S45, S48)."""
 
 import sys
 
@@ -6,15 +6,34 @@ import click
 
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, print_fields
+from counterfoil.cli.profiles import DEFAULT, Profiles, as_failures, profile_option
 from counterfoil.cli.receipts import Manner, ending_options, leave
 
 
-@click.group()
-def token() -> None:
-    """Tokens: look into one, end one.
+@click.group(invoke_without_command=True)
+@click.option("--resource", default="", metavar="URI", help="The API that it is for.")
+@profile_option
+@click.pass_context
+def token(ctx: click.Context, resource: str, profile: str | None) -> None:
+    """Print a fresh access token of a sign-in; or look into a token, or end one.
+
+    Without a command: the token of `counterfoil login`, and nothing else, for
+    curl -H "Authorization: Bearer $(counterfoil token)" URL. It is for whoever reads it: give it
+    to no other API.
 
     A token on the command line stands in the shell's history; "-" reads it from standard input.
     """
+
+    if ctx.invoked_subcommand is None:
+        click.echo(_fresh_token(profile, resource))
+
+
+def _fresh_token(profile: str | None, resource: str) -> str:
+    with as_failures():
+        profiles = Profiles()
+        found = profiles.find(profile)
+        with profiles.client(found) as client:
+            return profiles.holder(client, profile or DEFAULT, found).access_token(resource)
 
 
 @token.command("end", context_settings=takes_id())

@@ -54,7 +54,7 @@ def new_attempt(
         state=_drawn(random),
         nonce=_drawn(random),
         code_verifier=_drawn(random),
-        redirect_uri=registration.redirect_uri,
+        redirect_uri=further.get("redirect_uri", registration.redirect_uri),
         scope=scope,
         max_age=None if max_age is None else int(max_age),
     )

@@ -1,42 +1,57 @@
 """The client as it is used: the same flows, blocking or async."""
 
-import secrets
-import time
 from collections.abc import Callable, Mapping
-from typing import Final, Self
+from typing import Self, TypedDict, Unpack
 
-from msgspec import Struct
-
+from counterfoil.client import terminal
 from counterfoil.client.authorization import Attempt, SignIn
+from counterfoil.client.cache import Cache, Entry, MemoryCache
+from counterfoil.client.client_key import ClientKey
+from counterfoil.client.device import DeviceSignIn
 from counterfoil.client.dpop import DpopKey
 from counterfoil.client.flows import Flows
+from counterfoil.client.holder import AsyncHolder, Holder
+from counterfoil.client.holding import Holding
+from counterfoil.client.outside import REAL, Outside
 from counterfoil.client.registration import Registration
 from counterfoil.client.tokens import Tokens
-from counterfoil.net.exchange import Answer, AsyncSender, BlockingSender
+from counterfoil.net.exchange import Answer, AsyncSender, BlockingSender, Message, Request
 
 
-class Outside(Struct, frozen=True):
-    """What a client takes from outside: time in seconds since the epoch, and random bytes."""
+class Options(TypedDict, total=False):
+    """What a client may be given besides its name and its credential.
 
-    clock: Callable[[], float] = time.time
-    random: Callable[[int], bytes] = secrets.token_bytes
+    ``dpop_key``: every token is bound to it (RFC 9449). ``cache``: where holders keep tokens;
+    default: in memory.
+    """
 
-
-REAL: Final = Outside()
+    redirect_uri: str
+    post_logout_redirect_uri: str
+    dpop_key: DpopKey
+    cache: Cache
+    outside: Outside
 
 
 class Client:
     """A client that waits for its answers. Threads may share it.
 
+    ``credential`` is its secret or its `ClientKey`; a public client has none. What the issuer can
+    do is read from its metadata when it is first needed.
+
     Every method raises `HttpFailure` where no usable answer came, `Refused` where the server said
-    no, and `NotTrusted` where an answer is not what was asked for. With a ``key`` every token is
-    bound to it (RFC 9449), and the key is proved wherever the token is used.
+    no, and `NotTrusted` where an answer is not what was asked for.
     """
 
     def __init__(
-        self, registration: Registration, outside: Outside = REAL, key: DpopKey | None = None
+        self,
+        issuer: str,
+        client_id: str,
+        credential: str | ClientKey | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        self._flows = Flows(registration, outside.clock, outside.random, key)
+        registration = registered(issuer, client_id, credential, options)
+        self._flows = Flows(registration, options.get("outside", REAL), options.get("dpop_key"))
+        self._cache: Cache = options.get("cache") or MemoryCache()
         self._sender = BlockingSender()
 
     def __enter__(self) -> Self:
@@ -52,7 +67,8 @@ class Client:
     def begin(self, scope: str, **further: str) -> SignIn:
         """Begin a sign-in: where to send the browser, and what to keep until it is back.
 
-        ``further`` are parameters of the request: ``prompt``, ``max_age``, ``resource`` ...
+        ``further`` are parameters of the request: ``redirect_uri`` (default: the client's own),
+        ``prompt``, ``max_age``, ``resource`` ...
         """
         return self._sender.run(self._flows.begin(scope, further))
 
@@ -60,21 +76,59 @@ class Client:
         """Finish a sign-in with the URL, or its query, by which the browser came back."""
         return self._sender.run(self._flows.complete(attempt, callback))
 
+    def sign_in(
+        self, scope: str, *, resource: str = "", tell: Callable[[str], None] = print
+    ) -> Tokens:
+        """Sign somebody in by the browser of this machine, for a program in a terminal.
+
+        ``tell`` is given the URL too, for whoever has to open it by hand. The client needs the
+        redirect URI ``http://127.0.0.1/callback``. It waits five minutes.
+        """
+        return terminal.sign_in(self, scope, tell, resource)
+
+    def begin_device(self, scope: str, resource: str | None = None) -> DeviceSignIn:
+        """Begin a sign-in on another device: what to show to the person (RFC 8628)."""
+        return self._sender.run(self._flows.begin_device(scope, resource))
+
+    def finish_device(self, device: DeviceSignIn) -> Tokens:
+        """Wait until the person has decided there. `Refused` where they did not, or not in time."""
+        return self._sender.run(self._flows.finish_device(device))
+
+    def client_credentials(self, scope: str = "", resource: str | None = None) -> Tokens:
+        """Get a token for this client itself. `service` keeps one."""
+        return self._sender.run(self._flows.client_credentials(scope, resource))
+
     def refresh(self, tokens: Tokens, resource: str | None = None) -> Tokens:
         """Get fresh tokens. The refresh token that was used is spent: keep what is returned.
 
         A lost answer is asked for once more. Whoever is interrupted may call again within the
-        server's `refresh_window`, and gets the same refresh token.
+        server's `refresh_window`, and gets the same refresh token. `holder` does all that.
         """
         return self._sender.run(self._flows.refresh(tokens, resource))
 
-    def client_credentials(self, scope: str = "", resource: str | None = None) -> Tokens:
-        """Get a token for this client itself."""
-        return self._sender.run(self._flows.client_credentials(scope, resource))
+    def holder(self, scope: str = "", *, resource: str = "", subject: str = "") -> Holder:
+        """Hold tokens of a person, and keep them fresh: give it those of a sign-in to ``take``.
 
-    def fetch(self, tokens: Tokens, url: str, form: Mapping[str, str] | None = None) -> Answer:
-        """Call an API: a GET, or a POST of a form. Gives the answer, whatever its status."""
-        return self._sender.run(self._flows.fetch(tokens, url, form))
+        With a cache that lasts, a holder of the same words finds what an earlier one has kept.
+        ``subject`` is any word that tells two people apart who use this client here.
+        """
+        entry = entry_of(self._flows, scope, resource, subject)
+        return Holder(Holding(self._flows, self._cache, entry, for_itself=False), self._sender)
+
+    def service(self, scope: str = "", *, resource: str = "") -> Holder:
+        """Hold tokens for this client itself, and keep them fresh (client credentials)."""
+        entry = entry_of(self._flows, scope, resource, "")
+        return Holder(Holding(self._flows, self._cache, entry, for_itself=True), self._sender)
+
+    def fetch(
+        self,
+        tokens: Tokens,
+        url: str,
+        form: Mapping[str, str] | None = None,
+        message: Message | None = None,
+    ) -> Answer:
+        """Call an API: a GET, a POST of a form, or any message. Gives the answer as it is."""
+        return self._sender.run(self._flows.fetch(tokens, Request(url, form, message=message)))
 
     def headers(self, tokens: Tokens, method: str, url: str) -> dict[str, str]:
         """Write the headers for one call of an API by other means; a proof is good once."""
@@ -98,9 +152,15 @@ class AsyncClient:
     """The same client for async code. It belongs to one event loop; it raises as `Client`."""
 
     def __init__(
-        self, registration: Registration, outside: Outside = REAL, key: DpopKey | None = None
+        self,
+        issuer: str,
+        client_id: str,
+        credential: str | ClientKey | None = None,
+        **options: Unpack[Options],
     ) -> None:
-        self._flows = Flows(registration, outside.clock, outside.random, key)
+        registration = registered(issuer, client_id, credential, options)
+        self._flows = Flows(registration, options.get("outside", REAL), options.get("dpop_key"))
+        self._cache: Cache = options.get("cache") or MemoryCache()
         self._sender = AsyncSender()
 
     async def __aenter__(self) -> Self:
@@ -121,19 +181,48 @@ class AsyncClient:
         """As :meth:`Client.complete`."""
         return await self._sender.run(self._flows.complete(attempt, callback))
 
-    async def refresh(self, tokens: Tokens, resource: str | None = None) -> Tokens:
-        """As :meth:`Client.refresh`."""
-        return await self._sender.run(self._flows.refresh(tokens, resource))
+    async def sign_in(
+        self, scope: str, *, resource: str = "", tell: Callable[[str], None] = print
+    ) -> Tokens:
+        """As :meth:`Client.sign_in`."""
+        return await terminal.sign_in_async(self, scope, tell, resource)
+
+    async def begin_device(self, scope: str, resource: str | None = None) -> DeviceSignIn:
+        """As :meth:`Client.begin_device`."""
+        return await self._sender.run(self._flows.begin_device(scope, resource))
+
+    async def finish_device(self, device: DeviceSignIn) -> Tokens:
+        """As :meth:`Client.finish_device`."""
+        return await self._sender.run(self._flows.finish_device(device))
 
     async def client_credentials(self, scope: str = "", resource: str | None = None) -> Tokens:
         """As :meth:`Client.client_credentials`."""
         return await self._sender.run(self._flows.client_credentials(scope, resource))
 
+    async def refresh(self, tokens: Tokens, resource: str | None = None) -> Tokens:
+        """As :meth:`Client.refresh`."""
+        return await self._sender.run(self._flows.refresh(tokens, resource))
+
+    def holder(self, scope: str = "", *, resource: str = "", subject: str = "") -> AsyncHolder:
+        """As :meth:`Client.holder`."""
+        entry = entry_of(self._flows, scope, resource, subject)
+        return AsyncHolder(Holding(self._flows, self._cache, entry, for_itself=False), self._sender)
+
+    def service(self, scope: str = "", *, resource: str = "") -> AsyncHolder:
+        """As :meth:`Client.service`."""
+        entry = entry_of(self._flows, scope, resource, "")
+        return AsyncHolder(Holding(self._flows, self._cache, entry, for_itself=True), self._sender)
+
     async def fetch(
-        self, tokens: Tokens, url: str, form: Mapping[str, str] | None = None
+        self,
+        tokens: Tokens,
+        url: str,
+        form: Mapping[str, str] | None = None,
+        message: Message | None = None,
     ) -> Answer:
         """As :meth:`Client.fetch`."""
-        return await self._sender.run(self._flows.fetch(tokens, url, form))
+        request = Request(url, form, message=message)
+        return await self._sender.run(self._flows.fetch(tokens, request))
 
     def headers(self, tokens: Tokens, method: str, url: str) -> dict[str, str]:
         """As :meth:`Client.headers`."""
@@ -151,3 +240,28 @@ class AsyncClient:
     async def logout_url(self, tokens: Tokens | None = None, state: str = "") -> str:
         """As :meth:`Client.logout_url`."""
         return await self._sender.run(self._flows.logout_url(tokens, state))
+
+
+def registered(
+    issuer: str, client_id: str, credential: str | ClientKey | None, options: Options
+) -> Registration:
+    """Put together who the client is."""
+    return Registration(
+        issuer=issuer,
+        client_id=client_id,
+        credential=credential,
+        redirect_uri=options.get("redirect_uri", ""),
+        post_logout_redirect_uri=options.get("post_logout_redirect_uri", ""),
+    )
+
+
+def entry_of(flows: Flows, scope: str, resource: str, subject: str) -> Entry:
+    """Name the tokens of a client."""
+    who = flows.registration
+    return Entry(
+        issuer=who.issuer,
+        client_id=who.client_id,
+        resource=resource,
+        scope=scope,
+        subject=subject,
+    )

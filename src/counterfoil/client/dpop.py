@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Self
 from urllib.parse import urlsplit
 
+from counterfoil.client.outside import Outside
 from counterfoil.jose import algorithms
 from counterfoil.jose.keys import PrivateKey, PublicKey
 from counterfoil.jose.proof import ProofSigner
@@ -72,22 +73,19 @@ class Prover:
     Threads may share it: at worst one of them asks twice.
     """
 
-    def __init__(
-        self, key: DpopKey, clock: Callable[[], float], random: Callable[[int], bytes]
-    ) -> None:
+    def __init__(self, key: DpopKey, outside: Outside) -> None:
         self.key = key
-        self._clock = clock
-        self._random = random
+        self._outside = outside
         self._nonces: dict[str, str] = {}
 
     def proof(self, method: str, url: str, access_token: str | None = None) -> str:
         """Make the proof for one request, and for the access token that goes with it (§4.2)."""
-        jti = urlsafe_b64encode(self._random(_JTI_BYTES)).rstrip(b"=").decode("ascii")
+        jti = urlsafe_b64encode(self._outside.random(_JTI_BYTES)).rstrip(b"=").decode("ascii")
         claims = Claims(
             jti=jti,
             htm=method,
             htu=url.partition("#")[0].partition("?")[0],
-            iat=int(self._clock()),
+            iat=int(self._outside.clock()),
             ath=None if access_token is None else ath_of(access_token),
             nonce=self._nonces.get(_origin_of(url)),
         )

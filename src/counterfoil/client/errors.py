@@ -12,3 +12,11 @@ class Refused(Exception):
 
 class NotTrusted(Exception):
     """What came back is not what this client asked for. It may be an attack: nothing is used."""
+
+
+class SignInNeeded(Exception):
+    """There are no tokens, or they have ended: the person has to sign in (again)."""
+
+
+class CacheUnusable(Exception):
+    """The cache cannot be read or written. The text says which, why, and what to do."""

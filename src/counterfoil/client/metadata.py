@@ -15,6 +15,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     token_endpoint: str
     jwks_uri: str = ""
     authorization_endpoint: str = ""
+    device_authorization_endpoint: str = ""
     revocation_endpoint: str = ""
     end_session_endpoint: str = ""
     authorization_response_iss_parameter_supported: bool = False

@@ -10,11 +10,14 @@ from counterfoil.client.id_token import Identity
 from counterfoil.net.http import BadAnswer
 
 BEARER: Final = "Bearer"
+AHEAD: Final = 60
+"""Seconds before its end from which a token is replaced; a fifth of its life if that is less."""
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
     """What the token endpoint gave. ``expires_at`` in seconds since the epoch, if it said so.
 
+    ``renew_at`` is the time from which it is better to have a fresh one.
     ``identity`` is who signed in, read from the ID token. ``token_type`` is the scheme under which
     the access token is shown: ``Bearer``, or ``DPoP`` with a proof of the key that it is bound to.
     """
@@ -26,10 +29,15 @@ class Tokens(Struct, frozen=True, kw_only=True):
     id_token: str | None = None
     identity: Identity | None = None
     token_type: str = BEARER
+    renew_at: float | None = None
 
-    def is_fresh(self, now: float, leeway: float = 30) -> bool:
-        """Whether the access token lives for ``leeway`` seconds more."""
-        return self.expires_at is None or now + leeway < self.expires_at
+    def is_fresh(self, now: float) -> bool:
+        """Whether the access token is good for a while: it need not be replaced yet."""
+        return self.renew_at is None or now < self.renew_at
+
+    def is_alive(self, now: float) -> bool:
+        """Whether the access token has not expired."""
+        return self.expires_at is None or now < self.expires_at
 
     def __repr__(self) -> str:
         return f"Tokens(scopes={sorted(self.scopes)}, expires_at={self.expires_at}, …)"
@@ -59,9 +67,11 @@ def tokens_in(
         raise BadAnswer(f"the token response: {error}") from None
     if read.token_type.lower() != token_type.lower():
         raise BadAnswer(f"the token response: token_type is not {token_type}")
+    lifetime = read.expires_in
     return Tokens(
         access_token=read.access_token,
-        expires_at=None if read.expires_in is None else now + read.expires_in,
+        expires_at=None if lifetime is None else now + lifetime,
+        renew_at=None if lifetime is None else now + lifetime - min(AHEAD, lifetime / 5),
         scopes=frozenset((asked if read.scope is None else read.scope).split()),
         refresh_token=read.refresh_token,
         id_token=read.id_token,

@@ -1,17 +1,23 @@
 """One request and its answer as values, and the two ways to send them: blocking and async.
 
-A flow that is written as a generator of requests is driven by either.
+A flow that is written as a generator of requests is driven by either. httpx2 is loaded with the
+first sender.
 """
 
+import asyncio
+import time
 from collections.abc import AsyncIterable, Generator, Iterable, Mapping
-from typing import Final, Self, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
+from urllib.parse import urlencode
 
-import httpx2
 from msgspec import Struct
 
 from counterfoil.jose import strict_json
 from counterfoil.jose.errors import JoseError
 from counterfoil.net.http import MAX_BODY_BYTES, TIMEOUT, BadAnswer, Unreachable, demand_safe
+
+if TYPE_CHECKING:
+    import httpx2
 
 T = TypeVar("T")
 
@@ -22,26 +28,67 @@ _HEADERS: Final = {
 }
 
 
+class Message(Struct, frozen=True):
+    """What a request of any kind says: its method, its body, and further headers.
+
+    ``most``: how many bytes the answer may have; ``timeout``: seconds between two pieces of it.
+    """
+
+    method: str
+    content: bytes | None = None
+    headers: Mapping[str, str] = {}
+    most: int = MAX_BODY_BYTES
+    timeout: float = TIMEOUT
+
+    def __repr__(self) -> str:
+        return f"Message({self.method})"
+
+
 class Request(Struct, frozen=True):
     """A request. ``form`` makes it a POST; ``authorization`` is the value of that header.
 
-    ``proof`` is the value of the header ``DPoP``.
+    ``proof`` is the value of the header ``DPoP``. It is sent ``after`` so many seconds.
+    ``message``: another method, a body and headers of its own.
     """
 
     url: str
     form: Mapping[str, str] | None = None
     authorization: str = ""
     proof: str = ""
+    after: float = 0
+    message: Message | None = None
 
     @property
     def method(self) -> str:
-        """``GET`` or ``POST``."""
+        """``GET``, ``POST``, or what the message says."""
+        if self.message is not None:
+            return self.message.method
         return "GET" if self.form is None else "POST"
+
+    @property
+    def most(self) -> int:
+        """How many bytes the answer may have."""
+        return MAX_BODY_BYTES if self.message is None else self.message.most
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds between two pieces of the answer; ``None``: as the sender has it."""
+        return None if self.message is None else self.message.timeout
+
+    @property
+    def content(self) -> bytes | None:
+        """The body, encoded; ``None``: there is none."""
+        if self.message is not None:
+            return self.message.content
+        return None if self.form is None else urlencode(self.form).encode()
 
     @property
     def headers(self) -> dict[str, str]:
         """The headers that are this request's own."""
-        own = {"Authorization": self.authorization, "DPoP": self.proof}
+        own = dict(self.message.headers) if self.message is not None else {}
+        if self.form is not None:
+            own["Content-Type"] = "application/x-www-form-urlencoded"
+        own |= {"Authorization": self.authorization, "DPoP": self.proof}
         return {name: value for name, value in own.items() if value}
 
     def __repr__(self) -> str:
@@ -92,6 +139,8 @@ class BlockingSender:
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
         # Plain http goes to this machine alone, so never through a proxy of the environment.
+        import httpx2
+
         self._client = httpx2.Client(
             timeout=timeout,
             headers=_HEADERS,
@@ -124,13 +173,18 @@ class BlockingSender:
 
     def send(self, request: Request) -> Answer:
         """Send one request."""
+        import httpx2
+
+        if request.after:
+            time.sleep(request.after)
         try:
             with self._client.stream(
                 request.method,
                 demand_safe(request.url),
-                data=_form_of(request),
+                content=request.content,
                 headers=request.headers,
                 auth=None,
+                **_patience(request),
             ) as answer:
                 return _answer_of(request, answer, _joined(request, answer.iter_bytes()))
         except (ValueError, httpx2.InvalidURL) as error:
@@ -143,6 +197,8 @@ class AsyncSender:
     """Sends requests in an event loop; it belongs to that one."""
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
+        import httpx2
+
         self._client = httpx2.AsyncClient(
             timeout=timeout,
             headers=_HEADERS,
@@ -177,13 +233,18 @@ class AsyncSender:
 
     async def send(self, request: Request) -> Answer:
         """Send one request."""
+        import httpx2
+
+        if request.after:
+            await asyncio.sleep(request.after)
         try:
             async with self._client.stream(
                 request.method,
                 demand_safe(request.url),
-                data=_form_of(request),
+                content=request.content,
                 headers=request.headers,
                 auth=None,
+                **_patience(request),
             ) as answer:
                 body = await _joined_async(request, answer.aiter_bytes())
                 return _answer_of(request, answer, body)
@@ -193,8 +254,8 @@ class AsyncSender:
             raise _unreachable(request, error) from None
 
 
-def _form_of(request: Request) -> dict[str, str] | None:
-    return None if request.form is None else dict(request.form)
+def _patience(request: Request) -> dict[str, Any]:
+    return {} if request.timeout is None else {"timeout": request.timeout}
 
 
 def _joined(request: Request, chunks: Iterable[bytes]) -> bytes:
@@ -214,11 +275,11 @@ async def _joined_async(request: Request, chunks: AsyncIterable[bytes]) -> bytes
 
 
 def _demand_short(request: Request, body: bytearray) -> None:
-    if len(body) > MAX_BODY_BYTES:
-        raise BadAnswer(f"{request.url} answered with more than {MAX_BODY_BYTES} bytes")
+    if len(body) > request.most:
+        raise BadAnswer(f"{request.url} answered with more than {request.most} bytes")
 
 
-def _answer_of(request: Request, answer: httpx2.Response, body: bytes) -> Answer:
+def _answer_of(request: Request, answer: "httpx2.Response", body: bytes) -> Answer:
     media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     return Answer(
         request.url,
@@ -230,5 +291,5 @@ def _answer_of(request: Request, answer: httpx2.Response, body: bytes) -> Answer
     )
 
 
-def _unreachable(request: Request, error: httpx2.HTTPError) -> Unreachable:
+def _unreachable(request: Request, error: "httpx2.HTTPError") -> Unreachable:
     return Unreachable(f"{request.url}: {type(error).__name__}: {error}")

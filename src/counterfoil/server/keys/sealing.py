@@ -1,18 +1,16 @@
-"""Sealing at rest: AES-256-GCM (NIST SP 800-38D) under a key that never stands in the database."""
+"""How the server seals at rest: under a key that never stands in the database."""
 
-from collections.abc import Callable
 from typing import Final, Protocol
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-KEY_BYTES: Final = 32
-_VERSION: Final = b"\x01"
-_NONCE_BYTES: Final = 12
-_TAG_BYTES: Final = 16
-_LEAST: Final = len(_VERSION) + _NONCE_BYTES + _TAG_BYTES
+from counterfoil.jose import sealing
+from counterfoil.jose.sealing import KEY_BYTES, NotSealed
+
+__all__ = ["KEY_BYTES", "NotSealed", "Sealing", "Seals", "derive"]
+
+_LABEL: Final = b"counterfoil "
 
 
 class Seals(Protocol):
@@ -28,45 +26,10 @@ class Seals(Protocol):
         """Look whether the keys have changed, and say so. It may wait for a disk or a command."""
 
 
-class NotSealed(Exception):
-    """What was to be opened was not sealed here: wrong key, other context, or altered."""
+class Sealing(sealing.Sealing):
+    """One key, which never changes."""
 
-    def __init__(self) -> None:
-        super().__init__("This was not sealed under this key for this purpose, or was altered.")
-
-
-class Sealing:
-    """Seals and opens under one key of 32 bytes; ``random`` gives so many random bytes.
-
-    A nonce is random, so one key should seal no more than 2^32 texts (SP 800-38D §8.3).
-    """
-
-    __slots__ = ("_aead", "_random")
-
-    def __init__(self, key: bytes, random: Callable[[int], bytes]) -> None:
-        if len(key) != KEY_BYTES:
-            raise ValueError(f"a sealing key has {KEY_BYTES} bytes")
-        self._aead = AESGCM(key)
-        self._random = random
-
-    def seal(self, plaintext: bytes, context: str) -> bytes:
-        """Seal; it opens only with the same ``context``, which is not kept secret."""
-        nonce = self._random(_NONCE_BYTES)
-        return _VERSION + nonce + self._aead.encrypt(nonce, plaintext, context.encode())
-
-    def open(self, sealed: bytes, context: str) -> bytes:
-        """Open what ``seal`` gave.
-
-        Raises:
-            NotSealed: a wrong key, another context, or a changed byte.
-        """
-        if len(sealed) < _LEAST or sealed[:1] != _VERSION:
-            raise NotSealed
-        nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
-        try:
-            return self._aead.decrypt(nonce, ciphertext, context.encode())
-        except InvalidTag:
-            raise NotSealed from None
+    __slots__ = ()
 
     def refresh(self) -> bool:
         """Say that the key has not changed: one key never does."""
@@ -75,4 +38,4 @@ class Sealing:
 
 def derive(secret: bytes, label: str) -> bytes:
     """Derive a key of 32 bytes for one purpose (HKDF-SHA256, RFC 5869)."""
-    return HKDF(SHA256(), KEY_BYTES, None, b"counterfoil " + label.encode()).derive(secret)
+    return HKDF(SHA256(), KEY_BYTES, None, _LABEL + label.encode()).derive(secret)

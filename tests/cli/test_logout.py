@@ -1,0 +1,29 @@
+"""Signing out where the server is away: said, and forgotten all the same."""
+
+from pathlib import Path
+
+import pytest
+
+from counterfoil.cli.profiles import Profile, Profiles
+from counterfoil.client.tokens import Tokens
+from tests.cli.guarded import Terminal
+from tests.interop.serving import Serving
+
+AWAY = Profile(issuer="http://127.0.0.1:9", client_id="cli")
+
+
+def test_it_is_forgotten_here_though_the_server_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """And the person is told that the tokens live on there."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    profiles = Profiles()
+    profiles.keep("default", AWAY)
+    with profiles.client(AWAY) as client:
+        holder = profiles.holder(client, "default", AWAY)
+        holder.take(Tokens(access_token="a", refresh_token="r"))
+    me = Terminal(Serving(tmp_path), tmp_path)
+    assert me.succeed("token") == "a\n"
+    refused = me.refused("logout")
+    assert "forgotten here, but not ended at the server" in refused
+    assert "nobody is signed in" in me.refused("token")
