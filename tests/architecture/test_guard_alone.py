@@ -27,7 +27,7 @@ print("imported", sys.argv[1])
 """
 
 
-@pytest.mark.parametrize("part", ["counterfoil.guard", "counterfoil.client"])
+@pytest.mark.parametrize("part", ["counterfoil.guard", "counterfoil.client", "counterfoil.bff"])
 def test_a_part_needs_only_the_bare_package(part: str):
     """A fresh interpreter imports it with every other library, and the server, walled off."""
     modules = json.dumps(sorted(modules_of(distributions_below("counterfoil"))))

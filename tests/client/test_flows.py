@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import msgspec
 import pytest
 
 from counterfoil.client.authorization import SignIn
@@ -121,6 +122,15 @@ def test_a_refresh_whose_answer_is_lost_is_asked_for_once_more():
     with pytest.raises(Unreachable):
         issuer.run(flows().refresh(held(), None))
     assert issuer.lost == 0
+
+
+def test_a_sign_in_for_several_apis_names_the_one_that_its_token_is_for():
+    """RFC 8707 §2.2."""
+    issuer, client = Issuer(token=response()), flows()
+    sign_in = begun(issuer, client, "notes:read")
+    attempt = msgspec.structs.replace(sign_in.attempt, resource="https://notes.example")
+    issuer.run(client.complete(attempt, callback(sign_in)))
+    assert issuer.form["resource"] == "https://notes.example"
 
 
 def test_a_code_whose_answer_is_lost_is_not_shown_again():

@@ -22,7 +22,10 @@ _RANDOM_BYTES: Final = 32
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
-    """One sign-in on its way. Keep it with the browser's own session, and use it once."""
+    """One sign-in on its way. Keep it with the browser's own session, and use it once.
+
+    ``resource``: which API the access token is to be for, where the sign-in asks for several.
+    """
 
     state: str
     nonce: str
@@ -30,6 +33,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     redirect_uri: str
     scope: str
     max_age: int | None = None
+    resource: str = ""
 
     def __repr__(self) -> str:
         return f"Attempt(scope={self.scope!r}, …)"

@@ -173,6 +173,11 @@ class AsyncClient:
         """Close every connection."""
         await self._sender.aclose()
 
+    @property
+    def registration(self) -> Registration:
+        """Who the client is, as the server has it registered."""
+        return self._flows.registration
+
     async def begin(self, scope: str, **further: str) -> SignIn:
         """As :meth:`Client.begin`."""
         return await self._sender.run(self._flows.begin(scope, further))

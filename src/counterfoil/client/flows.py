@@ -66,7 +66,7 @@ class Flows:
             "redirect_uri": attempt.redirect_uri,
             "code_verifier": attempt.code_verifier,
         }
-        tokens = yield from self._tokens(form, attempt.scope)
+        tokens = yield from self._tokens(form | _target(attempt.resource), attempt.scope)
         return (yield from self._signed_in(tokens, attempt.scope, attempt))
 
     def begin_device(self, scope: str, resource: str | None) -> Exchange[DeviceSignIn]:

@@ -1,0 +1,1 @@
+"""A single-page app whose tokens stay on its server."""

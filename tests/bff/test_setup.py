@@ -1,0 +1,67 @@
+"""What can be set up, and what is refused with a sentence that says what to do."""
+
+from typing import Any
+
+import pytest
+
+from counterfoil.bff import BackendForFrontend, MarkerCookie, Upstream
+from counterfoil.client import AsyncClient
+
+HERE = "https://shop.example/bff/callback"
+API = Upstream(url="https://orders.example")
+
+
+def made(redirect_uri: str = HERE, apis: Any = None, **options: Any) -> BackendForFrontend:
+    client = AsyncClient("https://id.example", "shop", "s3cret", redirect_uri=redirect_uri)
+    return BackendForFrontend(client, apis or {"/api": API}, **options)
+
+
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [
+        *("https://shop.example/bff/callback", "http://127.0.0.1:8003/bff/callback"),
+        *("http://localhost/x/y/callback", "https://shop.example:8443/bff/callback"),
+    ],
+)
+def test_the_redirect_uri_says_where_the_app_is(redirect_uri: str):
+    made(redirect_uri)
+
+
+@pytest.mark.parametrize(
+    "redirect_uri",
+    [
+        *(
+            "http://shop.example/bff/callback",
+            "",
+            "https://shop.example/bff",
+            "ftp://a/bff/callback",
+        ),
+        *("https://shop.example/callback", "https://shop.example/bff/callback?x=1"),
+    ],
+)
+def test_one_that_is_not_safe_or_not_clear_is_refused(redirect_uri: str):
+    with pytest.raises(ValueError, match=r"https://shop\.example/bff/callback"):
+        made(redirect_uri)
+
+
+@pytest.mark.parametrize("mount", ["api", "/api/", "/", "/a//b", "/bff", "/bff/api", "/a/../b"])
+def test_a_place_for_an_api_is_a_plain_path_apart_from_ours(mount: str):
+    with pytest.raises(ValueError, match=r"write it as /api|within each other"):
+        made(apis={mount: API})
+
+
+def test_several_apis_have_each_a_name():
+    """Or one would get the token of another."""
+    with pytest.raises(ValueError, match="resource"):
+        made(apis={"/a": API, "/b": API})
+
+
+def test_a_sign_in_asks_who_it_is():
+    with pytest.raises(ValueError, match="openid"):
+        made(scope="orders:read")
+
+
+def test_a_marker_is_of_a_domain_of_the_app():
+    made(marker=MarkerCookie("shop.example"))
+    with pytest.raises(ValueError, match="cannot be set by"):
+        made(marker=MarkerCookie("other.example"))
