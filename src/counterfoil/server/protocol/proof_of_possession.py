@@ -1,14 +1,16 @@
 """Proof of possession: which key a request proves, and which one it must prove (RFC 9449 §5–§8)."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
-from counterfoil.oauth.binding import Binding
+from counterfoil.oauth.binding import COOKIE, UNBOUND, Binding
 from counterfoil.oauth.dpop import KEPT, METHOD, NotProved, Proof, Target, read_proof
-from counterfoil.oauth.errors import OAuthError, invalid_grant
+from counterfoil.oauth.errors import OAuthError, invalid_grant, invalid_request
 from counterfoil.oauth.nonces import Nonces
+from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import TokenRequest
@@ -16,7 +18,10 @@ from counterfoil.server.records.client import BY_PEOPLE, Client
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Transaction
 
-_OTHER_KEY: Final = "The refresh token is bound to a key that was not proved."
+COOKIE_HASH: Final = "browser_cookie_s256"
+"""The parameter that names the SHA-256 of a browser's cookie, in base64url; it is ours alone."""
+_SHA256: Final = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+_OTHER_KEY: Final = "The refresh token is bound to something that was not proved."
 
 
 def read(unverified: Sequence[str], target: Target) -> Proof | None:
@@ -49,6 +54,25 @@ def nonces_of(authority: Authority) -> Nonces | None:
     if authority.settings.dpop_nonces == "off":
         return None
     return Nonces(authority.keys.dpop_nonce)
+
+
+def proved_by(proof: Proof | None, parameters: Parameters) -> Binding:
+    """Say what the tokens are bound to: the key that was proved, or a cookie of one browser (S61).
+
+    The client that answers for the browser names the cookie's hash; that is no proof, and needs
+    none: it makes the token worth less.
+
+    Raises:
+        OAuthError: ``invalid_request`` where it is no hash, or a key was proved besides.
+    """
+    named = parameters.get(COOKIE_HASH)
+    if named is None:
+        return UNBOUND if proof is None else proof.binding
+    if _SHA256.fullmatch(named) is None:
+        raise invalid_request(f"The parameter {COOKIE_HASH} is no SHA-256 in base64url.")
+    if proof is not None:
+        raise invalid_request(f"A token is bound to a key or to a cookie: leave {COOKIE_HASH} out.")
+    return Binding(COOKIE, named)
 
 
 def refusal_of(error: NotProved) -> OAuthError:

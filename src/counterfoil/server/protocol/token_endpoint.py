@@ -8,7 +8,6 @@ from functools import partial
 
 from msgspec import Struct
 
-from counterfoil.oauth.binding import UNBOUND
 from counterfoil.oauth.dpop import NotProved, Proof, Target
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.parameters import Parameters
@@ -103,7 +102,7 @@ async def _decide(authority: Authority, request: _Request, tx: Transaction) -> I
     client.demand_grant_type(grant_type.name)
     authority.activity.note_secret(authenticated.secret_id, tx.now)
     proof_of_possession.demand_registered(client, grant_type.name, proof)
-    proved = proof.binding if proof else UNBOUND
+    proved = proof_of_possession.proved_by(proof, asked.parameters)
     believed = TokenRequest(client, asked.parameters, asked.origin, proved, authenticated.proof)
     if proof is None:
         return await grant_type.exchange(authority, tx, believed)
