@@ -60,6 +60,7 @@ async def asked(url: str, token: str, cookies: str = "") -> tuple[int, str]:
 async def test_a_token_of_one_browser_fails_in_another(
     place: Installation, person: Person, api: str
 ) -> None:
+    """S61: neither without the cookie nor with another, nor with what the token itself shows."""
     issued = await tokens(person)
     token = issued["access_token"]
     assert issued["token_type"] == "Bearer"
