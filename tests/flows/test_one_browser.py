@@ -86,7 +86,7 @@ async def test_a_guard_that_knows_no_cookies_refuses_it(
 async def test_what_renews_it_is_of_the_same_browser(
     place: Installation, person: Person, api: str
 ) -> None:
-    """A thief of the refresh token gets no token that is free, and the owner goes on."""
+    """S61: a thief of the refresh token gets no token that is free, and the owner goes on."""
     refresh_token = (await tokens(person))["refresh_token"]
     renewing = {"grant_type": "refresh_token", "refresh_token": refresh_token}
     stolen = await token_request(place, "app", **renewing)
@@ -98,6 +98,7 @@ async def test_what_renews_it_is_of_the_same_browser(
 
 
 async def test_userinfo_knows_no_cookie_of_an_api(place: Installation, person: Person) -> None:
+    """S61: so it does not take what only that API can know to be used by the right browser."""
     token = (await tokens(person))["access_token"]
     async with place.browser() as browser:
         headers = {"authorization": f"Bearer {token}", "cookie": f"{COOKIE}={HERE}"}
