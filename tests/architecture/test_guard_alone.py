@@ -56,6 +56,7 @@ def test_the_bare_package_is_small():
     """Starlette, click, apsw and their like come with the extras alone."""
     wanted = {canonical(Requirement(line).name) for line in bare_requirements("counterfoil")}
     assert wanted == {"cryptography", "httpx2", "joserfc", "msgspec"}
+    assert len(distributions_below("counterfoil")) == 12, "the README says how many there are"
 
 
 def distributions_below(distribution: str) -> set[str]:
