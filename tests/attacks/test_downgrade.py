@@ -98,7 +98,6 @@ async def test_codes_travel_in_the_query_alone(site: Installation, mode: str) ->
         "password",
         "implicit",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
-        "urn:ietf:params:oauth:grant-type:device_code",
         "Authorization_Code",
         "client_credentials ",
         "__class__",

@@ -277,13 +277,13 @@ def test_flask_swallows_no_refusal(guard: Guard):
 
 
 def test_django_and_rest_framework_swallow_no_refusal(guard: Guard):
+    django_project.set_up(guard)
     from django.test import Client, override_settings
     from django.urls import path
     from rest_framework.views import APIView
 
     from counterfoil.guard.rest_framework import Guarded
 
-    django_project.set_up(guard)
     guarded = django_project.settings.COUNTERFOIL
 
     @guarded()

@@ -95,9 +95,10 @@ def test_when_a_server_dies_all_end_and_it_is_said_which(tmp_path: Path):
         api = next(pid for pid in children if "notes_api" in command_of(pid))
         os.kill(api, signal.SIGKILL)
         _, errors = it.process.communicate(timeout=20)
+        # On a busy machine the guard may have said before that it heard nothing for a while.
+        said = errors.splitlines()[-1]
         assert (
-            errors
-            == "the notes API ended by itself, with exit code -9. The others were ended too.\n"
+            said == "the notes API ended by itself, with exit code -9. The others were ended too."
         )
         assert it.process.returncode == 1
         assert [pid for pid in children if is_alive(pid)] == []

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from counterfoil.guard import Rejected
-from counterfoil.guard.guard import Guard
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.events import CLI
@@ -54,7 +53,7 @@ async def test_it_is_the_guard_that_decides(
     def judge(*_: object) -> None:
         raise Rejected(Reason.WRONG_BINDING)
 
-    monkeypatch.setattr(Guard, "_judge", judge)
+    monkeypatch.setattr("counterfoil.guard.guard.judge", judge)
     assert await why(place, token) is Reason.WRONG_BINDING
 
 
