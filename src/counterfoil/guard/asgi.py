@@ -1,6 +1,7 @@
 """The guard in front of any ASGI app: HTTP, WebSocket, lifespan (ASGI 3, RFC 6750, RFC 9449)."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ TOKEN: Final = "counterfoil.token"
 """Where the `Token` stands in the ASGI scope. In Starlette it is also ``request.state.token``."""
 POLICY_VIOLATION: Final = 1008
 """The WebSocket close code (RFC 6455 §7.4.1)."""
+_HANDSHAKES: Final[Mapping[str, str]] = MappingProxyType({"https": "wss", "http": "ws", "": "ws"})
+"""What some middlewares for proxies call the scheme of a WebSocket, and what it is."""
 _IN_PATHS: Final = "/-._~!$&'()*+,;=:@"
 
 
@@ -104,10 +107,12 @@ def path_within(scope: Scope) -> str:
 
 def request_of(scope: Scope) -> Request:
     """Read an ASGI connection of HTTP or of a WebSocket."""
-    client = scope.get("client")
+    client, scheme = scope.get("client"), scope.get("scheme", "")
+    if scope["type"] == "websocket":
+        scheme = _HANDSHAKES.get(scheme, scheme)
     return Request(
         scope.get("method", "GET"),
-        scope.get("scheme", ""),
+        scheme,
         str(client[0]) if isinstance(client, (tuple, list)) and client else "",
         _path_of(scope),
         scope.get("query_string", b""),

@@ -99,8 +99,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
         return value
 
     def _is_own(self, request: Request, own_origin: str, value: str) -> bool:
-        # The handshake of a WebSocket is a GET that no CORS holds back (RFC 6455 §10.2).
-        if request.method in SAFE and request.scheme not in ("ws", "wss"):
+        if request.method in SAFE and not _is_handshake(request):
             return True
         origins = request.values(b"origin")
         if origins:
@@ -109,6 +108,12 @@ class Sessions(Struct, frozen=True, kw_only=True):
         if sites:
             return sites in (("same-origin",), ("none",))
         return self.csrf is not None and self.csrf(request, value)
+
+
+def _is_handshake(request: Request) -> bool:
+    """Whether a WebSocket begins: by a GET that no CORS holds back (RFC 6455 §10.2)."""
+    upgrades = [value.lower() for value in request.values(b"upgrade")]
+    return request.scheme in ("ws", "wss") or any("websocket" in each for each in upgrades)
 
 
 def origin_of(url: str) -> str:
