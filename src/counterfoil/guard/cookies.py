@@ -7,6 +7,9 @@ from counterfoil.guard.request import Request
 HOST_ONLY: Final = "__Host-"
 """The prefix of a cookie that this host alone has set, over TLS, for all of it (RFC 6265bis)."""
 
+_SPACES: Final = " \t"
+"""No others: browsers keep no watch over a prefix that stands behind a space of Unicode."""
+
 
 def cookie_in(request: Request, name: str) -> str:
     """Give the value of a cookie; empty where there is none, or where two have this name.
@@ -24,4 +27,8 @@ def has_cookie(request: Request, name: str) -> bool:
 
 def _values(request: Request, name: str) -> list[str]:
     pairs = [pair.split("=", 1) for value in request.values(b"cookie") for pair in value.split(";")]
-    return [pair[1].strip().strip('"') for pair in pairs if pair[0].strip() == name and pair[1:]]
+    return [
+        pair[1].strip(_SPACES).strip('"')
+        for pair in pairs
+        if pair[0].strip(_SPACES) == name and pair[1:]
+    ]

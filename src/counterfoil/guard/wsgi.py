@@ -187,7 +187,7 @@ def _header(key: str, value: object) -> list[tuple[bytes, bytes]]:
         return []
     name = key[5:].replace("_", "-").lower().encode("latin-1", "replace")
     values = value.split(",") if name in _SEVERAL else [value]
-    return [(name, each.strip().encode("latin-1", "replace")) for each in values]
+    return [(name, each.strip(" \t").encode("latin-1", "replace")) for each in values]
 
 
 def _path_as_sent(environ: WSGIEnvironment, path: bytes) -> str:
