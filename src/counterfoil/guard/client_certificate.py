@@ -17,9 +17,8 @@ from counterfoil.oauth.binding import CERTIFICATE, Binding, thumbprint_of
 MOST_BYTES: Final = 16 * 1024
 """How long such a header may be; certificates have 1 to 3 KiB."""
 _BYTE_SEQUENCE: Final = re.compile(r":([A-Za-z0-9+/]+={0,2}):")
-_PEM: Final = re.compile(
-    rb"\s*-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)\s*-----END CERTIFICATE-----\s*"
-)
+_BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
+_END: Final = b"-----END CERTIFICATE-----"
 _ENVOY_PAIR: Final = re.compile(r'([A-Za-z]+)=("(?:[^"\\]|\\.)*"|[^;,"]*)(;|$)')
 
 Form = Literal["rfc9440", "pem", "xfcc"]
@@ -62,8 +61,10 @@ def _of_byte_sequence(value: str) -> bytes:
 
 
 def _of_pem(value: str) -> bytes:
-    match = _PEM.fullmatch(unquote_to_bytes(value))
-    return _decoded(b"".join(match[1].split())) if match else b""
+    text = unquote_to_bytes(value).strip()
+    if not (text.startswith(_BEGIN) and text.endswith(_END)):
+        return b""
+    return _decoded(b"".join(text[len(_BEGIN) : -len(_END)].split()))
 
 
 def _of_envoy(value: str) -> bytes:

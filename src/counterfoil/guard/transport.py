@@ -90,7 +90,8 @@ def _said(headers: Sequence[tuple[bytes, bytes]], header: bytes, member: bytes) 
 
 def has_token_in_query(query: bytes) -> bool:
     """Whether the URL carries a token, where logs and caches would see it (RFC 9700 §4.3.2)."""
-    if b"=" not in query:
+    # Written out, or with escapes: to take apart whatever is sent would be dear.
+    if b"=" not in query or not (b"access_token" in query or b"%" in query):
         return False
     pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     return "access_token" in [name for name, _ in pairs]
