@@ -1,6 +1,7 @@
 """What one endpoint demands of a token that stands: small values, which go together. No I/O."""
 
 from collections.abc import Mapping
+from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
@@ -70,7 +71,7 @@ class MaxAge(Struct, frozen=True):
     seconds: float
 
     def __post_init__(self) -> None:
-        if self.seconds <= 0:
+        if not self.seconds > 0:
             raise ValueError("a greatest age has more than 0 seconds")
 
     def examine(self, presented: Presented) -> None:
@@ -90,7 +91,7 @@ class HeardWithin(Struct, frozen=True):
     seconds: float
 
     def __post_init__(self) -> None:
-        if self.seconds <= 0:
+        if not self.seconds > 0:
             raise ValueError("to be heard within takes more than 0 seconds")
 
     def examine(self, presented: Presented) -> None:
@@ -134,7 +135,7 @@ def demands_of(*said: str | Demand) -> Demands:
         demands_of("notes:read", MaxAge(60))
 
     Raises:
-        TypeError: where something is neither.
+        TypeError: where something is neither, or would have to be waited for.
     """
     scopes: list[str] = []
     others: list[Demand] = []
@@ -142,6 +143,8 @@ def demands_of(*said: str | Demand) -> Demands:
         if isinstance(each, str):
             scopes.append(each)
         elif hasattr(each, "examine"):
+            if iscoroutinefunction(each.examine):
+                raise TypeError(f"{each!r}: examine must be a plain function, nobody waits for it")
             others.append(each)
         else:
             raise TypeError(

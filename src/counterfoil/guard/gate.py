@@ -113,6 +113,7 @@ class Gate:
 
         Raises:
             Rejected: with the reason.
+            TypeError: where a demand answers something, as if that would refuse.
         """
         if not demands:
             return
@@ -120,7 +121,11 @@ class Gate:
         presented = Presented(token, request, guard.now(), guard.heard_at(token.issuer))
         try:
             for each in demands:
-                each.examine(presented)
+                said: object = each.examine(presented)  # type: ignore[func-returns-value]
+                if said is not None:
+                    raise TypeError(
+                        f"{each!r} must raise Rejected, not answer: {said!r} is ignored"
+                    )
         except Rejected as rejected:
             raise _with_all_scopes(rejected, demands) from None
 

@@ -27,6 +27,9 @@ class StepUp(Struct, frozen=True, kw_only=True):
     max_age: int | None = None
 
     def __post_init__(self) -> None:
+        given: object = self.acr
+        if isinstance(given, str):
+            raise ValueError('the classes are a tuple, such as ("urn:mfa",)')
         if not self.acr and self.max_age is None:
             raise ValueError("a step up demands acr, max_age or both")
         if self.max_age is not None and self.max_age < 0:
