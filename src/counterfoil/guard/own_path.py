@@ -20,7 +20,9 @@ class OwnPath(Struct, frozen=True):
 
     stands for that path and all below it; ``*`` stands for any one segment. The path begins with
     where the app is mounted. ``claim`` is what the id is compared with. So no two users share an
-    address, whatever a cache makes of it.
+    address, whatever a cache makes of it. ``issuer``: whose users these are; to be said where a
+    guard trusts several issuers, for each may name a user as another does. The API's own sessions
+    count as well.
 
     Raises:
         ValueError: where no segment is ``{id}``, or several are.
@@ -28,6 +30,7 @@ class OwnPath(Struct, frozen=True):
 
     template: str
     claim: str = "sub"
+    issuer: str = ""
 
     def __post_init__(self) -> None:
         if not self.template.startswith("/") or self.template.split("/").count(ID) != 1:
@@ -35,9 +38,12 @@ class OwnPath(Struct, frozen=True):
 
     def examine(self, presented: Presented) -> None:
         """Refuse the address of another, and one of which it is not clear whose it is."""
-        whose = presented.token.claims.get(self.claim)
+        token = presented.token
+        whose = token.claims.get(self.claim)
+        if self.issuer and token.issuer not in ("", self.issuer):
+            whose = None
         if not isinstance(whose, str) or not self.is_of(whose, presented.request.path):
-            raise Rejected(Reason.ANOTHER_USER, fingerprint=presented.token.fingerprint)
+            raise Rejected(Reason.ANOTHER_USER, fingerprint=token.fingerprint)
 
     def is_of(self, whose: str, path: str) -> bool:
         """Whether a path, as it was sent, is this user's; routers differ in how they read dots."""
