@@ -22,5 +22,7 @@ def log_refusal(rejected: Rejected, random: Callable[[int], bytes]) -> str:
     fingerprint = rejected.fingerprint
     # Issuers that are not ours choose their own names: one with a line feed would forge lines.
     shown = fingerprint if _PLAIN.fullmatch(fingerprint) else "-"
-    _LOG.info("%s refused: %s fingerprint=%s (%s)", request_id, rejected.reason, shown, rejected)
+    detail = str(rejected)
+    detail = detail if detail.isprintable() else ascii(detail)
+    _LOG.info("%s refused: %s fingerprint=%s (%s)", request_id, rejected.reason, shown, detail)
     return request_id

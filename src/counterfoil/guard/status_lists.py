@@ -4,6 +4,7 @@ The address of a list stands in a token whose signature was good; even so, only 
 owner allows are ever asked.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,6 +13,7 @@ from msgspec import Struct
 
 from counterfoil.guard.policy import Issuer
 from counterfoil.guard.token import Rejected
+from counterfoil.oauth.access_token import LEEWAY
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.status_list import (
     Status,
@@ -31,6 +33,8 @@ LONGEST_TTL: Final = 86400.0
 USUAL_TTL: Final = 60.0
 """Seconds for which a list is good that does not say so itself."""
 
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
+
 
 class HeldList(Struct, frozen=True):
     """A list, and until when its issuer vouches for it (seconds since the epoch)."""
@@ -38,6 +42,7 @@ class HeldList(Struct, frozen=True):
     bits: bytes
     width: int
     good_until: float
+    issued_at: int
 
 
 class Awaited(Rejected):
@@ -86,25 +91,33 @@ class StatusLists:
         """Hold a list whose signature was good.
 
         Raises:
-            WrongStatusList: it is another's, has expired, or cannot be read.
+            WrongStatusList: it is another's, has expired, is older than what is held, or cannot
+                be read.
         """
         if token.sub != uri or token.iss not in ("", self._issuer.url):
             raise WrongStatusList(f"the status list at {uri} is another one")
         if token.exp and now >= token.exp:
             raise WrongStatusList(f"the status list at {uri} has expired")
+        if token.iat > now + LEEWAY:
+            raise WrongStatusList(f"the status list at {uri} says that it is of the future")
+        before = self._held.get(uri)
+        if before is not None and token.iat < before.issued_at:
+            raise WrongStatusList(f"the status list at {uri} is older than the one before")
         width = token.status_list.bits
         if width not in (1, 2, 4, 8):
             raise WrongStatusList(f"the status list at {uri} has {width} bits for a token")
         bits = decompressed(token.status_list.lst, MOST_LIST_BYTES)
-        good_for = min(max(float(token.ttl or USUAL_TTL), SHORTEST_TTL), LONGEST_TTL)
+        good_for = min(max(token.ttl or USUAL_TTL, SHORTEST_TTL), LONGEST_TTL)
         good_until = min(now + good_for, token.exp) if token.exp else now + good_for
         held = {name: each for name, each in self._held.items() if name != uri}
         while len(held) >= MOST_LISTS:
             del held[next(iter(held))]
-        self._held = held | {uri: HeldList(bits, width, good_until)}
+        self._held = held | {uri: HeldList(bits, width, good_until, token.iat)}
 
     def _may_ask(self, uri: str) -> bool:
         allowed = self._issuer.status_lists or (f"{self._issuer.url.rstrip('/')}/",)
+        if _VISIBLE.fullmatch(uri) is None:
+            return False
         plain = not {"..", "."} & set(uri.split("/")) and "\\" not in uri and "%" not in uri
         return plain and uri.startswith(allowed)
 
