@@ -1,10 +1,10 @@
 """The JWT profile for access tokens: claims and their checks (RFC 9068)."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from counterfoil.oauth.binding import Binding, binding_of
 from counterfoil.oauth.reasons import Reason
@@ -13,6 +13,11 @@ from counterfoil.oauth.revocations import Marks
 TYPE: Final = "at+jwt"
 LEEWAY: Final = 10
 """Seconds by which ``iat`` or ``nbf`` may lie ahead of our clock (S28); ``exp``: none (S16)."""
+
+
+_FURTHEST: Final = 2**53
+"""JSON knows no greatest number, but whoever adds to one needs it (RFC 8259 §6)."""
+_Seconds: TypeAlias = Annotated[int, Meta(ge=-_FURTHEST, le=_FURTHEST)]
 
 
 class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -26,16 +31,16 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     iss: str
     sub: str
     aud: str | tuple[str, ...]
-    exp: int
-    iat: int
+    exp: _Seconds
+    iat: _Seconds
     client_id: str
     jti: str
     scope: str = ""
     fam: str = ""
     gen: tuple[int, int] = (0, 0)
-    auth_time: int | None = None
+    auth_time: _Seconds | None = None
     cnf: Mapping[str, object] | None = None
-    nbf: int | None = None
+    nbf: _Seconds | None = None
     status: object = None
 
     @property
