@@ -140,8 +140,7 @@ class Guarded:
             Rejected: with the reason.
         """
         token = admit_once_blocking(self.gate, _kept_of(request), request_of(request), demands)
-        request.token = token
-        return token
+        return _let_pass(request, token)
 
     async def admit(self, request: HttpRequest, demands: Demands) -> Token:
         """Decide as :meth:`admit_blocking`, without holding up the event loop."""
@@ -149,8 +148,7 @@ class Guarded:
             # Under WSGI the loop lives for one request, and has nothing to wait with for an issuer.
             return await asyncio.to_thread(self.admit_blocking, request, demands)
         token = await admit_once(self.gate, _kept_of(request), request_of(request), demands)
-        request.token = token
-        return token
+        return _let_pass(request, token)
 
     def refuse(self, rejected: Rejected, request: HttpRequest) -> HttpResponse:
         """Make an answer of a refusal."""
@@ -326,6 +324,14 @@ def _declared_by(view: object) -> Declared | None:
 
 def _named(view: object) -> object:
     return getattr(view, "cls", None) or getattr(view, "view_class", None) or view
+
+
+def _let_pass(request: HttpRequest, token: Token) -> Token:
+    request.token = token
+    # Django's own caches answer before a view, and so before the guard: what they kept of one
+    # person would be for everybody, and outlive the token. This is how they are told not to.
+    request._cache_update_cache = False
+    return token
 
 
 def _kept_of(request: HttpRequest) -> Kept:
