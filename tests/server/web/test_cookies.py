@@ -85,3 +85,20 @@ def test_a_session_may_last_until_the_browser_is_closed():
     cookie = response.headers["set-cookie"].lower()
     assert "max-age" not in cookie
     assert "expires" not in cookie
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "\x85{name}={value}", "\xa0{name}={value}", "{name}={value}; {name}={value}x",
+        "{name}={value}; {name}={value}",
+    ],
+)  # fmt: skip
+def test_what_a_neighbouring_host_may_have_planted_is_not_believed(sent: str):
+    """A space of Unicode hides the prefix from the browser, which then takes it from anybody."""
+    name, value = "__Host-counterfoil_session", SESSION.reveal()
+    cookies = Cookies(development=False)
+    own = request(headers=[(b"cookie", f"a=b; {name}={value} ;c".encode())])
+    assert cookies.session_of(own) == SESSION
+    planted = request(headers=[(b"cookie", sent.format(name=name, value=value).encode("latin-1"))])
+    assert cookies.session_of(planted) is None

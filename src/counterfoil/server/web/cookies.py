@@ -7,6 +7,10 @@ from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
 
+_SPACES: Final = " \t"
+"""No others, though Starlette takes off all of Unicode's: browsers keep no watch over a prefix that
+stands behind one of those."""
+
 
 class Cookies:
     """``__Host-`` cookies over https. In development (plain http on loopback) without the prefix.
@@ -29,8 +33,13 @@ class Cookies:
         return self._read(request, self._session, Kind.SESSION)
 
     def _read(self, request: Request, name: str, kind: Kind) -> Secret | None:
-        value = request.cookies.get(name)
-        return Secret(value) if value is not None and is_spelled(kind, value) else None
+        headers = request.headers.getlist("cookie")
+        pairs = [pair.partition("=") for header in headers for pair in header.split(";")]
+        values = [value.strip(_SPACES) for key, _, value in pairs if key.strip(_SPACES) == name]
+        # Of two, one may have been tossed in by a neighbouring host: then neither is believed.
+        if len(values) != 1 or not is_spelled(kind, values[0]):
+            return None
+        return Secret(values[0])
 
     def set_browser(self, response: Response, secret: Secret) -> None:
         """Name the browser until it is closed."""
