@@ -35,6 +35,8 @@ EVIL = "https://evil.example"
 LONGEST = 10**400
 """JSON has no greatest number."""
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 
 @pytest.fixture
 def gate(desk: Desk) -> Gate:
