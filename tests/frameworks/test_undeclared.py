@@ -323,6 +323,18 @@ def test_django_does_not_start_and_its_check_fails(project: Any):
         def check_permissions(self, request: Any) -> None:
             """Checks nothing."""
 
+    class Begins(APIView):
+        permission_classes = (rest("notes:read"),)
+
+        def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+            """Asks nobody."""
+
+    class Dispatches(APIView):
+        permission_classes = (rest("notes:read"),)
+
+        def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+            return HttpResponse("anybody")
+
     class Or(APIView):
         permission_classes = (rest("notes:read") | AllowAny,)
 
@@ -332,6 +344,8 @@ def test_django_does_not_start_and_its_check_fails(project: Any):
         re_path(r"^static(.*)$", View.as_view()),
         path("chooses", Chooses.as_view()),
         path("checks", Checks.as_view()),
+        path("begins", Begins.as_view()),
+        path("dispatches", Dispatches.as_view()),
         path("or", Or.as_view()),
         path("rest", APIView.as_view()),
         path("made/<name>", View.as_view()),
@@ -342,12 +356,14 @@ def test_django_does_not_start_and_its_check_fails(project: Any):
         "/static<(.*)$>",
         "/chooses",
         "/checks",
+        "/begins",
+        "/dispatches",
         "/or",
         "/rest",
     ]
     assert refusal(guarded.verify) == silent
     assert refusal(get_wsgi_application) == silent
-    with pytest.raises(SystemCheckError, match=r"counterfoil\.E001.*7 of this app's routes"):
+    with pytest.raises(SystemCheckError, match=r"counterfoil\.E001.*9 of this app's routes"):
         call_command("check")
 
 

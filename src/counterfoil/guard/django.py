@@ -43,6 +43,7 @@ SETTING: Final = "COUNTERFOIL"
 HOW: Final = '@guarded("a scope")  above the view'
 _MIDDLEWARE: Final = "counterfoil.guard.django.GuardMiddleware"
 _KEPT: Final = "_counterfoil"
+_ASKING: Final = ("dispatch", "initial", "get_permissions", "check_permissions")
 _LITERAL: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_/~")
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -308,13 +309,13 @@ def _template_of(pattern: object) -> str:
 def _declared_by(view: object) -> Declared | None:
     """Read also what a view of Django REST framework declares: by its permission classes.
 
-    They count for nothing where the view's class chooses or checks permissions by itself.
+    They count for nothing where the view's class has its own way to where they are asked.
     """
     view_class = getattr(view, "cls", None)
     declared = declared_of(view) or declared_of(view_class)
     if declared is not None or view_class is None:
         return declared
-    own = (getattr(view_class, name, None) for name in ("get_permissions", "check_permissions"))
+    own = (getattr(view_class, name, None) for name in _ASKING)
     if any(getattr(each, "__module__", "") != "rest_framework.views" for each in own):
         return None
     initial = getattr(view, "initkwargs", {})
@@ -328,8 +329,7 @@ def _named(view: object) -> object:
 
 def _let_pass(request: HttpRequest, token: Token) -> Token:
     request.token = token
-    # Django's own caches answer before a view, and so before the guard: what they kept of one
-    # person would be for everybody, and outlive the token. This is how they are told not to.
+    # Django's own caches answer before the guard is asked: they are told to keep nothing of this.
     request._cache_update_cache = False
     return token
 
