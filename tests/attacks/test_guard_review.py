@@ -35,7 +35,7 @@ EVIL = "https://evil.example"
 LONGEST = 10**400
 """JSON has no greatest number."""
 
-pytestmark = pytest.mark.one_engine("no server of ours is there")
+pytestmark = [pytest.mark.one_engine("no server of ours is there"), pytest.mark.anyio]
 
 
 @pytest.fixture
@@ -80,6 +80,39 @@ def test_a_handshake_through_wsgi_is_one(gate: Gate):
     assert refused(gate, wsgi.request_of(environ)) is None
 
 
+OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+
+
+@pytest.mark.parametrize("header", OVERRIDES)
+def test_a_get_that_is_to_become_something_else_is_not_safe(gate: Gate, header: str):
+    """Middlewares behind the guard make a DELETE of it."""
+    cookie = {"cookie": "__Host-sid=s-ada"}
+    assert refused(gate, request(**cookie)) is None
+    assert refused(gate, request(**cookie, **{header: "DELETE"})) is Reason.FORGED_REQUEST
+
+
+@pytest.mark.parametrize("header", [*OVERRIDES, ""])
+async def test_a_preflight_that_is_to_become_something_else_needs_a_token(desk: Desk, header: str):
+    """Browsers send none; where preflights are left to the app, the app would get a DELETE."""
+    reached, sent = [], []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope["method"])
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("status"))
+
+    headers = [(b"origin", EVIL.encode()), (b"access-control-request-method", b"GET")]
+    headers += [(header.encode(), b"DELETE")] if header else []
+    scope = {
+        "type": "http", "method": "OPTIONS", "scheme": "https", "path": "/notes",
+        "headers": headers, "client": ("192.0.2.7", 4000),
+    }  # fmt: skip
+    guard = desk.gate(web=Web(cors=None)).guard
+    await asgi.GuardMiddleware(app, guard)(scope, None, send)
+    assert (reached, sent[:1]) == (([], [401]) if header else (["OPTIONS"], []))
+
+
 @pytest.mark.parametrize("space", [b"\x85", b"\xa0", b"\x1c", b"\x0b"])
 def test_no_neighbour_plants_a_cookie_by_a_space_that_browsers_do_not_know(
     gate: Gate, space: bytes
@@ -112,6 +145,21 @@ def test_spaces_in_a_certificate_hold_nobody_up(form: str):
 def test_a_token_in_the_url_is_seen_however_it_is_written(query: bytes):
     assert has_token_in_query(query)
     assert not has_token_in_query(query.replace(b"oken", b"ok"))
+
+
+def test_a_check_against_forgery_that_nobody_waits_for_is_none(desk: Desk):
+    """A coroutine is true. So is whatever else a check may give by mistake."""
+
+    async def later(asked: Request, value: str) -> bool:
+        return False
+
+    with pytest.raises(ValueError, match="plain function"):
+        Sessions(cookie="sid", look_up=dict().get, csrf=later)
+    ada = SignedIn(subject="ada", scopes=())
+    for answer, reason in ((True, None), ("no", Reason.FORGED_REQUEST), (1, Reason.FORGED_REQUEST)):
+        sessions = Sessions(cookie="sid", look_up={"s": ada}.get, csrf=lambda *_, a=answer: a)
+        asked = request(method="POST", cookie="sid=s")
+        assert refused(desk.gate(web=Web(sessions=sessions)), asked) is reason
 
 
 class Later:

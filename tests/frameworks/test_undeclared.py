@@ -333,7 +333,7 @@ def test_django_does_not_start_and_its_check_fails(project: Any):
         permission_classes = (rest("notes:read"),)
 
         def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-            return HttpResponse("anybody")
+            """Asks nobody either."""
 
     class Or(APIView):
         permission_classes = (rest("notes:read") | AllowAny,)

@@ -14,6 +14,7 @@ from counterfoil.guard.lifespan import App, Message, Receive, Scope, Send, guard
 from counterfoil.guard.manners import Said
 from counterfoil.guard.reply import Refusal, Reply
 from counterfoil.guard.request import Request
+from counterfoil.guard.sessions import OVERRIDES
 from counterfoil.guard.token import Rejected
 
 TOKEN: Final = "counterfoil.token"
@@ -70,7 +71,8 @@ class GuardMiddleware:
         """Whether this is an open path, or a preflight, which never carries a token (S97)."""
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             names = {name for name, _ in scope["headers"]}
-            if {b"origin", b"access-control-request-method"} <= names:
+            is_plain = names.isdisjoint(OVERRIDES)
+            if is_plain and {b"origin", b"access-control-request-method"} <= names:
                 return True
         return self._open.has(path_within(scope))
 

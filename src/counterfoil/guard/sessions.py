@@ -5,6 +5,7 @@ cookie must show that the API's own pages sent it; what came with a token need n
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from inspect import iscoroutinefunction
 from types import MappingProxyType
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
@@ -19,6 +20,8 @@ from counterfoil.oauth.reasons import Reason
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 §9.2.1), if the app keeps to that."""
+OVERRIDES: Final = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+"""Headers by which some middlewares make another method of a request."""
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
@@ -68,7 +71,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
     request comes from; without it such requests are refused.
 
     Raises:
-        ValueError: where the cookie has no name.
+        ValueError: where the cookie has no name, or `csrf` would have to be waited for.
     """
 
     cookie: str
@@ -79,6 +82,8 @@ class Sessions(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.cookie or set(self.cookie) & set('=;, \t"'):
             raise ValueError(f"{self.cookie!r} is no name of a cookie")
+        if iscoroutinefunction(self.csrf):
+            raise ValueError("csrf must be a plain function: nobody waits for what it says")
 
     def decide(self, request: Request) -> bool:
         """Whether a request is decided by its cookie: it has one, and tries no other way."""
@@ -99,7 +104,8 @@ class Sessions(Struct, frozen=True, kw_only=True):
         return value
 
     def _is_own(self, request: Request, own_origin: str, value: str) -> bool:
-        if request.method in SAFE and not _is_handshake(request):
+        is_more = _is_handshake(request) or any(map(request.values, OVERRIDES))
+        if request.method in SAFE and not is_more:
             return True
         origins = request.values(b"origin")
         if origins:
@@ -107,7 +113,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
         sites = request.values(b"sec-fetch-site")
         if sites:
             return sites in (("same-origin",), ("none",))
-        return self.csrf is not None and self.csrf(request, value)
+        return self.csrf is not None and self.csrf(request, value) is True
 
 
 def _is_handshake(request: Request) -> bool:
