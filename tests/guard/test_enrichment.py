@@ -1,6 +1,8 @@
 """What is known of the person behind a token: loaded after it stands, once, and kept a while."""
 
 import asyncio
+import os
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -225,3 +227,32 @@ async def test_sessions_have_data_too(desk: Desk, register: Register):
 def test_what_cannot_be_kept_is_refused(wrong: dict[str, int]):
     with pytest.raises(ValueError, match="kept"):
         Enrich(load=str, **wrong)
+
+
+@pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_waits_for_nothing_that_its_parent_is_loading(desk: Desk):
+    """Such as a server that forks its workers while its first requests are under way."""
+    begun, go_on = threading.Event(), threading.Event()
+    parent = os.getpid()
+
+    def load(token: Token) -> str:
+        if os.getpid() == parent:
+            begun.set()
+            go_on.wait(10)
+        return "loaded"
+
+    gate = gate_of(desk, load)
+    with ThreadPoolExecutor() as pool:
+        loading = pool.submit(admitted, gate, desk)
+        assert begun.wait(10)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)  # ends it, where it waits for ever
+            is_loaded = False
+            try:
+                is_loaded = admitted(gate, desk).data == "loaded"
+            finally:
+                os._exit(0 if is_loaded else 1)
+        go_on.set()
+        assert loading.result(10).data == "loaded"
+    assert os.waitpid(child, 0)[1] == 0

@@ -6,7 +6,9 @@ however many wait; dropped when the family ends.
 
 import asyncio
 import inspect
+import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -64,6 +66,7 @@ class Enrichment:
         self._loading: dict[_Key, Future[object]] = {}
         self._tasks: set[asyncio.Future[None]] = set()  # the event loop itself holds none
         self._lock = threading.Lock()
+        _begin_anew_after_fork(self)
 
     async def enriched(self, token: Token) -> Token:
         """Give the token with its data.
@@ -112,6 +115,11 @@ class Enrichment:
 
     def __len__(self) -> int:
         return len(self._kept)
+
+    def _begin_anew(self) -> None:
+        """Wait for nothing that a parent is loading: here it will never be there."""
+        self._lock = threading.Lock()
+        self._loading, self._tasks = {}, set()
 
     async def _load(self, key: _Key, token: Token, flight: "Future[object]") -> None:
         try:
@@ -184,6 +192,18 @@ class Enrichment:
             for key in (*self._kept, *self._loading)
             if key.issuer == issuer and client_id in (None, key.client_id)
         ]
+
+
+def _begin_anew_after_fork(enrichment: Enrichment) -> None:
+    # A hook can never be taken back, so it must not keep what was loaded alive.
+    reference = weakref.ref(enrichment)
+
+    def begin_anew() -> None:
+        alive = reference()
+        if alive is not None:
+            alive._begin_anew()
+
+    os.register_at_fork(after_in_child=begin_anew)
 
 
 def _key_of(token: Token) -> _Key | None:
