@@ -154,7 +154,7 @@ def test_a_check_against_forgery_that_nobody_waits_for_is_none(desk: Desk):
         return False
 
     with pytest.raises(ValueError, match="plain function"):
-        Sessions(cookie="sid", look_up=dict().get, csrf=later)
+        Sessions(cookie="sid", look_up=lambda _: None, csrf=later)
     ada = SignedIn(subject="ada", scopes=())
     for answer, reason in ((True, None), ("no", Reason.FORGED_REQUEST), (1, Reason.FORGED_REQUEST)):
         sessions = Sessions(cookie="sid", look_up={"s": ada}.get, csrf=lambda *_, a=answer: a)
