@@ -88,6 +88,7 @@ def get(path: str, token: str = "", session: str = "") -> Any:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.usefixtures("middleware")
 def test_what_a_token_has_opened_is_given_to_nobody_else(desk: Desk, path: str):
+    """S99."""
     assert get(path, desk.token(sub="ada", jti="t1")).json() == {"subject": "ada"}
     assert get(path, desk.token(sub="eve", jti="t2")).json() == {"subject": "eve"}
     assert get(path).status_code == 401
@@ -104,6 +105,7 @@ def test_what_a_session_has_opened_is_given_to_nobody_else(path: str):
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.usefixtures("middleware")
 def test_a_token_that_has_ended_opens_nothing_that_was_kept(desk: Desk, path: str):
+    """S99."""
     token = desk.token()
     assert get(path, token).status_code == 200
     desk.end(Ended.TOKEN, "t1")

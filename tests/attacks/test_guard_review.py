@@ -55,7 +55,7 @@ def refused(gate: Gate, asked: Request, *demands: object) -> Reason | None:
 
 @pytest.mark.parametrize("scheme", ["https", "http", "", None, "wss"])
 def test_a_handshake_stays_one_whatever_a_server_calls_its_scheme(gate: Gate, scheme: str | None):
-    """Proxy middlewares write ``https`` into the scope of a WebSocket; ASGI lets it be left out."""
+    """S62: proxy middlewares write ``https`` into the scope of a WebSocket, or nothing at all."""
     scope: dict[str, Any] = {
         "type": "websocket",
         "path": "/notes",

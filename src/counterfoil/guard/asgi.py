@@ -110,7 +110,7 @@ def path_within(scope: Scope) -> str:
 def request_of(scope: Scope) -> Request:
     """Read an ASGI connection of HTTP or of a WebSocket."""
     client, scheme = scope.get("client"), scope.get("scheme", "")
-    if scope["type"] == "websocket":
+    if scope.get("type") == "websocket":
         scheme = _HANDSHAKES.get(scheme, scheme)
     return Request(
         scope.get("method", "GET"),
