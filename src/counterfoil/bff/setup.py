@@ -71,11 +71,10 @@ def set_up(client: AsyncClient, apis: Mapping[str, Upstream], options: Options) 
     """Put a backend-for-frontend together.
 
     Raises:
+        TypeError: there is no such option.
         ValueError: something of it cannot be, or would not be safe; it says what to do.
     """
-    unknown = options.keys() - Options.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"there is no option {', '.join(sorted(unknown))}")
+    _demand_known(options)
     if client.registration.credential is None:
         raise ValueError("give the client its secret or its key: it keeps them, here on the server")
     origin, own = _places_in(client.registration.redirect_uri)
@@ -84,9 +83,6 @@ def set_up(client: AsyncClient, apis: Mapping[str, Upstream], options: Options) 
     if "openid" not in scope.split():
         raise ValueError("a sign-in must say who it is: let the scope have openid in it")
     _demand_apart(apis, own)
-    home = options.get("home", "/")
-    if not home or local(home, "", own) != home:
-        raise ValueError(f"{home!r} is no page of the app: write it as /welcome")
     marker = options.get("marker")
     if marker is not None:
         marker.demand_covers(urlsplit(origin).hostname or "")
@@ -106,7 +102,7 @@ def set_up(client: AsyncClient, apis: Mapping[str, Upstream], options: Options) 
         origin=origin,
         own=own,
         scope=scope,
-        home=home,
+        home=_home_in(options, own),
         resource=resource,
         secure=secure,
         cookies=Cookies(development=not secure),
@@ -115,6 +111,19 @@ def set_up(client: AsyncClient, apis: Mapping[str, Upstream], options: Options) 
         custody=custody,
         outside=outside,
     )
+
+
+def _demand_known(options: Options) -> None:
+    unknown = options.keys() - Options.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"there is no option {', '.join(sorted(unknown))}")
+
+
+def _home_in(options: Options, own: str) -> str:
+    home = options.get("home", "/")
+    if not home or local(home, "", own) != home:
+        raise ValueError(f"{home!r} is no page of the app: write it as /welcome")
+    return home
 
 
 def _places_in(redirect_uri: str) -> tuple[str, str]:
