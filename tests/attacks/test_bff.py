@@ -251,6 +251,17 @@ async def test_a_cookie_without_the_prefix_is_not_ours(app: App, victim: Browser
         assert answer.status == 401
 
 
+@pytest.mark.parametrize("space", [b"\xa0", b"\x85", b"\x0b", b"\x0c", b"\x1c"])
+async def test_a_name_behind_a_strange_space_is_not_ours(app: App, victim: Browser, space: bytes):
+    """A sibling may set it, for it has no prefix that the browser knows; and it must not put the
+    true one in doubt either."""
+    tossed = space + f"{SESSION}={victim.session}".encode()
+    answer = await raw(app, Sent(path="/bff/session", headers=[(b"cookie", tossed)]))
+    assert answer.status == 401
+    headers = [(b"cookie", space + f"{SESSION}=evil".encode())]
+    assert (await raw(app, Sent(path="/bff/session", headers=headers), victim)).status == 200
+
+
 # The API, and the way to it.
 
 

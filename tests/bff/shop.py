@@ -127,6 +127,8 @@ class Shop:
         clock = Clock()
         outside = Outside(clock)
         further: Any = {} if dpop_key is None else {"dpop_key": dpop_key}
+        if "cache" in options:
+            further["cache"] = options.pop("cache")
         client = AsyncClient(
             self.server.issuer,
             client_id,

@@ -49,6 +49,8 @@ def test_in_development_their_names_say_that_they_are_not_protected():
         (["a=1", "a=1"], {}),
         (["=1; ; c"], {"c": ""}),
         (["a=b=c"], {"a": "b=c"}),
+        (["a=1;\tb=2 "], {"a": "1", "b": "2"}),
+        (["\xa0a=1; \x85b=2; \x0bc=3"], {"\xa0a": "1", "\x85b": "2", "\x0bc": "3"}),
     ],
 )
 def test_a_cookie_that_comes_twice_counts_for_none(sent: list[str], read: dict[str, str]):

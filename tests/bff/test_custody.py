@@ -8,7 +8,7 @@ import pytest
 from counterfoil.bff import Limits, MemorySessions
 from counterfoil.bff.asgi import TurnedAway
 from counterfoil.bff.custody import MOST_AT_ONCE, key_of
-from counterfoil.client import Refused
+from counterfoil.client import Entry, MemoryCache, Refused
 from tests.bff.shop import SESSION, App, Browser, Shop
 
 pytestmark = pytest.mark.anyio
@@ -110,3 +110,28 @@ async def test_where_no_token_can_be_had_the_session_stands(app: App, browser: B
         await custody.tokens(session, "https://unknown.example")
     assert refused.value.reply.status == 502
     assert (await browser.call("/api/notes")).status_code == 200
+
+
+async def test_a_sign_out_that_is_cut_off_ends_the_tokens_all_the_same(shop: Shop):
+    """Some servers cancel the work for a browser that has left."""
+    forgotten = asyncio.Event()
+
+    class Telling(MemoryCache):
+        def remove(self, entry: Entry) -> None:
+            super().remove(entry)
+            forgotten.set()
+
+    async with shop.app(cache=Telling()) as app, app.browser() as browser:
+        await browser.sign_in()
+        custody = app.bff._setup.custody
+        session = await custody.find(browser.session)
+        assert session is not None
+        tokens = await custody.tokens(session)
+        ending = asyncio.create_task(custody.end(session.key))
+        await forgotten.wait()
+        ending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await ending
+        await custody.aclose()
+        with pytest.raises(Refused, match="invalid_grant"):
+            await app.bff._setup.client.refresh(tokens)

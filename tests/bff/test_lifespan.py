@@ -50,6 +50,13 @@ async def test_pages_that_know_none_are_no_hindrance():
     assert await lived(app) == ALL
 
 
+async def test_pages_that_only_turn_away_are_no_hindrance():
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        return
+
+    assert await lived(app) == ALL
+
+
 async def test_pages_that_fail_to_start_are_heard():
     async def app(scope: Any, receive: Any, send: Any) -> None:
         await receive()

@@ -59,3 +59,11 @@ def test_only_windows_go_to_sign_in():
     for destination in ("iframe", "image", "empty", "frame"):
         with pytest.raises(TurnedAway):
             demand_navigation(request("GET", {"sec-fetch-dest": destination}))
+
+
+@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender"])
+def test_no_browser_goes_there_on_a_guess(purpose: str):
+    """It would begin a sign-in that nobody has asked for."""
+    headers = {"sec-fetch-dest": "document", "sec-purpose": purpose}
+    with pytest.raises(TurnedAway):
+        demand_navigation(request("GET", headers))

@@ -31,7 +31,8 @@ def test_what_is_named_is_passed_on_and_nothing_else():
     )
     usual = {"accept": "application/json, text/plain", "content-type": "application/json"}
     assert passed_on(sent, ()) == usual
-    assert passed_on(sent, ("X-Mine", "Cookie", "Authorization")) == usual | {"x-mine": "1"}
+    further = ("X-Mine", "Cookie", "Authorization", "Transfer-Encoding", "TE", "Connection")
+    assert passed_on(sent, further) == usual | {"x-mine": "1"}
 
 
 def test_a_value_with_a_line_break_is_refused():
@@ -66,6 +67,33 @@ def test_what_comes_back_sets_no_cookie_and_opens_no_door():
         *("set-cookie", "clear-site-data", "access-control-allow-origin", "www-authenticate"),
         *("service-worker-allowed", "transfer-encoding", "location", "refresh", "dpop-nonce"),
     }
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("transfer-encoding", "chunked")], 200),
+        ([("transfer-encoding", "gzip, chunked")], 200),
+        ([], 204),
+        ([], 304),
+    ],
+)
+def test_an_answer_has_no_length_beside_another_framing(
+    headers: list[tuple[str, str]], status: int
+):
+    """RFC 9112 §6.3: what came too much would be the next person's answer."""
+    answer = (("content-length", "3"), ("etag", '"1"'), *headers)
+    assert dict(passed_back(answer[:2]))["content-length"] == "3"
+    back = dict(passed_back(answer, status))
+    assert "content-length" not in back
+    assert back["etag"] == '"1"'
+
+
+def test_what_no_server_can_write_does_not_come_back():
+    answer = (("content-type", "a\x01b"), ("etag", '"\xe9"'), ("link", "a\r\nset-cookie: b=c"))
+    back = dict(passed_back(answer))
+    assert {"content-type", "link"}.isdisjoint(back)
+    assert back["etag"] == '"\xe9"'
 
 
 @pytest.mark.parametrize(

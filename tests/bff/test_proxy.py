@@ -114,6 +114,24 @@ async def test_an_api_that_refuses_fresh_tokens_signs_nobody_out(app: App, brows
     assert (await browser.call("/bff/session")).status_code == 200
 
 
+async def test_a_token_is_refused_by_whichever_challenge_says_so(app: App, browser: Browser):
+    """RFC 9110 §11.6.1: a header that comes twice is one list."""
+    await browser.sign_in()
+    odd = app.shop.odd
+    challenges = (b'Bearer error="invalid_token"', b'Basic realm="x"')
+    odd.status, odd.headers = 401, [(b"www-authenticate", each) for each in challenges]
+    before = len(odd.seen)
+    assert (await browser.call("/odd/")).status_code == 502
+    assert len(odd.seen) == before + 2
+
+
+async def test_a_redirect_to_nowhere_is_an_answer(app: App, browser: Browser):
+    await browser.sign_in()
+    app.shop.odd.status = 300
+    answer = await browser.call("/odd/")
+    assert (answer.status_code, answer.content) == (300, b"odd")
+
+
 async def test_a_long_body_is_not_kept_for_a_second_call(app: App, browser: Browser):
     """The token is renewed, and the page sends it again."""
     await browser.sign_in()

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from counterfoil.bff import BackendForFrontend, MarkerCookie, Upstream
+from counterfoil.bff import (
+    BackendForFrontend,
+    Limits,
+    MarkerCookie,
+    MemorySessions,
+    Upstream,
+)
 from counterfoil.client import AsyncClient
 
 HERE = "https://shop.example/bff/callback"
@@ -44,7 +50,13 @@ def test_one_that_is_not_safe_or_not_clear_is_refused(redirect_uri: str):
         made(redirect_uri)
 
 
-@pytest.mark.parametrize("mount", ["api", "/api/", "/", "/a//b", "/bff", "/bff/api", "/a/../b"])
+@pytest.mark.parametrize(
+    "mount",
+    [
+        *("api", "/api/", "/", "/a//b", "/bff", "/bff/api", "/a/../b"),
+        *("/a?b", "/a b", "/%61", "/\u00e4", "/a;b"),
+    ],
+)
 def test_a_place_for_an_api_is_a_plain_path_apart_from_ours(mount: str):
     with pytest.raises(ValueError, match=r"write it as /api|within each other"):
         made(apis={mount: API})
@@ -59,6 +71,42 @@ def test_several_apis_have_each_a_name():
 def test_a_sign_in_asks_who_it_is():
     with pytest.raises(ValueError, match="openid"):
         made(scope="orders:read")
+
+
+def test_an_option_that_there_is_not_is_refused():
+    """Or a word misspelt would leave a session as long as by default."""
+    with pytest.raises(TypeError, match="limit"):
+        made(limit=Limits(idle=60))
+
+
+@pytest.mark.parametrize("home", ["", "welcome", "//evil.example", "https://a.example", "/bff/x"])
+def test_the_home_is_a_page_of_the_app(home: str):
+    """An empty one would lead back to the callback, for ever."""
+    made(home="/welcome")
+    with pytest.raises(ValueError, match="write it as /welcome"):
+        made(home=home)
+
+
+@pytest.mark.parametrize("key", [b"", b"short"])
+def test_a_key_that_is_none_is_not_passed_over(key: bytes):
+    with pytest.raises(ValueError, match="32 bytes"):
+        made(key=key)
+
+
+def test_a_store_that_is_empty_is_a_store():
+    class Counted(MemorySessions):
+        def __len__(self) -> int:
+            return 0
+
+    store = Counted()
+    assert made(sessions=store)._setup.custody.sessions is store
+
+
+def test_the_client_proves_who_it_is():
+    """RFC 10017 §6.1: a code is then worth nothing to a script that got hold of it."""
+    client = AsyncClient("https://id.example", "shop", redirect_uri=HERE)
+    with pytest.raises(ValueError, match="secret"):
+        BackendForFrontend(client, {"/api": API})
 
 
 def test_a_marker_is_of_a_domain_of_the_app():

@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from counterfoil.bff import BackendForFrontend, Limits, MarkerCookie
-from counterfoil.client import AsyncClient
+from counterfoil.bff import BackendForFrontend, Limits, MarkerCookie, MemorySessions, Session
+from counterfoil.client import AsyncClient, CacheUnusable, Entry, MemoryCache
 from tests.bff.shop import ORIGIN, SESSION, App, Browser, Shop, at
 
 pytestmark = pytest.mark.anyio
@@ -97,6 +97,41 @@ async def test_a_silent_try_that_fails_is_quiet_and_the_only_one(app: App):
         assert (await browser.call("/bff/session")).json()["silent"] is False
         assert await browser.begin("?silent=1&return_to=/orders") == "/orders"
         assert (await browser.begin("?return_to=/")).startswith(app.shop.server.issuer)
+
+
+async def test_sessions_that_do_not_last_are_not_asked_for_in_circles(shop: Shop):
+    """S113: several processes with a store each; the server says yes every time."""
+
+    class Elsewhere(MemorySessions):
+        async def find(self, key: str) -> Session | None:
+            return None
+
+    async with shop.app(sessions=Elsewhere()) as app, app.browser() as browser:
+        await browser.sign_in()
+        assert (await browser.call("/bff/session")).json()["silent"] is True
+        await browser.sign_in("?silent=1")
+        assert (await browser.call("/bff/session")).json()["silent"] is False
+
+
+async def test_a_silent_sign_in_that_lasts_may_be_followed_by_another(shop: Shop):
+    async with shop.app(limits=SHORT) as app, app.browser() as browser:
+        await browser.sign_in()
+        for times in (1, 2):
+            app.clock.ahead = 101 * times
+            assert (await browser.call("/bff/session")).json()["silent"] is True
+            await browser.sign_in("?silent=1")
+            assert (await browser.call("/bff/session")).json()["signed_in"] is True
+
+
+async def test_tokens_that_cannot_be_kept_are_told_to_the_page(shop: Shop):
+    class Full(MemoryCache):
+        def write(self, entry: Entry, content: bytes) -> None:
+            raise CacheUnusable("no space is left")
+
+    async with shop.app(cache=Full()) as app, app.browser() as browser:
+        answer = await browser.sign_in("?return_to=/orders")
+        assert answer.headers["location"] == "/orders?sign_in_error=token_unavailable"
+        assert browser.session == ""
 
 
 async def test_who_signed_out_is_not_signed_in_silently(browser: Browser):

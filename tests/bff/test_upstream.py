@@ -1,5 +1,7 @@
 """Which address at the API a path here means."""
 
+from typing import Any
+
 import pytest
 
 from counterfoil.bff import Upstream
@@ -39,6 +41,7 @@ def test_the_query_goes_along_as_it_is():
         *("/api/%2E./b", "/api/..;/b", "/api/..;x=1/b", "/api//evil.example", "/api/a//b"),
         *("/api/%2fb", "/api/a%5cb", "/api/a\\b", "/api/%252e%252e/b", "/api/a%00", "/api/a%0d%0a"),
         *("/api/a%0", "/api/%zz", "/api/a b", "/api/\u00e9", "/api/a#b", "/api/a%7f"),
+        *("/api/%c0%ae%c0%ae/b", "/api/a%ff", "/api/" + "a" * 16_384),
         *("/apix", "/api@evil.example", "/api:80/"),
     ],
 )
@@ -46,7 +49,7 @@ def test_a_path_that_could_be_read_as_another_is_refused(path: str):
     """S103: no way out of the mount."""
     with pytest.raises(TurnedAway) as refused:
         target(path)
-    assert refused.value.reply.status == 400
+    assert refused.value.reply.status == (414 if len(path) > 16_384 else 400)
 
 
 @pytest.mark.parametrize("query", ["a b", "a\r\nHost: evil", "\u00e9", '"', "a\\"])
@@ -69,6 +72,21 @@ def test_only_named_methods_pass(method: str):
 def test_an_address_that_is_not_safe_is_refused(url: str):
     with pytest.raises(ValueError, match=r"must|address"):
         Upstream(url=url)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *({"methods": ("GET", "TRACE")}, {"methods": ("CONNECT",)}, {"methods": ("get",)}),
+        *({"methods": "GET"}, {"headers": "x-mine"}, {"headers": ("x mine",)}),
+        *({"headers": ("Cookie",)}, {"headers": ("Transfer-Encoding",)}, {"headers": ("dpop",)}),
+    ],
+)
+def test_what_would_be_unsafe_or_never_true_is_refused(said: dict[str, Any]):
+    """TRACE shows the token to the page; the others would do nothing, without a word."""
+    with pytest.raises(ValueError, match=r"passed on|tuples"):
+        Upstream(url="https://orders.example", **said)
+    Upstream(url="https://orders.example", methods=("GET", "PROPFIND"), headers=("X-Mine",))
 
 
 @pytest.mark.parametrize(

@@ -205,6 +205,24 @@ def test_an_app_in_the_browser_without_a_token_in_it(person: Person):
     assert [text for text in person.complaints if "status of 401" not in text] == []
 
 
+def test_the_page_holds_what_people_write_and_says_an_error_once(person: Person):
+    page = person.tab()
+    person.sign_in(page)
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.get_by_label("A new note").fill("M" * 200)
+    page.get_by_role("button", name="Add it").click()
+    expect(page.locator("#notes")).to_contain_text("MMM", timeout=PATIENCE)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.get_by_role("button", name="Sign out").click()
+    there = page.get_by_role("link", name="sign out of the server too")
+    expect(there).to_have_attribute("href", re.compile("/logout\\?client_id="), timeout=PATIENCE)
+    page.goto(f"{person.sites.app}/bff/callback?state=x&code=y")
+    expect(page.get_by_role("alert")).to_contain_text("did not begin", timeout=PATIENCE)
+    page.reload()
+    person.sees_sign_in(page)
+    expect(page.get_by_role("alert")).to_be_empty()
+
+
 def test_every_cookie_is_as_it_is_said(person: Person):
     """S102, S103: by the browser's own account."""
     person.sign_in(person.tab())

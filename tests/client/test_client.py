@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from counterfoil.client import AsyncClient, Client, HttpFailure, Refused
+from counterfoil.client import AsyncClient, Client, HttpFailure, MemoryCache, Refused
 from tests.interop.serving import CALLBACK, EMAIL, GOODBYE, SCOPE, Serving, serving
 
 
@@ -69,3 +69,20 @@ def test_an_issuer_that_is_not_there_is_named():
         pytest.raises(HttpFailure, match=r"http://127\.0\.0\.1:9"),
     ):
         client.begin("openid")
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_an_option_that_there_is_not_is_refused(kind: Any):
+    """Or tokens would be bound to no key, for want of an underscore."""
+    with pytest.raises(TypeError, match="dpopkey"):
+        kind("https://id.example", "app", dpopkey=None)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_cache_that_is_empty_is_a_cache(kind: Any):
+    class Counted(MemoryCache):
+        def __len__(self) -> int:
+            return 0
+
+    cache = Counted()
+    assert kind("https://id.example", "app", cache=cache)._cache is cache

@@ -1,5 +1,6 @@
 """Requests and answers pass through as they are."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,27 @@ async def test_no_cookie_is_kept_for_the_next(odd: tuple[OddApi, str]):
         api.headers = []
         await relay.aclose()
     assert api.header("cookie") is None
+
+
+async def test_every_octet_that_a_value_may_have_passes(odd: tuple[OddApi, str]):
+    api, url = odd
+    await asked(Outgoing("GET", url, {"accept-language": "\xe9"}, b""))
+    assert api.header("accept-language") == "\xe9"
+
+
+@pytest.mark.parametrize("first", [b"HTTP/1.1 999 Odd", b"HTTP/1.1 101 Switching Protocols"])
+async def test_a_status_that_ends_no_request_is_no_answer(first: bytes):
+    """No server could write it, and none of ours changes its protocol."""
+
+    async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(first + b"\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(odd, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Unreachable):
+            await asked(Outgoing("GET", f"http://127.0.0.1:{port}", {}, b""))
 
 
 async def test_what_does_not_answer_is_named(odd: tuple[OddApi, str]):

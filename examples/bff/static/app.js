@@ -19,6 +19,7 @@ async function call(path, options = {}) {
 
 function showSignedOut(problem) {
   find("signed-in").hidden = true;
+  find("signed-out-here").hidden = true;
   find("signed-out").hidden = false;
   find("problem").textContent = problem;
 }
@@ -50,12 +51,17 @@ async function write(event) {
 }
 
 async function signOut() {
-  await call("/bff/sign-out", { method: "POST" });
-  showSignedOut("");
+  const { ok, said } = await call("/bff/sign-out", { method: "POST" });
+  showSignedOut(ok ? "" : said.error_description);
+  if (!ok) return;
+  // The server may still know the person: whoever sits here next would be signed in by a click.
+  find("sign-out-there").href = said.location;
+  find("signed-out-here").hidden = false;
 }
 
 async function start() {
   const asked = new URLSearchParams(location.search).get("sign_in_error");
+  if (asked) history.replaceState(null, "", location.pathname); // a reload says it no more
   find("sign-in").href = "/bff/sign-in?return_to=" + encodeURIComponent(location.pathname);
   find("write").addEventListener("submit", write);
   find("sign-out").addEventListener("click", signOut);

@@ -38,6 +38,7 @@ class BackendForFrontend:
         options: see `Options`.
 
     Raises:
+        TypeError: there is no such option.
         ValueError: something of it cannot be, or would not be safe; it says what to do.
     """
 

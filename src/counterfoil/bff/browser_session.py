@@ -1,7 +1,7 @@
 """What the app's scripts may ask and do: who is signed in, and sign out."""
 
 from counterfoil.bff.asgi import Reply, Request, TurnedAway, document
-from counterfoil.bff.cookies import BACK, cookies_in
+from counterfoil.bff.cookies import ASKED, BACK, cookies_in
 from counterfoil.bff.own_scripts import demand_own_script
 from counterfoil.bff.sessions import Session
 from counterfoil.bff.setup import Setup
@@ -36,7 +36,8 @@ async def show(setup: Setup, request: Request) -> Reply:
     The marker is put right by the way: it must not say for long what is not so.
     """
     demand_own_script(request, setup.origin)
-    marked = setup.marker is not None and setup.marker.name in cookies_in(request)
+    cookies = cookies_in(request)
+    marked = setup.marker is not None and setup.marker.name in cookies
     try:
         session = await session_of(setup, request)
         await _demand_alive(setup, session, request)
@@ -45,6 +46,8 @@ async def show(setup: Setup, request: Request) -> Reply:
     told = {"sub": session.subject, "name": session.name, "email": session.email}
     known = {name: value for name, value in told.items() if value is not None}
     reply = document({"signed_in": True, **known})
+    if cookies.get(setup.cookies.welcome) == ASKED:
+        reply = reply.with_headers(setup.cookies.welcome_back())
     return reply if marked else reply.with_headers(*setup.marked())
 
 

@@ -66,8 +66,10 @@ class Cookies:
 
 def cookies_in(request: Request) -> dict[str, str]:
     """Read the cookies of a request. One that comes twice was tossed in: neither counts."""
+    # Only what browsers put between them is cut off: a name that begins with another space was
+    # tossed in by a sibling, past the check for the prefix.
     pairs = [
-        pair.strip().partition("=")
+        pair.strip(" \t").partition("=")
         for header in request.values("cookie")
         for pair in header.split(";")
     ]

@@ -110,7 +110,7 @@ class Custody:
     async def end(self, key: str) -> bool:
         """End a session and give its tokens back; whether the server has heard of it."""
         await self.sessions.remove(key)
-        return await self._give_back(key)
+        return await asyncio.shield(self._give_back_later(key))
 
     @contextmanager
     def under_way(self, session: Session) -> Iterator[None]:
@@ -156,11 +156,12 @@ class Custody:
             self._holders.pop(key, None)
         return True
 
-    def _give_back_later(self, key: str) -> None:
-        """Give tokens back while whoever is here goes on."""
+    def _give_back_later(self, key: str) -> asyncio.Task[bool]:
+        """Give tokens back while whoever is here goes on, or goes away."""
         ending = asyncio.create_task(self._give_back(key))
         self._endings.add(ending)
         ending.add_done_callback(self._endings.discard)
+        return ending
 
     async def _drop(self, key: str) -> None:
         if await self.sessions.remove(key):

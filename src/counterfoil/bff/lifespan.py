@@ -31,7 +31,8 @@ async def run_lifespan(
     try:
         if app is not None:
             await app(scope, received, sent)
-            return
+            if begun:
+                return
     except Exception:
         # An app that knows no lifespan says so by raising (ASGI, "Lifespan Protocol").
         if begun:

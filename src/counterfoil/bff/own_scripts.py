@@ -29,12 +29,13 @@ def demand_own_script(request: Request, origin: str) -> None:
 
 
 def demand_navigation(request: Request) -> None:
-    """Let only a browser's own window pass: no frame, no image, no script.
+    """Let only a browser's own window pass: no frame, no image, no script, and nobody's guess.
 
     Raises:
         TurnedAway: it is something else.
     """
-    if any(destination != "document" for destination in request.values("sec-fetch-dest")):
+    ahead = any("prefetch" in purpose for purpose in request.values("sec-purpose"))
+    if ahead or any(each != "document" for each in request.values("sec-fetch-dest")):
         raise TurnedAway(403, "not_a_navigation", "Open this address as a page of its own.")
 
 

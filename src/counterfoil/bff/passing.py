@@ -15,7 +15,14 @@ _THERE: Final = frozenset(
     }
 )
 """To the API. Not the cookies, not ``Authorization``, nothing that says who sent it or to whom."""
-_NEVER: Final = frozenset({"authorization", "cookie", "dpop", "host", "content-length"})
+NEVER: Final = frozenset(
+    {
+        *("authorization", "connection", "content-length", "cookie", "dpop", "expect", "host"),
+        *("keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer"),
+        *("transfer-encoding", "upgrade"),
+    }
+)
+"""What proves who calls, and what is between two servers only."""
 _BACK: Final = frozenset(
     {
         *("accept-ranges", "allow", "content-disposition", "content-encoding", "content-language"),
@@ -25,6 +32,7 @@ _BACK: Final = frozenset(
     }
 )
 """To the browser. Not ``Set-Cookie``, ``Clear-Site-Data``, CORS or challenges: those are ours."""
+_BODILESS: Final = frozenset({204, 304})
 _FIELD: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
@@ -34,7 +42,7 @@ def passed_on(request: Request, further: tuple[str, ...]) -> dict[str, str]:
     Raises:
         TurnedAway: a value is none that HTTP allows.
     """
-    names = (_THERE | {name.lower() for name in further}) - _NEVER
+    names = (_THERE | {name.lower() for name in further}) - NEVER
     chosen: dict[str, str] = {}
     for name, value in request.headers:
         if name in names:
@@ -44,9 +52,17 @@ def passed_on(request: Request, further: tuple[str, ...]) -> dict[str, str]:
     return chosen
 
 
-def passed_back(headers: Headers) -> Headers:
-    """Choose the headers that the browser gets; the answer is for this person, and no page."""
-    return (*SAFE, *((name, value) for name, value in headers if name in _BACK))
+def passed_back(headers: Headers, status: int = 200) -> Headers:
+    """Choose the headers that the browser gets; the answer is for this person, and no page.
+
+    A length beside another framing, or of a body that cannot be, could be read in two ways by the
+    servers between here and the browser (RFC 9112 §6.3): what came too much would be the next
+    person's answer.
+    """
+    is_framed = status in _BODILESS or any(name == "transfer-encoding" for name, _ in headers)
+    names = _BACK - {"content-length"} if is_framed else _BACK
+    chosen = (each for each in headers if each[0] in names and _FIELD.fullmatch(each[1]))
+    return (*SAFE, *chosen)
 
 
 def declared_length(request: Request) -> int | None:

@@ -88,7 +88,7 @@ class Proxy:
             errand.upstream.patience,
         )
         async with self._relay.send(outgoing) as incoming:
-            said = dict(incoming.headers)
+            said = {name: ", ".join(incoming.every(name)) for name, _ in incoming.headers}
             self._setup.client.note_nonce(errand.url, said.get("dpop-nonce", ""))
             if call.heard(errand.url, incoming.status, said):
                 return False
@@ -129,9 +129,10 @@ class _Answer:
 
     async def relay(self, incoming: Incoming) -> None:
         """Send it piece by piece, as fast as it is taken."""
-        headers = passed_back(incoming.headers)
-        if incoming.status in _REDIRECTS and incoming.status != 304:
-            headers = (*headers, ("location", self._location(incoming)))
+        headers = passed_back(incoming.headers, incoming.status)
+        leads = incoming.every("location")
+        if leads and incoming.status in _REDIRECTS:
+            headers = (*headers, ("location", self._location(leads[0])))
         self.has_begun = True
         await self._taken(start_of(incoming.status, headers))
         async for piece in incoming.pieces:
@@ -146,11 +147,10 @@ class _Answer:
         except TimeoutError:
             raise Gone from None
 
-    def _location(self, incoming: Incoming) -> str:
+    def _location(self, said: str) -> str:
         """Write a redirect anew; one that leads out of the API ends here."""
         errand = self.errand
-        said = incoming.every("location")
-        here = errand.upstream.mounted(said[0], errand.url, errand.mount) if said else None
+        here = errand.upstream.mounted(said, errand.url, errand.mount)
         if here is None:
             raise TurnedAway(502, "redirect_refused", "The API redirects to somewhere else.")
         return here

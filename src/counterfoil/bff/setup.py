@@ -1,5 +1,6 @@
 """What an app says of its backend-for-frontend, and what follows from it."""
 
+import re
 from collections.abc import Mapping
 from typing import Final, TypedDict
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from counterfoil.bff.attempts import Attempts
 from counterfoil.bff.cookies import Cookies, Setting
 from counterfoil.bff.custody import Custody
 from counterfoil.bff.marker import MarkerCookie
+from counterfoil.bff.return_to import local
 from counterfoil.bff.sessions import Limits, MemorySessions, Sessions
 from counterfoil.bff.upstream import Upstream
 from counterfoil.client import AsyncClient, Outside
@@ -18,6 +20,8 @@ from counterfoil.jose.sealing import KEY_BYTES, Sealing
 from counterfoil.net.http import is_loopback
 
 CALLBACK: Final = "/callback"
+_MOUNT: Final = re.compile(r"(?:/[A-Za-z0-9_~-]+)+")
+"""Whatever else may stand in a path, browsers and servers write in several ways."""
 
 
 class Options(TypedDict, total=False):
@@ -67,8 +71,12 @@ def set_up(client: AsyncClient, apis: Mapping[str, Upstream], options: Options) 
     """Put a backend-for-frontend together.
 
     Raises:
+        TypeError: there is no such option.
         ValueError: something of it cannot be, or would not be safe; it says what to do.
     """
+    _demand_known(options)
+    if client.registration.credential is None:
+        raise ValueError("give the client its secret or its key: it keeps them, here on the server")
     origin, own = _places_in(client.registration.redirect_uri)
     secure = origin.startswith("https:")
     scope = options.get("scope", "openid")
@@ -80,10 +88,11 @@ def set_up(client: AsyncClient, apis: Mapping[str, Upstream], options: Options) 
         marker.demand_covers(urlsplit(origin).hostname or "")
     resource = next((each.resource for each in apis.values()), "")
     outside = options.get("outside", REAL)
+    key = options["key"] if "key" in options else outside.random(KEY_BYTES)
     custody = Custody(
         client,
         resource,
-        options.get("sessions") or MemorySessions(),
+        options["sessions"] if "sessions" in options else MemorySessions(),
         options.get("limits", Limits()),
         outside,
     )
@@ -93,15 +102,28 @@ def set_up(client: AsyncClient, apis: Mapping[str, Upstream], options: Options) 
         origin=origin,
         own=own,
         scope=scope,
-        home=options.get("home", "/"),
+        home=_home_in(options, own),
         resource=resource,
         secure=secure,
         cookies=Cookies(development=not secure),
         marker=marker,
-        attempts=Attempts(Sealing(options.get("key") or outside.random(KEY_BYTES), outside.random)),
+        attempts=Attempts(Sealing(key, outside.random)),
         custody=custody,
         outside=outside,
     )
+
+
+def _demand_known(options: Options) -> None:
+    unknown = options.keys() - Options.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"there is no option {', '.join(sorted(unknown))}")
+
+
+def _home_in(options: Options, own: str) -> str:
+    home = options.get("home", "/")
+    if not home or local(home, "", own) != home:
+        raise ValueError(f"{home!r} is no page of the app: write it as /welcome")
+    return home
 
 
 def _places_in(redirect_uri: str) -> tuple[str, str]:
@@ -121,7 +143,7 @@ def _places_in(redirect_uri: str) -> tuple[str, str]:
 
 def _demand_apart(apis: Mapping[str, Upstream], own: str) -> None:
     for mount in apis:
-        if not mount.startswith("/") or mount.endswith("/") or "//" in mount or "." in mount:
+        if not _MOUNT.fullmatch(mount):
             raise ValueError(f"{mount!r} is no place for an API: write it as /api")
         if f"{mount}/".startswith(f"{own}/") or f"{own}/".startswith(f"{mount}/"):
             raise ValueError(f"{mount!r} and {own!r} must not lie within each other")

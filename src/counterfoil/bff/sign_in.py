@@ -3,6 +3,7 @@
 Tokens are exchanged here, on the server; the browser gets a new handle, and no token.
 """
 
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlencode
 
@@ -13,18 +14,24 @@ from counterfoil.bff.custody import key_of, logger
 from counterfoil.bff.own_scripts import demand_navigation
 from counterfoil.bff.return_to import local, with_error
 from counterfoil.bff.setup import Setup
-from counterfoil.client import Attempt, HttpFailure, NotTrusted, Refused
+from counterfoil.client import Attempt, CacheUnusable, HttpFailure, NotTrusted, Refused
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.parameters import Parameters
 
 NOT_BEGUN: Final = "not_begun_here"
 UNREACHABLE: Final = "server_unreachable"
-NOT_TRUSTED: Final = "not_trusted"
 _QUIET: Final = frozenset(
     {"login_required", "consent_required", "interaction_required", "account_selection_required"}
 )
 """What the server says where it would have to show a page (OpenID Connect Core §3.1.2.6)."""
 _TOLD: Final = frozenset({"access_denied", *_QUIET, "temporarily_unavailable", "invalid_scope"})
+
+
+_WORDS: Final[Mapping[type[Exception], str]] = {
+    HttpFailure: UNREACHABLE,
+    NotTrusted: "not_trusted",
+    CacheUnusable: "token_unavailable",
+}
 
 
 async def begin(setup: Setup, request: Request) -> Reply:
@@ -72,11 +79,13 @@ async def complete(setup: Setup, request: Request) -> Reply:
         return done
     try:
         tokens = await setup.client.complete(_attempt_of(setup, begun), request.query)
-    except (Refused, NotTrusted, HttpFailure) as failure:
+        identifier = await setup.custody.open(tokens, begun.before)
+    except (Refused, NotTrusted, HttpFailure, CacheUnusable) as failure:
         return _failed(setup, begun, failure).with_headers(setup.cookies.drop_attempt(name))
-    identifier = await setup.custody.open(tokens, begun.before)
-    cookies = (setup.cookies.hold_session(identifier), setup.cookies.welcome_back())
-    return done.with_headers(*cookies, *setup.marked())
+    # After a silent one, only once the session was seen to last (`browser_session.show`): where
+    # none lasts, the page would ask for ever.
+    welcome = () if begun.silent else (setup.cookies.welcome_back(),)
+    return done.with_headers(setup.cookies.hold_session(identifier), *welcome, *setup.marked())
 
 
 def _naming_apis(setup: Setup, url: str) -> str:
@@ -111,7 +120,7 @@ def _failed(setup: Setup, begun: Begun, failure: Exception) -> Reply:
             return redirect(begun.return_to)
         error = failure.error if failure.error in _TOLD else "refused"
     else:
-        error = UNREACHABLE if isinstance(failure, HttpFailure) else NOT_TRUSTED
+        error = next(word for kind, word in _WORDS.items() if isinstance(failure, kind))
     logger.warning("a sign-in failed: %r", failure)  # what came by the browser stays one line
     return redirect(with_error(begun.return_to, error))
 

@@ -7,9 +7,13 @@ from urllib.parse import unquote, urljoin
 from msgspec import Struct
 
 from counterfoil.bff.asgi import Request, TurnedAway
+from counterfoil.bff.passing import NEVER
 from counterfoil.net.http import demand_safe
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_NO_METHODS: Final = frozenset({"CONNECT", "TRACE"})
+"""An answer to TRACE shows the token (RFC 9110 §9.3.8)."""
+_LONGEST: Final = 16 * 1024
 _VISIBLE: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]*")
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ESCAPED: Final = re.compile(r"%(?:2f|5c|25|0|1|7f)", re.IGNORECASE)
@@ -39,6 +43,15 @@ class Upstream(Struct, frozen=True, kw_only=True):
         demand_safe(self.url)
         if "?" in self.url:
             raise ValueError(f"{self.url!r} must not have a query")
+        given: tuple[object, ...] = (self.methods, self.headers)
+        if any(isinstance(each, str) for each in given):
+            raise ValueError("methods and headers are tuples, such as ('GET', 'POST')")
+        for method in self.methods:
+            if not re.fullmatch(r"[A-Z-]+", method) or method in _NO_METHODS:
+                raise ValueError(f"{method!r} cannot be passed on: name methods such as 'GET'")
+        for name in self.headers:
+            if not re.fullmatch(r"[A-Za-z0-9-]+", name) or name.lower() in NEVER:
+                raise ValueError(f"the header {name!r} is never passed on: leave it out")
 
     def target(self, mount: str, request: Request) -> str:
         """Give the address at the API that a request below ``mount`` means.
@@ -48,6 +61,8 @@ class Upstream(Struct, frozen=True, kw_only=True):
         """
         if request.method not in self.methods:
             raise _not_taken(self.methods)
+        if len(request.path) + len(request.query) > _LONGEST:
+            raise TurnedAway(414, "too_long", f"An address has at most {_LONGEST} bytes.")
         rest = request.path.removeprefix(mount)
         if not _is_plain(rest) or not _VISIBLE.fullmatch(request.query):
             raise TurnedAway(400, "path_refused", "This path can be read in more than one way.")
@@ -74,8 +89,12 @@ def _is_plain(path: str) -> bool:
         return False
     if "//" in path or "#" in path or _BROKEN_ESCAPE.search(path) or _ESCAPED.search(path):
         return False
+    try:
+        meant = unquote(path, errors="strict")
+    except UnicodeDecodeError:
+        return False  # some decoders see dots in what is no UTF-8
     # Some servers cut off what follows a semicolon before they look for dots.
-    steps = [step.partition(";")[0] for step in unquote(path).split("/")]
+    steps = [step.partition(";")[0] for step in meant.split("/")]
     return not {".", ".."} & set(steps)
 
 

@@ -51,7 +51,7 @@ class Client:
     ) -> None:
         registration = registered(issuer, client_id, credential, options)
         self._flows = Flows(registration, options.get("outside", REAL), options.get("dpop_key"))
-        self._cache: Cache = options.get("cache") or MemoryCache()
+        self._cache = cache_of(options)
         self._sender = BlockingSender()
 
     def __enter__(self) -> Self:
@@ -160,7 +160,7 @@ class AsyncClient:
     ) -> None:
         registration = registered(issuer, client_id, credential, options)
         self._flows = Flows(registration, options.get("outside", REAL), options.get("dpop_key"))
-        self._cache: Cache = options.get("cache") or MemoryCache()
+        self._cache = cache_of(options)
         self._sender = AsyncSender()
 
     async def __aenter__(self) -> Self:
@@ -250,7 +250,14 @@ class AsyncClient:
 def registered(
     issuer: str, client_id: str, credential: str | ClientKey | None, options: Options
 ) -> Registration:
-    """Put together who the client is."""
+    """Put together who the client is.
+
+    Raises:
+        TypeError: there is no such option; one misspelt would protect nothing.
+    """
+    unknown = options.keys() - Options.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"a client has no option {', '.join(sorted(unknown))}")
     return Registration(
         issuer=issuer,
         client_id=client_id,
@@ -258,6 +265,12 @@ def registered(
         redirect_uri=options.get("redirect_uri", ""),
         post_logout_redirect_uri=options.get("post_logout_redirect_uri", ""),
     )
+
+
+def cache_of(options: Options) -> Cache:
+    """Give the cache that was given, also where it is empty and so counts as false."""
+    cache = options.get("cache")
+    return MemoryCache() if cache is None else cache
 
 
 def entry_of(flows: Flows, scope: str, resource: str, subject: str) -> Entry:

@@ -15,6 +15,8 @@ from counterfoil.net.http import TIMEOUT, Unreachable, demand_safe
 
 AT_ONCE: Final = 200
 """Connections in all."""
+_STATUSES: Final = range(200, 600)
+"""Those of an answer that is whole, and that servers can write (RFC 9110 §15)."""
 
 
 class Silent(Unreachable):
@@ -76,7 +78,7 @@ class Relay:
                 httpx2.Request(
                     outgoing.method,
                     outgoing.url,
-                    headers=dict(outgoing.headers),
+                    headers=_encoded(outgoing.headers),
                     content=outgoing.body or None,
                     extensions={"timeout": timeout.as_dict()},
                 )
@@ -84,7 +86,7 @@ class Relay:
         except httpx2.HTTPError as error:
             raise _failure(outgoing, error) from None
         try:
-            if answer.status_code < 200:
+            if answer.status_code not in _STATUSES:
                 raise Unreachable(f"{outgoing!r} was answered {answer.status_code}")
             yield Incoming(answer.status_code, _headers_of(answer), _pieces(outgoing, answer))
         finally:
@@ -97,6 +99,10 @@ async def _pieces(outgoing: Outgoing, answer: httpx2.Response) -> AsyncIterator[
             yield piece
     except httpx2.HTTPError as error:
         raise _failure(outgoing, error) from None
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
 
 
 def _headers_of(answer: httpx2.Response) -> tuple[tuple[str, str], ...]:
