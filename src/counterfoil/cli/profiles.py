@@ -126,9 +126,18 @@ class Profiles:
 
 
 def directory() -> Path:
-    """Say where the sign-ins of this person are kept (XDG Base Directory)."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "counterfoil"
+    """Say where the sign-ins of this person are kept (XDG Base Directory).
+
+    Raises:
+        Failure: this person has no home.
+    """
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():  # as that standard has it: else it were another one in each place
+        try:
+            state = Path.home() / ".local" / "state"
+        except RuntimeError:
+            raise Failure("there is no home directory: set HOME or XDG_STATE_HOME") from None
+    return state / "counterfoil"
 
 
 @contextmanager
