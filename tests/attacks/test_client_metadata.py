@@ -160,9 +160,11 @@ def test_a_server_cannot_have_a_device_ask_without_pause(server: Hostile):
     assert server.paths.count("/token") <= 1
 
 
-@pytest.mark.parametrize("expires_in", [-1, 0, 10**30])
+@pytest.mark.parametrize("expires_in", [-(10**400), -1, 0, 10**30, 10**400])
 def test_a_life_beyond_reason_makes_nothing_fail(server: Hostile, expires_in: int):
     said = {"access_token": "a", "token_type": "Bearer", "expires_in": expires_in}
     server.say("/token", said)
     with Client(server.url, "app", "s3cret") as client:
         assert client.service().access_token() == "a"
+        server.say("/device", DEVICE | {"expires_in": expires_in})
+        assert client.begin_device("openid").expires_at

@@ -77,6 +77,15 @@ class Profiles:
             raise Failure(f"nobody is signed in: counterfoil login ISSUER --client-id ID{named}")
         return found
 
+    def prepare(self) -> None:
+        """Write what is there once more: a place that cannot be written is said before a sign-in.
+
+        Raises:
+            Failure, CacheUnusable: nothing could be kept.
+        """
+        with self._locked():
+            self._files.write(_FILE, msgspec.json.encode(self.every()))
+
     def keep(self, name: str, profile: Profile | None) -> None:
         """Keep one, or forget it. Two commands at once keep both of theirs."""
         with self._locked():

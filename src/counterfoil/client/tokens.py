@@ -74,7 +74,7 @@ def tokens_in(
             raise BadAnswer("the token response: a token is empty, or not printable ASCII")
     if read.token_type.lower() != token_type.lower():
         raise BadAnswer(f"the token response: token_type is not {token_type}")
-    lifetime = None if read.expires_in is None else min(read.expires_in, _LONGEST_LIFE)
+    lifetime = None if read.expires_in is None else within_reason(read.expires_in)
     return Tokens(
         access_token=read.access_token,
         expires_at=None if lifetime is None else now + lifetime,
@@ -84,6 +84,11 @@ def tokens_in(
         id_token=read.id_token,
         token_type=token_type,
     )
+
+
+def within_reason(seconds: int) -> int:
+    """Bound a time that a server gives: a number of a thousand digits is too great to add to."""
+    return max(0, min(seconds, _LONGEST_LIFE))
 
 
 def _is_token(text: str) -> bool:
