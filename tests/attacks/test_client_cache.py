@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from counterfoil.client import CacheUnusable, Entry, FileCache, KeyringCache
+from counterfoil.client import CacheUnusable, Client, Entry, FileCache, KeyringCache, Tokens
 from tests.client.conversation import ISSUER
 
 pytestmark = pytest.mark.one_engine("no server of ours is there")
@@ -137,3 +137,15 @@ def test_no_error_holds_what_is_kept(place: Path):
         cache.read(ADA)
     assert "s3cret" not in str(unusable.value)
     assert unusable.value.__cause__ is None
+
+
+def test_the_end_forgets_what_cannot_be_read(place: Path):
+    """Else the tokens of somebody who thinks that they are signed out lie there on."""
+    with Client(ISSUER, "app", cache=FileCache(place)) as client:
+        holder = client.holder()
+        holder.take(Tokens(access_token="a", refresh_token="r"))
+        kept = place / holder.entry.name
+        kept.write_bytes(kept.read_bytes() + b"x")
+        with pytest.raises(CacheUnusable):
+            holder.end()
+        assert not kept.exists()

@@ -1,14 +1,18 @@
 """Whoever would have the token of another API: by redirects, and by what an API says of itself."""
 
 import asyncio
+import json
 import logging
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
 import requests
+from msgspec.structs import replace
 
+from counterfoil.cli.profiles import Profile, Profiles
 from counterfoil.client import AsyncClient, Client, DpopKey, Tokens
 from tests.attacks.hostile import Hostile, hostile
 from tests.cli.guarded import Api, Terminal, api_of, registered, terminal
@@ -94,6 +98,23 @@ def test_a_bound_token_s_proof_is_for_one_place(api: Hostile, thief: Hostile):
     assert TOKEN not in told(thief)
 
 
+def test_a_cookie_of_one_person_goes_with_nobody_else_s_call(api: Hostile):
+    """An API that takes sessions too (S62) would else serve the second one as the first."""
+    api.say("/", {}, Set_Cookie="session=ada; Path=/")
+    with Client(api.url, "app") as client:
+        for each in ("ada", "eve"):
+            client.fetch(Tokens(access_token=each), f"{api.url}/")
+
+    async def call() -> None:
+        async with AsyncClient(api.url, "app") as client:
+            for each in ("ada", "eve"):
+                await client.fetch(Tokens(access_token=each), f"{api.url}/")
+
+    asyncio.run(call())
+    assert len(api.asked) == 4
+    assert not [headers for _, headers, _ in api.asked if "cookie" in headers]
+
+
 @pytest.mark.parametrize(
     "url", ["http://api.example/", "https://api.example:444/", "https://api.example.evil/"]
 )
@@ -170,6 +191,32 @@ def test_an_api_that_the_issuer_does_not_know_gets_nothing(me: Terminal, thief: 
     assert "Bearer" not in told(thief)
 
 
+def jwt_for(*audience: str) -> str:
+    claims = json.dumps({"aud": audience}).encode()
+    return ".".join(urlsafe_b64encode(each).rstrip(b"=").decode() for each in (b"{}", claims, b"x"))
+
+
+@pytest.mark.parametrize("token", ["opaque", jwt_for("https://notes.example"), jwt_for()])
+def test_an_issuer_that_overlooks_the_resource_gives_nothing_away(
+    api: Hostile, thief: Hostile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str
+):
+    """RFC 8707 §2: its token is good at the real API, whoever it was asked for."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    api.publish()
+    api.say("/token", {"access_token": token, "token_type": "Bearer"})
+    profiles, profile = Profiles(), Profile(issuer=api.url, client_id="cli")
+    profiles.keep("default", profile)
+    with profiles.client(profile) as client:
+        profiles.holder(client, "default", profile).take(HELD)
+    said = {"resource": thief.url, "authorization_servers": [api.url]}
+    me = Terminal(Serving(tmp_path), tmp_path)
+    assert "--resource" in me.refused("call", lure(thief, said))
+    assert "Bearer" not in told(thief)
+    profiles.keep("default", replace(profile, apis=(thief.url,)))
+    me.refused("call", f"{thief.url}/x")
+    assert f"Bearer {token}" in told(thief)
+
+
 @pytest.mark.parametrize("place", ["http://api.example/m", "file:///etc/passwd", "x", "https://"])
 def test_metadata_is_not_fetched_from_just_anywhere(me: Terminal, thief: Hostile, place: str):
     me.refused("call", lure(thief, {}, place))
@@ -203,6 +250,11 @@ def test_an_issuer_of_the_api_s_own_choice_gets_nobody_signed_in(me: Terminal, t
     said = {"resource": thief.url, "authorization_servers": ["https://evil.example"]}
     refused = me.refused("call", lure(thief, said))
     assert "sign in first: counterfoil login https://evil.example" in refused
+
+
+def test_a_redirect_is_said_and_is_no_success(me: Terminal, thief: Hostile):
+    thief.say("/x", {}, 307, Location="https://evil.example/")
+    assert "answered 307" in me.refused("call", f"{thief.url}/x")
 
 
 def test_what_an_api_says_steers_no_terminal(me: Terminal, thief: Hostile):

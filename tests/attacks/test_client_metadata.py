@@ -63,6 +63,14 @@ def test_no_endpoint_is_called_that_could_be_listened_to(server: Hostile, endpoi
             client.begin("openid")
 
 
+@pytest.mark.parametrize("text", ["\x1b[2J", "\u202egpj.exe", " rm -rf", "\x7f", "\u00fc"])
+def test_a_page_that_would_steer_the_terminal_is_not_told(server: Hostile, text: str):
+    """Programs print the address of the sign-in as it is."""
+    server.publish(authorization_endpoint=f"https://id.example/{text}")
+    with Client(server.url, "app") as client, pytest.raises(HttpFailure, match="authorization"):
+        client.begin("openid")
+
+
 def test_endpoints_of_another_origin_are_the_issuer_s_affair(server: Hostile):
     """RFC 8414 §2: what the issuer's own metadata names is trusted as the issuer is."""
     with hostile() as elsewhere:
@@ -152,9 +160,11 @@ def test_a_server_cannot_have_a_device_ask_without_pause(server: Hostile):
     assert server.paths.count("/token") <= 1
 
 
-@pytest.mark.parametrize("expires_in", [-1, 0, 10**30])
+@pytest.mark.parametrize("expires_in", [-(10**400), -1, 0, 10**30, 10**400])
 def test_a_life_beyond_reason_makes_nothing_fail(server: Hostile, expires_in: int):
     said = {"access_token": "a", "token_type": "Bearer", "expires_in": expires_in}
     server.say("/token", said)
     with Client(server.url, "app", "s3cret") as client:
         assert client.service().access_token() == "a"
+        server.say("/device", DEVICE | {"expires_in": expires_in})
+        assert client.begin_device("openid").expires_at

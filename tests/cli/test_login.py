@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from counterfoil.cli.output import Failure
 from counterfoil.cli.profiles import Profile, Profiles
 from counterfoil.guard import Rejected
 from counterfoil.jose import jwt
@@ -190,6 +191,30 @@ def test_commands_at_once_keep_both_their_profiles(monkeypatch: pytest.MonkeyPat
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(keep, range(8)))
     assert set(Profiles().every()) == set("01234567")
+
+
+def test_a_place_that_cannot_be_written_is_said_before_anybody_signs_in(
+    me: Terminal, tmp_path: Path
+):
+    """Else there were tokens that nobody has and nobody gives back."""
+    (tmp_path / "counterfoil").write_text("in the way")
+    assert "counterfoil" in me.refused("login", me.server.issuer, "--client-id", "cli")
+    assert me.visits == []
+
+
+def test_whoever_has_no_home_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """And a path that is not absolute is none (XDG Base Directory)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_STATE_HOME", "state")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(Failure, match="HOME"):
+        Profiles()
+    assert not list(tmp_path.iterdir())
+
+
+def nobody(_: int) -> object:
+    raise KeyError
 
 
 def test_where_it_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -1,6 +1,7 @@
 """Files that nobody else may read or replace."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +93,20 @@ def test_what_cannot_be_written_is_said(tmp_path: Path):
         PrivateFiles(tmp_path / "file", os.urandom).write("a", b"x")
     with pytest.raises(CacheUnusable, match="Not a directory"):
         PrivateFiles(tmp_path / "file" / "below", os.urandom).write("a", b"x")
+
+
+def test_a_child_that_was_forked_meanwhile_does_not_keep_a_lock(files: PrivateFiles):
+    """It has the same open file: as long as it lived, nobody else could have refreshed."""
+    unlock = files.try_lock("a")
+    assert unlock is not None
+    child = os.fork()
+    if not child:
+        signal.pause()
+    try:
+        unlock()
+        again = files.try_lock("a")
+        assert again is not None
+        again()
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

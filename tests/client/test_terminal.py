@@ -1,6 +1,8 @@
 """Signing in from a terminal, with a real server and somebody at the browser of this machine."""
 
+import asyncio
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Iterator
 
@@ -97,3 +99,20 @@ def test_a_machine_without_a_browser_goes_on_by_the_url(
     with Client(server.issuer, "cli") as client:
         tokens = client.sign_in(SCOPE, tell=tell)
         client.revoke(tokens.refresh_token or "")
+
+
+def test_whoever_gives_up_is_not_waited_for(server: Serving, monkeypatch: pytest.MonkeyPatch):
+    """Ctrl-C: a thread that waited on would keep the program from ending, for five minutes."""
+    use(monkeypatch, lambda _: None)
+
+    async def give_up() -> None:
+        me = asyncio.current_task()
+        assert me is not None
+        async with AsyncClient(server.issuer, "cli") as client:
+            later = asyncio.get_running_loop().call_later
+            await client.sign_in(SCOPE, tell=lambda _: later(0.1, me.cancel))
+
+    begun = time.monotonic()
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(give_up())
+    assert time.monotonic() - begun < 60

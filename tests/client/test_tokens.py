@@ -45,6 +45,10 @@ def test_a_token_that_does_not_say_when_it_ends_is_fresh():
         RESPONSE | {"token_type": "DPoP"},
         RESPONSE | {"expires_in": "soon"},
         RESPONSE | {"access_token": None},
+        RESPONSE | {"access_token": ""},
+        RESPONSE | {"access_token": "a\x1b]0;owned\x07"},
+        RESPONSE | {"access_token": "a\r\nX: y"},
+        RESPONSE | {"refresh_token": "\u202er"},
     ],
 )
 def test_what_is_no_token_response_is_refused(response: dict[str, object]):

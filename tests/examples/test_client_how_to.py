@@ -83,7 +83,9 @@ def test_the_commands_of_the_page_do_what_it_says(
     server: Serving, api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """`login`, `call`, `token`, `logout`, in the order of the page."""
-    _, commands = blocks("call-from-a-terminal.md", "console")
+    _, commands, devices = blocks("call-from-a-terminal.md", "console")
+    update = devices.replace("\\\n", " ").replace("terminal", "cli")
+    server.counterfoil(*shlex.split(update)[2:])
     with terminal(server, tmp_path, monkeypatch) as me:
         for line in here(commands, server, api).replace("terminal", "cli").splitlines():
             words = shlex.split(line.removeprefix("$ "))

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,6 +20,8 @@ class _Echo(BaseHTTPRequestHandler):
             self.send_header("Location", "/")
             self.send_header("Content-Length", "0")
             self.end_headers()
+        elif self.path == "/drip":
+            self._drip()
         elif self.path == "/huge":
             self._say(b"x" * (MAX_BODY_BYTES + 1))
         else:
@@ -26,6 +29,13 @@ class _Echo(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._tell()
+
+    def _drip(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while not self.server.over.wait(0.01):  # type: ignore[attr-defined]
+                self.wfile.write(b" ")
 
     def _tell(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -46,9 +56,11 @@ class _Echo(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def echo() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
+        server.over = threading.Event()  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
+        server.over.set()  # type: ignore[attr-defined]
         server.shutdown()
         thread.join()
 
@@ -89,6 +101,15 @@ async def test_any_status_is_an_answer_and_no_redirect_is_followed(echo: str, ho
 async def test_an_answer_without_end_is_refused(echo: str, how: str):
     with pytest.raises(BadAnswer, match="/huge answered with more than"):
         await send(how, Request(f"{echo}/huge"))
+
+
+async def test_an_answer_that_comes_by_the_letter_is_given_up(
+    echo: str, how: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Each piece comes in time, and the end never does."""
+    monkeypatch.setattr("counterfoil.net.exchange.WHOLE", 0.05)
+    with pytest.raises(Unreachable, match="did not end"):
+        await send(how, Request(f"{echo}/drip"))
 
 
 @pytest.mark.parametrize("url", ["http://id.example/x", "ftp://127.0.0.1/", "no address"])

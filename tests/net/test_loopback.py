@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import httpx2
@@ -88,3 +89,11 @@ def test_when_it_is_over_nobody_listens(loopback: Loopback):
     assert socket.create_connection(("127.0.0.1", port)).close() is None
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", ended))
+
+
+def test_the_end_frees_whoever_still_waits():
+    with ThreadPoolExecutor() as threads:
+        with Loopback() as loopback:
+            waiting = threads.submit(loopback.wait, 60)
+        with pytest.raises(TimeoutError, match="nobody listens"):
+            waiting.result(30)

@@ -32,12 +32,13 @@ def call(
     """Call an API with a fresh token, and print what it answers.
 
     An API that says who issues its tokens is found by itself; for another one, sign in with its
-    --resource. The token goes to that API alone. The exit code is 1 where the API refuses.
+    --resource. The token goes to that API alone. The exit code is 1 where the API refuses,
+    or sends the call elsewhere.
     """
     with as_failures():
         answer = _Caller(Profiles(), profile).call(url, _message(method, data, headers))
     _show(answer.body)
-    if answer.status >= 400:
+    if answer.status >= 300:
         raise Failure(_refusal(answer))
 
 
@@ -104,7 +105,14 @@ class _Caller:
         self, client: "Client", name: str, profile: Profile, what: tuple[str, str, "Message"]
     ) -> "Answer":
         api, url, message = what
-        return self._profiles.holder(client, name, profile).fetch(url, message, api)
+        holder = self._profiles.holder(client, name, profile)
+        if api not in profile.apis and not _is_for(holder.access_token(api), api):
+            raise Failure(
+                f"{printable(profile.issuer)} gave a token that does not say that it is for "
+                f"{printable(api)}. It was not sent. If you trust that API with it, sign in with "
+                f"--resource {printable(api)}"
+            )
+        return holder.fetch(url, message, api)
 
     def _of_issuer(self, found: "ProtectedResource") -> str:
         """Choose the sign-in at an issuer whose tokens the API takes."""
@@ -119,6 +127,23 @@ class _Caller:
         if fitting:
             raise Failure(f"name one with --profile: {', '.join(map(printable, sorted(fitting)))}")
         raise Failure(_how_to_sign_in(found))
+
+
+def _is_for(unverified: str, api: str) -> bool:
+    """Whether an access token names an API as the one that it is for.
+
+    Issuers may overlook ``resource`` (RFC 8707 §2): then an API that nobody has named here could
+    use what it is sent at another one.
+    """
+    from counterfoil.jose.errors import JoseError
+    from counterfoil.jose.jwt import unverified_claims
+
+    try:
+        named = unverified_claims(unverified).get("aud")
+    except JoseError:
+        return False
+    audience = named if isinstance(named, list) else [named]
+    return api.rstrip("/") in {str(each).rstrip("/") for each in audience}
 
 
 def _how_to_sign_in(found: "ProtectedResource") -> str:
@@ -178,10 +203,14 @@ def _refusal(answer: "Answer") -> str:
     names = ("error_reason", "error", "error_description", "scope")
     said = {name: parameter_in(answer.www_authenticate, name) for name in names}
     words = [f"{printable(answer.url)} answered {answer.status}"]
+    if answer.status < 400:
+        words.append("it sends the call elsewhere, which is not followed: call that place")
     if said["error_reason"] or said["error"]:
         words.append(printable(said["error_reason"] or said["error"]))
     if said["error_description"]:
         words.append(printable(said["error_description"]))
+    if answer.status == 401 and not said["error"]:
+        words.append("sign in for it: counterfoil login ISSUER --client-id ID --resource API")
     if answer.status == 403 and said["scope"]:
         words.append(f'sign in with --scope "{printable(said["scope"])}"')
     return ": ".join(words)

@@ -71,6 +71,7 @@ def login(
 
 
 def _sign_in(profiles: Profiles, name: str, new: Profile, *, device: bool) -> None:
+    profiles.prepare()
     with profiles.client(new) as client:
         holder = profiles.holder(client, name, new)
         tokens = None if new.is_service else _tokens(client, new, device=device)

@@ -2,7 +2,7 @@
 
 import click
 
-from counterfoil.cli.output import Failure
+from counterfoil.cli.output import Failure, printable
 from counterfoil.cli.profiles import DEFAULT, Profiles, as_failures, profile_option
 
 
@@ -13,6 +13,8 @@ def logout(profile: str | None) -> None:
 
     The tokens are forgotten here even where the server cannot be reached.
     """
+    from counterfoil.client import HttpFailure, NotTrusted, Refused
+
     with as_failures():
         profiles = Profiles()
         found = profiles.find(profile)
@@ -20,12 +22,12 @@ def logout(profile: str | None) -> None:
         with profiles.client(found) as client:
             holder = profiles.holder(client, name, found)
             try:
-                with as_failures():
-                    holder.end()
-            except Failure as failure:
-                raise Failure(
-                    f"forgotten here, but not ended at the server, where they live on: {failure}"
-                ) from None
-            finally:
+                holder.end()
+            except (HttpFailure, NotTrusted, Refused) as error:
                 profiles.keep(name, None)
+                raise Failure(
+                    "forgotten here, but not ended at the server, where they live on: "
+                    f"{printable(str(error))}"
+                ) from None
+            profiles.keep(name, None)
     click.echo("Signed out.")

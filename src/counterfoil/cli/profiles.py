@@ -77,6 +77,15 @@ class Profiles:
             raise Failure(f"nobody is signed in: counterfoil login ISSUER --client-id ID{named}")
         return found
 
+    def prepare(self) -> None:
+        """Write what is there once more: a place that cannot be written is said before a sign-in.
+
+        Raises:
+            Failure, CacheUnusable: nothing could be kept.
+        """
+        with self._locked():
+            self._files.write(_FILE, msgspec.json.encode(self.every()))
+
     def keep(self, name: str, profile: Profile | None) -> None:
         """Keep one, or forget it. Two commands at once keep both of theirs."""
         with self._locked():
@@ -126,9 +135,18 @@ class Profiles:
 
 
 def directory() -> Path:
-    """Say where the sign-ins of this person are kept (XDG Base Directory)."""
-    state = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "counterfoil"
+    """Say where the sign-ins of this person are kept (XDG Base Directory).
+
+    Raises:
+        Failure: this person has no home.
+    """
+    state = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():  # as that standard has it: else it were another one in each place
+        try:
+            state = Path.home() / ".local" / "state"
+        except RuntimeError:
+            raise Failure("there is no home directory: set HOME or XDG_STATE_HOME") from None
+    return state / "counterfoil"
 
 
 @contextmanager

@@ -33,7 +33,7 @@ class Options(TypedDict, total=False):
 
 
 class Client:
-    """A client that waits for its answers. Threads may share it.
+    """A client that waits for its answers. Threads may share it; a fork may not: make one after it.
 
     ``credential`` is its secret or its `ClientKey`; a public client has none. What the issuer can
     do is read from its metadata when it is first needed.

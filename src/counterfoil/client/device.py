@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from counterfoil.client.tokens import within_reason
 from counterfoil.net.http import BadAnswer, demand_safe
 
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:device_code"
@@ -68,7 +69,7 @@ def device_sign_in(document: Mapping[str, object], scope: str, now: float) -> De
         user_code=read.user_code,
         verification_uri=read.verification_uri,
         verification_uri_complete=read.verification_uri_complete,
-        expires_at=now + read.expires_in,
+        expires_at=now + within_reason(read.expires_in),
         interval=max(1.0, read.interval),
         scope=scope,
     )

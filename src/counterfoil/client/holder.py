@@ -93,8 +93,7 @@ class Holder:
     def end(self) -> None:
         """Give the tokens back to the server, and forget them; they are forgotten in any case."""
         with self._lock, self._locked():
-            kept = self._holding.kept()
-            self._holding.forget()
+            kept = self._holding.taken_out()
         if kept is not None:
             last = kept.tokens.refresh_token or kept.tokens.access_token
             self._sender.run(self._holding.flows.revoke(last))
@@ -183,8 +182,7 @@ class AsyncHolder:
     async def end(self) -> None:
         """As :meth:`Holder.end`."""
         async with self._lock, self._locked():
-            kept = self._holding.kept()
-            self._holding.forget()
+            kept = self._holding.taken_out()
         if kept is not None:
             last = kept.tokens.refresh_token or kept.tokens.access_token
             await self._sender.run(self._holding.flows.revoke(last))

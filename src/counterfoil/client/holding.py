@@ -55,6 +55,13 @@ class Holding:
         self._known = None
         self.cache.remove(self.entry)
 
+    def taken_out(self) -> Kept | None:
+        """Remove the entry, whatever is in it, and give what it held."""
+        try:
+            return self.kept()
+        finally:
+            self.forget()
+
     def renewed(self, wish: Wish) -> Exchange[Tokens]:
         """Give good tokens: those that another has fetched meanwhile, or fresh ones.
 

@@ -30,6 +30,8 @@ class Metadata(Struct, frozen=True, kw_only=True):
         if not url:
             raise BadAnswer(f"the metadata of {self.issuer} names no {name}")
         try:
+            if not all("\x21" <= character <= "\x7e" for character in url):
+                raise ValueError(f"{url!r} has characters that no address has")
             return demand_safe(url)
         except ValueError as error:
             raise BadAnswer(f"the metadata of {self.issuer}: {name}: {error}") from None

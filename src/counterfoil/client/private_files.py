@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -75,7 +76,7 @@ class PrivateFiles:
             if isinstance(error, BlockingIOError):
                 return None
             raise _unusable(path, error) from None
-        return lambda: os.close(descriptor)
+        return partial(_unlock, descriptor)
 
     def _opened(self, path: Path, flags: int) -> int:
         """Open a plain file of one's own; a pipe is neither waited for nor read."""
@@ -126,6 +127,14 @@ class PrivateFiles:
 
     def __repr__(self) -> str:
         return f"PrivateFiles({str(self.directory)!r})"
+
+
+def _unlock(descriptor: int) -> None:
+    """Give a lock back; closing it is not enough where a child that was forked has it too."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)
 
 
 def _demand_private(path: Path, found: os.stat_result, is_kind: Callable[[int], bool]) -> None:

@@ -43,6 +43,10 @@ class Tokens(Struct, frozen=True, kw_only=True):
         return f"Tokens(scopes={sorted(self.scopes)}, expires_at={self.expires_at}, …)"
 
 
+_LONGEST_LIFE: Final = 2**53
+"""Seconds up to which they are counted; no token lives for as long."""
+
+
 class _Response(Struct, frozen=True):
     access_token: str
     token_type: str
@@ -65,9 +69,12 @@ def tokens_in(
         read = msgspec.convert(document, _Response)
     except msgspec.ValidationError as error:
         raise BadAnswer(f"the token response: {error}") from None
+    for text in (read.access_token, read.refresh_token):
+        if text is not None and not _is_token(text):
+            raise BadAnswer("the token response: a token is empty, or not printable ASCII")
     if read.token_type.lower() != token_type.lower():
         raise BadAnswer(f"the token response: token_type is not {token_type}")
-    lifetime = read.expires_in
+    lifetime = None if read.expires_in is None else within_reason(read.expires_in)
     return Tokens(
         access_token=read.access_token,
         expires_at=None if lifetime is None else now + lifetime,
@@ -77,3 +84,13 @@ def tokens_in(
         id_token=read.id_token,
         token_type=token_type,
     )
+
+
+def within_reason(seconds: int) -> int:
+    """Bound a time that a server gives: a number of a thousand digits is too great to add to."""
+    return max(0, min(seconds, _LONGEST_LIFE))
+
+
+def _is_token(text: str) -> bool:
+    """Whether it may be a token (RFC 6749 §A.12, §A.17): it may be printed to a terminal too."""
+    return text != "" and all("\x20" <= character <= "\x7e" for character in text)

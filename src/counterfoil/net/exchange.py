@@ -14,13 +14,24 @@ from msgspec import Struct
 
 from counterfoil.jose import strict_json
 from counterfoil.jose.errors import JoseError
-from counterfoil.net.http import MAX_BODY_BYTES, TIMEOUT, BadAnswer, Unreachable, demand_safe
+from counterfoil.net.http import (
+    MAX_BODY_BYTES,
+    TIMEOUT,
+    BadAnswer,
+    Unreachable,
+    demand_safe,
+    no_cookies,
+)
 
 if TYPE_CHECKING:
     import httpx2
 
 T = TypeVar("T")
 
+WHOLE: Final = 20.0
+"""Seconds in which the whole body has to come, of all but messages: an issuer that says a letter
+every second would else hold up all who wait for the same refresh.
+"""
 _HEADERS: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
@@ -144,6 +155,7 @@ class BlockingSender:
         self._client = httpx2.Client(
             timeout=timeout,
             headers=_HEADERS,
+            cookies=no_cookies(),
             follow_redirects=False,
             mounts={"http://": httpx2.HTTPTransport()},
         )
@@ -202,6 +214,7 @@ class AsyncSender:
         self._client = httpx2.AsyncClient(
             timeout=timeout,
             headers=_HEADERS,
+            cookies=no_cookies(),
             follow_redirects=False,
             mounts={"http://": httpx2.AsyncHTTPTransport()},
         )
@@ -259,22 +272,24 @@ def _patience(request: Request) -> dict[str, Any]:
 
 
 def _joined(request: Request, chunks: Iterable[bytes]) -> bytes:
-    body = bytearray()
+    body, until = bytearray(), time.monotonic() + WHOLE
     for chunk in chunks:
         body += chunk
-        _demand_short(request, body)
+        _demand_short(request, body, until)
     return bytes(body)
 
 
 async def _joined_async(request: Request, chunks: AsyncIterable[bytes]) -> bytes:
-    body = bytearray()
+    body, until = bytearray(), time.monotonic() + WHOLE
     async for chunk in chunks:
         body += chunk
-        _demand_short(request, body)
+        _demand_short(request, body, until)
     return bytes(body)
 
 
-def _demand_short(request: Request, body: bytearray) -> None:
+def _demand_short(request: Request, body: bytearray, until: float) -> None:
+    if request.message is None and time.monotonic() > until:
+        raise Unreachable(f"{request.url}: the answer did not end within {WHOLE:.0f} seconds")
     if len(body) > request.most:
         raise BadAnswer(f"{request.url} answered with more than {request.most} bytes")
 

@@ -16,6 +16,8 @@ from counterfoil.jose.errors import JoseError
 from counterfoil.net.event_stream import Event, EventParser, TooLong
 
 if TYPE_CHECKING:
+    from http.cookiejar import CookieJar
+
     import httpx2
 
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -69,6 +71,16 @@ def demand_safe(url: str) -> str:
     return url
 
 
+def no_cookies() -> CookieJar:
+    """Give a jar that takes no cookie and gives none.
+
+    One connection serves many people: a cookie set at the call of one would go with the next.
+    """
+    from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
+
+
 class HttpClient:
     """Asks for small documents and follows event streams. It belongs to one event loop."""
 
@@ -81,6 +93,7 @@ class HttpClient:
         self._client = httpx2.AsyncClient(
             verify=certificates,
             timeout=timeout,
+            cookies=no_cookies(),
             follow_redirects=False,
             mounts={"http://": direct},
             headers={"Accept-Encoding": "identity", "User-Agent": "counterfoil"},

@@ -47,6 +47,7 @@ class Loopback:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._server.answers.put(None)  # whoever still waits, in another thread, is free
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -67,9 +68,12 @@ class Loopback:
             TimeoutError: it did not.
         """
         try:
-            return self._server.answers.get(timeout=seconds)
+            answer = self._server.answers.get(timeout=seconds)
         except queue.Empty:
             raise TimeoutError(f"nobody came back within {seconds:.0f} seconds") from None
+        if answer is None:
+            raise TimeoutError("nobody listens any more")
+        return answer
 
 
 class _Server(ThreadingHTTPServer):
@@ -79,7 +83,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.state = ""
-        self.answers: queue.Queue[str] = queue.Queue(1)
+        self.answers: queue.Queue[str | None] = queue.Queue(2)
         self._first = threading.Lock()
         self._room = threading.BoundedSemaphore(_MOST)
 

@@ -10,6 +10,8 @@ from msgspec import Struct
 OAUTH_PATH: Final = "/.well-known/oauth-authorization-server"
 OPENID_PATH: Final = "/.well-known/openid-configuration"
 
+_MOST_SHOWN: Final = 256
+
 Read = TypeVar("Read", bound=Struct)
 
 
@@ -80,6 +82,8 @@ def read_metadata(kind: type[Read], document: Mapping[str, object], issuer: str)
         metadata = msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
         raise WrongMetadata(f"the metadata of {issuer}: {error}") from None
-    if document.get("issuer") != issuer:
-        raise WrongMetadata(f"the metadata of {issuer} names another issuer")
+    named = document.get("issuer")
+    if named != issuer:
+        other = str(named)[:_MOST_SHOWN]
+        raise WrongMetadata(f"the metadata of {issuer} names another issuer: {other!r}")
     return metadata
