@@ -74,7 +74,9 @@ class Gate:
             asked = self._reader.read(request)
             if not self.guard.is_started:
                 await self.start()
-            token = await self.guard.decide(asked.unverified, asked.proved, asked.at_least)
+            token = await self.guard.decide(
+                asked.unverified, asked.proved, asked.at_least, asked.where
+            )
             return await self._enriched(self._passed(asked, token, request, demands))
         except Rejected as rejected:
             raise _with_all_scopes(rejected, demands) from None
@@ -93,7 +95,9 @@ class Gate:
             asked = self._reader.read(request)
             if not self.guard.is_started:
                 self.start_blocking()
-            token = self.guard.decide_blocking(asked.unverified, asked.proved, asked.at_least)
+            token = self.guard.decide_blocking(
+                asked.unverified, asked.proved, asked.at_least, asked.where
+            )
             return self._enriched_blocking(self._passed(asked, token, request, demands))
         except Rejected as rejected:
             raise _with_all_scopes(rejected, demands) from None

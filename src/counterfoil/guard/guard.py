@@ -17,7 +17,7 @@ from counterfoil.guard.follower import Follower
 from counterfoil.guard.health import Health, health_of
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.judgement import judge, refuse_dead
+from counterfoil.guard.judgement import Where, demand_target, judge, refuse_dead
 from counterfoil.guard.metrics import exposition
 from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
 from counterfoil.guard.refusal import log_refusal
@@ -155,7 +155,11 @@ class Guard:
         return self._follower.wait_until_fresh(timeout)
 
     def check(
-        self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
+        self,
+        unverified: str,
+        proved: Proved = UNBOUND,
+        at_least: Position | None = None,
+        where: Where | None = None,
     ) -> Token:
         """Decide about a token. No I/O.
 
@@ -165,6 +169,8 @@ class Guard:
                 it), or a certificate, or a cookie.
             at_least: the receipt of an ending. Until it is proved that everything up to there is
                 known here, the guard is stale for this request.
+            where: says which request it came with. Without it, tokens that are bound to a URL are
+                refused.
 
         Raises:
             Rejected: with the reason.
@@ -179,10 +185,13 @@ class Guard:
         if verified is None or verified.verifier is not verified.state.keys.verifier:
             self._count_miss()
             verified = self._verification.verify(unverified)
+            demand_target(verified, where)
             judge(verified, proved, at_least, self._clock())
             self._cache.put(digest, verified)
         else:
             self._count_hit()
+            if verified.url_bound is not None:
+                demand_target(verified, where)
             judge(verified, proved, at_least, self._clock())
         return verified.token
 
@@ -209,7 +218,11 @@ class Guard:
         return log_refusal(rejected, self._random)
 
     async def decide(
-        self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
+        self,
+        unverified: str,
+        proved: Proved = UNBOUND,
+        at_least: Position | None = None,
+        where: Where | None = None,
     ) -> Token:
         """Decide about a token, and ask its issuer where the owner chose that (RFC 7662).
 
@@ -219,17 +232,21 @@ class Guard:
             Rejected: with the reason.
         """
         try:
-            return self.check(unverified, proved, at_least)
+            return self.check(unverified, proved, at_least, where)
         except Undecided as undecided:
             answer = await self._introspection.ask(unverified, undecided, at_least)
-            return self._told(undecided, answer, proved)
+            return self._told(undecided, answer, proved, where)
         except Awaited as awaited:
             if not await self._follower.fetch_list(awaited.issuer, awaited.uri):
                 raise
-            return self.check(unverified, proved, at_least)
+            return self.check(unverified, proved, at_least, where)
 
     def decide_blocking(
-        self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
+        self,
+        unverified: str,
+        proved: Proved = UNBOUND,
+        at_least: Position | None = None,
+        where: Where | None = None,
     ) -> Token:
         """Decide as :meth:`decide`, and wait for the issuer's answer; not for an event loop.
 
@@ -239,18 +256,18 @@ class Guard:
             Rejected: with the reason.
         """
         try:
-            return self.check(unverified, proved, at_least)
+            return self.check(unverified, proved, at_least, where)
         except Undecided as undecided:
             asking = self._blocking.ask(unverified, undecided, at_least)
             answer = self._follower.run(asking, ASKING_SECONDS)
             if answer is None:
                 raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint) from None
-            return self._told(undecided, answer, proved)
+            return self._told(undecided, answer, proved, where)
         except Awaited as awaited:
             fetching = self._follower.fetching(awaited.issuer, awaited.uri)
             if not self._follower.run(fetching, ASKING_SECONDS):
                 raise
-            return self.check(unverified, proved, at_least)
+            return self.check(unverified, proved, at_least, where)
 
     async def aclose(self) -> None:
         """Stop, without holding up the event loop, and close the connections of `decide`."""
@@ -261,11 +278,18 @@ class Guard:
         if self.enrichment is not None:
             state.notices.listeners.append(partial(self.enrichment.forget, state.issuer.url))
 
-    def _told(self, undecided: Undecided, answer: Mapping[str, object], proved: Proved) -> Token:
+    def _told(
+        self,
+        undecided: Undecided,
+        answer: Mapping[str, object],
+        proved: Proved,
+        where: Where | None,
+    ) -> Token:
         """Decide by what the issuer has just said of a token."""
         if undecided.token is not None:
             return undecided.token
         verified = self._verification.told(undecided.issuer, answer)
+        demand_target(verified, where)
         refuse_dead(verified, proved, self._clock())
         return verified.token
 

@@ -3,7 +3,8 @@
 No I/O. It is asked on every request, also of tokens that are remembered.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from counterfoil.guard.status_lists import Awaited, status_of
 from counterfoil.guard.token import Rejected, Undecided
@@ -13,8 +14,26 @@ from counterfoil.oauth.binding import Binding, Proved
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.oauth.status_list import StatusReference
+from counterfoil.oauth.url_binding import Requested
 
 _BY_TIME: Final = frozenset({Reason.EXPIRED, Reason.TOO_OLD, Reason.ISSUED_IN_FUTURE, Reason.STALE})
+
+
+Where: TypeAlias = Callable[[], Requested]
+"""Says which request a token came with. Most tokens are good anywhere: it is seldom asked."""
+
+
+def demand_target(verified: Verified, where: Where | None) -> None:
+    """Refuse a token that is bound to another request, or where it is not known to which it came.
+
+    Raises:
+        Rejected: ``wrong_target``.
+    """
+    bound = verified.url_bound
+    if bound is None:
+        return
+    if where is None or not bound.permits(where(), verified.token.fingerprint):
+        raise _refused(Reason.WRONG_TARGET, verified)
 
 
 def judge(verified: Verified, proved: Proved, at_least: Position | None, now: float) -> None:
