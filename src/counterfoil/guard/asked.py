@@ -81,6 +81,17 @@ class RequestReader:
         """Give the URL of a request as its client sees it."""
         return self._transport.url_of(request, self._proofs.policy.public_url)
 
+    def beside_ticket(self, request: Request) -> tuple[Proved, Position | None]:
+        """Give what goes with a ticket: what is proved beside it, and a receipt.
+
+        Raises:
+            Rejected: where it came by a way that is not safe, or together with a token.
+        """
+        self.demand_safe(request)
+        if request.values(AUTHORIZATION):
+            raise Rejected(Reason.MALFORMED, detail="a ticket and a token came together")
+        return self._proved_beside(request), _receipt_in(request)
+
     def requested(self, request: Request) -> Requested:
         """Say which request this is, as its client sees it, with its query."""
         url, query = self.url_of(request), request.query.decode("latin-1")

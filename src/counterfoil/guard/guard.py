@@ -17,7 +17,7 @@ from counterfoil.guard.follower import Follower
 from counterfoil.guard.health import Health, health_of
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.judgement import Where, demand_target, judge, refuse_dead
+from counterfoil.guard.judgement import Where, demand_target, judge, judge_ticket, refuse_dead
 from counterfoil.guard.metrics import exposition
 from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
 from counterfoil.guard.refusal import log_refusal
@@ -25,8 +25,10 @@ from counterfoil.guard.registry import Registry
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.status_lists import Awaited
+from counterfoil.guard.ticket_issuing import Giver, TicketIssuing
+from counterfoil.guard.tickets import Checks, TicketCheck
 from counterfoil.guard.token import Rejected, Token, Undecided
-from counterfoil.guard.token_cache import TokenCache
+from counterfoil.guard.token_cache import TokenCache, Verified
 from counterfoil.guard.verification import Api, Verification
 from counterfoil.jose import jwt
 from counterfoil.oauth.binding import UNBOUND, Proved
@@ -89,6 +91,14 @@ class Guard:
             for state in self._states.values():
                 self._forget_with(state)
         self.hierarchy = ScopeHierarchy(options.implied)
+        self.tickets: TicketCheck | None = None
+        self.ticket_issuing: TicketIssuing | None = None
+        if options.tickets is not None:
+            options.tickets.demand_endings(each.revocation for each in trusted)
+            checks = Checks(audience, self.hierarchy, self._states, options.clock)
+            self.tickets = TicketCheck(options.tickets, checks)
+            giver = Giver(audience, options.max_age, options.clock, options.random)
+            self.ticket_issuing = TicketIssuing(options.tickets, giver)
         api = Api(audience, options.proofs.required, self.hierarchy, options.max_age)
         self._verification = Verification(self._states, api, options.clock, self._wake)
 
@@ -201,6 +211,15 @@ class Guard:
         Raises as :meth:`check`.
         """
         return self.check(bearer_token(authorization))
+
+    def check_ticket(self, verified: Verified, proved: Proved, at_least: Position | None) -> Token:
+        """Decide about a ticket that was opened and is for this request. No I/O.
+
+        Raises:
+            Rejected: with the reason.
+        """
+        judge_ticket(verified, proved, at_least, self._clock())
+        return verified.token
 
     def saw(self, token: Token, place: str) -> None:
         """Note that a token was let pass, to be reported to its issuer where ``reports`` is set.

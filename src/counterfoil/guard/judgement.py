@@ -59,6 +59,21 @@ def judge(verified: Verified, proved: Proved, at_least: Position | None, now: fl
         raise Undecided(state.issuer.url, verified.token, otherwise)
 
 
+def judge_ticket(verified: Verified, proved: Proved, at_least: Position | None, now: float) -> None:
+    """Judge a ticket as its parent: by what has ended. Its issuer cannot be asked about it.
+
+    That the parent was registered was seen when the ticket was given.
+
+    Raises:
+        Rejected: with the reason; ``stale`` also where an issuer would be asked about a token.
+    """
+    refuse_dead(verified, proved, now)
+    state = verified.state
+    is_behind = at_least is not None and not state.notices.has_proved(at_least)
+    if is_behind or now > state.notices.fresh_at + state.tolerance:
+        raise _refused(Reason.STALE, verified)
+
+
 def refuse_dead(verified: Verified, proved: Proved, now: float) -> None:
     """Refuse what has ended, or is not bound to what was proved.
 

@@ -101,7 +101,7 @@ class Verification:
             raise Rejected(Reason.UNBOUND, fingerprint=access_token.jti)
         lists = origin.state.status_lists
         return Verified(
-            token_of(access_token, claims, self._api.hierarchy),
+            token_of(access_token, claims, self._api.hierarchy, kid),
             self._api.end_of(access_token),
             access_token.begins_at - LEEWAY,
             access_token.binding,
