@@ -79,7 +79,7 @@ def test_the_ticket_stands_anywhere_in_the_query(desk: Desk, gate: Gate):
 
 
 def test_it_is_moved_to_no_other_request(desk: Desk, gate: Gate):
-    """Another path, query, host, scheme, port; another method."""
+    """S73: another path, query, host, scheme, port; another method."""
     text = ticket(gate, desk, "/files/7?a=1")
     assert reason(gate, using(text, "/files/7?a=1")) is None
     for path in (
@@ -123,6 +123,7 @@ def test_a_header_that_it_covers_must_be_there_once_and_the_same(desk: Desk, gat
 
 @pytest.mark.parametrize("how", ["token", "family", "client", "api", "key"])
 def test_what_ends_its_parent_ends_it(desk: Desk, gate: Gate, how: str):
+    """S73."""
     text = ticket(gate, desk)
     assert reason(gate, using(text)) is None
     match how:
@@ -141,6 +142,7 @@ def test_what_ends_its_parent_ends_it(desk: Desk, gate: Gate, how: str):
 
 
 def test_it_never_outlives_its_parent(desk: Desk, gate: Gate):
+    """S73."""
     text = ticket(gate, desk, token={"exp": int(desk.clock.now) + 60})
     young = desk.gate(tickets=POLICY, max_age=40)
     shorter = ticket(young, desk)

@@ -132,7 +132,7 @@ def test_the_claim_binds_in_whatever_type_it_comes(desk: Desk, gate: Gate):
 
 
 def test_who_does_not_know_the_claim_does_not_take_the_token(desk: Desk):
-    """RFC 8725 §3.11, RFC 9068 §4: a resource server compares the type first."""
+    """S75, RFC 8725 §3.11, RFC 9068 §4: a resource server compares the type first."""
     other = Desk(Issuer(ISSUER, revocation="none", profile=TokenProfile(types=("at+jwt", "JWT"))))
     assert other.reason(bound(other)) is Reason.WRONG_TYPE
     verified = jwt.unverified_header(bound(desk))

@@ -102,7 +102,7 @@ def test_the_servers_own_log_never_holds_a_ticket(site: Site):
 
 @pytest.mark.browser
 def test_a_browser_shows_downloads_listens_and_talks(site: Site):
-    """Real Chromium: an ``<img>``, a link, an ``EventSource`` and a ``WebSocket``."""
+    """S73, in real Chromium: an ``<img>``, a link, an ``EventSource`` and a ``WebSocket``."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page()

@@ -38,7 +38,10 @@ def claims_of(answer: Mapping[str, object]) -> dict[str, object]:
 
 
 def token_of(
-    access_token: AccessToken, claims: Mapping[str, object], hierarchy: ScopeHierarchy, kid: str
+    access_token: AccessToken,
+    claims: Mapping[str, object],
+    hierarchy: ScopeHierarchy,
+    kid: str = "",
 ) -> Token:
     """Give the token as the API sees it; ``kid`` is the key that signed it, empty if none did."""
     audience = access_token.aud

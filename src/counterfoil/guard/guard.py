@@ -26,6 +26,7 @@ from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.status_lists import Awaited
 from counterfoil.guard.ticket_issuing import Giver, TicketIssuing
+from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.tickets import Checks, TicketCheck
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_cache import TokenCache, Verified
@@ -94,11 +95,7 @@ class Guard:
         self.tickets: TicketCheck | None = None
         self.ticket_issuing: TicketIssuing | None = None
         if options.tickets is not None:
-            options.tickets.demand_endings(each.revocation for each in trusted)
-            checks = Checks(audience, self.hierarchy, self._states, options.clock)
-            self.tickets = TicketCheck(options.tickets, checks)
-            giver = Giver(audience, options.max_age, options.clock, options.random)
-            self.ticket_issuing = TicketIssuing(options.tickets, giver)
+            self._begin_tickets(options.tickets, options)
         api = Api(audience, options.proofs.required, self.hierarchy, options.max_age)
         self._verification = Verification(self._states, api, options.clock, self._wake)
 
@@ -292,6 +289,13 @@ class Guard:
         """Stop, without holding up the event loop, and close the connections of `decide`."""
         await asyncio.to_thread(self.stop)
         await self._introspection.aclose()
+
+    def _begin_tickets(self, tickets: Tickets, options: Options) -> None:
+        tickets.demand_endings(state.issuer.revocation for state in self._states.values())
+        checks = Checks(self.audience, self.hierarchy, self._states, options.clock)
+        self.tickets = TicketCheck(tickets, checks)
+        giver = Giver(self.audience, options.max_age, options.clock, options.random)
+        self.ticket_issuing = TicketIssuing(tickets, giver)
 
     def _forget_with(self, state: IssuerState) -> None:
         if self.enrichment is not None:
