@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from counterfoil.oauth.canonical_url import (
     MAX_LENGTH,
     MAX_PAIRS,
+    CanonicalUrl,
     UrlRefused,
     canonical,
     canonical_query,
@@ -217,3 +218,16 @@ def test_the_order_of_names_means_nothing(pairs: list[tuple[str, str]], random):
     random.shuffle(names)
     moved = [pair for name in names for pair in pairs if pair[0] == name]
     assert canonical_query(urlencode(moved)) == canonical_query(urlencode(pairs))
+
+
+@given(st.text(alphabet="aA0%2eE/.;:?&=+~é ", max_size=24), st.sampled_from(["a.b", "a", "0a"]))
+def test_the_short_way_for_most_urls_ends_where_the_long_one_does(rest: str, host: str):
+    """A scheme in capitals is never plain, and means the same."""
+
+    def form(scheme: str) -> CanonicalUrl | None:
+        try:
+            return canonical(f"{scheme}://{host}{rest}")
+        except UrlRefused:
+            return None
+
+    assert form("https") == form("HTTPS")

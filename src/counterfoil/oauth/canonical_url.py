@@ -21,6 +21,11 @@ _SHAPE: Final = re.compile(r"([Hh][Tt]{2}[Pp][Ss]?)://([^/?#]*)([^?#]*)(?:\?([^#
 _AUTHORITY: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{0,5}))?")
 _A_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
+_PLAIN: Final = re.compile(
+    r"(https?://(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*)"
+    r"((?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?)(?:\?([\x21\x22\x24-\x7e]*))?"
+)
+"""Most URLs: all but the query is in canonical form already."""
 _PLAIN_QUERY: Final = re.compile(r"[A-Za-z0-9._~-]+=[A-Za-z0-9._~-]*")
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -57,6 +62,9 @@ def canonical(url: str, *, keep: frozenset[str] = frozenset()) -> CanonicalUrl:
     """
     if len(url) > MAX_LENGTH:
         raise UrlRefused(f"A URL is no longer than {MAX_LENGTH} characters.")
+    plain = _PLAIN.fullmatch(url)
+    if plain is not None:
+        return CanonicalUrl(plain[1], plain[2], canonical_query(plain[3] or ""))
     if _VISIBLE.fullmatch(url) is None:
         raise UrlRefused("A URL is written in ASCII: the host as xn--, all else percent-encoded.")
     match = _SHAPE.fullmatch(url)

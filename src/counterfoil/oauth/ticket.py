@@ -94,7 +94,10 @@ def opened(unverified: str, keys: Sequence[bytes], audience: str) -> Ticket:
     except (JoseError, UnicodeEncodeError):
         raise BadTicket(Reason.MALFORMED) from None
     payload, mac = body[:-_MAC_BYTES], body[-_MAC_BYTES:]
-    if not any(hmac.compare_digest(_mac(key, audience, payload), mac) for key in keys):
+    for key in keys:
+        if hmac.compare_digest(_mac(key, audience, payload), mac):
+            break
+    else:
         raise BadTicket(Reason.BAD_SIGNATURE)
     try:
         return _DECODER.decode(payload)
@@ -107,8 +110,10 @@ def digest_of(url: str, headers: Sequence[tuple[str, str]]) -> bytes:
 
     No header's value holds a line feed.
     """
-    lines = ["GET", url, *(f"{name}:{value}" for name, value in headers)]
-    return sha256("\n".join(lines).encode("utf-8", "surrogatepass")).digest()[:_DIGEST_BYTES]
+    lines = f"GET\n{url}"
+    for name, value in headers:
+        lines += f"\n{name}:{value}"
+    return sha256(lines.encode("utf-8", "surrogatepass")).digest()[:_DIGEST_BYTES]
 
 
 def tickets_in(query: bytes) -> tuple[bytes, ...]:
@@ -124,5 +129,4 @@ def without_ticket(query: bytes) -> bytes:
 
 
 def _mac(key: bytes, audience: str, payload: bytes) -> bytes:
-    signed = b"%b%b\0%b" % (_CONTEXT, audience.encode(), payload)
-    return hmac.digest(key, signed, "sha256")[:_MAC_BYTES]
+    return hmac.digest(key, _CONTEXT + audience.encode() + b"\0" + payload, "sha256")[:_MAC_BYTES]
