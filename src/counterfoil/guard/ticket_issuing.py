@@ -86,7 +86,7 @@ class TicketIssuing:
         ends = self._end(token, now)
         nonce = self._giver.random(NONCE_BYTES) if wanted.once else b""
         grounds = _Grounds(digest_of(str(url), headers), ends, tuple(dict(headers)), nonce)
-        text = sealed(_ticket(token, grounds), self._policy.keys[0], self._giver.audience)
+        text = sealed(_ticket(token, grounds), self._policy.keys[0], self._giver.audience.encode())
         answer = {
             "ticket": text,
             "url": f"{url}{'&' if url.query else '?'}{NAME}={text}",

@@ -52,6 +52,7 @@ class TicketCheck:
     def __init__(self, policy: Tickets, checks: Checks) -> None:
         self.policy = policy
         self._checks = checks
+        self._audience = checks.audience.encode()
         self._used: OrderedDict[bytes, int] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -64,10 +65,10 @@ class TicketCheck:
             Rejected: ``malformed``, ``wrong_type``, ``bad_signature`` or ``wrong_target``.
         """
         found = tickets_in(request.query)
-        if len(found) != 1 or len(found[0]) > MAX_LENGTH or not found[0].isascii():
+        if len(found) != 1 or len(found[0]) > MAX_LENGTH:
             raise Rejected(Reason.MALFORMED, detail=_WORDS[Reason.MALFORMED])
         try:
-            ticket = opened(found[0].decode("ascii"), self.policy.keys, self._checks.audience)
+            ticket = opened(found[0], self.policy.keys, self._audience)
         except BadTicket as bad:
             raise Rejected(bad.reason, detail=_WORDS[bad.reason]) from None
         if request.method not in SAFE or _digest(request, url, ticket.headers) != ticket.request:

@@ -22,14 +22,14 @@ NAME: Final = "ticket"
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 8
 MAX_LENGTH: Final = 2048
-_PREFIX: Final = "cftk_"
+_PREFIX: Final = b"cftk_"
 _MAC_BYTES: Final = 16
 _DIGEST_BYTES: Final = 16
 _CONTEXT: Final = b"counterfoil ticket 1\0"
 _PAIR: Final = NAME.encode() + b"="
 
 
-class Ticket(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class Ticket(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """What a ticket says. Times in seconds since the epoch.
 
     ``request`` is the digest of what it is for; ``headers`` names those that the digest covers.
@@ -75,13 +75,13 @@ class BadTicket(Exception):
         self.reason = reason
 
 
-def sealed(ticket: Ticket, key: bytes, audience: str) -> str:
+def sealed(ticket: Ticket, key: bytes, audience: bytes) -> str:
     """Sign a ticket for the API of this name."""
     payload = _ENCODER.encode(ticket)
-    return _PREFIX + jws.encode_part(payload + _mac(key, audience, payload)).decode("ascii")
+    return (_PREFIX + jws.encode_part(payload + _mac(key, audience, payload))).decode("ascii")
 
 
-def opened(unverified: str, keys: Sequence[bytes], audience: str) -> Ticket:
+def opened(unverified: bytes, keys: Sequence[bytes], audience: bytes) -> Ticket:
     """Open a ticket that was signed with one of these keys, for the API of this name.
 
     Raises:
@@ -90,8 +90,8 @@ def opened(unverified: str, keys: Sequence[bytes], audience: str) -> Ticket:
     if not unverified.startswith(_PREFIX):
         raise BadTicket(Reason.WRONG_TYPE)
     try:
-        body = jws.decode_part(unverified[len(_PREFIX) :].encode())
-    except (JoseError, UnicodeEncodeError):
+        body = jws.decode_part(unverified[len(_PREFIX) :])
+    except JoseError:
         raise BadTicket(Reason.MALFORMED) from None
     payload, mac = body[:-_MAC_BYTES], body[-_MAC_BYTES:]
     for key in keys:
@@ -120,13 +120,17 @@ def tickets_in(query: bytes) -> tuple[bytes, ...]:
     """Give every ticket in a query, unverified. In another spelling the parameter is none."""
     if _PAIR not in query:
         return ()
+    if b"&" not in query:
+        return (query[len(_PAIR) :],) if query.startswith(_PAIR) else ()
     return tuple([each[len(_PAIR) :] for each in query.split(b"&") if each.startswith(_PAIR)])
 
 
 def without_ticket(query: bytes) -> bytes:
     """Give a query without its tickets: what they cover, and what logs may see."""
+    if b"&" not in query:
+        return b"" if query.startswith(_PAIR) else query
     return b"&".join([each for each in query.split(b"&") if not each.startswith(_PAIR)])
 
 
-def _mac(key: bytes, audience: str, payload: bytes) -> bytes:
-    return hmac.digest(key, _CONTEXT + audience.encode() + b"\0" + payload, "sha256")[:_MAC_BYTES]
+def _mac(key: bytes, audience: bytes, payload: bytes) -> bytes:
+    return hmac.digest(key, _CONTEXT + audience + b"\0" + payload, "sha256")[:_MAC_BYTES]
