@@ -63,12 +63,13 @@ async def test_the_issuer_is_asked_once_for_seconds(asking: Asking):
 
 
 async def test_the_question_is_well_formed(asking: Asking):
-    """RFC 7662 §2.1: a form with ``token``; the guard authenticates."""
+    """RFC 7662 §2.1: a form with ``token``; the guard says which claims it knows."""
     forms: list[str] = []
     asking.issuer.active = lambda form: forms.append(form) or True
     token = asking.issuer.token()
     assert await asking.reason(token) is None
-    assert forms == [f"token={token}&token_type_hint=access_token"]
+    asked = f"token={token}&token_type_hint=access_token&known_types=url-bound-at%2Bjwt"
+    assert forms == [asked]
 
 
 @pytest.mark.parametrize("answer", [False, None, "true", "yes", [], {}])

@@ -11,6 +11,7 @@ from counterfoil.guard.policy import Carrier, Credentials, Issuer, Options, Proo
 from counterfoil.guard.resource_metadata import ResourceMetadata
 from counterfoil.guard.sessions import Sessions, SignedIn
 from counterfoil.guard.step_up import StepUp
+from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_profile import TokenProfile
 from counterfoil.guard.web import Web
@@ -40,6 +41,7 @@ __all__ = [
     "SignedIn",
     "Staleness",
     "StepUp",
+    "Tickets",
     "Token",
     "TokenProfile",
     "Undecided",

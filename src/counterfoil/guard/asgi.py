@@ -16,6 +16,7 @@ from counterfoil.guard.reply import Refusal, Reply
 from counterfoil.guard.request import Request
 from counterfoil.guard.sessions import OVERRIDES
 from counterfoil.guard.token import Rejected
+from counterfoil.oauth.ticket import tickets_in, without_ticket
 
 TOKEN: Final = "counterfoil.token"
 """Where the `Token` stands in the ASGI scope. In Starlette it is also ``request.state.token``."""
@@ -23,6 +24,8 @@ POLICY_VIOLATION: Final = 1008
 """The WebSocket close code (RFC 6455 §7.4.1)."""
 _HANDSHAKES: Final[Mapping[str, str]] = MappingProxyType({"https": "wss", "http": "ws", "": "ws"})
 """What some middlewares for proxies call the scheme of a WebSocket, and what it is."""
+_QUERY: Final = "counterfoil.query"
+"""Where the query stands as it came, when there was a ticket in it."""
 _IN_PATHS: Final = "/-._~!$&'()*+,;=:@"
 
 
@@ -82,6 +85,7 @@ async def serve(gate: Gate, app: App, scope: Scope, receive: Receive, send: Send
 
     What needs no token is answered before; what every answer must carry is added.
     """
+    _hide_ticket(gate, scope)
     request = request_of(scope)
     reply = gate.answer(request) if scope["type"] == "http" else None
     if reply is not None:
@@ -97,6 +101,14 @@ async def serve(gate: Gate, app: App, scope: Scope, receive: Receive, send: Send
         raise
     else:
         await answer.release()
+
+
+def _hide_ticket(gate: Gate, scope: Scope) -> None:
+    """Keep a ticket from the app, and from the access log of the server, which reads the scope."""
+    query = scope.get("query_string", b"")
+    if gate.guard.tickets is not None and scope["type"] != "lifespan" and tickets_in(query):
+        scope[_QUERY] = query
+        scope["query_string"] = without_ticket(query)
 
 
 def path_within(scope: Scope) -> str:
@@ -117,7 +129,7 @@ def request_of(scope: Scope) -> Request:
         scheme,
         str(client[0]) if isinstance(client, (tuple, list)) and client else "",
         _path_of(scope),
-        scope.get("query_string", b""),
+        scope.get(_QUERY, scope.get("query_string", b"")),
         scope["headers"],
     )
 

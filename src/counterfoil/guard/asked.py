@@ -1,5 +1,7 @@
 """What a request asks a guard about: its token, and what was proved with it. No I/O."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from msgspec import Struct
@@ -16,18 +18,23 @@ from counterfoil.oauth.dpop import Proof, Target
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.receipts import AT_LEAST, at_least_from
+from counterfoil.oauth.url_binding import Requested
 
 AUTHORIZATION: Final = b"authorization"
 _AT_LEAST: Final = AT_LEAST.lower().encode("ascii")
 
 
 class Asked(Struct, frozen=True):
-    """A token as it came, and what was proved with it. ``proof`` is yet to be used up."""
+    """A token as it came, and what was proved with it. ``proof`` is yet to be used up.
+
+    ``where`` says, when it is asked, which request that was.
+    """
 
     unverified: str
     proved: Proved
     proof: Proof | None
     at_least: Position | None
+    where: Callable[[], Requested]
 
     def __repr__(self) -> str:
         return "Asked(…)"
@@ -50,12 +57,12 @@ class RequestReader:
         _demand_none_in_url(request)
         unverified, is_bound = token_in(request.values(AUTHORIZATION))
         self._demand_safe(request)
-        at_least = _receipt_in(request)
+        at_least, where = _receipt_in(request), partial(self.requested, request)
         if not is_bound:
-            return Asked(unverified, self._proved_beside(request), None, at_least)
+            return Asked(unverified, self._proved_beside(request), None, at_least, where)
         target = Target(request.method, self.url_of(request), unverified)
         proof = self._proofs.read(request.values(HEADER), target)
-        return Asked(unverified, proof.binding, proof, at_least)
+        return Asked(unverified, proof.binding, proof, at_least, where)
 
     def demand_safe(self, request: Request) -> None:
         """Demand that nobody could read along (S94), and that no token stands in the URL.
@@ -73,6 +80,22 @@ class RequestReader:
     def url_of(self, request: Request) -> str:
         """Give the URL of a request as its client sees it."""
         return self._transport.url_of(request, self._proofs.policy.public_url)
+
+    def beside_ticket(self, request: Request) -> tuple[Proved, Position | None]:
+        """Give what goes with a ticket: what is proved beside it, and a receipt.
+
+        Raises:
+            Rejected: where it came by a way that is not safe, or together with a token.
+        """
+        self.demand_safe(request)
+        if request.values(AUTHORIZATION):
+            raise Rejected(Reason.MALFORMED, detail="a ticket and a token came together")
+        return self._proved_beside(request), _receipt_in(request)
+
+    def requested(self, request: Request) -> Requested:
+        """Say which request this is, as its client sees it, with its query."""
+        url, query = self.url_of(request), request.query.decode("latin-1")
+        return Requested(request.method, f"{url}?{query}" if url and query else url)
 
     def _proved_beside(self, request: Request) -> Proved:
         """Say what a request proves without a proof of its own: a certificate, a cookie."""

@@ -38,9 +38,12 @@ def claims_of(answer: Mapping[str, object]) -> dict[str, object]:
 
 
 def token_of(
-    access_token: AccessToken, claims: Mapping[str, object], hierarchy: ScopeHierarchy
+    access_token: AccessToken,
+    claims: Mapping[str, object],
+    hierarchy: ScopeHierarchy,
+    kid: str = "",
 ) -> Token:
-    """Give the token as the API sees it."""
+    """Give the token as the API sees it; ``kid`` is the key that signed it, empty if none did."""
     audience = access_token.aud
     return Token(
         subject=access_token.sub,
@@ -53,4 +56,5 @@ def token_of(
         fingerprint=access_token.jti,
         family=access_token.fam,
         claims=MappingProxyType(dict(claims)),
+        kid=kid,
     )

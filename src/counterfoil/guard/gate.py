@@ -18,6 +18,7 @@ from counterfoil.guard.token import Rejected, Token
 from counterfoil.guard.transport import Transport
 from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, REQUEST_ID, Challenge, Schemes
 from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.ticket import tickets_in
 
 LOCAL_PROXY: Final = ("127.0.0.1", "::1")
 WAIT_AT_START: Final = 5.0
@@ -67,14 +68,20 @@ class Gate:
         """
         try:
             sessions = self._sessions
-            if sessions is not None and sessions.decide(request):
+            if sessions is not None and self._is_by_session(request, sessions):
                 found = sessions.look_up(self._session_in(request, sessions))
                 token = self._signed_in(await _waited_for(found), request, demands)
                 return await self._enriched(token)
+            if self._has_ticket(request):
+                if not self.guard.is_started:
+                    await self.start()
+                return await self._enriched(self._by_ticket(request, demands))
             asked = self._reader.read(request)
             if not self.guard.is_started:
                 await self.start()
-            token = await self.guard.decide(asked.unverified, asked.proved, asked.at_least)
+            token = await self.guard.decide(
+                asked.unverified, asked.proved, asked.at_least, asked.where
+            )
             return await self._enriched(self._passed(asked, token, request, demands))
         except Rejected as rejected:
             raise _with_all_scopes(rejected, demands) from None
@@ -87,13 +94,19 @@ class Gate:
         """
         try:
             sessions = self._sessions
-            if sessions is not None and sessions.decide(request):
+            if sessions is not None and self._is_by_session(request, sessions):
                 found = sessions.look_up(self._session_in(request, sessions))
                 return self._enriched_blocking(self._signed_in(_at_once(found), request, demands))
+            if self._has_ticket(request):
+                if not self.guard.is_started:
+                    self.start_blocking()
+                return self._enriched_blocking(self._by_ticket(request, demands))
             asked = self._reader.read(request)
             if not self.guard.is_started:
                 self.start_blocking()
-            token = self.guard.decide_blocking(asked.unverified, asked.proved, asked.at_least)
+            token = self.guard.decide_blocking(
+                asked.unverified, asked.proved, asked.at_least, asked.where
+            )
             return self._enriched_blocking(self._passed(asked, token, request, demands))
         except Rejected as rejected:
             raise _with_all_scopes(rejected, demands) from None
@@ -161,6 +174,39 @@ class Gate:
             said: gives what the answer says in a header, by its lower-case name, or ``None``.
         """
         return self._manners.further_headers(request, said)
+
+    def ticket(self, request: Request, token: Token, body: bytes) -> Reply:
+        """Answer a request for a ticket, which was let pass with this token (S73).
+
+        ``body`` is JSON: ``url``, and perhaps ``headers`` and ``once``.
+
+        Raises:
+            Rejected: where there are no tickets for such a token.
+            TypeError: where the guard has no ``Options(tickets=...)``.
+        """
+        issuing = self.guard.ticket_issuing
+        if issuing is None:
+            raise TypeError("this guard gives no tickets: write Options(tickets=Tickets(keys=...))")
+        return issuing.answer(token, self._reader.url_of(request), body)
+
+    def _has_ticket(self, request: Request) -> bool:
+        return self.guard.tickets is not None and bool(tickets_in(request.query))
+
+    def _by_ticket(self, request: Request, demands: Demands) -> Token:
+        guard, tickets = self.guard, self.guard.tickets
+        if tickets is None:
+            raise Rejected(Reason.MISSING)
+        proved, at_least = self._reader.beside_ticket(request)
+        ticket = tickets.read(request, self._reader.url_of(request))
+        token = guard.check_ticket(tickets.verified(ticket), proved, at_least)
+        if guard.reports:
+            guard.saw(token, self._transport.place_of(request))
+        self.demand(token, request, demands)
+        tickets.take(ticket)
+        return token
+
+    def _is_by_session(self, request: Request, sessions: Sessions) -> bool:
+        return sessions.decide(request) and not self._has_ticket(request)
 
     def _passed(self, asked: Asked, token: Token, request: Request, demands: Demands) -> Token:
         # Used up by a token that stands, so that nobody fills the memory who has none.

@@ -17,7 +17,7 @@ from counterfoil.guard.follower import Follower
 from counterfoil.guard.health import Health, health_of
 from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
-from counterfoil.guard.judgement import judge, refuse_dead
+from counterfoil.guard.judgement import Where, demand_target, judge, judge_ticket, refuse_dead
 from counterfoil.guard.metrics import exposition
 from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
 from counterfoil.guard.refusal import log_refusal
@@ -25,8 +25,11 @@ from counterfoil.guard.registry import Registry
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.status_lists import Awaited
+from counterfoil.guard.ticket_issuing import Giver, TicketIssuing
+from counterfoil.guard.ticket_policy import Tickets
+from counterfoil.guard.tickets import Checks, TicketCheck
 from counterfoil.guard.token import Rejected, Token, Undecided
-from counterfoil.guard.token_cache import TokenCache
+from counterfoil.guard.token_cache import TokenCache, Verified
 from counterfoil.guard.verification import Api, Verification
 from counterfoil.jose import jwt
 from counterfoil.oauth.binding import UNBOUND, Proved
@@ -89,6 +92,10 @@ class Guard:
             for state in self._states.values():
                 self._forget_with(state)
         self.hierarchy = ScopeHierarchy(options.implied)
+        self.tickets: TicketCheck | None = None
+        self.ticket_issuing: TicketIssuing | None = None
+        if options.tickets is not None:
+            self._begin_tickets(options.tickets, options)
         api = Api(audience, options.proofs.required, self.hierarchy, options.max_age)
         self._verification = Verification(self._states, api, options.clock, self._wake)
 
@@ -155,7 +162,11 @@ class Guard:
         return self._follower.wait_until_fresh(timeout)
 
     def check(
-        self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
+        self,
+        unverified: str,
+        proved: Proved = UNBOUND,
+        at_least: Position | None = None,
+        where: Where | None = None,
     ) -> Token:
         """Decide about a token. No I/O.
 
@@ -165,6 +176,8 @@ class Guard:
                 it), or a certificate, or a cookie.
             at_least: the receipt of an ending. Until it is proved that everything up to there is
                 known here, the guard is stale for this request.
+            where: says which request it came with. Without it, tokens that are bound to a URL are
+                refused.
 
         Raises:
             Rejected: with the reason.
@@ -179,10 +192,13 @@ class Guard:
         if verified is None or verified.verifier is not verified.state.keys.verifier:
             self._count_miss()
             verified = self._verification.verify(unverified)
+            demand_target(verified, where)
             judge(verified, proved, at_least, self._clock())
             self._cache.put(digest, verified)
         else:
             self._count_hit()
+            if verified.url_bound is not None:
+                demand_target(verified, where)
             judge(verified, proved, at_least, self._clock())
         return verified.token
 
@@ -192,6 +208,15 @@ class Guard:
         Raises as :meth:`check`.
         """
         return self.check(bearer_token(authorization))
+
+    def check_ticket(self, verified: Verified, proved: Proved, at_least: Position | None) -> Token:
+        """Decide about a ticket that was opened and is for this request. No I/O.
+
+        Raises:
+            Rejected: with the reason.
+        """
+        judge_ticket(verified, proved, at_least, self._clock())
+        return verified.token
 
     def saw(self, token: Token, place: str) -> None:
         """Note that a token was let pass, to be reported to its issuer where ``reports`` is set.
@@ -209,7 +234,11 @@ class Guard:
         return log_refusal(rejected, self._random)
 
     async def decide(
-        self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
+        self,
+        unverified: str,
+        proved: Proved = UNBOUND,
+        at_least: Position | None = None,
+        where: Where | None = None,
     ) -> Token:
         """Decide about a token, and ask its issuer where the owner chose that (RFC 7662).
 
@@ -219,17 +248,21 @@ class Guard:
             Rejected: with the reason.
         """
         try:
-            return self.check(unverified, proved, at_least)
+            return self.check(unverified, proved, at_least, where)
         except Undecided as undecided:
             answer = await self._introspection.ask(unverified, undecided, at_least)
-            return self._told(undecided, answer, proved)
+            return self._told(undecided, answer, proved, where)
         except Awaited as awaited:
             if not await self._follower.fetch_list(awaited.issuer, awaited.uri):
                 raise
-            return self.check(unverified, proved, at_least)
+            return self.check(unverified, proved, at_least, where)
 
     def decide_blocking(
-        self, unverified: str, proved: Proved = UNBOUND, at_least: Position | None = None
+        self,
+        unverified: str,
+        proved: Proved = UNBOUND,
+        at_least: Position | None = None,
+        where: Where | None = None,
     ) -> Token:
         """Decide as :meth:`decide`, and wait for the issuer's answer; not for an event loop.
 
@@ -239,33 +272,47 @@ class Guard:
             Rejected: with the reason.
         """
         try:
-            return self.check(unverified, proved, at_least)
+            return self.check(unverified, proved, at_least, where)
         except Undecided as undecided:
             asking = self._blocking.ask(unverified, undecided, at_least)
             answer = self._follower.run(asking, ASKING_SECONDS)
             if answer is None:
                 raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint) from None
-            return self._told(undecided, answer, proved)
+            return self._told(undecided, answer, proved, where)
         except Awaited as awaited:
             fetching = self._follower.fetching(awaited.issuer, awaited.uri)
             if not self._follower.run(fetching, ASKING_SECONDS):
                 raise
-            return self.check(unverified, proved, at_least)
+            return self.check(unverified, proved, at_least, where)
 
     async def aclose(self) -> None:
         """Stop, without holding up the event loop, and close the connections of `decide`."""
         await asyncio.to_thread(self.stop)
         await self._introspection.aclose()
 
+    def _begin_tickets(self, tickets: Tickets, options: Options) -> None:
+        tickets.demand_endings(state.issuer.revocation for state in self._states.values())
+        checks = Checks(self.audience, self.hierarchy, self._states, options.clock)
+        self.tickets = TicketCheck(tickets, checks)
+        giver = Giver(self.audience, options.max_age, options.clock, options.random)
+        self.ticket_issuing = TicketIssuing(tickets, giver)
+
     def _forget_with(self, state: IssuerState) -> None:
         if self.enrichment is not None:
             state.notices.listeners.append(partial(self.enrichment.forget, state.issuer.url))
 
-    def _told(self, undecided: Undecided, answer: Mapping[str, object], proved: Proved) -> Token:
+    def _told(
+        self,
+        undecided: Undecided,
+        answer: Mapping[str, object],
+        proved: Proved,
+        where: Where | None,
+    ) -> Token:
         """Decide by what the issuer has just said of a token."""
         if undecided.token is not None:
             return undecided.token
         verified = self._verification.told(undecided.issuer, answer)
+        demand_target(verified, where)
         refuse_dead(verified, proved, self._clock())
         return verified.token
 

@@ -13,6 +13,8 @@ from counterfoil.guard.token import Rejected, Undecided
 from counterfoil.net.http import HttpClient, HttpFailure
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.url_binding import KNOWN
+from counterfoil.oauth.url_binding import TYPE as URL_BOUND
 
 REMEMBERED: Final = 5.0
 """Seconds for which an answer counts. What the guard itself knows is checked on every request."""
@@ -112,7 +114,7 @@ class Introspection:
         try:
             answer = await self._asking_here().http.post_form(
                 state.introspection_endpoint,
-                {"token": unverified, "token_type_hint": "access_token"},
+                {"token": unverified, "token_type_hint": "access_token", KNOWN: URL_BOUND},
                 (credentials.client_id, credentials.client_secret),
             )
         except HttpFailure as error:

@@ -3,7 +3,8 @@
 No I/O. It is asked on every request, also of tokens that are remembered.
 """
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from counterfoil.guard.status_lists import Awaited, status_of
 from counterfoil.guard.token import Rejected, Undecided
@@ -13,8 +14,26 @@ from counterfoil.oauth.binding import Binding, Proved
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.oauth.status_list import StatusReference
+from counterfoil.oauth.url_binding import Requested
 
 _BY_TIME: Final = frozenset({Reason.EXPIRED, Reason.TOO_OLD, Reason.ISSUED_IN_FUTURE, Reason.STALE})
+
+
+Where: TypeAlias = Callable[[], Requested]
+"""Says which request a token came with. Most tokens are good anywhere: it is seldom asked."""
+
+
+def demand_target(verified: Verified, where: Where | None) -> None:
+    """Refuse a token that is bound to another request, or where it is not known to which it came.
+
+    Raises:
+        Rejected: ``wrong_target``.
+    """
+    bound = verified.url_bound
+    if bound is None:
+        return
+    if where is None or not bound.permits(where(), verified.token.fingerprint):
+        raise _refused(Reason.WRONG_TARGET, verified)
 
 
 def judge(verified: Verified, proved: Proved, at_least: Position | None, now: float) -> None:
@@ -38,6 +57,21 @@ def judge(verified: Verified, proved: Proved, at_least: Position | None, now: fl
         raise _refused(Reason.STALE, verified)
     if is_stale or otherwise is Reason.NOT_REGISTERED:
         raise Undecided(state.issuer.url, verified.token, otherwise)
+
+
+def judge_ticket(verified: Verified, proved: Proved, at_least: Position | None, now: float) -> None:
+    """Judge a ticket as its parent: by what has ended. Its issuer cannot be asked about it.
+
+    That the parent was registered was seen when the ticket was given.
+
+    Raises:
+        Rejected: with the reason; ``stale`` also where an issuer would be asked about a token.
+    """
+    refuse_dead(verified, proved, now)
+    state = verified.state
+    is_behind = at_least is not None and not state.notices.has_proved(at_least)
+    if is_behind or now > state.notices.fresh_at + state.tolerance:
+        raise _refused(Reason.STALE, verified)
 
 
 def refuse_dead(verified: Verified, proved: Proved, now: float) -> None:

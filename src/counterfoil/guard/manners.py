@@ -14,6 +14,7 @@ from counterfoil.guard.reply import Reply
 from counterfoil.guard.request import Request
 from counterfoil.guard.resource_metadata import Described, PublishedMetadata
 from counterfoil.guard.web import Web
+from counterfoil.oauth.ticket import tickets_in
 
 Said: TypeAlias = Callable[[str], str | None]
 """What an app's answer says in a header already, by the header's lower-case name."""
@@ -30,6 +31,7 @@ class Manners:
     def __init__(self, guard: Guard) -> None:
         self._web = guard.web
         self._proofs = guard.proofs
+        self._has_tickets = guard.tickets is not None
         self._published: PublishedMetadata | None = None
         if guard.web.metadata is not None:
             described = Described(
@@ -69,6 +71,9 @@ class Manners:
             headers[NONCE_HEADER] = nonce
         if self._web.cache_control and not said("cache-control"):
             headers["cache-control"] = self._web.cache_control
+        if self._has_tickets and tickets_in(request.query):
+            # Whoever has the URL has the right: nobody keeps it, and no link hands it on.
+            headers |= {"cache-control": "private, no-store", "referrer-policy": "no-referrer"}
         headers["vary"] = _joined(said("vary"), self._vary)
         return headers
 

@@ -9,6 +9,7 @@ from typing import Final, Literal, Self
 from msgspec import Struct
 
 from counterfoil.guard.enrichment import Enrich
+from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.token_profile import STANDARD, TokenProfile
 from counterfoil.guard.web import Web
 from counterfoil.jose.algorithms import ALGORITHMS
@@ -197,7 +198,8 @@ class Options(Struct, frozen=True):
     endpoint may demand less by ``MaxAge``. ``enrich``: loads what belongs to the person behind a
     token, after it stands. ``proofs``: what is demanded of
     tokens that are bound to a key. ``web``: how the API behaves towards browsers, caches and
-    strangers. ``clock``: seconds since the epoch; ``random``: so many bytes.
+    strangers. ``tickets``: that it gives and takes tickets. ``clock``: seconds since the epoch;
+    ``random``: so many bytes.
     """
 
     state_dir: Path | None = None
@@ -207,6 +209,7 @@ class Options(Struct, frozen=True):
     enrich: Enrich | None = None
     proofs: Proofs = Proofs()
     web: Web = Web()
+    tickets: Tickets | None = None
     clock: Callable[[], float] = time.time
     random: Callable[[int], bytes] = secrets.token_bytes
 

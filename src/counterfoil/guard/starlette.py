@@ -161,6 +161,12 @@ class Guarded:
         _keep(scope, token)
         return token
 
+    async def ticket(self, request: Request) -> Response:
+        """Answer a request for a ticket; its endpoint is guarded, and calls this (S73)."""
+        body = await request.body()
+        reply = self.gate.ticket(request_of(request.scope), request.scope[TOKEN], body)
+        return Response(reply.body, reply.status, reply.headers)
+
     def _around(self, view: Callable[..., Any], demands: Demands) -> Any:
         if isinstance(view, type):
             return self._around_class(view, demands)

@@ -43,6 +43,8 @@ class Token(Struct, frozen=True, kw_only=True):
     empty without a user. ``scopes`` holds, beside those of the claim, what they imply for this API.
     ``claims`` holds every claim and cannot be changed: a token that is seen again is the same
     object. ``data`` is what the owner's ``Enrich`` has loaded.
+    ``kid``: the key that signed it; empty where none did. ``by_ticket``: a ticket was shown in its
+    place, which is good for this request alone.
     """
 
     subject: str
@@ -56,6 +58,8 @@ class Token(Struct, frozen=True, kw_only=True):
     family: str
     claims: Mapping[str, object]
     data: Any = None
+    kid: str = ""
+    by_ticket: bool = False
 
     def require(self, *scopes: str) -> None:
         """Demand permissions.

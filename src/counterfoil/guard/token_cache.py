@@ -8,6 +8,7 @@ from counterfoil.jose.jwt import Verifier
 from counterfoil.oauth.binding import Binding
 from counterfoil.oauth.revocations import Marks
 from counterfoil.oauth.status_list import StatusReference
+from counterfoil.oauth.url_binding import UrlBound
 
 
 class Verified(Struct, frozen=True, gc=False):
@@ -15,6 +16,7 @@ class Verified(Struct, frozen=True, gc=False):
 
     ``registered`` is the digest by which a registry knows the token; empty where none is kept.
     ``status``: where its bits stand in a status list, if its issuer ends tokens by those.
+    ``url_bound``: the one request for which it is good, if it is bound to one.
     """
 
     token: Token
@@ -26,6 +28,7 @@ class Verified(Struct, frozen=True, gc=False):
     verifier: Verifier | None
     registered: bytes = b""
     status: StatusReference | None = None
+    url_bound: UrlBound | None = None
 
 
 class TokenCache:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from counterfoil.guard.token import Rejected
 from counterfoil.jose.jwt import NO_TYP
 from counterfoil.oauth.access import is_scope
-from counterfoil.oauth.access_token import TYPE
+from counterfoil.oauth.access_token import TYPE, TYPES
 from counterfoil.oauth.reasons import Reason
 
 _LACKING: Final[Mapping[str, object]] = MappingProxyType(
@@ -55,7 +55,9 @@ class TokenProfile(Struct, frozen=True, kw_only=True):
 
     @property
     def accepted_types(self) -> tuple[str, ...]:
-        """The types as whoever verifies needs them."""
+        """The types as whoever verifies needs them; URL-bound tokens are by our profile alone."""
+        if self.is_standard:
+            return TYPES
         return tuple(each or NO_TYP for each in self.types)
 
     def adapted(self, claims: Mapping[str, object]) -> dict[str, object]:

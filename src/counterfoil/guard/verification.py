@@ -18,6 +18,7 @@ from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.registry import digest_of
 from counterfoil.oauth.revocations import Marks
+from counterfoil.oauth.url_binding import TYPE as URL_BOUND
 
 _REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
     {
@@ -88,6 +89,8 @@ class Verification:
         except JoseError as error:
             self._refuse(unverified, state, error)
         registered = digest_of(unverified) if state.registry is not None else b""
+        if genuine.typ == URL_BOUND and genuine.claims.get("url_bound") is None:
+            raise Rejected(Reason.MALFORMED, detail="its type says that it is bound to a URL")
         return self._vouched_for(genuine.claims, genuine.kid, _Origin(state, verifier, registered))
 
     def _vouched_for(self, claims: dict[str, object], kid: str, origin: _Origin) -> Verified:
@@ -98,7 +101,7 @@ class Verification:
             raise Rejected(Reason.UNBOUND, fingerprint=access_token.jti)
         lists = origin.state.status_lists
         return Verified(
-            token_of(access_token, claims, self._api.hierarchy),
+            token_of(access_token, claims, self._api.hierarchy, kid),
             self._api.end_of(access_token),
             access_token.begins_at - LEEWAY,
             access_token.binding,
@@ -107,6 +110,7 @@ class Verification:
             origin.verifier,
             origin.registered,
             None if lists is None else lists.reference_in(claims),
+            access_token.url_bound,
         )
 
     def refer(self, unverified: str) -> NoReturn:

@@ -9,8 +9,12 @@ from msgspec import Meta, Struct
 from counterfoil.oauth.binding import Binding, binding_of
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
+from counterfoil.oauth.url_binding import TYPE as URL_BOUND
+from counterfoil.oauth.url_binding import UrlBound
 
 TYPE: Final = "at+jwt"
+TYPES: Final = (TYPE, URL_BOUND)
+"""What ours may be; a token that is bound to a URL has the second, and no other has."""
 LEEWAY: Final = 10
 """Seconds by which ``iat`` or ``nbf`` may lie ahead of our clock (S28); ``exp``: none (S16)."""
 
@@ -26,6 +30,7 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``fam`` and ``gen`` are ours: the handle of the family, and the generations of the client and
     of the API at the time of issue. RFC 9068 §2.2 requires all others up to ``jti``. ``status``
     says where the token's bit stands in a Token Status List; other issuers put other things there.
+    ``url_bound``, ours too: the one request for which it is good.
     """
 
     iss: str
@@ -42,6 +47,7 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     cnf: Mapping[str, object] | None = None
     nbf: _Seconds | None = None
     status: object = None
+    url_bound: UrlBound | None = None
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -52,6 +58,11 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     def binding(self) -> Binding:
         """The key that must be proved together with the token."""
         return binding_of(self.cnf)
+
+    @property
+    def type(self) -> str:
+        """The ``typ`` of its header (RFC 9068 §2.1)."""
+        return TYPE if self.url_bound is None else URL_BOUND
 
     @property
     def begins_at(self) -> int:

@@ -26,6 +26,7 @@ class Reason(StrEnum):
     KEY_RETIRED = "key_retired"
     WRONG_BINDING = "wrong_binding"
     UNBOUND = "unbound"
+    WRONG_TARGET = "wrong_target"
     PROOF_MISSING = "proof_missing"
     PROOF_INVALID = "proof_invalid"
     PROOF_MISMATCH = "proof_mismatch"
@@ -94,6 +95,9 @@ MEANINGS: Final = MappingProxyType(
         ),
         Reason.UNBOUND: Meaning(
             401, "invalid_token", "This API takes only access tokens that are bound to a key."
+        ),
+        Reason.WRONG_TARGET: Meaning(
+            401, "invalid_token", "What was shown is good for another request than this one."
         ),
         Reason.PROOF_MISSING: Meaning(
             401, "invalid_dpop_proof", "One DPoP proof must come with this request."

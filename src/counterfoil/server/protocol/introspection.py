@@ -12,6 +12,8 @@ from counterfoil.oauth.errors import OAuthError, invalid_grant
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.url_binding import KNOWN, UrlBound
+from counterfoil.oauth.url_binding import TYPE as URL_BOUND
 from counterfoil.server.protocol import client_authentication, families
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import AuthenticatedClient
@@ -29,7 +31,8 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     ``fam`` and ``gen`` are said of a reference token alone, for it says nothing itself: whoever
     follows the notices knows by them when this answer no longer holds. ``registered``: it is a
-    signed token whose API keeps a registry, and it stands there (S43).
+    signed token whose API keeps a registry, and it stands there (S43). A token that is
+    ``url_bound`` is described only to those who say that they know what that means.
     """
 
     active: bool
@@ -47,6 +50,7 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     fam: str | None = None
     gen: tuple[int, int] | None = None
     registered: bool = False
+    url_bound: UrlBound | None = None
 
 
 INACTIVE: Final = Introspection(active=False)
@@ -79,7 +83,7 @@ async def introspect(
     client_authentication.demand_confidential(found.asker.client)
     if found.family is not None:
         return _of_refresh_token(authority, found, unverified)
-    return _of_access_token(authority, found)
+    return _of_access_token(authority, found, parameters.get(KNOWN) == URL_BOUND)
 
 
 async def _find(
@@ -150,11 +154,13 @@ def _of_refresh_token(authority: Authority, found: _Found, unverified: str) -> I
     )
 
 
-def _of_access_token(authority: Authority, found: _Found) -> Introspection:
+def _of_access_token(authority: Authority, found: _Found, knows: bool) -> Introspection:
     read = authority.reader.judge(found.read, found.now)
     if isinstance(read, Reason) or not _may_know(found.asker.client, read.token.client_id):
         return INACTIVE
     token, is_opaque = read.token, not read.marks.kid
+    if token.url_bound is not None and not knows:
+        return INACTIVE
     return Introspection(
         active=True,
         scope=token.scope,
@@ -171,4 +177,5 @@ def _of_access_token(authority: Authority, found: _Found) -> Introspection:
         fam=(token.fam or None) if is_opaque else None,
         gen=token.gen if is_opaque else None,
         registered=read.registered,
+        url_bound=token.url_bound,
     )

@@ -7,6 +7,7 @@ from counterfoil.oauth.binding import UNBOUND, Binding
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.oauth.url_binding import UrlBound
 from counterfoil.server.protocol.audience import Audience
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.event import NO_PROOF
@@ -52,6 +53,7 @@ class Issuance(Struct, frozen=True, kw_only=True):
     binding: Binding = UNBOUND
     refresh_token: Secret | None = None
     signed_in: SignedIn | None = None
+    url_bound: UrlBound | None = None
 
 
 class Refusal(Struct, frozen=True):

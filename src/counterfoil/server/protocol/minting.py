@@ -4,7 +4,6 @@ from typing import Final
 
 from msgspec import Struct
 
-from counterfoil.oauth.access_token import TYPE as ACCESS_TOKEN
 from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.id_token import TYPE as ID_TOKEN
 from counterfoil.oauth.id_token import IdToken
@@ -69,7 +68,7 @@ def _access_token(
 ) -> tuple[str, str]:
     if reference is not None:
         return reference.reveal(), ""
-    signer = authority.keyring.signer(Purpose.TOKENS, ACCESS_TOKEN, claims.iat)
+    signer = authority.keyring.signer(Purpose.TOKENS, claims.type, claims.iat)
     return signer.sign(claims), signer.kid
 
 
@@ -89,6 +88,7 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         auth_time=issuance.signed_in.auth_time if issuance.signed_in else None,
         cnf=issuance.binding.confirmation(),
         status=status,
+        url_bound=issuance.url_bound,
     )
 
 

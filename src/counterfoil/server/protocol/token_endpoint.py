@@ -19,6 +19,7 @@ from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.protocol.minting import mint
 from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
+from counterfoil.server.protocol.url_narrowing import Narrowing, narrowing_in
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction, Work
 
@@ -43,13 +44,14 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         StoreUnavailable: nothing was stored; the client may try again.
     """
     grant_type = _grant_type_in(asked.parameters)
+    narrowing = narrowing_in(asked.parameters)
     credentials = await client_authentication.credentials_of(
         authority, asked.parameters, asked.authorization
     )
     try:
         proof = proof_of_possession.read(asked.proofs, _target(authority))
         once = Once(authority.client_rates)
-        request = _Request(grant_type, credentials, asked, proof, once)
+        request = _Request(grant_type, credentials, asked, proof, once, narrowing)
         # A proof is used up, and that is written down whatever becomes of the request.
         writes = grant_type.writes or proof is not None
         decided = await _run(authority, partial(_decide, authority, request), writes=writes)
@@ -80,6 +82,7 @@ class _Request(Struct, frozen=True):
     asked: Asked
     proof: Proof | None
     once: Once
+    narrowing: Narrowing | None
 
 
 def _target(authority: Authority) -> Target:
@@ -105,20 +108,29 @@ async def _decide(authority: Authority, request: _Request, tx: Transaction) -> I
     proved = proof_of_possession.proved_by(proof, asked.parameters)
     believed = TokenRequest(client, asked.parameters, asked.origin, proved, authenticated.proof)
     if proof is None:
-        return await grant_type.exchange(authority, tx, believed)
+        return await _exchange(authority, tx, request, believed)
     await proof_of_possession.take(authority, tx, proof)
-    return await _attempt(authority, tx, grant_type, believed)
+    return await _attempt(authority, tx, request, believed)
 
 
 async def _attempt(
-    authority: Authority, tx: Transaction, grant_type: GrantType, believed: TokenRequest
+    authority: Authority, tx: Transaction, request: _Request, believed: TokenRequest
 ) -> Issuance | Refusal:
     """Decide after a proof was taken: a refusal undoes all but the taking, and is returned."""
 
     async def exchange(tx: Transaction) -> Issuance | Refusal:
-        return await grant_type.exchange(authority, tx, believed)
+        return await _exchange(authority, tx, request, believed)
 
     try:
         return await tx.attempt(exchange)
     except OAuthError as error:
         return Refusal(error)
+
+
+async def _exchange(
+    authority: Authority, tx: Transaction, request: _Request, believed: TokenRequest
+) -> Issuance | Refusal:
+    decided = await request.grant_type.exchange(authority, tx, believed)
+    if request.narrowing is None or isinstance(decided, Refusal):
+        return decided
+    return request.narrowing.narrow(decided, authority.issuer)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jwt import Verifier
-from counterfoil.oauth.access_token import TYPE, AccessToken, Expected, access_token_from, check
+from counterfoil.oauth.access_token import TYPES, AccessToken, Expected, access_token_from, check
 from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.registry import digest_of
@@ -97,7 +97,7 @@ class TokenReader:
         """Check the signature alone: whether we signed it, expired and ended ones included."""
         keys = self._keyring.published(Purpose.TOKENS, int(now))
         if self._verifier is None or self._verifier.keys is not keys:
-            self._verifier = Verifier(keys, TYPE)
+            self._verifier = Verifier(keys, TYPES)
             self._genuine.clear()
         digest = hashlib.sha256(unverified.encode("utf-8", "surrogatepass")).digest()
         known = self._genuine.get(digest)

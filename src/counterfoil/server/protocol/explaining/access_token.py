@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError
-from counterfoil.oauth.access_token import TYPE, AccessToken, access_token_from
+from counterfoil.oauth.access_token import TYPES, AccessToken, access_token_from
 from counterfoil.oauth.opaque import fingerprint
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.registry import digest_of
@@ -107,7 +107,7 @@ async def _registry(case: Case, unverified: str, token: AccessToken) -> list[Ste
 async def _checked(case: Case, unverified: str) -> tuple[list[Step], _Genuine | None]:
     keys = case.authority.keyring.published(Purpose.TOKENS, case.now)
     try:
-        verified = jwt.verify(unverified, keys, TYPE)
+        verified = jwt.verify(unverified, keys, TYPES)
     except JoseError as error:
         return await _failed_at(case, unverified, error), None
     met = [passed(check, sentence) for check, sentence in _MET]

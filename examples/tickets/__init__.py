@@ -1,0 +1,1 @@
+"""Pictures, downloads and streams that a browser opens without a header."""

@@ -1,0 +1,52 @@
+"""What the owner of an API decides about tickets."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.oauth.ticket import KEY_BYTES
+
+LONGEST: Final = 3600
+
+
+class Tickets(Struct, frozen=True, kw_only=True):
+    """That this API gives and takes tickets; ``Options(tickets=...)`` (S73).
+
+    ``keys``: shared by all guards of the API; the first signs, all are accepted, so that a new one
+    is first added behind, then moved to the front, and the old one is taken away ``lifetime``
+    seconds later. Each has 32 random bytes at least. ``lifetime``: seconds, an hour at most.
+    ``remembered``: how many tickets that are good once are kept in memory.
+
+    Raises:
+        ValueError: where this cannot work.
+    """
+
+    keys: tuple[bytes, ...]
+    lifetime: int = 300
+    remembered: int = 100_000
+
+    def __post_init__(self) -> None:
+        if not self.keys or any(len(key) < KEY_BYTES for key in self.keys):
+            raise ValueError(f"tickets need a key, and each has {KEY_BYTES} bytes at least")
+        if len(set(self.keys)) < len(self.keys):
+            raise ValueError("a key for tickets is named twice")
+        if not 1 <= self.lifetime <= LONGEST:
+            raise ValueError(f"a ticket lives from 1 to {LONGEST} seconds")
+        if self.remembered < 1:
+            raise ValueError("a guard must remember one used ticket at least")
+
+    def __repr__(self) -> str:
+        return f"Tickets(lifetime={self.lifetime}, …)"
+
+    def demand_endings(self, ways: Iterable[str]) -> None:
+        """Demand that the guard hears of endings by itself: nobody can be asked about a ticket.
+
+        Raises:
+            ValueError: where it does not.
+        """
+        others = set(ways) - {"feed", "none"}
+        if others:
+            raise ValueError(
+                f"tickets need the feed of notices, and not revocation={min(others)!r}"
+            )

@@ -1,0 +1,161 @@
+"""Tickets at an API: checked without I/O, in place of a token, for one GET (S73)."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.request import Request
+from counterfoil.guard.scope_hierarchy import ScopeHierarchy
+from counterfoil.guard.ticket_policy import Tickets
+from counterfoil.guard.token import Rejected, Token
+from counterfoil.guard.token_cache import Verified
+from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.oauth.canonical_url import UrlRefused, canonical
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.ticket import (
+    MAX_LENGTH,
+    BadTicket,
+    Ticket,
+    digest_of,
+    opened,
+    tickets_in,
+    without_ticket,
+)
+
+SAFE: Final = frozenset({"GET", "HEAD"})
+_WORDS: Final[Mapping[Reason, str]] = MappingProxyType(
+    {
+        Reason.WRONG_TYPE: "what stands in the URL as a ticket is none",
+        Reason.MALFORMED: "the ticket is not well formed",
+        Reason.BAD_SIGNATURE: "the ticket was signed with no key of this API, or was changed",
+    }
+)
+
+
+class Checks(Struct, frozen=True):
+    """What a ticket is checked with: the API's name, its scopes, the issuers that it trusts."""
+
+    audience: str
+    hierarchy: ScopeHierarchy
+    states: Mapping[str, IssuerState]
+    clock: Callable[[], float]
+
+
+class TicketCheck:
+    """Opens tickets and remembers those that are good once. No I/O; threads may share it."""
+
+    def __init__(self, policy: Tickets, checks: Checks) -> None:
+        self.policy = policy
+        self._checks = checks
+        self._audience = checks.audience.encode()
+        self._used: OrderedDict[bytes, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, request: Request, url: str) -> Ticket:
+        """Open the ticket of a request, and compare what it is for with what is asked.
+
+        ``url``: of the request, as its client sees it, without its query.
+
+        Raises:
+            Rejected: ``malformed``, ``wrong_type``, ``bad_signature`` or ``wrong_target``.
+        """
+        found = tickets_in(request.query)
+        if len(found) != 1 or len(found[0]) > MAX_LENGTH:
+            raise Rejected(Reason.MALFORMED, detail=_WORDS[Reason.MALFORMED])
+        try:
+            ticket = opened(found[0], self.policy.keys, self._audience)
+        except BadTicket as bad:
+            raise Rejected(bad.reason, detail=_WORDS[bad.reason]) from None
+        if request.method not in SAFE or _digest(request, url, ticket.headers) != ticket.request:
+            raise Rejected(Reason.WRONG_TARGET, fingerprint=ticket.jti)
+        return ticket
+
+    def verified(self, ticket: Ticket) -> Verified:
+        """Give a ticket the shape of its parent, as far as that reaches; it says nothing of now.
+
+        Raises:
+            Rejected: ``wrong_issuer`` where the parent's issuer is trusted no more.
+        """
+        checks = self._checks
+        state = checks.states.get(ticket.iss)
+        if state is None:
+            raise Rejected(Reason.WRONG_ISSUER, fingerprint=ticket.jti)
+        return Verified(
+            _token(ticket, checks),
+            ticket.expires_at,
+            0,
+            Binding(*ticket.binding) if ticket.binding is not None else UNBOUND,
+            ticket.marks(checks.audience),
+            state,
+            None,
+        )
+
+    def take(self, ticket: Ticket) -> None:
+        """Use up a ticket that is good once. In this process: others have memories of their own.
+
+        Raises:
+            Rejected: ``used_up``; ``stale`` where the memory is full, for none is forgotten.
+        """
+        nonce = ticket.nonce
+        if not nonce:
+            return
+        now = self._checks.clock()
+        with self._lock:
+            used = self._used
+            while used and next(iter(used.values())) <= now:
+                used.popitem(last=False)
+            if nonce in used:
+                raise Rejected(Reason.USED_UP, fingerprint=ticket.jti)
+            if len(used) >= self.policy.remembered:
+                detail = "too many tickets are good once: the memory of them is full"
+                raise Rejected(Reason.STALE, detail=detail, fingerprint=ticket.jti)
+            used[nonce] = ticket.expires_at
+
+
+def _digest(request: Request, url: str, names: Iterable[str]) -> bytes:
+    query = without_ticket(request.query).decode("latin-1")
+    try:
+        text = str(canonical(f"{url}?{query}" if query else url))
+    except UrlRefused:
+        return b""
+    headers = []
+    for name in names:
+        values = request.values(name.encode("latin-1"))
+        if len(values) != 1:
+            return b""
+        headers.append((name, values[0]))
+    return digest_of(text, headers)
+
+
+def _token(ticket: Ticket, checks: Checks) -> Token:
+    claims: dict[str, object] = {
+        "iss": ticket.iss,
+        "sub": ticket.sub,
+        "aud": checks.audience,
+        "exp": ticket.expires_at,
+        "iat": ticket.iat,
+        "client_id": ticket.client_id,
+        "jti": ticket.jti,
+        "scope": ticket.scope,
+        **ticket.said,
+    }
+    if ticket.binding is not None:
+        claims["cnf"] = Binding(*ticket.binding).confirmation()
+    return Token(
+        subject=ticket.sub,
+        client_id=ticket.client_id,
+        scopes=checks.hierarchy.widened(frozenset(ticket.scope.split(" ")) - {""}),
+        audience=(checks.audience,),
+        issuer=ticket.iss,
+        expires_at=ticket.expires_at,
+        issued_at=ticket.iat,
+        fingerprint=ticket.jti,
+        family=ticket.fam,
+        claims=MappingProxyType(claims),
+        by_ticket=True,
+    )
