@@ -15,6 +15,7 @@ from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import Issuance
 from counterfoil.server.protocol.person import personal_claims
+from counterfoil.server.protocol.size_budget import excess_of
 from counterfoil.server.records.signing_key import Purpose
 
 
@@ -54,6 +55,7 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
         scope=claims.scope,
         refresh_token=refresh_token.reveal() if refresh_token else None,
         id_token=_id_token(authority, issuance) if wants_id_token else None,
+        token_budget=excess_of(authority, issuance, access_token) if kid else None,
     )
     return Minted(response, claims, kid)
 

@@ -47,6 +47,11 @@ API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
         lambda api: not (api.policy.status_list and api.policy.token_format == "reference"),
         "status_list=true is for signed tokens: a reference token cannot point into a list.",
     ),
+    (
+        lambda api: not (api.policy.status_list and api.policy.over_budget == "reference"),
+        "over_budget=reference is not for status_list=true: a reference token cannot point into "
+        "a list.",
+    ),
 )
 """What must hold of an API with its policy."""
 

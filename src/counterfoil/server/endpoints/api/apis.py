@@ -25,7 +25,7 @@ Scopes = Annotated[
     Meta(max_length=200, description="Each scope with its description in plain words."),
 ]
 Policy = Annotated[
-    Mapping[str, bool | str | None],
+    Mapping[str, bool | int | str | None],
     Meta(
         max_length=32,
         description="What is decided for it alone; null takes a decision back.",
