@@ -47,7 +47,8 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
     wants_id_token = "openid" in issuance.access.openid and issuance.signed_in is not None
     refresh_token = issuance.refresh_token
     claims = _claims(authority, issuance, form.status)
-    access_token, kid = _access_token(authority, claims, form.reference)
+    algorithm = issuance.audience.policy.signing_algorithm
+    access_token, kid = _access_token(authority, claims, form.reference, algorithm)
     response = TokenResponse(
         access_token=access_token,
         token_type=issuance.binding.token_type,
@@ -67,11 +68,12 @@ def mint_status_list(authority: Authority, claims: StatusListToken) -> tuple[str
 
 
 def _access_token(
-    authority: Authority, claims: AccessToken, reference: Secret | None
+    authority: Authority, claims: AccessToken, reference: Secret | None, algorithm: str | None
 ) -> tuple[str, str]:
     if reference is not None:
         return reference.reveal(), ""
-    signer = authority.keyring.signer(Purpose.TOKENS, ACCESS_TOKEN, claims.iat)
+    purpose = Purpose.TOKENS if algorithm is None else Purpose.POST_QUANTUM
+    signer = authority.keyring.signer(purpose, ACCESS_TOKEN, claims.iat)
     return signer.sign(claims), signer.kid
 
 

@@ -52,7 +52,8 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     token counts only if the server remembers having issued it (S43). ``status_list``: tokens
     point into a published Token Status List. ``token_bytes``: the size budget of a signed token;
     ``None``: as the settings say. Where one is longer, a warning is given (``over_budget``
-    ``warn``), or a reference token in its place (S66).
+    ``warn``), or a reference token in its place (S66). ``signing_algorithm`` ``ML-DSA-65``: they
+    are signed so that no quantum computer can forge them (RFC 9964).
     """
 
     token_format: Literal["jwt", "reference"] = "jwt"
@@ -60,6 +61,7 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     status_list: bool = False
     token_bytes: TokenBytes | None = None
     over_budget: Literal["warn", "reference"] = "warn"
+    signing_algorithm: Literal["ML-DSA-65"] | None = None
 
     @property
     def costs_a_row(self) -> bool:

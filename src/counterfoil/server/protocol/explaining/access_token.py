@@ -131,14 +131,18 @@ async def _failed_at(case: Case, unverified: str, error: JoseError) -> list[Step
 async def _unknown_key(case: Case, unverified: str, step: Step) -> Step:
     """Say more of a key that is not published. What the header names is only looked for."""
     kid = jwt.unverified_header(unverified).get("kid")
-    keys = await case.tx.signing_keys.every(Purpose.TOKENS)
-    key = next((each for each in keys if each.kid == kid), None)
+    key = next((each for each in await _token_keys(case) if each.kid == kid), None)
     if key is not None:
         return await _gone_key(case, key)
     if _names_another_issuer(case, unverified):
         sentence = "It is signed by a key that is not ours, and names another issuer."
         return failed("key", Reason.WRONG_ISSUER, sentence)
     return step
+
+
+async def _token_keys(case: Case) -> list[SigningKey]:
+    signs_tokens = Purpose.TOKENS, Purpose.POST_QUANTUM
+    return [key for each in signs_tokens for key in await case.tx.signing_keys.every(each)]
 
 
 async def _gone_key(case: Case, key: SigningKey) -> Step:
