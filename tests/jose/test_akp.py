@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jwt as pyjwt
 import pytest
 from cryptography.exceptions import InvalidSignature
+from joserfc import jwt as joserfc_jwt
+from joserfc.jwk import KeySet as JoserfcKeySet
 from jwcrypto import jwk as jwcrypto_jwk
 from jwcrypto import jws as jwcrypto_jws
 from jwcrypto import jwt as jwcrypto_jwt
@@ -65,6 +68,16 @@ def test_jwcrypto_verifies_what_we_sign_and_we_what_it_signs(key: PrivateKey) ->
     assert jwt.verify(made.serialize(), keys, "at+jwt").claims == {"sub": "u2"}
     theirs = jwcrypto_jws.JWS()
     theirs.deserialize(jwt.sign({}, ours, "at+jwt"), seed, alg="ML-DSA-65")
+
+
+def test_other_libraries_pass_over_such_a_key_in_a_set(key: PrivateKey) -> None:
+    """RFC 7517 §5: who verifies other tokens of ours goes on when one API begins to ask."""
+    es256 = PrivateKey.generate("ES256")
+    published: Any = KeySet([key.public, es256.public]).as_jwks()
+    assert [each.key_id for each in pyjwt.PyJWKSet.from_dict(published).keys] == [es256.public.kid]
+    token = jwt.sign({"sub": "u1"}, es256, "at+jwt")
+    theirs = joserfc_jwt.decode(token, JoserfcKeySet.import_key_set(published), ["ES256"])
+    assert theirs.claims == {"sub": "u1"}
 
 
 def test_it_is_taken_only_by_name(key: PrivateKey) -> None:
