@@ -113,6 +113,15 @@ async def test_a_guard_that_pins_it_takes_nothing_else(place: Installation, pinn
     assert refused.reason is Reason.UNKNOWN_KEY
 
 
+async def test_nor_does_the_server_where_it_is_asked(place: Installation):
+    """Else a forger of ES256 would go by way of introspection."""
+    genuine = await place.service_token()
+    signer = place.authority.keyring.signer(Purpose.TOKENS, "at+jwt", int(place.clock()))
+    forged = signer.sign(unverified_claims(genuine))
+    assert (await place.post("/introspect", "guard", token=genuine)).json()["active"] is True
+    assert (await place.post("/introspect", "guard", token=forged)).json() == {"active": False}
+
+
 async def test_it_is_introspected_and_ended_like_any_other(place: Installation, pinned: Guard):
     token = await place.service_token()
     asked = (await place.post("/introspect", "guard", token=token)).json()

@@ -109,8 +109,12 @@ async def test_a_withdrawn_key_is_named_with_who_withdrew_it(place: Installation
 async def test_so_is_a_withdrawn_post_quantum_key(place: Installation, person: Person):
     """S109, for a token by ML-DSA-65 (RFC 9964)."""
     authority = place.authority
+    weaker = signed(place, await claims_of(place, person))
     await place.set_policy(NOTES, signing_algorithm="ML-DSA-65")
     try:
+        refused = await told(place, weaker)
+        assert (refused.decided_by, refused.reason) == ("algorithm", Reason.UNKNOWN_KEY)
+        assert await authority.reader.read(weaker, place.clock()) is Reason.UNKNOWN_KEY
         await authority.store.transact(authority.rotation.follow_apis)
         await authority.store.read(authority.keyring.load)
         token = (await person.tokens())["access_token"]
