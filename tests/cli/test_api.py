@@ -6,6 +6,15 @@ import pytest
 
 from tests.cli.conftest import API, Installation
 
+UNDECIDED = {
+    "token_format": "jwt",
+    "registry": False,
+    "status_list": False,
+    "token_bytes": None,
+    "over_budget": "warn",
+    "signing_algorithm": None,
+}
+
 
 def test_an_api_is_registered_with_its_scopes(installation: Installation):
     added = installation.json(
@@ -19,7 +28,7 @@ def test_an_api_is_registered_with_its_scopes(installation: Installation):
         "scopes": {"notes:read": "Read = see your notes", "notes:write": "Change your notes"},
         "token_lifetime": 300,
         "created_at": added["created_at"],
-        "policy": {"token_format": "jwt", "registry": False, "status_list": False},
+        "policy": UNDECIDED,
     }
     assert installation.json("api", "list")["apis"][1:] == [added], "after the server's own"
     assert API in installation.succeed("api", "list")
@@ -61,7 +70,7 @@ def test_an_api_is_changed(installation: Installation):
         "name": "Notes",
         "scopes": {"b": "Better", "c": "C"},
         "token_lifetime": 300,
-        "policy": {"token_format": "jwt", "registry": True, "status_list": True},
+        "policy": UNDECIDED | {"registry": True, "status_list": True},
     }
     event = installation.newest_event()
     assert (event.kind, event.actor, event.subject) == ("api_changed", "cli", API)
@@ -85,3 +94,19 @@ def test_what_cannot_be_changed_is_said_in_a_line(
 ):
     installation.succeed("api", "add", API, "--scope", "a=A")
     assert sentence in installation.refused("api", "update", *arguments)
+
+
+def test_an_api_that_asks_for_ml_dsa_has_its_key_at_once(installation: Installation):
+    """RFC 9964; and what was made can be withdrawn, though nothing asks for it any more (S84)."""
+    asks = "--policy", "signing_algorithm=ML-DSA-65", "--policy", "token_bytes=5000"
+    installation.json("api", "add", API, *asks, "--scope", "notes:read=Read")
+    keys = installation.json("key", "list")["keys"]
+    (made,) = [key for key in keys if key["purpose"] == "tokens_post_quantum"]
+    assert (made["algorithm"], made["state"]) == ("ML-DSA-65", "active")
+    rehearsed = installation.json("key", "rehearse")["occurrences"]
+    assert "tokens_post_quantum" in {each["purpose"] for each in rehearsed}
+    installation.json("api", "update", API, "--policy", "signing_algorithm=")
+    keys = installation.json("key", "list")["keys"]
+    assert [key["state"] for key in keys if key["kid"] == made["kid"]] == ["retired"]
+    withdrawn = installation.json("key", "withdraw", made["kid"], "--yes")
+    assert (withdrawn["withdrawn"], withdrawn["successor"]) == ([made["kid"]], "")

@@ -85,3 +85,19 @@ async def test_one_that_was_never_issued_is_refused(place: Installation, api: ht
 
     for guess in (bytes(32), b"\xff" * 32):
         assert await answer(api, spell(Kind.ACCESS_TOKEN, guess).reveal()) == (401, "revoked")
+
+
+async def test_a_token_that_was_too_long_is_looked_up_and_a_short_one_is_read(
+    place: Installation, api: httpx2.AsyncClient
+):
+    """S66: an API that takes both, for the size budget decides token by token."""
+    try:
+        await place.set_policy(NOTES, over_budget="reference", token_bytes=100)
+        long = await place.service_token()
+        await place.set_policy(NOTES, over_budget="reference")
+        short = await place.service_token()
+    finally:
+        await place.set_policy(NOTES, token_format="reference")
+    assert ("." in long, "." in short) == (False, True)
+    assert await answer(api, long) == (200, "")
+    assert await answer(api, short) == (200, "")

@@ -178,3 +178,13 @@ def test_an_enormous_proof_is_not_even_read():
 @pytest.mark.parametrize("text", ["", "a", "a.b", "a.b.c", "..", "é.é.é", "{}", "a.b.c.d.e"])
 def test_what_is_no_jws_is_refused(text: str):
     assert refusal(text) == "malformed"
+
+
+def test_a_proof_by_ml_dsa_is_refused():
+    """RFC 9964 is for those who asked for it; a stranger's proof would be 7 KB long."""
+    key = PrivateKey.generate("ML-DSA-65")
+    header = {"typ": "dpop+jwt", "alg": "ML-DSA-65", "jwk": key.public.as_jwk()}
+    signed = f"{encoded(header)}.{encoded({'jti': '1'})}"
+    unverified = f"{signed}.{spelled(key.sign(signed.encode()))}"
+    assert len(unverified) < proof.MAX_PROOF_BYTES, "it is not refused for its length"
+    assert refusal(unverified) == "wrong_algorithm"

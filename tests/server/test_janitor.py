@@ -92,9 +92,9 @@ class WatchedRotation(Rotation):
     settled: asyncio.Event
     threads: list[threading.Thread]
 
-    def new_key(self) -> PrivateKey:
+    def new_key(self, purpose: Purpose = Purpose.TOKENS) -> PrivateKey:
         self.threads.append(threading.current_thread())
-        return super().new_key()
+        return super().new_key(purpose)
 
     async def wanted(self, tx: Transaction) -> frozenset[Purpose] | None:
         if self.failures:

@@ -13,8 +13,9 @@ from counterfoil.cli.receipts import Manner, ending_options
 
 if TYPE_CHECKING:
     from counterfoil.server.documents.apis import ApiDocument
+    from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.records.api import Api
-    from counterfoil.server.records.store import Transaction
+    from counterfoil.server.records.store import Transaction, Work
 
 _LONGEST: Final = 30 * 24 * 60 * 60
 
@@ -76,7 +77,7 @@ def add(
         await add_api(tx, new, CLI)
         return new
 
-    document = document_of(call.change(work, makes=True))
+    document = document_of(call.run(lambda authority: _changed(authority, work), makes=True))
     call.show(document, lambda: _tell(document))
 
 
@@ -140,8 +141,19 @@ def update(
         )
         return await update_api(tx, wanted, CLI) or found
 
-    document = document_of(call.change(work))
+    document = document_of(call.run(lambda authority: _changed(authority, work)))
     call.show(document, lambda: _tell(document))
+
+
+async def _changed(authority: "Authority", work: "Work[Api]") -> "Api":
+    """Change an API, and make the key that it asks for."""
+
+    async def both(tx: "Transaction") -> "Api":
+        changed = await work(tx)
+        await authority.rotation.follow_apis(tx)
+        return changed
+
+    return await authority.store.transact(both)
 
 
 def _without(scopes: Mapping[str, str], removed: tuple[str, ...]) -> dict[str, str]:

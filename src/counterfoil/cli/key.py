@@ -51,10 +51,10 @@ def list_keys(call: Invocation) -> None:
 @key.command("rotate")
 @click.option(
     "--purpose",
-    type=click.Choice(["tokens", "feed"]),
+    type=click.Choice(["tokens", "feed", "tokens_post_quantum"]),
     default="tokens",
     show_default=True,
-    help="Which signing key: of tokens, or of the notices feed.",
+    help="Which signing key: of tokens, of the notices feed, or of tokens by ML-DSA-65.",
 )
 @installation
 def rotate(call: Invocation, purpose: str) -> None:

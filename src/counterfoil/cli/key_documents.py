@@ -84,7 +84,8 @@ async def withdrawn(authority: Authority, kid: str, wait: int | None) -> Withdra
         before = await _withdrawn_kids(tx, purpose)
         ending = await endings.carry_out(authority, tx, Target(Ends.KEY, kid), CLI)
         kids = [each for each in await _withdrawn_kids(tx, purpose) if each not in before]
-        return kids, await signing_kid(tx, purpose), ending.position
+        current = signing_key(await tx.signing_keys.every(purpose), tx.now)
+        return kids, current.kid if current else "", ending.position
 
     kids, successor, position = await authority.store.transact(work)
     return WithdrawalDocument(

@@ -8,6 +8,7 @@ from counterfoil.guard.registry import Registry
 from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.status_lists import StatusLists
 from counterfoil.guard.troubles import Troubles
+from counterfoil.jose.algorithms import ALGORITHMS
 from counterfoil.jose.jwt import MAX_BYTES
 from counterfoil.oauth.feed import HEAD_TYPE
 from counterfoil.oauth.snapshot import SNAPSHOT_TYPE
@@ -29,7 +30,7 @@ class IssuerState:
             issuer.profile.accepted_types, issuer.algorithms, max_bytes=MAX_BYTES
         )
         self.feed_keys = IssuerKeys(
-            (HEAD_TYPE, SNAPSHOT_TYPE), issuer.algorithms, max_bytes=MAX_BYTES
+            (HEAD_TYPE, SNAPSHOT_TYPE), _of_the_feed(issuer), max_bytes=MAX_BYTES
         )
         self.notices = Notices(issuer.url)
         self.staleness = staleness
@@ -58,3 +59,8 @@ class IssuerState:
         if self.issuer.revocation == "introspect":
             return bool(self.introspection_endpoint)
         return now <= self.notices.fresh_at + self.staleness.budget
+
+
+def _of_the_feed(issuer: Issuer) -> tuple[str, ...]:
+    """Say how heads may be signed: not by what is for the tokens of single APIs alone."""
+    return tuple(name for name in issuer.algorithms if name in ALGORITHMS) or tuple(ALGORITHMS)

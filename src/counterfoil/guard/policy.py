@@ -12,7 +12,7 @@ from counterfoil.guard.enrichment import Enrich
 from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.token_profile import STANDARD, TokenProfile
 from counterfoil.guard.web import Web
-from counterfoil.jose.algorithms import ALGORITHMS
+from counterfoil.jose.algorithms import EVERY
 from counterfoil.net.carrier import NatsServers, NatsUrl
 from counterfoil.net.http import demand_safe
 from counterfoil.oauth.nonces import KEY_BYTES
@@ -140,6 +140,9 @@ class Carrier(Struct, frozen=True):
 class Issuer(Struct, frozen=True):
     """An authorization server whose tokens are accepted. ``url`` is its identifier, exactly.
 
+    ``algorithms``: those by which its tokens may be signed, and no other. ``ML-DSA-65`` (RFC 9964)
+    counts only where it is named here; where nothing else is, no other signature opens the API,
+    though its notices come signed as the issuer signs all else.
     ``revocation`` says how it makes known what it has ended: the notices' ``feed`` of Counterfoil,
     ``introspect`` (every token is asked for), ``status_list`` (tokens name a Token Status List,
     which is fetched and kept), or ``none`` (tokens live until they expire). ``status_lists``: with
@@ -169,9 +172,9 @@ class Issuer(Struct, frozen=True):
     def __post_init__(self) -> None:
         if "?" in demand_safe(self.url):
             raise ValueError(f"the issuer {self.url!r} must have no query (RFC 8414 §2)")
-        unknown = set(self.algorithms) - ALGORITHMS.keys()
+        unknown = set(self.algorithms) - EVERY.keys()
         if unknown or not self.algorithms:
-            raise ValueError(f"{self.url}: the algorithms must be among {', '.join(ALGORITHMS)}")
+            raise ValueError(f"{self.url}: the algorithms must be among {', '.join(EVERY)}")
         if self.revocation not in _WAYS:
             raise ValueError(f"{self.url}: revocation must be one of {', '.join(_WAYS)}")
         for prefix in self.status_lists:

@@ -11,18 +11,24 @@ from typing import Final, TypeAlias
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from counterfoil.jose import akp
 from counterfoil.jose.errors import JoseError
 
-NativePublicKey: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
+NativePublicKey: TypeAlias = (
+    ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey | mldsa.MLDSA65PublicKey
+)
 NativePrivateKey: TypeAlias = (
-    ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
+    ec.EllipticCurvePrivateKey
+    | ed25519.Ed25519PrivateKey
+    | rsa.RSAPrivateKey
+    | mldsa.MLDSA65PrivateKey
 )
 Sign: TypeAlias = Callable[[bytes], bytes]
 """From the message to the JOSE signature."""
@@ -53,9 +59,9 @@ class Algorithm(msgspec.Struct, frozen=True):
 
 def named(name: object) -> Algorithm:
     """The algorithm of this name; `JoseError` (`wrong_algorithm`) if it is not in the table."""
-    algorithm = ALGORITHMS.get(name) if isinstance(name, str) else None
+    algorithm = EVERY.get(name) if isinstance(name, str) else None
     if algorithm is None:
-        raise JoseError("wrong_algorithm", f"The algorithm is not one of {', '.join(ALGORITHMS)}.")
+        raise JoseError("wrong_algorithm", f"The algorithm is not one of {', '.join(EVERY)}.")
     return algorithm
 
 
@@ -149,6 +155,21 @@ def _check_rsa(key: rsa.RSAPublicKey) -> None:
         )
 
 
+# ML-DSA-65 (RFC 9964 §4), pure and with an empty context.
+
+
+def _ml_dsa_signer(key: object) -> Sign:
+    if not isinstance(key, mldsa.MLDSA65PrivateKey):
+        raise JoseError("bad_key", "ML-DSA-65 takes a private key of ML-DSA-65.")
+    return key.sign
+
+
+def _ml_dsa_verifier(key: object) -> Verify:
+    if not isinstance(key, mldsa.MLDSA65PublicKey):
+        raise JoseError("bad_key", "ML-DSA-65 takes a public key of ML-DSA-65.")
+    return key.verify
+
+
 ALGORITHMS: Final[Mapping[str, Algorithm]] = MappingProxyType(
     {
         row.name: row
@@ -181,6 +202,18 @@ ALGORITHMS: Final[Mapping[str, Algorithm]] = MappingProxyType(
         )
     }
 )
-"""The allow-list, by `alg`; the first is the default."""
+"""What anyone may use unasked, by `alg`; the first is the default."""
+
+POST_QUANTUM: Final[Mapping[str, Algorithm]] = MappingProxyType(
+    {
+        akp.ML_DSA_65: Algorithm(
+            akp.ML_DSA_65, akp.KTY, None, akp.generate, _ml_dsa_signer, _ml_dsa_verifier
+        )
+    }
+)
+"""What is taken only where somebody asked for it by name: its keys and signatures are long."""
+
+EVERY: Final[Mapping[str, Algorithm]] = MappingProxyType({**ALGORITHMS, **POST_QUANTUM})
+"""The allow-list."""
 
 DEFAULT: Final = "ES256"

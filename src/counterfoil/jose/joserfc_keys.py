@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from joserfc.errors import JoseError as JoserfcError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
-from counterfoil.jose.algorithms import NativePublicKey
 from counterfoil.jose.errors import JoseError
 
 _KeyClass: TypeAlias = type[ECKey] | type[OKPKey] | type[RSAKey]
+_Native: TypeAlias = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
 _CLASSES: Final[Mapping[str, _KeyClass]] = MappingProxyType(
     {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
 )
@@ -30,17 +30,17 @@ def imported(members: dict[str, str | list[str]], kty: str) -> object:
         raise JoseError("bad_key", f"The JWK is not a valid {kty} key.") from None
 
 
-def members_of(native: NativePublicKey) -> dict[str, str]:
+def members_of(native: _Native) -> dict[str, str]:
     """The public members of the JWK of this key, `kty` among them, in canonical form."""
     return {name: str(value) for name, value in _wrapped(native).as_dict(private=False).items()}
 
 
-def thumbprint(native: NativePublicKey) -> str:
+def thumbprint(native: _Native) -> str:
     """The SHA-256 thumbprint of this key (RFC 7638 §3), base64url."""
     return _wrapped(native).thumbprint()
 
 
-def _wrapped(native: NativePublicKey) -> ECKey | OKPKey | RSAKey:
+def _wrapped(native: _Native) -> ECKey | OKPKey | RSAKey:
     if isinstance(native, ec.EllipticCurvePublicKey):
         return ECKey.import_key(native)
     if isinstance(native, ed25519.Ed25519PublicKey):

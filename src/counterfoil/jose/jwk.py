@@ -1,4 +1,7 @@
-"""JSON Web Keys in and out of cryptography's own key objects (RFC 7517, 7518 §6, 8037 §2, 7638)."""
+"""JSON Web Keys in and out of cryptography's own key objects.
+
+RFC 7517, 7518 §6, 7638, 8037 §2 and 9964.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 
+from counterfoil.jose import akp
 from counterfoil.jose.algorithms import (
-    ALGORITHMS,
+    EVERY,
     Algorithm,
     NativePrivateKey,
     NativePublicKey,
@@ -37,13 +41,15 @@ def algorithm_of(jwk: Mapping[str, object], wanted: str | None) -> Algorithm:
     name = jwk.get("alg", wanted)
     if name is None:
         raise JoseError("unsupported_key", "The JWK names no algorithm and none was given.")
-    if not isinstance(name, str) or name not in ALGORITHMS:
+    if not isinstance(name, str) or name not in EVERY:
         raise JoseError("unsupported_key", "The JWK is for an algorithm that is not supported.")
     if wanted is not None and name != wanted:
         raise JoseError("wrong_algorithm", f"The JWK is for {name}, not for {wanted}.")
     algorithm = named(name)
     if jwk.get("kty") != algorithm.kty:
         raise JoseError("unsupported_key", f"A JWK for {name} must have kty {algorithm.kty}.")
+    if algorithm.kty == akp.KTY and "alg" not in jwk:
+        raise JoseError("unsupported_key", f"A JWK with kty {akp.KTY} must have an alg.")
     if algorithm.crv is not None and jwk.get("crv") != algorithm.crv:
         raise JoseError("unsupported_key", f"A JWK for {name} must have crv {algorithm.crv}.")
     return algorithm
@@ -72,6 +78,8 @@ def public_key_of(jwk: Mapping[str, object], kty: str) -> NativePublicKey:
         raise JoseError(
             "bad_key", "A JWK with private members was given where a public one is due."
         )
+    if kty == akp.KTY:
+        return akp.public_key_of(jwk)
     native = _imported(jwk, kty, _PUBLIC_MEMBERS[kty])
     if isinstance(native, (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, rsa.RSAPublicKey)):
         return native
@@ -80,8 +88,10 @@ def public_key_of(jwk: Mapping[str, object], kty: str) -> NativePublicKey:
 
 def private_key_of(jwk: Mapping[str, object], kty: str) -> NativePrivateKey:
     """The private key in this JWK; `JoseError` (`bad_key`) if its members are not valid."""
-    if "d" not in jwk:
+    if ("priv" if kty == akp.KTY else "d") not in jwk:
         raise JoseError("bad_key", "The JWK holds no private key.")
+    if kty == akp.KTY:
+        return akp.private_key_of(jwk)
     native = _imported(jwk, kty, _PUBLIC_MEMBERS[kty] + _SECRET_MEMBERS[kty])
     if isinstance(
         native,
@@ -93,6 +103,8 @@ def private_key_of(jwk: Mapping[str, object], kty: str) -> NativePrivateKey:
 
 def members_of(native: NativePublicKey) -> dict[str, str]:
     """The public members of the JWK of this key, `kty` among them, in canonical form."""
+    if isinstance(native, mldsa.MLDSA65PublicKey):
+        return akp.members_of(native)
     from counterfoil.jose import joserfc_keys
 
     return joserfc_keys.members_of(native)
@@ -100,6 +112,8 @@ def members_of(native: NativePublicKey) -> dict[str, str]:
 
 def thumbprint(native: NativePublicKey) -> str:
     """The SHA-256 thumbprint of this key (RFC 7638 §3), base64url."""
+    if isinstance(native, mldsa.MLDSA65PublicKey):
+        return akp.thumbprint(native)
     from counterfoil.jose import joserfc_keys
 
     return joserfc_keys.thumbprint(native)

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from counterfoil.jose import jws, strict_json
-from counterfoil.jose.algorithms import ALGORITHMS
+from counterfoil.jose.algorithms import EVERY
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jws import MAX_BYTES, NO_TYP, Header
 from counterfoil.jose.keys import KeySet, PrivateKey, PublicKey
@@ -99,7 +99,7 @@ class Verifier:
         return Verified(key.kid, typ, claims)
 
     def _accept(self, header: Header) -> tuple[PublicKey, str]:
-        if header.alg not in ALGORITHMS:
+        if header.alg not in EVERY:
             raise JoseError("wrong_algorithm", "The token's algorithm is never accepted.")
         key = self.keys.only() if header.kid is None else self.keys.get(header.kid)
         if key is None:

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from counterfoil.jose import jwk, jws, strict_json
-from counterfoil.jose.algorithms import MIN_RSA_BITS, Sign, named
+from counterfoil.jose.algorithms import ALGORITHMS, MIN_RSA_BITS, Sign
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jws import Compact
 from counterfoil.jose.keys import PrivateKey, PublicKey
@@ -54,8 +54,10 @@ def _key_in(token: Compact) -> PublicKey:
     members = strict_json.decode_object(jws.decode_part(token.header)).get("jwk")
     if not isinstance(members, Mapping):
         raise JoseError("malformed", "A proof's header must hold a public key as jwk.")
-    # The header's algorithm is looked up first: `none` is refused whatever the key says of itself.
-    algorithm = jwk.algorithm_of(members, named(header.alg).name)
+    # The header's algorithm is looked at first: `none` is refused whatever the key says of itself.
+    if header.alg not in ALGORITHMS:
+        raise JoseError("wrong_algorithm", f"A proof's alg must be one of {', '.join(ALGORITHMS)}.")
+    algorithm = jwk.algorithm_of(members, header.alg)
     jwk.check_use(members, "verify")
     if algorithm.kty == "RSA" and len(str(members.get("n"))) < _LEAST_MODULUS:
         # Said before joserfc reads it, which would warn of it in the operator's log each time.

@@ -3,8 +3,18 @@
 from msgspec import Struct
 
 
+class TokenBudget(Struct, frozen=True):
+    """Says that the access token is ``bytes`` long, and that its API would have ``most``."""
+
+    bytes: int
+    most: int
+
+
 class TokenResponse(Struct, frozen=True, omit_defaults=True):
-    """What the client gets; ``expires_in`` in seconds. It is never logged."""
+    """What the client gets; ``expires_in`` in seconds. It is never logged.
+
+    ``token_budget`` is no word of the RFC: it is there where the access token is too long.
+    """
 
     access_token: str
     token_type: str
@@ -12,6 +22,7 @@ class TokenResponse(Struct, frozen=True, omit_defaults=True):
     scope: str
     refresh_token: str | None = None
     id_token: str | None = None
+    token_budget: TokenBudget | None = None
 
     def __repr__(self) -> str:
         return f"TokenResponse(scope={self.scope!r}, …)"

@@ -96,7 +96,7 @@ class Janitor:
         if wanted is None:
             return
         made: Mapping[Purpose, PrivateKey] = {
-            purpose: await asyncio.to_thread(self._rotation.new_key) for purpose in wanted
+            purpose: await asyncio.to_thread(self._rotation.new_key, purpose) for purpose in wanted
         }
         await self._store.transact(partial(self._rotate, made=made))
 

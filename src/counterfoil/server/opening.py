@@ -29,6 +29,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.own_api import register_own_api
 from counterfoil.server.protocol.rates import ClientRates, Rates
 from counterfoil.server.protocol.token_reading import TokenReader
+from counterfoil.server.protocol.token_sizes import TokenSizes
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.guards import Most
 from counterfoil.server.records.server_process import ServerProcess
@@ -110,6 +111,7 @@ async def _authority(
         receipts=Receipts(hub, store, keys.receipts, _most_lost(settings)),
         snapshots=Snapshots(settings.issuer, store, keyring, settings.data),
         activity=Activity(),
+        token_sizes=TokenSizes(),
         client_rates=ClientRates(
             Rates(outside.random(_SALT_BYTES)), settings.client_rate_per_minute
         ),

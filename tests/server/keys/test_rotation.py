@@ -2,16 +2,21 @@
 
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import anyio
 import pytest
 
 from counterfoil.jose.jwt import unverified_header, verify
 from counterfoil.oauth.revocations import Ended
+from counterfoil.server.keys.keyring import NoSigningKey
 from counterfoil.server.keys.rotation import KeyRefused
+from counterfoil.server.records.api import Api
 from counterfoil.server.records.event import CLI, EventKind
 from counterfoil.server.records.family import SKEW
+from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME, Purpose
+from counterfoil.server.records.store import Transaction
 from tests.server.keys.installation import START, Installation, installation
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +54,7 @@ async def retire(place: Installation, kid: str) -> int:
 async def test_the_first_start_makes_one_key_for_each_purpose_that_signs_at_once(tmp_path: Path):
     async with installation(tmp_path) as place:
         assert await place.rotate()
-        for purpose in Purpose:
+        for purpose in (Purpose.TOKENS, Purpose.FEED):
             [key] = await place.keys(purpose)
             assert (key.created_at, key.active_from) == (START, START)
             assert place.kid(purpose) == key.kid
@@ -232,10 +237,78 @@ async def test_another_algorithm_is_turned_to_without_ending_anything(tmp_path: 
 
 async def test_keys_that_were_made_ahead_are_used(tmp_path: Path):
     async with installation(tmp_path) as place:
-        assert await place.store.transact(place.rotation.wanted) == set(Purpose)
-        made = {purpose: place.rotation.new_key() for purpose in Purpose}
+        needed = {Purpose.TOKENS, Purpose.FEED}
+        assert await place.store.transact(place.rotation.wanted) == needed
+        made = {purpose: place.rotation.new_key(purpose) for purpose in needed}
         await place.store.transact(partial(place.rotation.rotate, made=made))
         await place.load()
-        for purpose in Purpose:
+        for purpose in needed:
             assert place.kid(purpose) == made[purpose].public.kid
         assert await place.store.transact(place.rotation.wanted) is None
+
+
+async def ask_for_ml_dsa(place: Installation, algorithm: Literal["ML-DSA-65"] | None) -> None:
+    async def work(tx: Transaction) -> None:
+        policy = ApiPolicy(signing_algorithm=algorithm)
+        api = Api(uri="https://a.example", name="A", created_at=1, scopes={}, policy=policy)
+        if not await tx.apis.update(api):
+            await tx.apis.add(api)
+        await place.rotation.follow_apis(tx)
+
+    await place.store.transact(work)
+    await place.load()
+
+
+async def test_there_is_a_post_quantum_key_for_as_long_as_an_api_asks(tmp_path: Path):
+    """RFC 9964: made at once, published with the others, turned as they are, and then retired."""
+    async with installation(tmp_path) as place:
+        await place.rotate()
+        assert await place.keys(Purpose.POST_QUANTUM) == []
+        before = place.keyring.published(Purpose.TOKENS, place.now)
+        await ask_for_ml_dsa(place, "ML-DSA-65")
+        first = place.kid(Purpose.POST_QUANTUM)
+        published = place.keyring.published(Purpose.TOKENS, place.now)
+        assert set(published) == {*before, first}
+        assert published[first].algorithm.name == "ML-DSA-65"
+        assert first not in place.keyring.published(Purpose.FEED, place.now)
+        assert place.kid() in before, "all else is signed as it was"
+
+        place.now += place.settings.key_rotation_interval
+        while await place.rotate():
+            pass
+        place.now += place.settings.key_publish_ahead
+        second = place.kid(Purpose.POST_QUANTUM)
+        assert second != first
+
+        await ask_for_ml_dsa(place, None)
+        with pytest.raises(NoSigningKey):
+            place.kid(Purpose.POST_QUANTUM)
+        assert second in place.keyring.published(Purpose.TOKENS, place.now), "its tokens stand"
+        place.now += place.settings.longest_lifetime + SKEW
+        await place.rotate()
+        published = place.keyring.published(Purpose.TOKENS, place.now)
+        assert "ML-DSA-65" not in {key.algorithm.name for key in published.values()}
+        assert not await place.rotate(), "and no other is made"
+
+
+async def test_the_janitors_round_makes_the_key_that_an_api_asks_for(tmp_path: Path):
+    """However the policy came to say so."""
+    async with installation(tmp_path) as place:
+        await place.rotate()
+        policy = ApiPolicy(signing_algorithm="ML-DSA-65")
+        api = Api(uri="https://a.example", name="A", created_at=1, scopes={}, policy=policy)
+        await place.store.transact(lambda tx: tx.apis.add(api))
+        assert await place.store.transact(place.rotation.wanted) == {Purpose.POST_QUANTUM}
+        await place.rotate()
+        assert place.kid(Purpose.POST_QUANTUM)
+
+
+async def test_a_withdrawn_post_quantum_key_is_followed_by_another_at_once(tmp_path: Path):
+    """S84."""
+    async with installation(tmp_path) as place:
+        await place.rotate()
+        await ask_for_ml_dsa(place, "ML-DSA-65")
+        first = place.kid(Purpose.POST_QUANTUM)
+        await withdraw(place, first)
+        assert place.kid(Purpose.POST_QUANTUM) != first
+        assert first not in place.keyring.published(Purpose.TOKENS, place.now)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.client_keys import (
     LONGEST,
@@ -95,3 +96,9 @@ def test_what_is_no_set_of_keys_is_refused(text: str):
 def test_nothing_at_all_is_taken_for_a_set_of_keys(text: str | bytes):
     with pytest.raises(OAuthError):
         spelled(text)
+
+
+def test_a_post_quantum_key_is_not_for_clients():
+    """Its algorithm is for tokens of APIs that ask for it; nothing that a stranger sends is."""
+    post_quantum = PrivateKey.generate("ML-DSA-65").public.as_jwk()
+    assert "one of ES256, EdDSA, PS256, RS256" in refusal(post_quantum)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.policies import (
@@ -110,3 +111,19 @@ def test_a_reference_token_cannot_point_into_a_status_list():
     with pytest.raises(OAuthError) as refused:
         demand_api_policy(api)
     assert "status_list" in refused.value.description
+
+
+@pytest.mark.parametrize(
+    ("policy", "sentence"),
+    [
+        (ApiPolicy(token_format="reference"), "a reference token has no signature"),
+        (ApiPolicy(status_list=True), "revives what was ended"),
+    ],
+)
+def test_ml_dsa_does_not_go_with_what_it_would_not_protect(policy: ApiPolicy, sentence: str):
+    api = Api(uri="https://a.example", name="A", created_at=1, scopes={})
+    demand_api_policy(replace(api, policy=ApiPolicy(signing_algorithm="ML-DSA-65")))
+    demand_api_policy(replace(api, policy=policy))
+    both = replace(policy, signing_algorithm="ML-DSA-65")
+    with pytest.raises(OAuthError, match=sentence):
+        demand_api_policy(replace(api, policy=both))

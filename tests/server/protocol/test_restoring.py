@@ -93,7 +93,7 @@ async def test_guards_are_told_of_every_key_and_every_generation(alone: Installa
     old = authority.hub.position
     beginning = await begin_anew(alone)
     assert authority.hub.position.epoch == beginning.epoch != old.epoch
-    assert beginning.keys == len(before) == 2
+    assert beginning.keys == len(before) == 2, "no API asks for more"
 
     async def look(tx: Transaction) -> tuple[list[Notice], set[str], set[int]]:
         rows = await tx.notices.after(old.number, 100)

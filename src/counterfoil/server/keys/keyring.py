@@ -36,7 +36,10 @@ class _Turn(Struct, frozen=True, eq=False):
 
 
 class _Ring(Struct, frozen=True, eq=False):
-    """The keys of one purpose; what is published stands until ``stale_at``."""
+    """The keys of one purpose; what is published stands until ``stale_at``.
+
+    With the keys of tokens those of ``POST_QUANTUM`` are published; they sign in their own ring.
+    """
 
     keys: tuple[SigningKey, ...]
     turns: tuple[_Turn, ...]
@@ -65,6 +68,8 @@ class Keyring:
         for purpose in Purpose:
             keys = await tx.signing_keys.every(purpose)
             turns = tuple(self._turn(key) for key in keys if key.has_turn_left(tx.now))
+            if purpose is Purpose.TOKENS:
+                keys += await tx.signing_keys.every(Purpose.POST_QUANTUM)
             rings[purpose] = _ring(keys, turns, tx.now)
         self._rings = rings
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
+from counterfoil.jose.akp import ML_DSA_65
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.keys.keyring import sealed_key
@@ -39,13 +40,16 @@ class Rotation(Struct, frozen=True):
     settings: Settings
     sealing: Seals
 
-    def new_key(self) -> PrivateKey:
+    def new_key(self, purpose: Purpose = Purpose.TOKENS) -> PrivateKey:
         """Make a key pair, to be sealed under the master key that stands now.
 
         For RSA this takes a good part of a second: not in an event loop.
         """
         self.sealing.refresh()
-        return PrivateKey.generate(self.settings.signing_algorithm)
+        return PrivateKey.generate(self._algorithm_of(purpose))
+
+    def _algorithm_of(self, purpose: Purpose) -> str:
+        return ML_DSA_65 if purpose is Purpose.POST_QUANTUM else self.settings.signing_algorithm
 
     async def wanted(self, tx: Transaction) -> frozenset[Purpose] | None:
         """Say for which purposes ``rotate`` would make a key; ``None``: it has nothing to do."""
@@ -67,12 +71,18 @@ class Rotation(Struct, frozen=True):
                 await self._carry_out(tx, purpose, plan, JANITOR, (made or {}).get(purpose))
         return any(plans.values())
 
+    async def follow_apis(self, tx: Transaction) -> None:
+        """Make, at once, the key that an API has begun to ask for; or retire it with the last."""
+        plan = await self._plan(tx, Purpose.POST_QUANTUM)
+        if plan:
+            await self._carry_out(tx, Purpose.POST_QUANTUM, plan, JANITOR)
+
     async def rehearse(self, tx: Transaction, until: int) -> tuple[Occurrence, ...]:
         """Tell what ``rotate`` will bring until then (seconds since the epoch), in order."""
         told: list[Occurrence] = []
         for purpose in Purpose:
             keys = await tx.signing_keys.every(purpose)
-            told += rehearse(keys, purpose, await self._rules(tx), (tx.now, until))
+            told += rehearse(keys, purpose, await self._rules(tx, purpose), (tx.now, until))
         return tuple(sorted(told, key=lambda each: each.at))
 
     async def retire(self, tx: Transaction, kid: str, by: Actor) -> int:
@@ -87,7 +97,7 @@ class Rotation(Struct, frozen=True):
         key, keys = await _find(tx, kid)
         if key != signing_key(keys, tx.now):
             raise KeyRefused(f"The key {kid} is not the one that signs.")
-        plan = plan_early_turn(keys, tx.now, await self._rules(tx))
+        plan = plan_early_turn(keys, tx.now, await self._rules(tx, key.purpose))
         await self._carry_out(tx, key.purpose, plan, by)
         return next(step.retired_at for step in plan if isinstance(step, Retire))
 
@@ -111,7 +121,7 @@ class Rotation(Struct, frozen=True):
         for each in taken:
             await tx.signing_keys.replace(withdrawn(each, tx.now))
             await _record(tx, EventKind.KEY_WITHDRAWN, each, by)
-        until = tx.now + (await self._rules(tx)).longest_lifetime + SKEW
+        until = tx.now + (await self._rules(tx, key.purpose)).longest_lifetime + SKEW
         await tx.notices.append([Notice(Ended.KEY, each.kid, until) for each in taken])
         await self._carry_out(tx, key.purpose, await self._plan(tx, key.purpose), by)
         return tuple(each.kid for each in taken)
@@ -137,15 +147,16 @@ class Rotation(Struct, frozen=True):
 
     async def _plan(self, tx: Transaction, purpose: Purpose) -> tuple[Step, ...]:
         keys = await tx.signing_keys.every(purpose)
-        return plan_rotation(keys, tx.now, await self._rules(tx))
+        return plan_rotation(keys, tx.now, await self._rules(tx, purpose))
 
-    async def _rules(self, tx: Transaction) -> RotationRules:
+    async def _rules(self, tx: Transaction, purpose: Purpose) -> RotationRules:
         settings = self.settings
         return RotationRules(
-            algorithm=settings.signing_algorithm,
+            algorithm=self._algorithm_of(purpose),
             interval=settings.key_rotation_interval,
             publish_ahead=settings.key_publish_ahead,
             longest_lifetime=await tx.sealed.raise_to(LONGEST_LIFETIME, settings.longest_lifetime),
+            wanted=purpose is not Purpose.POST_QUANTUM or await _is_asked_for(tx),
         )
 
     async def _carry_out(
@@ -159,7 +170,7 @@ class Rotation(Struct, frozen=True):
         keys = {key.kid: key for key in await tx.signing_keys.every(purpose)}
         for step in plan:
             if isinstance(step, MakeNext):
-                private = made or self.new_key()
+                private = made or self.new_key(purpose)
                 turn = tx.now, step.active_from
                 key = sealed_key(private, purpose, self.sealing, turn)
                 await tx.signing_keys.add(key)
@@ -171,6 +182,10 @@ class Rotation(Struct, frozen=True):
                     await _record(tx, EventKind.KEY_RETIRED, keys[step.kid], by)
         until = tx.now + self.settings.jwks_max_age + SKEW
         await tx.notices.append([Notice(Ended.KEYS_CHANGED, purpose.value, until)])
+
+
+async def _is_asked_for(tx: Transaction) -> bool:
+    return any(api.policy.signing_algorithm == ML_DSA_65 for api in await tx.apis.every())
 
 
 def _makes(plan: Sequence[Step]) -> bool:

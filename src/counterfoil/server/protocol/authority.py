@@ -12,6 +12,7 @@ from counterfoil.server.keys.server_secret import ServerKeys
 from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.protocol.rates import ClientRates
 from counterfoil.server.protocol.token_reading import TokenReader
+from counterfoil.server.protocol.token_sizes import TokenSizes
 from counterfoil.server.records.store import Store
 from counterfoil.server.settings import Settings
 
@@ -31,6 +32,7 @@ class Authority(Struct, frozen=True):
     activity: Activity
     client_rates: ClientRates
     reader: TokenReader
+    token_sizes: TokenSizes
 
     @property
     def issuer(self) -> str:

@@ -7,6 +7,7 @@ import msgspec
 from counterfoil.jose import strict_json
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.keys import KeySet, PublicKey
+from counterfoil.oauth.client_assertion import ALGORITHMS
 from counterfoil.oauth.errors import OAuthError, invalid_request
 
 MOST_KEYS: Final = 8
@@ -43,7 +44,10 @@ def _key_in(entry: object) -> PublicKey:
     if not isinstance(entry, dict):
         raise _wrong("a key is no object")
     algorithm = None if "alg" in entry else _IMPLIED.get(str(entry.get("kty")))
-    return PublicKey.from_jwk(entry, algorithm)
+    key = PublicKey.from_jwk(entry, algorithm)
+    if key.algorithm.name not in ALGORITHMS:
+        raise _wrong(f"a client proves itself by one of {', '.join(ALGORITHMS)}")
+    return key
 
 
 def _wrong(why: str) -> OAuthError:

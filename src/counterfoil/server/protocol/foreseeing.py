@@ -155,16 +155,16 @@ async def of_key(tx: Transaction, target: Target) -> Foreseen:
         raise unknown(target) from None
     if not key.is_published(tx.now):
         return _nothing(target, f"Nothing that the key {key.kid} has signed stands any more.")
-    sentence = {
-        Purpose.TOKENS: (
-            f"Every token that the key {key.kid} has signed ends at once. Apps with a refresh "
-            "token get a new one by themselves; others sign in anew."
-        ),
-        Purpose.FEED: (
+    if key.purpose is Purpose.FEED:
+        sentence = (
             f"The key {key.kid} signs the notices feed. Guards will believe nothing that it "
             "signed, and fetch the new key."
-        ),
-    }[key.purpose]
+        )
+    else:
+        sentence = (
+            f"Every token that the key {key.kid} has signed ends at once. Apps with a refresh "
+            "token get a new one by themselves; others sign in anew."
+        )
     return Foreseen(target, 0, 0, (), sentence)
 
 

@@ -14,6 +14,7 @@ from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import Issuance
 from counterfoil.server.protocol.person import personal_claims
+from counterfoil.server.protocol.size_budget import excess_of
 from counterfoil.server.records.signing_key import Purpose
 
 
@@ -45,7 +46,8 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
     wants_id_token = "openid" in issuance.access.openid and issuance.signed_in is not None
     refresh_token = issuance.refresh_token
     claims = _claims(authority, issuance, form.status)
-    access_token, kid = _access_token(authority, claims, form.reference)
+    algorithm = issuance.audience.policy.signing_algorithm
+    access_token, kid = _access_token(authority, claims, form.reference, algorithm)
     response = TokenResponse(
         access_token=access_token,
         token_type=issuance.binding.token_type,
@@ -53,6 +55,7 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
         scope=claims.scope,
         refresh_token=refresh_token.reveal() if refresh_token else None,
         id_token=_id_token(authority, issuance) if wants_id_token else None,
+        token_budget=excess_of(authority, issuance, access_token) if kid else None,
     )
     return Minted(response, claims, kid)
 
@@ -64,11 +67,12 @@ def mint_status_list(authority: Authority, claims: StatusListToken) -> tuple[str
 
 
 def _access_token(
-    authority: Authority, claims: AccessToken, reference: Secret | None
+    authority: Authority, claims: AccessToken, reference: Secret | None, algorithm: str | None
 ) -> tuple[str, str]:
     if reference is not None:
         return reference.reveal(), ""
-    signer = authority.keyring.signer(Purpose.TOKENS, claims.type, claims.iat)
+    purpose = Purpose.TOKENS if algorithm is None else Purpose.POST_QUANTUM
+    signer = authority.keyring.signer(purpose, claims.type, claims.iat)
     return signer.sign(claims), signer.kid
 
 

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec.structs import FieldInfo, fields, replace
 
+from counterfoil.jose import akp
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
@@ -46,6 +47,24 @@ API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
     (
         lambda api: not (api.policy.status_list and api.policy.token_format == "reference"),
         "status_list=true is for signed tokens: a reference token cannot point into a list.",
+    ),
+    (
+        lambda api: not (api.policy.status_list and api.policy.over_budget == "reference"),
+        "over_budget=reference is not for status_list=true: a reference token cannot point into "
+        "a list.",
+    ),
+    (
+        lambda api: api.policy.signing_algorithm is None or api.policy.token_format == "jwt",
+        "signing_algorithm is for signed tokens: a reference token has no signature.",
+    ),
+    (
+        lambda api: not (api.policy.signing_algorithm and api.policy.status_list),
+        "signing_algorithm=ML-DSA-65 is not for status_list=true: whoever forges the list, which "
+        "is signed as all else is, revives what was ended.",
+    ),
+    (
+        lambda api: api.policy.signing_algorithm is None or akp.is_there(),
+        "signing_algorithm=ML-DSA-65 needs a cryptography with ML-DSA, which this machine has not.",
     ),
 )
 """What must hold of an API with its policy."""

@@ -1,6 +1,7 @@
 """Writing tokens down, for the APIs that want it: registry, reference tokens, status lists.
 
-A plain token costs no row, whatever other APIs want.
+So are tokens that were too long, where their API takes reference tokens in their place. A plain
+token costs no row, whatever other APIs want.
 """
 
 from typing import Final
@@ -15,6 +16,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.issuance import Issuance
 from counterfoil.server.protocol.minting import Form, Minted, mint_as
+from counterfoil.server.protocol.size_budget import becomes_reference
 from counterfoil.server.protocol.status_lists import uri_of
 from counterfoil.server.records.family import SKEW
 from counterfoil.server.records.issued_token import LIST_SIZE, IssuedToken, Place
@@ -39,6 +41,9 @@ async def issue(authority: Authority, issuance: Issuance, tx: Transaction) -> To
     """
     plan = await _plan(authority, issuance, tx)
     minted = mint_as(authority, issuance, plan.form)
+    if becomes_reference(issuance, minted.response):
+        plan = _opaque(tx)
+        minted = mint_as(authority, issuance, plan.form)
     await tx.issued_tokens.add(_row(authority.settings, minted, plan))
     return minted.response
 
@@ -46,7 +51,7 @@ async def issue(authority: Authority, issuance: Issuance, tx: Transaction) -> To
 async def _plan(authority: Authority, issuance: Issuance, tx: Transaction) -> _Plan:
     audience = issuance.audience
     if audience.policy.token_format == "reference":
-        return _Plan(Form(reference=spell(Kind.ACCESS_TOKEN, tx.random(SECRET_BYTES))))
+        return _opaque(tx)
     if not audience.policy.status_list:
         return _Plan(Form())
     until = _kept_until(authority.settings, issuance.issued_at + audience.lifetime)
@@ -54,6 +59,10 @@ async def _plan(authority: Authority, issuance: Issuance, tx: Transaction) -> _P
     place = await _free_place(tx, list_id)
     status = Status(StatusReference(place.index, uri_of(authority.issuer, list_id)))
     return _Plan(Form(status=status), place)
+
+
+def _opaque(tx: Transaction) -> _Plan:
+    return _Plan(Form(reference=spell(Kind.ACCESS_TOKEN, tx.random(SECRET_BYTES))))
 
 
 async def _free_place(tx: Transaction, list_id: str) -> Place:

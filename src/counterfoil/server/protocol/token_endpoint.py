@@ -19,6 +19,7 @@ from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.protocol.minting import mint
 from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
+from counterfoil.server.protocol.size_budget import becomes_reference
 from counterfoil.server.protocol.url_narrowing import Narrowing, narrowing_in
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction, Work
@@ -59,10 +60,12 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         raise proof_of_possession.refusal_of(error) from None
     if isinstance(decided, Refusal):
         raise decided.error
-    if decided.audience.policy.costs_a_row:
-        # Of its own, after what was decided has committed: a crash in between is a lost answer.
-        return await authority.store.transact(partial(issue, authority, decided), beside=True)
-    return mint(authority, decided)
+    if not decided.audience.policy.costs_a_row:
+        response = mint(authority, decided)
+        if not becomes_reference(decided, response):
+            return response
+    # Of its own, after what was decided has committed: a crash in between is a lost answer.
+    return await authority.store.transact(partial(issue, authority, decided), beside=True)
 
 
 async def _run(

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import partial
 from typing import Final
 
@@ -17,6 +18,7 @@ from counterfoil.oauth.registry import digest_of
 from counterfoil.oauth.revocations import Marks
 from counterfoil.server.hub import Hub
 from counterfoil.server.keys.keyring import Keyring
+from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Store, Transaction
 
@@ -62,7 +64,8 @@ class TokenReader:
 
         A reference token is looked up. A JWT is genuine by its signature; where its API wants its
         tokens written down and read there, it must stand there too: whoever has a leaked key and
-        nothing else makes none that counts (S43). The hub must have caught up.
+        nothing else makes none that counts (S43). Where its API asks for an algorithm, no other
+        signature counts, though it be ours (RFC 9964). The hub must have caught up.
         """
         if is_spelled(Kind.ACCESS_TOKEN, unverified):
             row = await tx.issued_tokens.find(fingerprint(unverified))
@@ -70,7 +73,12 @@ class TokenReader:
                 return Reason.NOT_REGISTERED
             return ReadToken(row.claims, row.marks)
         read = self.genuine(unverified, tx.now)
-        if isinstance(read, Reason) or not await _must_be_recorded(tx, read.token):
+        if isinstance(read, Reason):
+            return read
+        policies = await policies_for(tx, read.token)
+        if not is_signed_as_asked(policies, self._keyring, read.marks.kid, tx.now):
+            return Reason.UNKNOWN_KEY
+        if not any(policy.is_looked_up for policy in policies):
             return read
         row = await tx.issued_tokens.find(digest_of(unverified))
         return replace(read, registered=True) if row is not None else Reason.NOT_REGISTERED
@@ -121,12 +129,20 @@ class TokenReader:
         return read
 
 
-async def _must_be_recorded(tx: Transaction, token: AccessToken) -> bool:
-    for audience in (token.aud,) if isinstance(token.aud, str) else token.aud:
-        api = await tx.apis.find(audience)
-        if api is not None and api.policy.is_looked_up:
-            return True
-    return False
+async def policies_for(tx: Transaction, token: AccessToken) -> list[ApiPolicy]:
+    """Give the policies of the APIs that a token is for."""
+    audiences = (token.aud,) if isinstance(token.aud, str) else token.aud
+    apis = [await tx.apis.find(audience) for audience in audiences]
+    return [api.policy for api in apis if api is not None]
+
+
+def is_signed_as_asked(policies: Iterable[ApiPolicy], keyring: Keyring, kid: str, now: int) -> bool:
+    """Whether a key signs by the algorithm that all of these policies ask for, if any does."""
+    asked = {policy.signing_algorithm for policy in policies} - {None}
+    if not asked:
+        return True
+    key = keyring.published(Purpose.TOKENS, now).get(kid)
+    return key is not None and asked == {key.algorithm.name}
 
 
 _REASONS: Final = {

@@ -11,6 +11,8 @@ Seconds = Annotated[int, Meta(ge=1, le=3650 * _DAY)]
 
 
 PerMinute = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+TokenBytes = Annotated[int, Meta(ge=0, le=16 * 1024)]
+"""The most bytes of an access token that pass without a word; 0: any number."""
 InTwoPlaces = Literal["record", "end", "allow"]
 """What happens where a token is seen in two places at once (S106)."""
 
@@ -48,12 +50,18 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     ``token_format`` ``reference``: opaque, looked up at every use (S49, S64). ``registry``: a
     token counts only if the server remembers having issued it (S43). ``status_list``: tokens
-    point into a published Token Status List.
+    point into a published Token Status List. ``token_bytes``: the size budget of a signed token;
+    ``None``: as the settings say. Where one is longer, a warning is given (``over_budget``
+    ``warn``), or a reference token in its place (S66). ``signing_algorithm`` ``ML-DSA-65``: they
+    are signed so that no quantum computer can forge them (RFC 9964).
     """
 
     token_format: Literal["jwt", "reference"] = "jwt"
     registry: bool = False
     status_list: bool = False
+    token_bytes: TokenBytes | None = None
+    over_budget: Literal["warn", "reference"] = "warn"
+    signing_algorithm: Literal["ML-DSA-65"] | None = None
 
     @property
     def costs_a_row(self) -> bool:

@@ -17,10 +17,15 @@ MOST_LIFETIME: Final = 30 * 86400
 
 
 class Purpose(StrEnum):
-    """What a key signs: tokens, or heads of the notices feed. Never both."""
+    """What a key signs: tokens, or heads of the notices feed. Never both.
+
+    Keys of ``POST_QUANTUM`` sign the tokens of APIs that ask for ML-DSA-65 (RFC 9964). There are
+    such for as long as an API does, and they are published with the others that sign tokens.
+    """
 
     TOKENS = "tokens"
     FEED = "feed"
+    POST_QUANTUM = "tokens_post_quantum"
 
 
 class SigningKey(Struct, frozen=True, kw_only=True):
@@ -62,12 +67,14 @@ class RotationRules(Struct, frozen=True, kw_only=True):
     """What a plan goes by. Times in seconds.
 
     ``longest_lifetime`` is the longest that any token lives which a key here has ever signed.
+    ``wanted``: whether anything is still to be signed.
     """
 
     algorithm: str
     interval: int
     publish_ahead: int
     longest_lifetime: int
+    wanted: bool = True
 
 
 class MakeNext(Struct, frozen=True):
@@ -111,9 +118,10 @@ def plan_rotation(keys: Sequence[SigningKey], now: int, rules: RotationRules) ->
     A key is succeeded when it has signed for the interval, or when its algorithm is no longer
     the chosen one. The hour at which the successor takes over is written down when it is made,
     so that every process turns at the same second without being told. The very first key, and
-    one after an emergency, signs at once.
+    one after an emergency, signs at once. Where nothing is to be signed any more, all retire.
     """
-    return (*_plan_succession(keys, now, rules), *_plan_forgetting(keys, now, rules))
+    plan = _plan_succession(keys, now, rules) if rules.wanted else _plan_end(keys, now)
+    return (*plan, *_plan_forgetting(keys, now, rules))
 
 
 def plan_early_turn(keys: Sequence[SigningKey], now: int, rules: RotationRules) -> tuple[Step, ...]:
@@ -124,6 +132,10 @@ def plan_early_turn(keys: Sequence[SigningKey], now: int, rules: RotationRules) 
     ready_at = max(now, following.created_at + rules.publish_ahead)
     at = min(ready_at, following.active_from)
     return Activate(following.kid, at), Retire(current.kid, at)
+
+
+def _plan_end(keys: Sequence[SigningKey], now: int) -> tuple[Step, ...]:
+    return tuple(Retire(key.kid, now) for key in keys if key.has_turn_left(now))
 
 
 def _plan_succession(

@@ -89,6 +89,17 @@ class Settings(Carrying, frozen=True, kw_only=True):
     id_token_lifetime: Annotated[int, seconds("Lifetime of an ID token.", 1, 30 * DAY)] = (
         60 * MINUTE
     )
+    token_bytes: Annotated[
+        int,
+        number(
+            "The size budget of an access token, unless its API says otherwise. What is longer is "
+            "logged, shown on the page of its API and said in the answer; or it becomes a "
+            "reference token, where the API's policy says so (`over_budget`). 0: no budget.",
+            0,
+            16_384,
+            "bytes",
+        ),
+    ] = 1_400
     code_lifetime: Annotated[int, seconds("Lifetime of an authorization code.", 1, 10 * MINUTE)] = (
         MINUTE
     )

@@ -22,6 +22,24 @@ async def test_an_api_is_registered_shown_and_changed(admin: Administrator) -> N
     assert await admin.refused("POST", "/api/apis", json=asked) == (409, "conflict")
 
 
+async def test_an_api_that_asks_for_ml_dsa_has_its_key_at_once(admin: Administrator) -> None:
+    """RFC 9964; and a size budget that fits it."""
+    uri = "https://vault.example"
+    policy = {"signing_algorithm": "ML-DSA-65", "token_bytes": 6000, "over_budget": "warn"}
+    asked = {"uri": uri, "name": "Vault", "scopes": {"vault:open": "Open"}, "policy": policy}
+    made = await admin.post("/api/apis", asked, 201)
+    assert made["policy"].items() >= policy.items()
+    assert await _post_quantum_keys(admin) == ["active"]
+    taken_back = {"policy": {"signing_algorithm": None}}
+    await admin.ask("PATCH", "/api/apis/named", params={"uri": uri}, json=taken_back)
+    assert await _post_quantum_keys(admin) == ["retired"]
+
+
+async def _post_quantum_keys(admin: Administrator) -> list[str]:
+    every = (await admin.get("/api/keys"))["keys"]
+    return [key["state"] for key in every if key["purpose"] == "tokens_post_quantum"]
+
+
 async def test_apis_are_listed_in_parts(place: Installation, admin: Administrator) -> None:
     first = await admin.get("/api/apis", limit=1)
     rest = await admin.get("/api/apis", limit=200, cursor=first["next"])

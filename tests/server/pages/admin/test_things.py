@@ -29,6 +29,28 @@ async def test_an_api_with_its_scopes(boss: Person) -> None:
     assert f"/admin/end?kind=api&name={quote(NOTES, safe='')}" in page
 
 
+async def test_an_api_with_its_size_budget_and_who_is_beyond_it(
+    place: Installation, boss: Person
+) -> None:
+    """S66."""
+    uri = "https://sizes.example"
+    await place.add_api(uri, "Sizes", {"sizes:read": "Read sizes"})
+    await place.add_client("measured", scopes=frozenset({"sizes:read"}))
+    address = f"/admin/apis/named?uri={quote(uri)}"
+    before = html.unescape((await boss.browser.get(address)).text)
+    assert "1,400 bytes" in before
+    assert "Beyond the size budget" not in before
+    await place.set_policy(uri, token_bytes=100)
+    token = await place.service_token("measured", scope="sizes:read")
+    page = html.unescape((await boss.browser.get(address)).text)
+    for told in ("100 bytes", "Beyond the size budget", "/admin/clients/measured"):
+        assert told in page
+    assert f"{len(token):,} bytes" in page
+    await place.set_policy(uri, token_bytes=100, over_budget="reference")
+    page = html.unescape((await boss.browser.get(address)).text)
+    assert "100 bytes, then a reference token" in page
+
+
 async def test_a_person_a_grant_and_a_session_lead_to_each_other(
     place: Installation, boss: Person, person: Person
 ) -> None:

@@ -15,7 +15,7 @@ from counterfoil.server.protocol.explaining.explanation import Explanation, Outc
 from counterfoil.server.records.event import CLI
 from counterfoil.server.records.signing_key import Purpose
 from tests.attacks.forging import FORGERIES, Loot, encode
-from tests.installation import Installation, Person
+from tests.installation import NOTES, Installation, Person
 
 pytestmark = pytest.mark.anyio
 
@@ -104,6 +104,28 @@ async def test_a_withdrawn_key_is_named_with_who_withdrew_it(place: Installation
     found = await told(place, loot.token)
     assert (found.decided_by, found.reason, found.by) == ("key", Reason.KEY_RETIRED, "cli")
     assert found.since == int(place.clock())
+
+
+async def test_so_is_a_withdrawn_post_quantum_key(place: Installation, person: Person):
+    """S109, for a token by ML-DSA-65 (RFC 9964)."""
+    authority = place.authority
+    weaker = signed(place, await claims_of(place, person))
+    await place.set_policy(NOTES, signing_algorithm="ML-DSA-65")
+    try:
+        refused = await told(place, weaker)
+        assert (refused.decided_by, refused.reason) == ("algorithm", Reason.UNKNOWN_KEY)
+        assert await authority.reader.read(weaker, place.clock()) is Reason.UNKNOWN_KEY
+        await authority.store.transact(authority.rotation.follow_apis)
+        await authority.store.read(authority.keyring.load)
+        token = (await person.tokens())["access_token"]
+        assert (await told(place, token)).verdict is Verdict.STANDS
+        (key,) = await authority.store.read(lambda tx: tx.signing_keys.every(Purpose.POST_QUANTUM))
+        await authority.store.transact(lambda tx: authority.rotation.withdraw(tx, key.kid, CLI))
+        found = await told(place, token)
+    finally:
+        await place.set_policy(NOTES)
+        await authority.store.transact(authority.rotation.follow_apis)
+    assert (found.decided_by, found.reason, found.by) == ("key", Reason.KEY_RETIRED, "cli")
 
 
 async def test_a_foreign_key_of_our_name_is_no_key_of_ours(place: Installation, person: Person):

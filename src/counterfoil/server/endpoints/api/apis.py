@@ -25,7 +25,7 @@ Scopes = Annotated[
     Meta(max_length=200, description="Each scope with its description in plain words."),
 ]
 Policy = Annotated[
-    Mapping[str, bool | str | None],
+    Mapping[str, bool | int | str | None],
     Meta(
         max_length=32,
         description="What is decided for it alone; null takes a decision back.",
@@ -107,6 +107,7 @@ async def add_api(call: Call[Nothing, NewApi]) -> ApiDocument:
             policy=with_changes(ApiPolicy(), asked.policy),
         )
         await registration.add_api(tx, new, call.by)
+        await call.server.authority.rotation.follow_apis(tx)
         return document_of(new)
 
     return await call.server.authority.store.transact(work)
@@ -121,7 +122,9 @@ async def change_api(call: Call[NamedApi, ChangedApi]) -> ApiDocument:
         given = {name: value for name, value in asdict(call.body).items() if value is not UNSET}
         policy = with_changes(found.policy, given.pop("policy", {}))
         wanted = replace(found, **given, policy=policy)
-        return document_of(await registration.update_api(tx, wanted, call.by) or found)
+        changed = await registration.update_api(tx, wanted, call.by)
+        await call.server.authority.rotation.follow_apis(tx)
+        return document_of(changed or found)
 
     return await call.server.authority.store.transact(work)
 

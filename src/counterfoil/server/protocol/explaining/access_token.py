@@ -1,5 +1,6 @@
 """Explaining an access token that was pasted: in the order of a guard's checks (RFC 9068 §4)."""
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -21,12 +22,15 @@ from counterfoil.server.protocol.explaining.explanation import (
     passed,
 )
 from counterfoil.server.protocol.explaining.history import Subject, dated
+from counterfoil.server.protocol.token_reading import is_signed_as_asked, policies_for
+from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.signing_key import Purpose, SigningKey
 
 _RECORDED: Final = "It was written down when it was issued, as its API wants."
 _NO_RECORD: Final = (
     "There is no record of it: it has expired and been forgotten, or we never issued it."
 )
+_OTHER_ALGORITHM: Final = "Its API asks for another algorithm: it is from before that, or forged."
 _UNBELIEVED: Final = "Nothing after this is asked: what it says of itself is not believed."
 _FAILS_AT: Final = MappingProxyType(
     {
@@ -80,7 +84,9 @@ async def explain_access_token(case: Case, unverified: str) -> Explanation:
     if genuine is None:
         return concluded(steps)
     token = genuine.token
-    steps += await _registry(case, unverified, token)
+    policies = await policies_for(case.tx, token)
+    steps += _algorithm(case, policies, genuine.kid)
+    steps += await _registry(case, unverified, policies)
     return await explain_claims(case, steps, token, token.marks(genuine.kid))
 
 
@@ -92,11 +98,18 @@ async def explain_reference(case: Case, unverified: str) -> Explanation:
     return await explain_claims(case, [passed("registry", _RECORDED)], row.claims, row.marks)
 
 
-async def _registry(case: Case, unverified: str, token: AccessToken) -> list[Step]:
+def _algorithm(case: Case, policies: Sequence[ApiPolicy], kid: str) -> list[Step]:
+    """An API may want that one algorithm alone counts, though the others be ours (RFC 9964)."""
+    if not any(policy.signing_algorithm for policy in policies):
+        return []
+    if is_signed_as_asked(policies, case.authority.keyring, kid, case.now):
+        return [passed("algorithm", "It is signed by the algorithm that its API asks for.")]
+    return [failed("algorithm", Reason.UNKNOWN_KEY, _OTHER_ALGORITHM)]
+
+
+async def _registry(case: Case, unverified: str, policies: Sequence[ApiPolicy]) -> list[Step]:
     """An API may want that only what was written down counts, whoever has signed it (S43)."""
-    audiences = (token.aud,) if isinstance(token.aud, str) else token.aud
-    apis = [await case.tx.apis.find(audience) for audience in audiences]
-    if not any(api is not None and api.policy.is_looked_up for api in apis):
+    if not any(policy.is_looked_up for policy in policies):
         return []
     row = await case.tx.issued_tokens.find(digest_of(unverified))
     if row is None:
@@ -131,14 +144,18 @@ async def _failed_at(case: Case, unverified: str, error: JoseError) -> list[Step
 async def _unknown_key(case: Case, unverified: str, step: Step) -> Step:
     """Say more of a key that is not published. What the header names is only looked for."""
     kid = jwt.unverified_header(unverified).get("kid")
-    keys = await case.tx.signing_keys.every(Purpose.TOKENS)
-    key = next((each for each in keys if each.kid == kid), None)
+    key = next((each for each in await _token_keys(case) if each.kid == kid), None)
     if key is not None:
         return await _gone_key(case, key)
     if _names_another_issuer(case, unverified):
         sentence = "It is signed by a key that is not ours, and names another issuer."
         return failed("key", Reason.WRONG_ISSUER, sentence)
     return step
+
+
+async def _token_keys(case: Case) -> list[SigningKey]:
+    signs_tokens = Purpose.TOKENS, Purpose.POST_QUANTUM
+    return [key for each in signs_tokens for key in await case.tx.signing_keys.every(each)]
 
 
 async def _gone_key(case: Case, key: SigningKey) -> Step:
