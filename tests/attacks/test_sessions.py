@@ -1,6 +1,7 @@
 """Sessions of browsers: fixed, planted, stolen, left behind (S104, ASVS V7)."""
 
 import re
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -27,7 +28,11 @@ async def is_signed_in(site: Installation, value: str) -> bool:
 async def test_signing_in_gives_a_new_secret(site: Installation) -> None:
     """S104: a session that an attacker fixed before sign-in is not the one that is signed in."""
     planted = spell(Kind.SESSION, b"p" * 32).reveal()
-    async with site.browser(cookies={SESSION: planted}) as browser:
+    async with site.browser() as browser:
+        # As a browser holds it: by its host, so that the server's own takes its place.
+        host = urlsplit(site.issuer).hostname or ""
+        domain = host if "." in host else f"{host}.local"
+        browser.cookies.set(SESSION, planted, domain=domain, path="/")
         await Person(site, browser).code()
         values = {each.value for each in browser.cookies.jar if each.name == SESSION}
         assert values - {planted}

@@ -21,16 +21,22 @@ class Coalesced(Generic[T]):
     async def ask(self) -> T:
         """Give what it gave, or raise what it raised; being cancelled stops it for nobody."""
         if self._running is None:
-            self._running = asyncio.ensure_future(self._run(None))
+            self._running = self._begun(None)
             return await asyncio.shield(self._running)
         if self._next is None:
-            self._next = asyncio.ensure_future(self._run(self._running))
+            self._next = self._begun(self._running)
         return await asyncio.shield(self._next)
 
     async def finish(self) -> None:
         """Wait until nothing runs any more."""
         while self._running is not None:
             await asyncio.wait({self._running})
+
+    def _begun(self, before: "asyncio.Task[T] | None") -> "asyncio.Task[T]":
+        task = asyncio.ensure_future(self._run(before))
+        # Whoever asked may have gone before it failed: then nobody is left to hear of it.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
 
     async def _run(self, before: "asyncio.Task[T] | None") -> T:
         if before is not None:
