@@ -192,7 +192,8 @@ class Guard:
         if verified is None or verified.verifier is not verified.state.keys.verifier:
             self._count_miss()
             verified = self._verification.verify(unverified)
-            demand_target(verified, where)
+            if verified.url_bound is not None:
+                demand_target(verified, where)
             judge(verified, proved, at_least, self._clock())
             self._cache.put(digest, verified)
         else:

@@ -30,6 +30,8 @@ class ScopeHierarchy:
 
     def widened(self, scopes: frozenset[str]) -> frozenset[str]:
         """Add to scopes that were granted what they imply."""
+        if not self._implied:
+            return scopes
         further = [self._implied[name] for name in scopes if name in self._implied]
         return scopes.union(*further) if further else scopes
 

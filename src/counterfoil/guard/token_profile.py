@@ -51,7 +51,7 @@ class TokenProfile(Struct, frozen=True, kw_only=True):
     @property
     def is_standard(self) -> bool:
         """Whether there is nothing to adapt."""
-        return self == STANDARD
+        return self is STANDARD or self == STANDARD
 
     @property
     def accepted_types(self) -> tuple[str, ...]:
