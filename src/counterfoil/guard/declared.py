@@ -95,6 +95,23 @@ class OpenPaths(Struct, frozen=True):
         return self.has(literal) if literal == template else literal.startswith(self.below or "\0")
 
 
+class Declaring:
+    """What every framework's ``Guarded`` shares: which paths are open to all."""
+
+    def __init__(self) -> None:
+        self._open = OpenPaths()
+
+    def open_paths(self, *paths: str) -> None:
+        """Declare open what others made, such as ``/static/``; what is guarded stays so.
+
+        One that ends in ``/`` opens all below it, but ``/`` opens the root page alone.
+
+        Raises:
+            ValueError: where one is no path as a request would have it.
+        """
+        self._open = self._open.with_further(paths)
+
+
 def deny_undeclared(route: Route, path: str, opened: OpenPaths, how: str) -> None:
     """Deny a request to a route that declares nothing, unless its path is open.
 

@@ -23,7 +23,7 @@ from counterfoil.guard import asgi, wsgi
 from counterfoil.guard.admission import Kept, admit_once, admit_once_blocking, has_let_pass
 from counterfoil.guard.declared import (
     Declared,
-    OpenPaths,
+    Declaring,
     Route,
     Undeclared,
     declare,
@@ -49,7 +49,7 @@ _LITERAL: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxy
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-class Guarded:
+class Guarded(Declaring):
     """Guards the views of a project::
 
         guarded = settings.COUNTERFOIL
@@ -69,11 +69,13 @@ class Guarded:
         proxies: addresses or networks of reverse proxies whose word is believed.
     """
 
+    open = staticmethod(declare_open)
+
     def __init__(
         self, guard: Guard, *, realm: str = "", proxies: Sequence[str] = LOCAL_PROXY
     ) -> None:
+        super().__init__()
         self.gate = Gate(guard, realm=realm, proxies=proxies)
-        self._open = OpenPaths()
         wsgi.stop_at_exit(guard)
         _register_check(self)
 
@@ -94,17 +96,6 @@ class Guarded:
             return declare(cast(View, guarded), Declared(demands))
 
         return decorate
-
-    def open(self, view: View) -> View:
-        """Declare that a view needs no token."""
-        return declare_open(view)
-
-    def open_paths(self, *paths: str) -> None:
-        """Declare open what others made, such as ``/admin/``; views that are guarded stay so.
-
-        One that ends in ``/`` opens all below it, but ``/`` opens the root page alone.
-        """
-        self._open = self._open.with_further(paths)
 
     def verify(self) -> None:
         """Demand that every route of the project declares something. The middleware does it too.

@@ -12,7 +12,7 @@ from counterfoil.guard import wsgi
 from counterfoil.guard.admission import admit_once_blocking
 from counterfoil.guard.declared import (
     Declared,
-    OpenPaths,
+    Declaring,
     Route,
     Undeclared,
     declare,
@@ -31,7 +31,7 @@ HOW: Final = '@guarded("a scope")  above the function, below @app.route'
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-class Guarded:
+class Guarded(Declaring):
     """Guards the views of an app::
 
         guarded = Guarded(app, guard)
@@ -52,6 +52,8 @@ class Guarded:
         proxies: addresses or networks of reverse proxies whose word is believed.
     """
 
+    open = staticmethod(declare_open)
+
     def __init__(
         self,
         app: flask.Flask | None,
@@ -60,8 +62,8 @@ class Guarded:
         realm: str = "",
         proxies: Sequence[str] = LOCAL_PROXY,
     ) -> None:
+        super().__init__()
         self._gate = Gate(guard, realm=realm, proxies=proxies)
-        self._open = OpenPaths()
         wsgi.stop_at_exit(guard)
         if app is not None:
             self.init_app(app)
@@ -98,17 +100,6 @@ class Guarded:
             return declare(cast(View, guarded), Declared(demands))
 
         return decorate
-
-    def open(self, view: View) -> View:
-        """Declare that a view needs no token."""
-        return declare_open(view)
-
-    def open_paths(self, *paths: str) -> None:
-        """Declare open what others made, such as ``/static/``; views that are guarded stay so.
-
-        One that ends in ``/`` opens all below it, but ``/`` opens the root page alone.
-        """
-        self._open = self._open.with_further(paths)
 
     def verify(self, app: flask.Flask) -> None:
         """Demand that every route of an app declares something. The first request does it too.

@@ -17,7 +17,7 @@ from counterfoil.guard.asgi import TOKEN, Answer, path_within, request_of, serve
 from counterfoil.guard.declared import (
     OPEN,
     Declared,
-    OpenPaths,
+    Declaring,
     Route,
     Undeclared,
     declare,
@@ -35,7 +35,7 @@ _REFUSED: Final = "counterfoil.refused"
 _Connection = ASGIConnection[Any, Any, Any, Any]
 
 
-class Guarded(InitPlugin):
+class Guarded(Declaring, InitPlugin):
     """Guards the handlers of an app::
 
         guarded = Guarded(guard)
@@ -59,8 +59,8 @@ class Guarded(InitPlugin):
     def __init__(
         self, guard: Guard, *, realm: str = "", proxies: Sequence[str] = LOCAL_PROXY
     ) -> None:
+        super().__init__()
         self._gate = Gate(guard, realm=realm, proxies=proxies)
-        self._open = OpenPaths()
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Stand in front of an app; Litestar calls this for its plugins."""
@@ -97,13 +97,6 @@ class Guarded(InitPlugin):
             return None
 
         return declare(let_pass, OPEN)
-
-    def open_paths(self, *paths: str) -> None:
-        """Declare open what others made, such as ``/schema/``; what is guarded stays so.
-
-        One that ends in ``/`` opens all below it, but ``/`` opens the root page alone.
-        """
-        self._open = self._open.with_further(paths)
 
     def verify(self, app: Litestar) -> None:
         """Demand that every route of an app declares something. Its start does it too.

@@ -25,7 +25,7 @@ from counterfoil.guard.asgi import (
 )
 from counterfoil.guard.declared import (
     Declared,
-    OpenPaths,
+    Declaring,
     Route,
     Undeclared,
     declare,
@@ -44,7 +44,7 @@ HOW: Final = '@guarded("a scope")  above the endpoint'
 View = TypeVar("View", bound=Callable[..., Any])
 
 
-class Guarded:
+class Guarded(Declaring):
     """Guards the endpoints of an app::
 
         guarded = Guarded(None, guard)
@@ -67,6 +67,8 @@ class Guarded:
         proxies: addresses or networks of reverse proxies whose word is believed.
     """
 
+    open = staticmethod(declare_open)
+
     how: str = HOW
 
     def __init__(
@@ -77,8 +79,8 @@ class Guarded:
         realm: str = "",
         proxies: Sequence[str] = LOCAL_PROXY,
     ) -> None:
+        super().__init__()
         self.gate = Gate(guard, realm=realm, proxies=proxies)
-        self._open = OpenPaths()
         if app is not None:
             self.init_app(app)
 
@@ -102,17 +104,6 @@ class Guarded:
             return declare(cast(View, around), Declared(demands))
 
         return decorate
-
-    def open(self, view: View) -> View:
-        """Declare that an endpoint needs no token."""
-        return declare_open(view)
-
-    def open_paths(self, *paths: str) -> None:
-        """Declare open what others made, such as ``/static/``; what is guarded stays so.
-
-        One that ends in ``/`` opens all below it, but ``/`` opens the root page alone.
-        """
-        self._open = self._open.with_further(paths)
 
     def verify(self, app: Starlette) -> None:
         """Demand that every route of an app declares something. Its start does it too.
