@@ -8,7 +8,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -261,5 +261,4 @@ def _held_by_another() -> CacheUnusable:
 def _heed(renewal: "asyncio.Task[Tokens]") -> None:
     """Take the error of a refresh that nobody waits for any more; the next asker meets it anew."""
     if not renewal.cancelled():
-        with suppress(BaseException):
-            renewal.exception()
+        renewal.exception()
