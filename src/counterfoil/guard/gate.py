@@ -134,6 +134,7 @@ class Gate:
         presented = Presented(token, request, guard.now(), guard.heard_at(token.issuer))
         try:
             for each in demands:
+                # It is typed to answer nothing; one that was written without types may do so.
                 said: object = each.examine(presented)  # type: ignore[func-returns-value]
                 if said is not None:
                     raise TypeError(

@@ -132,6 +132,7 @@ class Guarded(Declaring, InitPlugin):
             scope[_REFUSED] = error
 
     def _answer(self, request: Request[Any, Any, Any], rejected: Rejected) -> Response[bytes]:
+        # Litestar types a scope as its own; it is the mapping that ASGI has.
         refusal = self._gate.refusal(rejected, request_of(request.scope))  # type: ignore[arg-type]
         headers = dict(refusal.headers)
         media_type = headers.pop("content-type")

@@ -152,21 +152,21 @@ def _headers_in(wanted: _Wanted) -> list[tuple[str, str]]:
 def _ticket(token: Token, grounds: _Grounds) -> Ticket:
     claims = token.claims
     return Ticket(
-        grounds.request,
-        grounds.expires_at,
-        grounds.headers,
-        grounds.nonce,
-        token.issuer,
-        token.subject,
-        token.client_id,
-        str(claims.get("scope", "")),
-        token.fingerprint,
-        token.family,
-        _generations(claims),
-        token.kid,
-        token.issued_at,
-        _binding(token),
-        {name: value for name in _SAID if isinstance(value := claims.get(name), str | int)},
+        request=grounds.request,
+        expires_at=grounds.expires_at,
+        headers=grounds.headers,
+        nonce=grounds.nonce,
+        iss=token.issuer,
+        sub=token.subject,
+        client_id=token.client_id,
+        scope=str(claims.get("scope", "")),
+        jti=token.fingerprint,
+        fam=token.family,
+        gen=_generations(claims),
+        kid=token.kid,
+        iat=token.issued_at,
+        binding=_binding(token),
+        said={n: value for n in _SAID if isinstance(value := claims.get(n), str | int)},
     )
 
 
