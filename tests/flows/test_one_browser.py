@@ -12,7 +12,8 @@ from counterfoil.guard import Guard, Options, Web
 from counterfoil.guard.asgi import GuardMiddleware
 from tests.flows.serving import fresh, served
 from tests.guard.test_asgi import Served, notes_app
-from tests.installation import NOTES, Installation, Person, token_request
+from tests.installation import CALLBACK, NOTES, Installation, Person, token_request
+from tests.proofs import Holder
 
 pytestmark = pytest.mark.anyio
 
@@ -120,3 +121,30 @@ async def test_what_is_no_hash_is_refused(place: Installation, person: Person, n
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert "browser_cookie_s256" in answer.json()["error_description"]
     assert (await person.exchange(code)).status_code == 200
+
+
+async def test_a_cookie_never_takes_the_place_of_a_key(place: Installation, person: Person) -> None:
+    """What was begun with a key goes on with it; and nothing is bound to both."""
+    key, url = Holder(), f"{place.issuer}/token"
+
+    async def ask(proof: bool, **form: str) -> tuple[int, dict[str, Any]]:
+        headers = {"dpop": key.proof("POST", url, place.clock())} if proof else {}
+        secret = {"client_id": "app", "client_secret": place.secrets["app"]}
+        async with place.browser() as browser:
+            answer = await browser.post("/token", data=secret | form, headers=headers)
+        return answer.status_code, answer.json()
+
+    exchange = {
+        "grant_type": "authorization_code",
+        "code": await person.code(scope=SCOPE),
+        "code_verifier": person.verifier,
+        "redirect_uri": CALLBACK,
+    }
+    status, refused = await ask(proof=True, browser_cookie_s256=hashed(HERE), **exchange)
+    assert (status, refused["error"]) == (400, "invalid_request")
+    status, begun = await ask(proof=True, **exchange)
+    assert (status, begun["token_type"]) == (200, "DPoP")
+    renewing = {"grant_type": "refresh_token", "refresh_token": begun["refresh_token"]}
+    status, refused = await ask(proof=False, browser_cookie_s256=hashed(HERE), **renewing)
+    assert (status, refused["error"]) == (400, "invalid_grant")
+    assert (await ask(proof=True, **renewing))[0] == 200
