@@ -208,8 +208,8 @@ def test_no_other_key_and_no_other_api_signs_it(desk: Desk, gate: Gate):
     forged = ticket(desk.gate(tickets=Tickets(keys=(OTHER,))), desk)
     assert reason(gate, using(forged)) is Reason.BAD_SIGNATURE
     options = Options(clock=desk.clock, tickets=POLICY)
-    ledger = Gate(Guard.beside(desk.state, audience="https://ledger.example", options=options))
-    assert reason(ledger, using(ticket(gate, desk))) is Reason.BAD_SIGNATURE
+    with Guard.beside(desk.state, audience="https://ledger.example", options=options) as ledger:
+        assert reason(Gate(ledger), using(ticket(gate, desk))) is Reason.BAD_SIGNATURE
 
 
 def test_keys_are_turned_without_a_gap(desk: Desk, gate: Gate):
