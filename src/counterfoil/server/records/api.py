@@ -1,6 +1,7 @@
 """An API: a resource server with its identifier and the scopes that it owns (RFC 8707 §2)."""
 
 from collections.abc import Mapping
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -18,3 +19,21 @@ class Api(Struct, frozen=True, kw_only=True):
     token_lifetime: int | None = None
     generation: int = 1
     policy: ApiPolicy = ApiPolicy()
+
+
+class Apis(Protocol):
+    """Protected APIs."""
+
+    async def add(self, api: Api) -> None:
+        """Add; raises ``Conflict`` where the identifier is taken."""
+
+    async def find(self, uri: str) -> Api | None: ...
+    async def every(self) -> list[Api]: ...
+    async def update(self, api: Api) -> bool:
+        """Change name, scopes, lifetime and policy; ``False`` where there is no such API."""
+
+    async def rename(self, uri: str, to: str) -> None:
+        """Give an API another identifier; raises ``Conflict`` where that is taken."""
+
+    async def next_generation(self, uri: str) -> int:
+        """Draw the next generation: all tokens of an earlier one are dead."""

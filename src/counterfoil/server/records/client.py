@@ -1,7 +1,8 @@
 """A client: an app, service or automation that may ask for tokens (RFC 6749 §2, RFC 7591 §2)."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -156,3 +157,37 @@ def demand_redirect_uri(uri: str, *, development: bool) -> None:
             "A redirect URI must use https, http on a loopback address, or a private scheme "
             "such as com.example.app:/callback."
         )
+
+
+class Clients(Protocol):
+    """Registered clients and their secrets."""
+
+    async def add(self, client: Client) -> None:
+        """Add; raises ``Conflict`` where the ``client_id`` is taken."""
+
+    async def find(self, client_id: str) -> Client | None: ...
+    async def every(self) -> list[Client]: ...
+    async def update(self, client: Client) -> bool:
+        """Change what was registered, policy included; ``False`` where there is no such client.
+
+        Generation, kind and state stay: they have verbs of their own.
+        """
+
+    async def secrets_of(self, client_id: str) -> list[ClientSecret]:
+        """Every secret that has not been removed, oldest first."""
+
+    async def add_secret(self, secret: ClientSecret) -> None: ...
+    async def expire_secret(self, secret_id: str, at: int) -> None:
+        """Let a secret expire at a time, never later than it would have."""
+
+    async def touch_secrets(self, used_at: Mapping[str, int]) -> None:
+        """Note when secrets were last used; time never runs backwards."""
+
+    async def disable(self, client_id: str, at: int) -> bool:
+        """Disable; ``False`` where there is no such enabled client."""
+
+    async def enable(self, client_id: str) -> bool:
+        """Enable; ``False`` where there is no such disabled client."""
+
+    async def next_generation(self, client_id: str) -> int:
+        """Draw the next generation: all tokens of an earlier one are dead."""

@@ -5,7 +5,7 @@ A refresh token is ``prefix . family . generation . random . MAC`` (OAuth 2.1 §
 
 import hmac
 from enum import Enum
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -90,3 +90,46 @@ def judge(family: Family, generation: int, digest: bytes, window: int, now: int)
     if is_last and now < family.rotated_at + window:
         return Presented.REPEATED
     return Presented.REUSED
+
+
+class Families(Protocol):
+    """Families of tokens. An ended family never comes back."""
+
+    async def add(self, family: Family) -> None: ...
+    async def find(self, family_id: str) -> Family | None: ...
+    async def rotate(self, rotated: Family, from_generation: int) -> bool:
+        """Store the new refresh token, times and origin of a family, in one statement.
+
+        ``False`` where the family is ended or its generation is no longer ``from_generation``:
+        someone was faster.
+        """
+
+    async def prolong(self, family_id: str, generation: int, access_expires_at: int) -> bool:
+        """Record until when an access token lives that is issued under a family; never shorter.
+
+        ``False`` where the family is ended or its generation is no longer ``generation``.
+        """
+
+    async def clip(self, client_id: str, life: Life, *, offline: bool) -> int:
+        """Let no refresh token of a client, offline or online, live longer than this.
+
+        Gives how many were shortened.
+        """
+
+    async def shorten(self, family_id: str, refresh_expires_at: int) -> None:
+        """Let the refresh token of a family expire at a time, never later than it would have."""
+
+    async def page(self, after: str, limit: int) -> list[Family]:
+        """At most so many with a greater id, ended or not, by id."""
+
+    async def live_of_grant(self, grant_id: str) -> list[Family]: ...
+    async def live_of_session(self, session_id: str) -> list[Family]: ...
+    async def live_of_user(self, user_id: str) -> list[Family]: ...
+    async def count_of_client(self, client_id: str) -> int:
+        """How many of a client are live."""
+
+    async def end_of_client(self, client_id: str, at: int, why: str) -> int:
+        """End all live ones of a client in one statement; says how many."""
+
+    async def end(self, family_id: str, at: int, why: str) -> bool:
+        """End; ``False`` where it was ended already or never was."""

@@ -1,6 +1,8 @@
 """A session: one browser of a person, signed in at the server."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -73,3 +75,28 @@ class Session(Struct, frozen=True, kw_only=True):
 
 def _step(idle_limit: int) -> int:
     return max(1, idle_limit // 10)
+
+
+class Sessions(Protocol):
+    """Signed-in browsers."""
+
+    async def add(self, session: Session) -> None: ...
+    async def find(self, session_id: str) -> Session | None: ...
+    async def find_by_digest(self, digest: bytes) -> Session | None: ...
+    async def of_user(self, user_id: str) -> list[Session]:
+        """All that have not been ended, newest first."""
+
+    async def every(self) -> list[Session]:
+        """All that have not been ended, newest first."""
+
+    async def end(self, session_id: str, at: int) -> bool:
+        """End; ``False`` where it was ended already or never was."""
+
+    async def renew(self, session: Session) -> bool:
+        """Give a live session its new digest, sign-in time and expiry; ``False`` if it ended."""
+
+    async def touch(self, used_at: Mapping[str, int]) -> None:
+        """Note when sessions were last used; time never runs backwards."""
+
+    async def note_cookies(self, set_at: Mapping[str, int]) -> None:
+        """Note when browsers were last given their cookies; time never runs backwards."""

@@ -1,180 +1,31 @@
 """The promises of the store: what protocol may rely on, whatever engine keeps them."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol, TypeVar
 
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.revocations import Notice
-from counterfoil.server.records.api import Api
+from counterfoil.server.records.api import Apis
 from counterfoil.server.records.audit import Events, Segments
 from counterfoil.server.records.authorization import Authorizations
 from counterfoil.server.records.beginnings import Beginnings
-from counterfoil.server.records.client import Client, ClientSecret
+from counterfoil.server.records.client import Clients
 from counterfoil.server.records.default_lifetime import DefaultLifetimes
 from counterfoil.server.records.device_request import DeviceRequests
-from counterfoil.server.records.family import Family, Life
+from counterfoil.server.records.family import Families
 from counterfoil.server.records.grant import Grants
 from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
+from counterfoil.server.records.lease import Leases
 from counterfoil.server.records.listing import Lists
 from counterfoil.server.records.refresh_limits import LimitNotes
 from counterfoil.server.records.server_process import Servers
-from counterfoil.server.records.session import Session
+from counterfoil.server.records.session import Sessions
 from counterfoil.server.records.sighting import Sightings
 from counterfoil.server.records.signing_key import SigningKeys
-from counterfoil.server.records.user import User
+from counterfoil.server.records.user import Users
 
 T = TypeVar("T")
-
-
-class Users(Protocol):
-    """People. E-mails are unique in their normalised form."""
-
-    async def add(self, user: User) -> None:
-        """Add; raises ``Conflict`` where the e-mail is taken."""
-
-    async def find(self, user_id: str) -> User | None: ...
-    async def find_by_email(self, email: str) -> User | None:
-        """Look up by the normalised form of ``email``."""
-
-    async def every(self) -> list[User]: ...
-    async def disable(self, user_id: str, at: int) -> bool:
-        """Disable; ``False`` where there is no such enabled user."""
-
-    async def enable(self, user_id: str) -> bool:
-        """Enable; ``False`` where there is no such disabled user."""
-
-    async def set_password(self, user_id: str, password_hash: str) -> bool:
-        """Replace the hash of the password; ``False`` where there is no such user."""
-
-    async def change_password(self, user_id: str, proved: str, password_hash: str) -> bool:
-        """Replace the hash ``proved`` in one statement; ``False`` where it stands no longer."""
-
-    async def note_failure(self, user_id: str, locked_until: int) -> None:
-        """Count one more failed sign-in and lock until then."""
-
-    async def note_success(self, user_id: str) -> None:
-        """Clear the count of failures and the lock."""
-
-
-class Sessions(Protocol):
-    """Signed-in browsers."""
-
-    async def add(self, session: Session) -> None: ...
-    async def find(self, session_id: str) -> Session | None: ...
-    async def find_by_digest(self, digest: bytes) -> Session | None: ...
-    async def of_user(self, user_id: str) -> list[Session]:
-        """All that have not been ended, newest first."""
-
-    async def every(self) -> list[Session]:
-        """All that have not been ended, newest first."""
-
-    async def end(self, session_id: str, at: int) -> bool:
-        """End; ``False`` where it was ended already or never was."""
-
-    async def renew(self, session: Session) -> bool:
-        """Give a live session its new digest, sign-in time and expiry; ``False`` if it ended."""
-
-    async def touch(self, used_at: Mapping[str, int]) -> None:
-        """Note when sessions were last used; time never runs backwards."""
-
-    async def note_cookies(self, set_at: Mapping[str, int]) -> None:
-        """Note when browsers were last given their cookies; time never runs backwards."""
-
-
-class Clients(Protocol):
-    """Registered clients and their secrets."""
-
-    async def add(self, client: Client) -> None:
-        """Add; raises ``Conflict`` where the ``client_id`` is taken."""
-
-    async def find(self, client_id: str) -> Client | None: ...
-    async def every(self) -> list[Client]: ...
-    async def update(self, client: Client) -> bool:
-        """Change what was registered, policy included; ``False`` where there is no such client.
-
-        Generation, kind and state stay: they have verbs of their own.
-        """
-
-    async def secrets_of(self, client_id: str) -> list[ClientSecret]:
-        """Every secret that has not been removed, oldest first."""
-
-    async def add_secret(self, secret: ClientSecret) -> None: ...
-    async def expire_secret(self, secret_id: str, at: int) -> None:
-        """Let a secret expire at a time, never later than it would have."""
-
-    async def touch_secrets(self, used_at: Mapping[str, int]) -> None:
-        """Note when secrets were last used; time never runs backwards."""
-
-    async def disable(self, client_id: str, at: int) -> bool:
-        """Disable; ``False`` where there is no such enabled client."""
-
-    async def enable(self, client_id: str) -> bool:
-        """Enable; ``False`` where there is no such disabled client."""
-
-    async def next_generation(self, client_id: str) -> int:
-        """Draw the next generation: all tokens of an earlier one are dead."""
-
-
-class Apis(Protocol):
-    """Protected APIs."""
-
-    async def add(self, api: Api) -> None:
-        """Add; raises ``Conflict`` where the identifier is taken."""
-
-    async def find(self, uri: str) -> Api | None: ...
-    async def every(self) -> list[Api]: ...
-    async def update(self, api: Api) -> bool:
-        """Change name, scopes, lifetime and policy; ``False`` where there is no such API."""
-
-    async def rename(self, uri: str, to: str) -> None:
-        """Give an API another identifier; raises ``Conflict`` where that is taken."""
-
-    async def next_generation(self, uri: str) -> int:
-        """Draw the next generation: all tokens of an earlier one are dead."""
-
-
-class Families(Protocol):
-    """Families of tokens. An ended family never comes back."""
-
-    async def add(self, family: Family) -> None: ...
-    async def find(self, family_id: str) -> Family | None: ...
-    async def rotate(self, rotated: Family, from_generation: int) -> bool:
-        """Store the new refresh token, times and origin of a family, in one statement.
-
-        ``False`` where the family is ended or its generation is no longer ``from_generation``:
-        someone was faster.
-        """
-
-    async def prolong(self, family_id: str, generation: int, access_expires_at: int) -> bool:
-        """Record until when an access token lives that is issued under a family; never shorter.
-
-        ``False`` where the family is ended or its generation is no longer ``generation``.
-        """
-
-    async def clip(self, client_id: str, life: Life, *, offline: bool) -> int:
-        """Let no refresh token of a client, offline or online, live longer than this.
-
-        Gives how many were shortened.
-        """
-
-    async def shorten(self, family_id: str, refresh_expires_at: int) -> None:
-        """Let the refresh token of a family expire at a time, never later than it would have."""
-
-    async def page(self, after: str, limit: int) -> list[Family]:
-        """At most so many with a greater id, ended or not, by id."""
-
-    async def live_of_grant(self, grant_id: str) -> list[Family]: ...
-    async def live_of_session(self, session_id: str) -> list[Family]: ...
-    async def live_of_user(self, user_id: str) -> list[Family]: ...
-    async def count_of_client(self, client_id: str) -> int:
-        """How many of a client are live."""
-
-    async def end_of_client(self, client_id: str, at: int, why: str) -> int:
-        """End all live ones of a client in one statement; says how many."""
-
-    async def end(self, family_id: str, at: int, why: str) -> bool:
-        """End; ``False`` where it was ended already or never was."""
 
 
 class Proofs(Protocol):
@@ -204,16 +55,6 @@ class Notices(Protocol):
 
     async def live(self) -> list[bytes]:
         """All that have not been swept away, in order, as stored."""
-
-
-class Leases(Protocol):
-    """One process at a time."""
-
-    async def take(self, name: str, holder: str, seconds: int) -> bool:
-        """Take or keep a lease for so many seconds; ``False`` where another holds it."""
-
-    async def was_held(self, name: str, within: int) -> bool:
-        """Whether anybody has held a lease within the last so many seconds."""
 
 
 class Sealed(Protocol):

@@ -1,5 +1,7 @@
 """A person who can sign in."""
 
+from typing import Protocol
+
 from msgspec import Struct
 
 
@@ -29,3 +31,33 @@ class User(Struct, frozen=True, kw_only=True):
 def normalised_email(email: str) -> str:
     """Give the form under which an e-mail is looked up: trimmed, case folded."""
     return email.strip().casefold()
+
+
+class Users(Protocol):
+    """People. E-mails are unique in their normalised form."""
+
+    async def add(self, user: User) -> None:
+        """Add; raises ``Conflict`` where the e-mail is taken."""
+
+    async def find(self, user_id: str) -> User | None: ...
+    async def find_by_email(self, email: str) -> User | None:
+        """Look up by the normalised form of ``email``."""
+
+    async def every(self) -> list[User]: ...
+    async def disable(self, user_id: str, at: int) -> bool:
+        """Disable; ``False`` where there is no such enabled user."""
+
+    async def enable(self, user_id: str) -> bool:
+        """Enable; ``False`` where there is no such disabled user."""
+
+    async def set_password(self, user_id: str, password_hash: str) -> bool:
+        """Replace the hash of the password; ``False`` where there is no such user."""
+
+    async def change_password(self, user_id: str, proved: str, password_hash: str) -> bool:
+        """Replace the hash ``proved`` in one statement; ``False`` where it stands no longer."""
+
+    async def note_failure(self, user_id: str, locked_until: int) -> None:
+        """Count one more failed sign-in and lock until then."""
+
+    async def note_success(self, user_id: str) -> None:
+        """Clear the count of failures and the lock."""
