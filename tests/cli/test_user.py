@@ -56,6 +56,15 @@ def test_disabling_an_account_ends_everything_of_it(lived_in: LivedIn):
     assert {event.actor for event in installation.events()} == {"cli", "janitor", "server"}
 
 
+def test_guards_are_told_that_a_person_has_changed(lived_in: LivedIn):
+    installation = lived_in.installation
+    before = installation.json("session", "list")
+    told = installation.json("user", "changed", EMAIL)
+    assert (told["families_ended"], told["sessions_ended"], told["ended"]) == (0, 0, False)
+    assert installation.json("session", "list") == before
+    assert installation.events()[0].kind == "user_data_changed"
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

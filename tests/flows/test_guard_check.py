@@ -12,14 +12,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from counterfoil.guard import Guard, Issuer, Rejected, Token
+from counterfoil.guard import Enrich, Guard, Issuer, Options, Rejected, Token
 from counterfoil.guard.asgi import GuardMiddleware
 from counterfoil.oauth.reasons import Reason
+from counterfoil.server.protocol.changed_data import tell
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.registration import update_client
 from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.store import Transaction
-from tests.flows.serving import fresh, refusal_of, served
+from tests.flows.serving import fresh, refusal_of, served, until
 from tests.installation import MAIL, NOTES, Installation, Person
 
 pytestmark = pytest.mark.anyio
@@ -207,3 +208,27 @@ async def limit(place: Installation, client_id: str, seconds: int | None) -> Non
         await update_client(tx, wanted, CLI, development=True)
 
     await place.authority.store.transact(work)
+
+
+async def test_what_is_known_of_a_person_is_loaded_anew_when_they_have_changed(
+    place: Installation, person: Person
+):
+    """S67: nothing ends by it, and what is known of others is kept."""
+    loads: list[str] = []
+    enrich = Enrich(load=lambda token: loads.append(token.subject), ttl=3600)
+    with Guard(place.issuer, audience=NOTES, options=Options(enrich=enrich)) as guard:
+        await fresh(guard)
+        api = Starlette(routes=[Route("/notes", lambda _: JSONResponse({}))])
+        people = [(await person.tokens())["access_token"], await place.service_token()]
+        async with client_of(GuardMiddleware(api, guard)) as client:
+
+            async def read(token: str) -> int:
+                header = {"authorization": f"Bearer {token}"}
+                return (await client.get("/notes", headers=header)).status_code
+
+            assert [await read(token) for token in people * 2] == [200] * 4
+            assert loads == [person.user_id, "service"]
+            told = await place.authority.store.transact(lambda tx: tell(tx, person.user_id, CLI))
+            await until(lambda: guard._states[place.issuer].notices.has_proved(told.position))
+            assert [await read(token) for token in people * 2] == [200] * 4
+        assert loads == [person.user_id, "service", person.user_id]

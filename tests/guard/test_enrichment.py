@@ -105,6 +105,8 @@ def test_no_more_are_kept_than_was_said(desk: Desk, register: Register):
         (Ended.CLIENT, "c1", True),
         (Ended.CLIENT, "c2", False),
         (Ended.KEYS_CHANGED, "", True),
+        (Ended.DATA_CHANGED, "f1", True),
+        (Ended.DATA_CHANGED, "f2", False),
     ],
 )
 def test_it_is_dropped_when_what_it_hangs_on_ends(

@@ -150,6 +150,23 @@ def enable(call: Invocation, email: str) -> None:
     make(call, Change("user_enabled", find, work, f"The account {email} is enabled."), AT_ONCE)
 
 
+@user.command("changed", context_settings=takes_id())
+@click.argument("email")
+@ending_options
+@installation
+def changed(call: Invocation, email: str, *, manner: Manner) -> None:
+    """Let guards load anew what they know of a person. Nothing ends."""
+    from counterfoil.server.protocol.changed_data import tell
+    from counterfoil.server.protocol.events import CLI
+
+    async def work(tx: "Transaction", user_id: str) -> "Ending":
+        return await tell(tx, user_id, CLI)
+
+    find = partial(_id_of, named=email)
+    said = f"Guards know that {email} has changed."
+    make(call, Change("user_data_changed", find, work, said), manner)
+
+
 async def _id_of(tx: "Transaction", named: str) -> str:
     from counterfoil.cli.people import find_person
 

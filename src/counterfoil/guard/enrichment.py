@@ -1,7 +1,7 @@
 """What an API knows of the person behind a token, loaded after the token stands (S67, S71).
 
 Cached for each family of tokens, so that nobody ever gets what was loaded for another; loaded once
-however many wait; dropped when the family ends.
+however many wait; dropped when the family ends, or the person is said to have changed.
 """
 
 import asyncio
@@ -21,6 +21,8 @@ from counterfoil.guard.token import Token
 from counterfoil.oauth.revocations import Ended, Notice
 
 Load: TypeAlias = Callable[[Token], object | Awaitable[object]]
+_OF_ONE: Final = frozenset({Ended.FAMILY, Ended.TOKEN, Ended.DATA_CHANGED})
+"""Notices that name what is kept for one family. The others concern many, or nothing here."""
 WAIT: Final = 30.0
 """Seconds for which a thread waits for what another is loading."""
 
@@ -107,7 +109,8 @@ class Enrichment:
         return replace(token, data=flight.result(WAIT))
 
     def forget(self, issuer: str, notice: Notice | None) -> None:
-        """Drop what belongs to something that has ended; ``None``: to anything of this issuer."""
+        """Drop what belongs to something that has ended, or changed; ``None``: to anything of this
+        issuer."""
         with self._lock:
             for key in self._concerned(issuer, notice):
                 self._drop(key)
@@ -182,7 +185,7 @@ class Enrichment:
 
     def _concerned(self, issuer: str, notice: Notice | None) -> list[_Key]:
         # Notices of one family are many, so those must not look at everything that is kept.
-        if notice is not None and notice.kind in (Ended.FAMILY, Ended.TOKEN):
+        if notice is not None and notice.kind in _OF_ONE:
             kept = self._of_family.get((issuer, notice.name), set())
             return [*kept, *(key for key in self._loading if key.family == notice.name)]
         is_client = notice is not None and notice.kind is Ended.CLIENT

@@ -22,6 +22,8 @@ class Ended(StrEnum):
     API = "api"
     KEY = "key"
     KEYS_CHANGED = "keys_changed"
+    DATA_CHANGED = "data_changed"
+    """Nothing has ended: what is known of the person behind a family is out of date."""
 
 
 class Notice(Struct, frozen=True, omit_defaults=True):
@@ -125,7 +127,7 @@ class RevocationSet:
                 _limit(self._clients, notice.name, _limit_in(notice))
             case Ended.API:
                 _limit(self._apis, notice.name, _limit_in(notice))
-            case Ended.KEYS_CHANGED:
+            case Ended.KEYS_CHANGED | Ended.DATA_CHANGED:
                 pass
 
     def end_tokens(self, names: Iterable[tuple[str, int]]) -> None:

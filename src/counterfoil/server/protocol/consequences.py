@@ -22,6 +22,7 @@ class Cause(StrEnum):
     KEYS_CHANGED = "keys_changed"
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
+    USER_DATA_CHANGED = "user_data_changed"
     CLIENT_DISABLED = "client_disabled"
     CLIENT_ENABLED = "client_enabled"
 
@@ -78,6 +79,9 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         ),
         Cause.USER_ENABLED: Consequence(
             Extent.NOTHING, "The person may sign in again. Nothing that has ended comes back."
+        ),
+        Cause.USER_DATA_CHANGED: Consequence(
+            Extent.NOTHING, "Nothing ends. Guards load anew what they know of the person."
         ),
         Cause.CLIENT_DISABLED: Consequence(
             Extent.EVERYTHING_OF_THE_CLIENT,

@@ -33,6 +33,7 @@ class EventKind(StrEnum):
     USER_ADDED = "user_added"
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
+    USER_DATA_CHANGED = "user_data_changed"
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_SET = "password_set"
     CLIENT_ADDED = "client_added"
@@ -79,6 +80,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.USER_ADDED: "user",
         EventKind.USER_DISABLED: "user",
         EventKind.USER_ENABLED: "user",
+        EventKind.USER_DATA_CHANGED: "user",
         EventKind.PASSWORD_CHANGED: "user",
         EventKind.PASSWORD_SET: "user",
         EventKind.CLIENT_ADDED: "client",

@@ -47,6 +47,16 @@ async def test_disabling_ends_everything_and_enabling_brings_nothing_back(
     assert page["sessions"] == []
 
 
+async def test_that_a_person_has_changed_ends_nothing(admin: Administrator, person: Person) -> None:
+    await person.tokens()
+    receipt = await admin.post(f"/api/users/{person.user_id}/changed")
+    assert (receipt["sessions_ended"], receipt["families_ended"], receipt["ended"]) == (0, 0, False)
+    newest = (await admin.get("/api/events", subject=person.user_id))["events"][0]
+    assert newest["kind"] == "user_data_changed"
+    page = await admin.get("/api/sessions", user_id=person.user_id)
+    assert len(page["sessions"]) == 1
+
+
 async def test_people_are_listed_newest_first(admin: Administrator, person: Person) -> None:
     page = await admin.get("/api/users", limit=200)
     assert person.user_id in [each["id"] for each in page["users"]]
@@ -58,3 +68,4 @@ async def test_people_are_listed_newest_first(admin: Administrator, person: Pers
 async def test_who_is_not_there_is_not_found(admin: Administrator) -> None:
     assert await admin.refused("GET", "/api/users/nobody") == (404, "not_found")
     assert await admin.refused("POST", "/api/users/nobody/disable") == (404, "not_found")
+    assert await admin.refused("POST", "/api/users/nobody/changed") == (404, "not_found")

@@ -63,6 +63,13 @@ OPERATIONS: Final = (
         users.disable_user,
     ),
     Operation("POST", f"{_USER}/enable", WRITE, "Enable a person.", users.enable_user),
+    Operation(
+        "POST",
+        f"{_USER}/changed",
+        WRITE,
+        "Tell guards that a person's data changed.",
+        users.tell_of_change,
+    ),
     Operation("GET", "/api/grants", READ, "List what people allow apps.", grants.list_grants),
     Operation("GET", "/api/grants/{grant_id}", READ, "Show a grant.", grants.show_grant),
     Operation("GET", "/api/sessions", READ, "List signed-in browsers.", sessions.list_sessions),

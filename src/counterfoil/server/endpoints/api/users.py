@@ -14,7 +14,7 @@ from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
-from counterfoil.server.protocol import registration, revocation
+from counterfoil.server.protocol import changed_data, registration, revocation
 from counterfoil.server.protocol.own_api import SCOPES
 from counterfoil.server.protocol.registration import NewUser
 from counterfoil.server.protocol.revocation import Ending
@@ -102,6 +102,20 @@ async def enable_user(call: Call[Nothing, Nothing]) -> UserDocument:
         return document_of(await _find(tx, found.id))
 
     return await call.server.authority.store.transact(work)
+
+
+async def tell_of_change(call: Call[Waiting, Nothing]) -> EndingDocument:
+    """``POST /api/users/{user_id}/changed``: guards load anew what they know of the person.
+
+    Nothing ends.
+    """
+
+    async def work(tx: Transaction) -> Ending:
+        found = await _find(tx, call.names["user_id"])
+        return await changed_data.tell(tx, found.id, call.by)
+
+    told = await call.server.authority.store.transact(work)
+    return receipt_of(told, await guards_at(call, told.position))
 
 
 async def _find(tx: Transaction, user_id: str) -> User:
