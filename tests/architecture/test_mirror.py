@@ -84,6 +84,8 @@ ELSEWHERE = MappingProxyType(
         "server/storage/together.py": "storage/test_together.py",
         "server/storage/transaction.py": "storage/test_transactions.py",
         "server/storage/work.py": "storage/test_work.py",
+        "server/records/action_token.py": "storage/test_action_tokens.py",
+        "server/storage/statements/action_tokens.py": "storage/test_action_tokens.py",
         "server/storage/statements/apis.py": "storage/test_clients_and_apis.py",
         "server/storage/statements/authorizations.py": "storage/test_grants_and_codes.py",
         "server/storage/statements/beginnings.py": "storage/test_beginnings.py",

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     ACCESS_TOKEN = "cfat"
     SESSION = "cfse"
     BROWSER = "cfbr"
+    ACTION_TOKEN = "cfal"
 
 
 class Secret:

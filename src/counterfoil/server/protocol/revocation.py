@@ -89,6 +89,7 @@ async def end_grant(tx: Transaction, grant_id: str, by: Actor) -> Ending:
 
 async def sign_out_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
     """End everything of a person; the account and the permissions stay (S47)."""
+    await tx.action_tokens.end_of(user_id)
     hanging = await what_hangs.of_user(tx, user_id)
     if hanging.sessions or hanging.families:
         await events.record(tx, EventKind.USER_SIGNED_OUT, by, user_id, _counted(hanging))
@@ -117,7 +118,11 @@ async def follow(
 async def end_everything_of(
     tx: Transaction, user_id: str, why: str, by: Actor, spared: str | None = None
 ) -> Ending:
-    """End all of a person but what goes on in the session ``spared``; the permissions stay."""
+    """End all of a person but what goes on in the session ``spared``; the permissions stay.
+
+    Links that were mailed to them end too (S72): what they speak of is no more.
+    """
+    await tx.action_tokens.end_of(user_id)
     return await _end(tx, await what_hangs.of_user(tx, user_id, spared), why, by)
 
 

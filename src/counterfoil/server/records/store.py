@@ -5,6 +5,7 @@ from typing import Protocol, TypeVar
 
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.revocations import Notice
+from counterfoil.server.records.action_token import ActionTokens
 from counterfoil.server.records.api import Apis
 from counterfoil.server.records.audit import Events, Segments
 from counterfoil.server.records.authorization import Authorizations
@@ -97,6 +98,8 @@ class Transaction(Protocol):
     def authorizations(self) -> Authorizations: ...
     @property
     def device_requests(self) -> DeviceRequests: ...
+    @property
+    def action_tokens(self) -> ActionTokens: ...
     @property
     def families(self) -> Families: ...
     @property

@@ -6,6 +6,7 @@ from typing import TypeVar
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.store import Work
 from counterfoil.server.storage.connection import Connection
+from counterfoil.server.storage.statements.action_tokens import ActionTokenStatements
 from counterfoil.server.storage.statements.apis import ApiStatements
 from counterfoil.server.storage.statements.authorizations import AuthorizationStatements
 from counterfoil.server.storage.statements.beginnings import BeginningStatements
@@ -52,6 +53,7 @@ class BoundTransaction:
         self.grants = GrantStatements(connection)
         self.authorizations = AuthorizationStatements(connection)
         self.device_requests = DeviceRequestStatements(connection)
+        self.action_tokens = ActionTokenStatements(connection)
         self.families = FamilyStatements(connection)
         self.proofs = ProofStatements(connection)
         self.sightings = SightingStatements(connection)
@@ -96,6 +98,7 @@ class BoundTransaction:
         swept += await self.families.sweep(limit)
         swept += await self.authorizations.sweep(limit)
         swept += await self.device_requests.sweep(limit)
+        swept += await self.action_tokens.sweep(limit)
         swept += await self.grants.sweep(limit)
         swept += await self.proofs.sweep(limit)
         swept += await self.sightings.sweep(limit)

@@ -16,6 +16,8 @@ UPDATE families SET ended_at = ?, ended_why = ? WHERE ended_at IS NULL
 _BURN_CODES: Final = "DELETE FROM authorizations WHERE taken_at IS NULL"
 # What was answered since is not known: it must not be answered again.
 _FORGET_DEVICES: Final = "DELETE FROM device_requests"
+# A restored link may have been used since, and its mail lies in a mailbox still.
+_FORGET_ACTION_TOKENS: Final = "DELETE FROM action_tokens"
 # Nobody knows which of their places were given: what a verifier cannot fetch it must refuse.
 _FORGET_LISTS: Final = "DELETE FROM status_lists"
 _RAISE: Final = (
@@ -49,6 +51,7 @@ class BeginningStatements:
         families = await run(_END_FAMILIES, at, why)
         codes = await run(_BURN_CODES)
         await run(_FORGET_DEVICES)
+        await run(_FORGET_ACTION_TOKENS)
         await run(_FORGET_LISTS)
         return Begun(sessions, grants, families, codes)
 
