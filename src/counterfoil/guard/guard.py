@@ -12,6 +12,7 @@ from typing import Final, Self
 from counterfoil.guard.bearer import bearer_token
 from counterfoil.guard.counting import Counts
 from counterfoil.guard.dpop import ProofWatch
+from counterfoil.guard.encryption import Unsealing
 from counterfoil.guard.enrichment import Enrichment
 from counterfoil.guard.follower import Follower
 from counterfoil.guard.health import Health, health_of
@@ -96,7 +97,7 @@ class Guard:
         self.ticket_issuing: TicketIssuing | None = None
         if options.tickets is not None:
             self._begin_tickets(options.tickets, options)
-        api = Api(audience, options.proofs.required, self.hierarchy, options.max_age)
+        api = self._api_by(options)
         self._verification = Verification(self._states, api, options.clock, self._wake)
 
     @classmethod
@@ -297,6 +298,10 @@ class Guard:
         self.tickets = TicketCheck(tickets, checks)
         giver = Giver(self.audience, options.max_age, options.clock, options.random)
         self.ticket_issuing = TicketIssuing(tickets, giver)
+
+    def _api_by(self, options: Options) -> Api:
+        unsealing, bound = Unsealing(options.encryption), options.proofs.required
+        return Api(self.audience, bound, self.hierarchy, options.max_age, unsealing)
 
     def _forget_with(self, state: IssuerState) -> None:
         if self.enrichment is not None:

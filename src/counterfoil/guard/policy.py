@@ -8,6 +8,7 @@ from typing import Final, Literal, Self
 
 from msgspec import Struct
 
+from counterfoil.guard.encryption import Encryption
 from counterfoil.guard.enrichment import Enrich
 from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.token_profile import STANDARD, TokenProfile
@@ -201,8 +202,9 @@ class Options(Struct, frozen=True):
     endpoint may demand less by ``MaxAge``. ``enrich``: loads what belongs to the person behind a
     token, after it stands. ``proofs``: what is demanded of
     tokens that are bound to a key. ``web``: how the API behaves towards browsers, caches and
-    strangers. ``tickets``: that it gives and takes tickets. ``clock``: seconds since the epoch;
-    ``random``: so many bytes.
+    strangers. ``tickets``: that it gives and takes tickets. ``encryption``: that its tokens are
+    encrypted, and with which keys they open. ``clock``: seconds since the epoch; ``random``: so
+    many bytes.
     """
 
     state_dir: Path | None = None
@@ -213,6 +215,7 @@ class Options(Struct, frozen=True):
     proofs: Proofs = Proofs()
     web: Web = Web()
     tickets: Tickets | None = None
+    encryption: Encryption | None = None
     clock: Callable[[], float] = time.time
     random: Callable[[int], bytes] = secrets.token_bytes
 

@@ -7,6 +7,7 @@ from typing import Final, NoReturn
 from msgspec import Struct
 
 from counterfoil.guard.claims import access_token_in, claims_of, token_of
+from counterfoil.guard.encryption import Unsealing
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.token import Rejected, Undecided
@@ -34,12 +35,14 @@ class Api(Struct, frozen=True):
     """Whose tokens are taken: its resource identifier, and whether they must be bound to a key.
 
     ``max_age``: seconds after their issue in which tokens are taken, whatever their expiry says.
+    ``unsealing`` opens those that are encrypted.
     """
 
     audience: str
     takes_only_bound: bool
     hierarchy: ScopeHierarchy
     max_age: float | None = None
+    unsealing: Unsealing = Unsealing(None)
 
     def end_of(self, access_token: AccessToken) -> float:
         """Say until when a token is taken (S27)."""
@@ -80,14 +83,15 @@ class Verification:
         Raises:
             Rejected: with the reason.
         """
-        state = self._pick(unverified)
+        signed = self._api.unsealing.signed_in(unverified)
+        state = self._pick(signed)
         verifier = state.keys.verifier
         if verifier is None:
             raise Rejected(Reason.STALE, detail=f"the keys of {state.issuer.url} are not here yet")
         try:
-            genuine = verifier.verify(unverified)
+            genuine = verifier.verify(signed)
         except JoseError as error:
-            self._refuse(unverified, state, error)
+            self._refuse(signed, state, error)
         registered = digest_of(unverified) if state.registry is not None else b""
         if genuine.typ == URL_BOUND and genuine.claims.get("url_bound") is None:
             raise Rejected(Reason.MALFORMED, detail="its type says that it is bound to a URL")

@@ -12,6 +12,7 @@ JoseReason: TypeAlias = Literal[
     "wrong_type",
     "unknown_key",
     "bad_signature",
+    "undecryptable",
     "bad_key",
     "unsupported_key",
 ]

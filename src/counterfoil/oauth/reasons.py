@@ -14,6 +14,8 @@ class Reason(StrEnum):
     MALFORMED = "malformed"
     BAD_SIGNATURE = "bad_signature"
     WRONG_TYPE = "wrong_type"
+    UNREADABLE = "unreadable"
+    NOT_ENCRYPTED = "not_encrypted"
     UNKNOWN_KEY = "unknown_key"
     WRONG_ISSUER = "wrong_issuer"
     WRONG_AUDIENCE = "wrong_audience"
@@ -63,6 +65,12 @@ MEANINGS: Final = MappingProxyType(
         ),
         Reason.WRONG_TYPE: Meaning(
             401, "invalid_token", "This is a token, but not an access token."
+        ),
+        Reason.UNREADABLE: Meaning(
+            401, "invalid_token", "The access token is encrypted, and no key here opens it."
+        ),
+        Reason.NOT_ENCRYPTED: Meaning(
+            401, "invalid_token", "This API takes only access tokens that are encrypted."
         ),
         Reason.UNKNOWN_KEY: Meaning(
             401, "invalid_token", "The access token is signed by a key that is not known here."
