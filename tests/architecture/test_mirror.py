@@ -46,6 +46,7 @@ ELSEWHERE = MappingProxyType(
         "server/records/steadiness.py": "server/test_janitor.py",
         "server/storage/migration.py": "storage/test_migrations.py",
         "server/storage/sqlite_schema.py": "storage/test_migrations.py",
+        "server/storage/statements/allowances.py": "storage/test_allowances.py",
         "server/storage/statements/server_processes.py": "storage/test_migrations.py",
         "cli/client_members.py": "cli/test_client.py",
         "cli/client_proofs.py": "cli/test_client.py",

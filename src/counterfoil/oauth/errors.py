@@ -127,3 +127,9 @@ def invalid_scope(description: str) -> OAuthError:
 def invalid_target(description: str) -> OAuthError:
     """A resource is unknown, malformed, or ambiguous (RFC 8707 §2)."""
     return OAuthError("invalid_target", description)
+
+
+def sayable(sentence: str) -> str:
+    """Leave out what may not stand in a description (RFC 6749 §5.2): what was sent may be in it."""
+    said = "".join("'" if c in '`"\\' else c for c in sentence[:200] if " " <= c <= "~")
+    return said.rstrip(".")

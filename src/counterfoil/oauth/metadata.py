@@ -22,7 +22,7 @@ class WrongMetadata(Exception):
 class Metadata(Struct, frozen=True, kw_only=True):
     """The document that we publish.
 
-    ``notices_…``, ``registry_endpoint`` and ``reports_endpoint`` are ours.
+    ``notices_…``, ``registry_…``, ``reports_…`` and ``allowances_endpoint`` are ours.
     """
 
     issuer: str
@@ -61,6 +61,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     notices_jwks_uri: str
     registry_endpoint: str
     reports_endpoint: str
+    allowances_endpoint: str
 
 
 def places(issuer: str) -> tuple[str, str]:

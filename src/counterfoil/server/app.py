@@ -14,6 +14,7 @@ from starlette.responses import Response
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.metadata import OAUTH_PATH, OPENID_PATH
 from counterfoil.server.endpoints import (
+    allowances,
     authorize,
     metadata,
     notices,
@@ -64,6 +65,7 @@ ROUTES: Final = (
     Route("/notices/acknowledgements", _POST, notices.acknowledge, Caller.MACHINE, Use.GUARD),
     Route("/notices/jwks.json", _GET, metadata.notices_jwks, Caller.SCRIPT),
     Route("/registry", _GET, registry.stream, Caller.MACHINE),
+    Route("/allowances", _POST, allowances.spend, Caller.MACHINE),
     Route("/reports", _POST, reports.take, Caller.MACHINE),
     Route("/status-lists", _GET, status_lists.aggregation, Caller.SCRIPT),
     Route("/status-lists/{list_id}", _GET, status_lists.status_list, Caller.SCRIPT),

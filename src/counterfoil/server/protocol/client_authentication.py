@@ -205,3 +205,15 @@ def demand_confidential(client: Client) -> None:
     """
     if client.public:
         raise OAuthError("unauthorized_client", "Public clients may not use this endpoint.")
+
+
+def demand_right(client: Client, scope: str) -> None:
+    """Demand a client that can keep a secret, and was registered with a right at this server.
+
+    Raises:
+        OAuthError: ``unauthorized_client``, ``insufficient_scope``.
+    """
+    demand_confidential(client)
+    if scope not in client.scopes:
+        sentence = f"This client was not registered with the scope {scope}."
+        raise OAuthError("insufficient_scope", sentence, detail=client.client_id)

@@ -52,6 +52,7 @@ def metadata_of(settings: Settings, scopes: frozenset[str]) -> Metadata:
         notices_jwks_uri=f"{issuer}/notices/jwks.json",
         registry_endpoint=f"{issuer}/registry",
         reports_endpoint=f"{issuer}/reports",
+        allowances_endpoint=f"{issuer}/allowances",
     )
 
 

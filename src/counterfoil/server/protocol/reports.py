@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from counterfoil.oauth.errors import OAuthError, invalid_request, invalid_target
+from counterfoil.oauth.errors import invalid_request, invalid_target, sayable
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.reports import Report, Sighting, WrongReport, report_from
 from counterfoil.server.protocol import client_authentication, revocation, two_places
@@ -72,13 +72,7 @@ async def take_report(
 
 async def _demand_reporter(tx: Transaction, credentials: Credentials) -> AuthenticatedClient:
     reporter = await client_authentication.authenticate(tx, credentials)
-    client_authentication.demand_confidential(reporter.client)
-    if REPORT not in reporter.client.scopes:
-        raise OAuthError(
-            "insufficient_scope",
-            f"This client was not registered with the scope {REPORT}.",
-            detail=reporter.client.client_id,
-        )
+    client_authentication.demand_right(reporter.client, REPORT)
     return reporter
 
 
@@ -86,14 +80,8 @@ def _read(body: bytes) -> Report:
     try:
         return report_from(body)
     except WrongReport as error:
-        sentence = f"The report is not taken: {_sayable(str(error))}."
+        sentence = f"The report is not taken: {sayable(str(error))}."
         raise invalid_request(sentence, detail="no report") from None
-
-
-def _sayable(sentence: str) -> str:
-    """Leave out what may not stand in an error (RFC 6749 §5.2); a report may hold anything."""
-    said = "".join("'" if c in '`"\\' else c for c in sentence[:200] if " " <= c <= "~")
-    return said.rstrip(".")
 
 
 async def _demand_api(tx: Transaction, client: Client, audience: str) -> None:

@@ -24,7 +24,9 @@ END_USERS: Final = "global_token_revocation"
 """A client registered with this scope may end everything of any person."""
 REPORT: Final = "report_sightings"
 """A client registered with this scope may report where tokens were seen."""
-RESERVED_SCOPES: Final = frozenset({INTROSPECT, END_USERS, REPORT})
+SPEND: Final = "spend_allowances"
+"""A client registered with this scope may count what limited tokens do."""
+RESERVED_SCOPES: Final = frozenset({INTROSPECT, END_USERS, REPORT, SPEND})
 """Rights at the server itself: no API may have them, and no token carries them."""
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
 

@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.revocations import Notice
 from counterfoil.server.records.action_token import ActionTokens
+from counterfoil.server.records.allowance import Allowances
 from counterfoil.server.records.api import Apis
 from counterfoil.server.records.audit import Events, Segments
 from counterfoil.server.records.authorization import Authorizations
@@ -114,6 +115,8 @@ class Transaction(Protocol):
     def notices(self) -> Notices: ...
     @property
     def issued_tokens(self) -> IssuedTokens: ...
+    @property
+    def allowances(self) -> Allowances: ...
     @property
     def sightings(self) -> Sightings: ...
     @property

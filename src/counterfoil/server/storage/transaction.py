@@ -7,6 +7,7 @@ from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.store import Work
 from counterfoil.server.storage.connection import Connection
 from counterfoil.server.storage.statements.action_tokens import ActionTokenStatements
+from counterfoil.server.storage.statements.allowances import AllowanceStatements
 from counterfoil.server.storage.statements.apis import ApiStatements
 from counterfoil.server.storage.statements.authorizations import AuthorizationStatements
 from counterfoil.server.storage.statements.beginnings import BeginningStatements
@@ -56,6 +57,7 @@ class BoundTransaction:
         self.action_tokens = ActionTokenStatements(connection)
         self.families = FamilyStatements(connection)
         self.proofs = ProofStatements(connection)
+        self.allowances = AllowanceStatements(connection)
         self.sightings = SightingStatements(connection)
         self.signing_keys = SigningKeyStatements(connection)
         self.events = EventStatements(connection, random)
@@ -101,6 +103,7 @@ class BoundTransaction:
         swept += await self.action_tokens.sweep(limit)
         swept += await self.grants.sweep(limit)
         swept += await self.proofs.sweep(limit)
+        swept += await self.allowances.sweep(limit)
         swept += await self.sightings.sweep(limit)
         swept += await self.sessions.sweep(limit)
         swept += await self.clients.sweep(limit)

@@ -1,0 +1,55 @@
+"""For which tokens a guard takes: those of its own API, while they stand (S54, S55)."""
+
+import pytest
+
+from counterfoil.server.records.client import SPEND
+from tests.allowing import add_guard, allow, granted, left, spend, take
+from tests.installation import MAIL, Installation, Person
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def counted(place: Installation) -> Installation:
+    await place.add_api(MAIL, "Mail", {"mail:read": "Read your mail"})
+    await add_guard(place)
+    await add_guard(place, "mail-guard", scopes=frozenset({SPEND, "mail:read"}))
+    return place
+
+
+async def test_a_token_of_another_api_is_not_known_there(counted: Installation):
+    """Nor can anything be given back for it."""
+    jti = await allow(counted, await counted.service_token(), 5)
+    mail = {"client_id": "mail-guard", "audience": MAIL}
+    assert await granted(counted, take(jti), take("x" * 22), **mail) == ["not_registered"] * 2
+    asked = take(jti, 2)
+    assert await granted(counted, asked) == [2]
+    assert (await spend(counted, returns=[asked], **mail)).json()["returns"] == [0]
+    assert await left(counted, jti) == 3
+
+
+async def test_of_a_token_that_was_ended_nothing_is_taken(counted: Installation, person: Person):
+    """S51: the moment that its session ends, though the guard has not heard of it yet."""
+    token = (await person.tokens())["access_token"]
+    jti = await allow(counted, token, 5)
+    asked = take(jti, 1)
+    assert await granted(counted, asked) == [1]
+    await counted.post("/revoke", "app", token=token)
+    assert await granted(counted, asked, take(jti)) == ["revoked"] * 2
+    assert await left(counted, jti) == 4
+
+
+async def test_of_a_token_that_has_expired_nothing_is_taken(counted: Installation):
+    """S55: though it was never used."""
+    jti = await allow(counted, await counted.service_token(), 5)
+    counted.clock.turn(3600)
+    assert await granted(counted, take(jti)) == ["expired"]
+    assert await left(counted, jti) == 5
+
+
+async def test_every_name_is_counted_for_itself(counted: Installation):
+    token = await counted.service_token()
+    jti = await allow(counted, token, 1)
+    await allow(counted, token, 100, "eur")
+    euros = [take(jti, 60, name="eur"), take(jti, 60, name="eur"), take(jti), take(jti, name="x")]
+    assert await granted(counted, *euros) == [60, "used_up", 1, "not_registered"]
