@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from counterfoil.jose.errors import JoseError
-from counterfoil.jose.strict_json import MAX_DEPTH, decode_object
+from counterfoil.jose.strict_json import MAX_DEPTH, decode_object, decode_value
 
 
 def reference(text: bytes) -> Any:
@@ -175,3 +175,14 @@ def test_brackets_in_strings_and_wide_arrays_are_not_nesting() -> None:
 
 def test_a_name_may_stand_again_in_another_object() -> None:
     assert decode_object(b'{"a":{"a":[{"a":1},{"a":1}]}}') == {"a": {"a": [{"a": 1}, {"a": 1}]}}
+
+
+@pytest.mark.parametrize("text", [b"[1, {}]", b"7", b"null", b'"a"', b'[{"a": 1}, {"a": 2}]'])
+def test_a_value_of_any_kind_is_read_where_that_is_wanted(text: bytes):
+    assert decode_value(text) == json.loads(text)
+
+
+@pytest.mark.parametrize("text", [b"", b"[", b'[{"a": 1, "a": 2}]', b"[" * 33 + b"]" * 33, b"NaN"])
+def test_and_as_strictly(text: bytes):
+    with pytest.raises(JoseError):
+        decode_value(text)

@@ -13,7 +13,8 @@ from counterfoil.jose.errors import JoseError
 MAX_DEPTH: Final = 32
 """Objects and arrays within each other, the outermost counted as one."""
 
-_DECODER: Final = msgspec.json.Decoder(dict[str, object])
+_OBJECT: Final = msgspec.json.Decoder(dict[str, object])
+_VALUE: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -25,17 +26,31 @@ def decode_object(text: bytes) -> dict[str, object]:
     and any value that is not an object. Raises `JoseError` with the reason `malformed`.
     """
     try:
-        value = _DECODER.decode(text)
+        value = _OBJECT.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise _malformed("is not a well-formed JSON object") from None
+    _demand_one_meaning(text, value)
+    return value
+
+
+def decode_value(text: bytes) -> object:
+    """Read one JSON value of any kind, as strictly as `decode_object` reads an object."""
+    try:
+        value: object = _VALUE.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _malformed("is not well formed") from None
+    _demand_one_meaning(text, value)
+    return value
+
+
+def _demand_one_meaning(text: bytes, value: object) -> None:
     if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise _malformed(f"is nested deeper than {MAX_DEPTH} levels")
     if _repeats_a_name(text, value):
         raise _malformed("gives a name twice in one object")
-    return value
 
 
-def _repeats_a_name(text: bytes, value: dict[str, object]) -> bool:
+def _repeats_a_name(text: bytes, value: object) -> bool:
     # The decoder keeps the last of two equal names. Without a backslash every string is
     # exactly two quotation marks, so a dropped name shows as fewer marks on the way back.
     if b"\\" not in text:

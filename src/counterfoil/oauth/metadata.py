@@ -22,7 +22,7 @@ class WrongMetadata(Exception):
 class Metadata(Struct, frozen=True, kw_only=True):
     """The document that we publish.
 
-    ``notices_…``, ``registry_…``, ``reports_…`` and ``allowances_endpoint`` are ours.
+    ``notices_…``, ``registry_…``, ``reports_…``, ``allowances_endpoint`` and ``mint_…`` are ours.
     """
 
     issuer: str
@@ -62,6 +62,8 @@ class Metadata(Struct, frozen=True, kw_only=True):
     registry_endpoint: str
     reports_endpoint: str
     allowances_endpoint: str
+    mint_endpoint: str
+    mint_endpoint_auth_methods_supported: tuple[str, ...]
 
 
 def places(issuer: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from counterfoil.server.endpoints import (
     allowances,
     authorize,
     metadata,
+    mint,
     notices,
     oauth,
     openid,
@@ -54,6 +55,7 @@ _BOTH: Final = ("GET", "HEAD", "POST")
 
 ROUTES: Final = (
     Route("/token", _POST, oauth.token, Caller.SCRIPT, Use.TOKEN),
+    Route("/mint", _POST, mint.mint, Caller.MACHINE, Use.TOKEN),
     Route("/device_authorization", _POST, oauth.device_authorization, Caller.SCRIPT, Use.DEVICE),
     Route("/introspect", _POST, oauth.introspect, Caller.MACHINE, Use.INTROSPECTION),
     Route("/revoke", _POST, oauth.revoke, Caller.SCRIPT, Use.REVOCATION),

@@ -53,6 +53,8 @@ def metadata_of(settings: Settings, scopes: frozenset[str]) -> Metadata:
         registry_endpoint=f"{issuer}/registry",
         reports_endpoint=f"{issuer}/reports",
         allowances_endpoint=f"{issuer}/allowances",
+        mint_endpoint=f"{issuer}/mint",
+        mint_endpoint_auth_methods_supported=IN_HEADER,
     )
 
 

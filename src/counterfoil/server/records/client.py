@@ -26,7 +26,9 @@ REPORT: Final = "report_sightings"
 """A client registered with this scope may report where tokens were seen."""
 SPEND: Final = "spend_allowances"
 """A client registered with this scope may count what limited tokens do."""
-RESERVED_SCOPES: Final = frozenset({INTROSPECT, END_USERS, REPORT, SPEND})
+MINT: Final = "mint"
+"""A client registered with this scope may mint tokens from descriptions of its own (S56)."""
+RESERVED_SCOPES: Final = frozenset({INTROSPECT, END_USERS, REPORT, SPEND, MINT})
 """Rights at the server itself: no API may have them, and no token carries them."""
 LOOPBACK_HOSTS: Final = frozenset({"127.0.0.1", "[::1]", "localhost"})
 

@@ -41,8 +41,8 @@ def _demand_form(content_type: bytes) -> None:
         raise invalid_request("The body must be encoded in UTF-8.")
 
 
-async def json_of(request: Request) -> bytes:
-    """Give the text of a JSON body of at most ``MAX_BODY`` bytes; it is not parsed yet.
+async def json_of(request: Request, most: int = MAX_BODY) -> bytes:
+    """Give the text of a JSON body of at most so many bytes; it is not parsed yet.
 
     Raises:
         OAuthError: ``invalid_request``: it is of another type, or too long.
@@ -50,10 +50,10 @@ async def json_of(request: Request) -> bytes:
     content_type = header(request, b"content-type") or b""
     if content_type.partition(b";")[0].strip().lower() != _JSON:
         raise invalid_request(f"The body must be {_JSON.decode()}.")
-    return await _body_of(request)
+    return await _body_of(request, most)
 
 
-async def _body_of(request: Request) -> bytes:
+async def _body_of(request: Request, most: int = MAX_BODY) -> bytes:
     chunks, length, more = list[bytes](), 0, True
     while more:
         message = await request.receive()
@@ -61,8 +61,8 @@ async def _body_of(request: Request) -> bytes:
             raise invalid_request("The body ended early.")
         chunk = message.get("body", b"")
         length += len(chunk)
-        if length > MAX_BODY:
-            raise invalid_request(f"The body is longer than {MAX_BODY} bytes.")
+        if length > most:
+            raise invalid_request(f"The body is longer than {most} bytes.")
         chunks.append(chunk)
         more = message.get("more_body", False)
     return b"".join(chunks)

@@ -1,0 +1,138 @@
+"""Descriptions of tokens to mint, as JSON: one object, or an array of them. Pure.
+
+Whatever is wrong is named by its place (RFC 9535 §2.7), and all of it at once.
+"""
+
+import re
+from collections.abc import Mapping
+from itertools import chain, islice
+from types import MappingProxyType
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import FieldInfo, fields
+
+from counterfoil.jose.errors import JoseError
+from counterfoil.jose.strict_json import decode_value
+
+MOST: Final = 2000
+"""So many tokens may be described in one array."""
+ROOT: Final = "$"
+_MOST_MISTAKES: Final = 20
+"""Named of one description. Others are seen once these are mended."""
+_LONGEST_SENTENCE: Final = 300
+_SHOWN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_PLACE: Final = re.compile(r"(?P<said>.*?)(?: - at `(?:key in )?\$(?P<place>[^`]*)`)?", re.DOTALL)
+_Text = Annotated[str, Meta(min_length=1, max_length=4096)]
+_Thumbprint = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
+
+
+class Description(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One token to mint: for which API, with which ``scope``, for how many seconds.
+
+    Without ``lifetime`` it lives as long as any token there. ``url``, ``url_methods`` and
+    ``url_hashed`` bind it to a URL, ``dpop_jkt`` to the key with this thumbprint (RFC 9449 §10).
+    Claims are named nowhere: what is registered is the server's to say.
+    """
+
+    audience: _Text
+    scope: _Text
+    lifetime: Annotated[int, Meta(ge=1, le=2**53)] | None = None
+    url: _Text | None = None
+    url_methods: Annotated[tuple[_Text, ...], Meta(min_length=1, max_length=16)] | None = None
+    url_hashed: bool = False
+    dpop_jkt: _Thumbprint | None = None
+
+
+class Mistake(Struct, frozen=True):
+    """What is wrong, and where: ``path`` begins with ``$``, ``error`` is a code for the wire."""
+
+    path: str
+    error: str
+    error_description: str
+
+
+class Batch(Struct, frozen=True):
+    """The values of a body, none of them read yet, and whether they came as an array."""
+
+    values: list[object]
+    is_array: bool
+
+    def path(self, index: int) -> str:
+        """Say where a value stands in the body."""
+        return f"{ROOT}[{index}]" if self.is_array else ROOT
+
+
+class NotDescribed(Exception):
+    """The body describes nothing. ``mistake`` says why."""
+
+    def __init__(self, says: str) -> None:
+        super().__init__(says)
+        self.mistake = mistake(ROOT, says)
+
+
+def mistake(path: str, says: str, error: str = "invalid_request") -> Mistake:
+    """Say what is wrong; of a stranger's text only what may stand in an error (RFC 6749 §5.2)."""
+    said = "".join("'" if c in '"\\`' else c for c in says[:_LONGEST_SENTENCE] if " " <= c <= "~")
+    return Mistake(path, error, said)
+
+
+def batch_in(body: bytes) -> Batch:
+    """Read a body as strict JSON: one object, or an array of at most ``MOST``.
+
+    Raises:
+        NotDescribed: it is something else, gives a name twice, is nested too deep, or is empty.
+    """
+    try:
+        value = decode_value(body)
+    except JoseError as error:
+        raise NotDescribed(str(error)) from None
+    if isinstance(value, dict):
+        return Batch([value], is_array=False)
+    if not isinstance(value, list) or not value:
+        raise NotDescribed("The body is a JSON object, or an array of at least one.")
+    if len(value) > MOST:
+        raise NotDescribed(f"The array has {len(value)} entries; at most {MOST} are taken at once.")
+    return Batch(value, is_array=True)
+
+
+def description_in(value: object, path: str) -> Description | tuple[Mistake, ...]:
+    """Read one description that stands at ``path``; or name all that is wrong with it."""
+    try:
+        return msgspec.convert(value, Description)
+    except msgspec.ValidationError:
+        return _mistakes(value, path)
+
+
+_FIELDS: Final[Mapping[str, FieldInfo]] = MappingProxyType(
+    {field.encode_name: field for field in fields(Description)}
+)
+
+
+def _mistakes(value: object, path: str) -> tuple[Mistake, ...]:
+    if not isinstance(value, dict):
+        return (mistake(path, "A token is described by an object."),)
+    missing = [
+        mistake(f"{path}.{name}", "This is missing.")
+        for name, field in _FIELDS.items()
+        if field.required and name not in value
+    ]
+    found = (_mistake_of(name, given, path) for name, given in value.items())
+    every = chain(missing, (each for each in found if each is not None))
+    return tuple(islice(every, _MOST_MISTAKES))
+
+
+def _mistake_of(name: str, given: Any, path: str) -> Mistake | None:
+    field = _FIELDS.get(name)
+    if field is None:
+        place = f"{path}.{name}" if _SHOWN.fullmatch(name) else path
+        there = ", ".join(_FIELDS)
+        return mistake(place, f"A description has no such member; it may have {there}.")
+    try:
+        msgspec.convert(given, field.type)
+    except msgspec.ValidationError as error:
+        parts = _PLACE.fullmatch(str(error))
+        said, place = (parts["said"], parts["place"] or "") if parts else (str(error), "")
+        return mistake(f"{path}.{name}{place}", f"{said}.")
+    return None
