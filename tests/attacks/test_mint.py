@@ -50,6 +50,7 @@ async def mint_site(site: Installation) -> Installation:
     ],
 )
 async def test_no_claim_is_smuggled_in(mint_site: Installation, smuggled: dict[str, Any]):
+    """S56."""
     (path,) = paths(await mint(mint_site, [ONE, ONE | smuggled]))
     name = next(iter(smuggled))
     assert path == (f"$[1].{name}" if name.strip() == name else "$[1]")
@@ -57,6 +58,7 @@ async def test_no_claim_is_smuggled_in(mint_site: Installation, smuggled: dict[s
 
 @pytest.mark.one_engine("no row is written")
 async def test_no_token_outlives_the_policy(mint_site: Installation):
+    """S56."""
     most = mint_site.authority.settings.access_token_lifetime
     assert (await mint(mint_site, ONE | {"lifetime": most})).status_code == 200
     for lifetime in (most + 1, 2**53, 2**63, 10**400, -1, 1e3, "1", None, [1]):
@@ -132,7 +134,7 @@ async def test_a_huge_body_costs_others_no_turn_for_long(mint_site: Installation
 
 
 async def test_half_of_all_or_nothing_is_nothing(own: Installation):
-    """One wrong description among those that cost rows, and no row is written."""
+    """S57: One wrong description among those that cost rows, and no row is written."""
     await add_minter(own)
     await own.set_policy(NOTES, token_format="reference")
     answer = await mint(own, [ONE] * 20 + [ONE | {"lifetime": 0}])

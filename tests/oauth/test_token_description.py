@@ -82,6 +82,7 @@ def test_a_whole_description_is_read():
     ],
 )
 def test_every_mistake_is_named_by_its_place(changes: dict[str, Any], wrong: list[str]):
+    """S56."""
     assert sorted(paths(ONE | changes)) == sorted(wrong)
 
 

@@ -33,7 +33,7 @@ async def test_an_answer_is_kept_by_no_cache(minting: Installation):
 
 
 async def test_an_array_is_made_as_a_whole_or_not_at_all(minting: Installation):
-    """The default; whatever is wrong is said at once, and nothing else."""
+    """S57: The default; whatever is wrong is said at once, and nothing else."""
     wrong = [ONE, ONE | {"lifetime": "60"}, {"scope": "notes:read"}, ONE | {"scope": "mail:read"}]
     answer = await mint(minting, wrong)
     assert paths(answer) == ["$[1].lifetime", "$[2].audience", "$[3].scope"]
@@ -45,6 +45,7 @@ async def test_an_array_is_made_as_a_whole_or_not_at_all(minting: Installation):
 
 
 async def test_or_each_has_an_answer_of_its_own(minting: Installation):
+    """S57."""
     wrong = [ONE, ONE | {"lifetime": "60"}, ONE | {"audience": "https://nowhere.example"}]
     answer = await mint(minting, wrong, answer="each")
     assert answer.status_code == 200

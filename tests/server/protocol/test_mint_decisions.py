@@ -72,6 +72,7 @@ async def test_without_a_lifetime_it_lives_as_any_other(minting: Installation):
 async def test_what_it_may_not_have_is_named(
     minting: Installation, members: dict[str, Any], path: str, error: str
 ):
+    """S56."""
     (mistake,) = await decide(minting, **members)
     assert isinstance(mistake, Mistake)
     assert (mistake.path, mistake.error) == (path, error)
