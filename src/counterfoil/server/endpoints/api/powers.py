@@ -9,7 +9,7 @@ from typing import Final
 
 from counterfoil.guard.token import Rejected
 from counterfoil.oauth.reasons import Reason
-from counterfoil.server.protocol.own_api import END, READ, SCOPES, WRITE
+from counterfoil.server.protocol.own_api import END, READ, SCOPES
 from counterfoil.server.records.client import END_USERS, INTROSPECT, MINT, REPORT, SPEND
 from counterfoil.server.web.gate import Admitted
 
@@ -20,7 +20,7 @@ POWERS: Final[Mapping[str, str]] = MappingProxyType(
         END_USERS: END,
         REPORT: END,
         SPEND: END,
-        MINT: WRITE,
+        MINT: END,
     }
 )
 """Each scope that is a power over this server, with the scope that one needs to give it."""
