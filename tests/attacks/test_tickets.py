@@ -9,19 +9,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.guard import Guard, Issuer, MaxAge, Options, Proofs, Rejected, Tickets
+from counterfoil.guard import (
+    Guard,
+    Issuer,
+    MaxAge,
+    Options,
+    Proofs,
+    Rejected,
+    Tickets,
+    TokenProfile,
+)
 from counterfoil.guard.demands import Bound, demands_of
 from counterfoil.guard.gate import Gate
 from counterfoil.guard.request import Request
 from counterfoil.guard.web import Web
+from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.binding import COOKIE, thumbprint_of
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from counterfoil.oauth.url_binding import TYPE
 from tests.guard.desk import ISSUER, Desk, request
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
 KEY, OTHER = b"k" * 32, b"o" * 32
 POLICY = Tickets(keys=(KEY,))
+OVERRIDES = ("x_http_method_override", "x_http_method", "x_method_override")
 
 
 @pytest.fixture
@@ -108,6 +120,15 @@ def test_the_same_url_in_another_spelling_is_the_same(desk: Desk, gate: Gate):
         assert reason(gate, using(text, path)) is None, path
 
 
+@pytest.mark.parametrize("header", OVERRIDES)
+def test_it_becomes_no_other_method_on_its_way(desk: Desk, gate: Gate, header: str):
+    """Middlewares behind the guard make a DELETE of a GET that says so; none names GET twice."""
+    text = ticket(gate, desk)
+    for method in ("DELETE", "delete", "POST, GET", ""):
+        assert reason(gate, using(text, **{header: method})) is Reason.WRONG_TARGET, method
+    assert reason(gate, using(text, **{header: "GET"})) is None
+
+
 def test_a_header_that_it_covers_must_be_there_once_and_the_same(desk: Desk, gate: Gate):
     text = ticket(gate, desk, headers={"Accept-Language": "de", "x-part": "2"})
     right = {"accept_language": "de", "x_part": "2"}
@@ -166,6 +187,29 @@ def test_it_may_no_more_than_its_parent(desk: Desk, gate: Gate):
     assert reason(gate, using(text), "notes:write") is Reason.INSUFFICIENT_SCOPE
 
 
+def test_it_may_no_more_where_another_claim_holds_the_scopes():
+    """The configuration says which claim counts: what else the token holds is no permission."""
+    profile = TokenProfile(scope="scp")
+    desk = Desk(Issuer(ISSUER, revocation="none", profile=profile))
+    gate = desk.gate(tickets=POLICY)
+    text = ticket(gate, desk, token={"scp": ["notes:read"], "scope": "notes:write"})
+    assert reason(gate, using(text), "notes:read") is None
+    assert reason(gate, using(text), "notes:write") is Reason.INSUFFICIENT_SCOPE
+
+
+def test_it_is_refused_when_the_key_of_its_parent_is_published_no_more():
+    """An issuer without our feed takes a key back by leaving it out."""
+    desk = Desk(Issuer(ISSUER, revocation="none"))
+    gate = desk.gate(tickets=POLICY)
+    token = desk.token()
+    text = ticket(gate, desk)
+    desk.publish(desk.key, PrivateKey.generate("ES256"))
+    assert reason(gate, using(text)) is None
+    desk.publish(PrivateKey.generate("ES256"))
+    assert reason(gate, request("/files/7", token=token)) is Reason.UNKNOWN_KEY
+    assert reason(gate, using(text)) is Reason.UNKNOWN_KEY
+
+
 def test_it_gives_no_further_ticket(desk: Desk, gate: Gate):
     """Else it would live on for ever."""
     let_pass = gate.admit_blocking(using(ticket(gate, desk)))
@@ -178,6 +222,14 @@ def test_a_token_that_is_bound_to_a_url_gives_none(desk: Desk, gate: Gate):
     claim = {"methods": ["POST"], "url": "https://notes.example/tickets"}
     with pytest.raises(Rejected) as refused:
         asked(gate, desk.token(typ=TYPE, url_bound=claim), url="/files/7")
+    assert refused.value.reason is Reason.NOT_PERMITTED
+
+
+def test_a_token_with_limits_that_no_ticket_holds_gives_none(desk: Desk, gate: Gate):
+    """RFC 9396: a payment of so much is no permission to pay."""
+    details = [{"type": "payment", "amount": 5}]
+    with pytest.raises(Rejected) as refused:
+        asked(gate, desk.token(authorization_details=details), url="/files/7")
     assert refused.value.reason is Reason.NOT_PERMITTED
 
 

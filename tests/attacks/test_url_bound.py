@@ -60,6 +60,26 @@ def test_it_does_nothing_but_its_own_method(desk: Desk, gate: Gate, method: str)
     assert reason(gate, request("/files/7", method=method, token=token)) is Reason.WRONG_TARGET
 
 
+@pytest.mark.parametrize("header", ["x_http_method_override", "x_http_method", "x_method_override"])
+def test_it_becomes_no_other_method_on_its_way(desk: Desk, gate: Gate, header: str):
+    """A middleware behind the guard makes another method of it; one before it has done so."""
+    token = bound(desk, FILE | {"methods": ["GET", "DELETE"]})
+    becoming = request("/files/7", token=token, **{header: "DELETE"})
+    assert reason(gate, becoming) is Reason.WRONG_TARGET
+    become = request("/files/7", method="DELETE", token=token, **{header: "delete"})
+    assert reason(gate, become) is None
+
+
+def test_no_path_runs_on_from_the_host(desk: Desk, gate: Gate):
+    """Some servers pass on a request target that begins with no slash, as it came."""
+    for path, host in ((".example/files/7", "notes"), (":443/files/7", "notes.example")):
+        glued = request(path, token=bound(desk), host=host)
+        assert reason(gate, glued) is Reason.WRONG_TARGET, path
+    below = desk.gate(proofs=Proofs(public_url="https://notes.example/v1"))
+    other = bound(desk, {"methods": ["GET"], "url": f"{HOST}/v12/files/7"})
+    assert reason(below, request("2/files/7", token=other)) is Reason.WRONG_TARGET
+
+
 def test_get_implies_head(desk: Desk, gate: Gate):
     assert reason(gate, request("/files/7", method="HEAD", token=bound(desk))) is None
 

@@ -18,3 +18,11 @@ def test_no_repr_shows_what_was_sent():
     shown = repr(request((b"authorization", b"Bearer hidden")))
     assert "hidden" not in shown
     assert "secret" not in shown
+
+
+def test_a_header_that_names_another_method_is_seen():
+    for name in (b"x-http-method-override", b"x-http-method", b"x-method-override"):
+        assert request((name, b"DELETE")).may_become_another
+        assert request((name, b"get"), (name, b"PUT")).may_become_another
+        assert not request((name, b" get")).may_become_another
+    assert not request((b"accept", b"DELETE")).may_become_another

@@ -16,6 +16,8 @@ KEY = b"k" * 32
         {"keys": (b"short",)},
         {"keys": (KEY, b"")},
         {"keys": (KEY, KEY)},
+        {"keys": KEY},
+        {"keys": ("k" * 64,)},
         {"keys": (KEY,), "lifetime": 0},
         {"keys": (KEY,), "lifetime": 3601},
         {"keys": (KEY,), "remembered": 0},

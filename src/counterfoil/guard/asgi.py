@@ -13,8 +13,7 @@ from counterfoil.guard.guard import Guard
 from counterfoil.guard.lifespan import App, Message, Receive, Scope, Send, guarded_lifespan
 from counterfoil.guard.manners import Said
 from counterfoil.guard.reply import Refusal, Reply
-from counterfoil.guard.request import Request
-from counterfoil.guard.sessions import OVERRIDES
+from counterfoil.guard.request import OVERRIDES, Request
 from counterfoil.guard.token import Rejected
 from counterfoil.oauth.ticket import tickets_in, without_ticket
 

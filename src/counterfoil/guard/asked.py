@@ -95,7 +95,8 @@ class RequestReader:
     def requested(self, request: Request) -> Requested:
         """Say which request this is, as its client sees it, with its query."""
         url, query = self.url_of(request), request.query.decode("latin-1")
-        return Requested(request.method, f"{url}?{query}" if url and query else url)
+        method = "" if request.may_become_another else request.method
+        return Requested(method, f"{url}?{query}" if url and query else url)
 
     def _proved_beside(self, request: Request) -> Proved:
         """Say what a request proves without a proof of its own: a certificate, a cookie."""

@@ -218,6 +218,7 @@ class Guard:
             Rejected: with the reason.
         """
         judge_ticket(verified, proved, at_least, self._clock())
+        self._verification.demand_key_of(verified)
         return verified.token
 
     def saw(self, token: Token, place: str) -> None:

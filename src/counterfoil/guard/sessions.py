@@ -13,15 +13,13 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from counterfoil.guard.cookies import cookie_in, has_cookie
-from counterfoil.guard.request import Request
+from counterfoil.guard.request import OVERRIDES, Request
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.oauth.reasons import Reason
 
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing (RFC 9110 §9.2.1), if the app keeps to that."""
-OVERRIDES: Final = (b"x-http-method-override", b"x-http-method", b"x-method-override")
-"""Headers by which some middlewares make another method of a request."""
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 

@@ -33,6 +33,8 @@ _NOT_COVERED: Final = frozenset({"authorization", "cookie", "dpop", "host", "ran
 """The URL has the host; a download goes on by ``Range``; the others are secrets."""
 _MOST_HEADERS: Final = 8
 _SAID: Final = ("acr", "auth_time")
+_NARROWS: Final = ("url_bound", "authorization_details")
+"""What makes less of a token than its scopes say, and is more than a ticket can hold."""
 
 
 class _Wanted(Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,13 +116,13 @@ class _Grounds(Struct, frozen=True):
 
 
 def _demand_parent(token: Token) -> None:
-    """Demand a token by whose handles the ticket can end, and that is good at other URLs too.
+    """Demand a token by whose handles the ticket can end, and that may do whatever its scopes say.
 
     A ticket gives no ticket: it would live on for ever.
     """
-    is_bound_to_url = token.claims.get("url_bound") is not None
-    if token.by_ticket or not token.kid or not token.fingerprint or is_bound_to_url:
-        detail = "tickets are given for signed access tokens that are not bound to a URL"
+    is_narrowed = any(token.claims.get(name) is not None for name in _NARROWS)
+    if token.by_ticket or not token.kid or not token.fingerprint or is_narrowed:
+        detail = f"tickets are given for signed access tokens without {' or '.join(_NARROWS)}"
         raise Rejected(Reason.NOT_PERMITTED, detail=detail, fingerprint=token.fingerprint)
 
 
@@ -159,7 +161,7 @@ def _ticket(token: Token, grounds: _Grounds) -> Ticket:
         iss=token.issuer,
         sub=token.subject,
         client_id=token.client_id,
-        scope=str(claims.get("scope", "")),
+        scope=" ".join(sorted(token.scopes)),
         jti=token.fingerprint,
         fam=token.family,
         gen=_generations(claims),

@@ -27,6 +27,9 @@ class Tickets(Struct, frozen=True, kw_only=True):
     remembered: int = 100_000
 
     def __post_init__(self) -> None:
+        given: object = self.keys
+        if not isinstance(given, tuple) or not all(isinstance(key, bytes) for key in given):
+            raise ValueError("the keys for tickets are a tuple of bytes: keys=(key,)")
         if not self.keys or any(len(key) < KEY_BYTES for key in self.keys):
             raise ValueError(f"tickets need a key, and each has {KEY_BYTES} bytes at least")
         if len(set(self.keys)) < len(self.keys):

@@ -71,7 +71,8 @@ class TicketCheck:
             ticket = opened(found[0], self.policy.keys, self._audience)
         except BadTicket as bad:
             raise Rejected(bad.reason, detail=_WORDS[bad.reason]) from None
-        if request.method not in SAFE or _digest(request, url, ticket.headers) != ticket.request:
+        is_get = request.method in SAFE and not request.may_become_another
+        if not is_get or _digest(request, url, ticket.headers) != ticket.request:
             raise Rejected(Reason.WRONG_TARGET, fingerprint=ticket.jti)
         return ticket
 

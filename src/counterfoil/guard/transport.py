@@ -41,8 +41,10 @@ class Transport:
 
         ``public_url`` is where clients reach what the app calls ``/``. Without it, scheme and host
         are those of the request itself, or what a named proxy says of them. Empty where they are
-        not clear.
+        not clear, or where the path would run on from the host or from ``public_url``.
         """
+        if request.path[:1] not in ("", "/"):
+            return ""
         if public_url:
             return public_url.rstrip("/") + request.path
         scheme = _HTTP.get(request.scheme, "")

@@ -117,6 +117,21 @@ class Verification:
             access_token.url_bound,
         )
 
+    def demand_key_of(self, parent: Verified) -> None:
+        """Demand that the key which signed a ticket's parent is still one of its issuer's.
+
+        Issuers without our feed have no other way to take a key back.
+
+        Raises:
+            Rejected: ``unknown_key``, or ``stale`` where no keys are here yet.
+        """
+        keys, fingerprint = parent.state.keys, parent.token.fingerprint
+        if keys.verifier is None:
+            raise Rejected(Reason.STALE, fingerprint=fingerprint)
+        if parent.marks.kid not in keys.verifier.keys:
+            self._look_for_keys(parent.state)
+            raise Rejected(Reason.UNKNOWN_KEY, fingerprint=fingerprint)
+
     def refer(self, unverified: str) -> NoReturn:
         """Leave a reference token to the one issuer of such: nothing of it can be known here.
 
@@ -156,9 +171,13 @@ class Verification:
                 reason = Reason.WRONG_ISSUER
             elif self._is_withdrawn(unverified, state):
                 reason = Reason.KEY_RETIRED
-            elif state.keys.missed(self._clock()):
-                self._wake()
+            else:
+                self._look_for_keys(state)
         raise Rejected(reason, detail=str(error)) from None
+
+    def _look_for_keys(self, state: IssuerState) -> None:
+        if state.keys.missed(self._clock()):
+            self._wake()
 
     def _is_withdrawn(self, unverified: str, state: IssuerState) -> bool:
         kid = jwt.unverified_header(unverified).get("kid")

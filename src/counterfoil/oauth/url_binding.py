@@ -23,7 +23,7 @@ _HASH_BYTES: Final = 16
 
 
 class Requested(Struct, frozen=True):
-    """A request as its client sees it: ``url`` with the query; empty where it is not known."""
+    """A request as its client sees it: ``url`` with the query; empty is what is not known."""
 
     method: str
     url: str
