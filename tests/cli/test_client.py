@@ -34,6 +34,7 @@ def test_a_confidential_client_gets_its_secret_once(installation: Installation):
         "disabled_at": None,
         "policy": asdict(ClientPolicy()),
         "jwks": None,
+        "exchange_rights": [],
         "client_secret_expires_at": 0,
     }
     shown = installation.succeed("client", "show", client_id, "--json")
@@ -69,7 +70,7 @@ def test_clients_are_listed(installation: Installation):
     assert set(listed[0]) == {
         "client_id", "client_name", "client_id_issued_at", "grant_types", "redirect_uris",
         "post_logout_redirect_uris", "scope", "token_endpoint_auth_method", "disabled_at",
-        "policy", "jwks",
+        "policy", "jwks", "exchange_rights",
     }  # fmt: skip
     assert installation.succeed("client", "list").splitlines()[1].split() == [
         "one", "One", "client_credentials", "–", "confidential",
@@ -178,7 +179,8 @@ def test_a_policy_is_written_once_as_name_and_value(
 
 def test_the_help_names_every_grant_type(installation: Installation):
     printed = installation.succeed("client", "add", "--help")
-    assert all(grant_type.rpartition(":")[2] in printed for grant_type in GRANT_TYPES)
+    unwrapped = "".join(printed.split())
+    assert all(grant_type.rpartition(":")[2] in unwrapped for grant_type in GRANT_TYPES)
 
 
 def test_every_change_is_an_event_of_the_command_line(installation: Installation):
@@ -257,3 +259,21 @@ def test_what_holds_no_public_keys_is_refused(
     client_id = installation.json("client", "add", "Secret")["client_id"]
     refused = installation.refused("client", "set-keys", client_id, str(key_file), "--yes")
     assert sentence in refused
+
+
+def test_rights_to_exchange_are_given_and_taken_back(installation: Installation):
+    """RFC 8693: from which API, to which, with which scopes."""
+    for name, scope in (("notes", "notes:read"), ("mail", "mail:send")):
+        installation.json("api", "add", f"https://{name}.example", "--scope", f"{scope}=Do it")
+    right = ("https://notes.example", "https://mail.example", "mail:send")
+    said = dict(zip(("from", "to", "scope"), right, strict=True))
+    added = installation.json(
+        "client", "add", "Notes", "--client-id", "notes-api", "--grant-type", "token-exchange",
+        "--exchange-right", *right,
+    )  # fmt: skip
+    assert added["exchange_rights"] == [said]
+    assert " ".join(right) in installation.succeed("client", "show", "notes-api")
+    kept = installation.json("client", "update", "notes-api", "--name", "The notes")
+    assert kept["exchange_rights"] == [said]
+    gone = installation.json("client", "update", "notes-api", "--no-exchange-rights")
+    assert gone["exchange_rights"] == []

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Marks, Notice, RevocationSet, notice_from
@@ -157,3 +158,16 @@ def test_it_says_when_a_token_expires_that_outlives_nothing_else(
     held = holding([n for n in shortening if n.kind in (Ended.CLIENT, Ended.API)])
     expired = now >= exp or held.rejects(marks, now) is not None
     assert (now >= held.expiry_of(marks, exp)) == expired
+
+
+@given(BOOKS, MARKS, MARKS)
+def test_what_ends_a_parent_ends_what_was_made_of_it(
+    notices: list[Notice], own: Marks, parent: Marks
+):
+    """RFC 8693: a token that was exchanged for another carries the marks of that."""
+    held = holding(notices)
+    child = replace(own, parents=(parent,))
+    for now in (0, 12):
+        expected = held.rejects(own, now) or held.rejects(parent, now)
+        assert held.rejects(child, now) == expected
+    assert held.expiry_of(child, 20) == min(held.expiry_of(own, 20), held.expiry_of(parent, 20))

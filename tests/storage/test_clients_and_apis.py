@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.exchange_right import ExchangeRight
 from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.refresh_limits import NotedLimits, RefreshLimits
@@ -21,7 +22,8 @@ async def test_a_client_comes_back_as_it_was_added(store: Store) -> None:
     )
     await store.transact(lambda tx: tx.clients.add(client()))
     await store.transact(lambda tx: tx.clients.add(public))
-    keyed = client(client_id="keyed", jwks='{"keys":[]}')
+    rights = (ExchangeRight(NOTES, "https://mail.example", "mail:send"),)
+    keyed = client(client_id="keyed", jwks='{"keys":[]}', exchange_rights=rights)
     await store.transact(lambda tx: tx.clients.add(keyed))
     assert await store.read(lambda tx: tx.clients.find("keyed")) == keyed
     assert await store.read(lambda tx: tx.clients.find("cli")) == public

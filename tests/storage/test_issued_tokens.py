@@ -46,7 +46,8 @@ def token(name: str = "one", **fields: object) -> IssuedToken:
 
 async def test_what_was_written_down_is_found_again_whole(store: Store):
     """S64: a reference token's row holds all that its holder may do, and until when."""
-    reference = token(claims=CLAIMS)
+    child = Marks("jti", "family", "client", 3, NOTES, 5, "kid", NOW, (MARKS, MARKS))
+    reference = token(claims=CLAIMS, marks=child)
     listed = token("two", place=Place("list", 0))
     for each in (reference, listed):
         await store.transact(lambda tx, each=each: tx.issued_tokens.add(each))

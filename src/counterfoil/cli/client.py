@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from counterfoil.cli.client_members import (
+    exchange_right_option,
     find_client,
     keys_in,
+    rights_in,
     spelled_out,
     tell_client,
     tell_new_client,
@@ -47,8 +49,8 @@ def client() -> None:
     "grant_types",
     multiple=True,
     metavar="TYPE",
-    help="authorization_code, refresh_token, client_credentials or device_code; may be repeated. "
-    "Default: the first two where there is a --redirect-uri, else client_credentials.",
+    help="authorization_code, refresh_token, client_credentials, device_code or token-exchange; "
+    "may be repeated. Default: the first two where there is a --redirect-uri, else the third.",
 )
 @click.option("--redirect-uri", "redirect_uris", multiple=True, metavar="URI")
 @click.option(
@@ -61,6 +63,7 @@ def client() -> None:
     type=click.File("rb"),
     help="A file with its public keys (a JWK Set), by which it proves itself; it gets no secret.",
 )
+@exchange_right_option
 @click.option("--client-id", help="Its client_id. Default: a random one.")
 @policy_option
 @installation
@@ -72,6 +75,7 @@ def add(
     grant_types: tuple[str, ...],
     scopes: tuple[str, ...],
     policies: tuple[str, ...],
+    exchange_rights: tuple[tuple[str, str, str], ...],
     **members: Any,
 ) -> None:
     """Register a client and print its secret, this once."""
@@ -86,7 +90,7 @@ def add(
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
         raise click.UsageError("--client-id must be 1 to 128 letters, digits or . _ ~ -")
     changes, development = changes_in(policies), call.settings().development
-    members["jwks"] = keys_in(members["jwks"])
+    members |= {"jwks": keys_in(members["jwks"]), "exchange_rights": rights_in(exchange_rights)}
     wanted = spelled_out(grant_types) or usual_grant_types(members["redirect_uris"])
 
     async def work(tx: "Transaction") -> "tuple[Client, Secret | None]":
@@ -115,6 +119,8 @@ def add(
     "--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True, metavar="URI"
 )
 @click.option("--scope", "scopes", multiple=True, help="Scopes it may ask for.")
+@exchange_right_option
+@click.option("--no-exchange-rights", is_flag=True, help="Take all of them back.")
 @policy_option
 @installation
 def update(
@@ -124,6 +130,8 @@ def update(
     *,
     scopes: tuple[str, ...],
     policies: tuple[str, ...],
+    exchange_rights: tuple[tuple[str, str, str], ...],
+    no_exchange_rights: bool,
     **members: Any,
 ) -> None:
     """Change a client. A list that is given takes the place of the one that stands."""
@@ -137,6 +145,8 @@ def update(
     changes, development = changes_in(policies), call.settings().development
     members["grant_types"] = spelled_out(members["grant_types"])
     given = {name: value for name, value in members.items() if value not in (None, ())}
+    if exchange_rights or no_exchange_rights:
+        given["exchange_rights"] = () if no_exchange_rights else rights_in(exchange_rights)
     if scopes:
         given["scopes"] = frozenset(" ".join(scopes).split())
 

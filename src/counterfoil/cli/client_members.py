@@ -1,6 +1,7 @@
 """What a client is registered with, as the command line reads and tells it."""
 
-from typing import IO, TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
@@ -10,10 +11,34 @@ from counterfoil.cli.policies import in_words
 if TYPE_CHECKING:
     from counterfoil.server.documents.clients import ClientDocument, NewClientDocument
     from counterfoil.server.records.client import Client
+    from counterfoil.server.records.exchange_right import ExchangeRight
     from counterfoil.server.records.store import Transaction
 
-GRANT_TYPES: Final = {"device_code": "urn:ietf:params:oauth:grant-type:device_code"}
+GRANT_TYPES: Final = {
+    "device_code": "urn:ietf:params:oauth:grant-type:device_code",
+    "token-exchange": "urn:ietf:params:oauth:grant-type:token-exchange",
+}
 """Grant types whose names on the wire nobody should have to type."""
+
+
+def exchange_right_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--exchange-right``, to be read with ``rights_in``."""
+    return click.option(
+        "--exchange-right",
+        "exchange_rights",
+        type=(str, str, str),
+        multiple=True,
+        metavar="FROM TO SCOPE",
+        help="It may exchange others' tokens for the API FROM for tokens for the API TO, with "
+        "these scopes, and acts for them there (RFC 8693); may be repeated.",
+    )(command)
+
+
+def rights_in(given: tuple[tuple[str, str, str], ...]) -> "tuple[ExchangeRight, ...]":
+    """Read ``--exchange-right``."""
+    from counterfoil.server.records.exchange_right import ExchangeRight
+
+    return tuple(ExchangeRight(*right) for right in given)
 
 
 def spelled_out(grant_types: tuple[str, ...]) -> tuple[str, ...]:
@@ -74,5 +99,9 @@ def tell_client(document: "ClientDocument") -> None:
             ("disabled", at(document.disabled_at)),
             ("policy", in_words(document.policy, UNDECIDED)),
             ("keys", " ".join(key["kid"] for key in document.jwks.keys) if document.jwks else ""),
+            (
+                "exchange_rights",
+                "; ".join(f"{r.source} {r.target} {r.scope}" for r in document.exchange_rights),
+            ),
         )
     )

@@ -10,7 +10,7 @@ from counterfoil.guard.token import Rejected, Token
 from counterfoil.oauth.access_token import AccessToken, access_token_from
 from counterfoil.oauth.reasons import Reason
 
-_OURS: Final = frozenset({"fam", "gen"})
+_OURS: Final = frozenset({"fam", "gen", "parents"})
 _OF_THE_ANSWER: Final = frozenset({"active", "token_type"})
 
 
@@ -52,7 +52,7 @@ def token_of(
         audience=(audience,) if isinstance(audience, str) else audience,
         issuer=access_token.iss,
         expires_at=access_token.exp,
-        issued_at=access_token.iat,
+        issued_at=access_token.first_issued_at,
         fingerprint=access_token.jti,
         family=access_token.fam,
         claims=MappingProxyType(dict(claims)),

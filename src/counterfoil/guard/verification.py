@@ -48,7 +48,7 @@ class Api(Struct, frozen=True):
         """Say until when a token is taken (S27)."""
         if self.max_age is None:
             return access_token.exp
-        return min(access_token.exp, access_token.iat + self.max_age)
+        return min(access_token.exp, access_token.first_issued_at + self.max_age)
 
 
 class _Origin(Struct, frozen=True):
@@ -194,6 +194,7 @@ class Verification:
             access_token.gen[1],
             kid,
             access_token.iat,
+            tuple(parent.marks for parent in access_token.parents),
         )
 
 

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from counterfoil.oauth.binding import Binding, binding_of
+from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
@@ -30,7 +31,9 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``fam`` and ``gen`` are ours: the handle of the family, and the generations of the client and
     of the API at the time of issue. RFC 9068 §2.2 requires all others up to ``jti``. ``status``
     says where the token's bit stands in a Token Status List; other issuers put other things there.
-    ``url_bound``, ours too: the one request for which it is good.
+    ``url_bound``, ours too: the one request for which it is good. ``act`` and ``may_act`` say who
+    acts for the subject, and who alone may (RFC 8693 §4.1, §4.4); ``parents``, ours, which tokens
+    it was exchanged for: it ends with them.
     """
 
     iss: str
@@ -48,6 +51,9 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     nbf: _Seconds | None = None
     status: object = None
     url_bound: UrlBound | None = None
+    act: object = None
+    may_act: object = None
+    parents: tuple[Parent, ...] = ()
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -69,6 +75,11 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
         """The second before which it is not to be used: ``iat``, or a later ``nbf``."""
         return self.iat if self.nbf is None else max(self.iat, self.nbf)
 
+    @property
+    def first_issued_at(self) -> int:
+        """When it, or the first token that it comes from, was issued: nothing makes it younger."""
+        return min([self.iat, *(parent.issued_at for parent in self.parents)])
+
     def is_for(self, audience: str) -> bool:
         """Whether ``aud`` names this audience, compared exactly."""
         return audience == self.aud if isinstance(self.aud, str) else audience in self.aud
@@ -77,7 +88,10 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
         """Give the marks by which the token can be ended."""
         audience = self.aud if isinstance(self.aud, str) else " ".join(self.aud)
         client, api = self.gen
-        return Marks(self.jti, self.fam, self.client_id, client, audience, api, kid, self.iat)
+        parents = tuple(parent.marks for parent in self.parents)
+        return Marks(
+            self.jti, self.fam, self.client_id, client, audience, api, kid, self.iat, parents
+        )
 
 
 def access_token_from(payload: bytes | Mapping[str, object]) -> AccessToken | None:

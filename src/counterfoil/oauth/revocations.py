@@ -56,7 +56,10 @@ def notice_from(text: bytes | str) -> Notice:
 
 
 class Marks(Struct, frozen=True):
-    """The marks on a token by which it can be ended. ``family`` is empty without a user."""
+    """The marks on a token by which it can be ended. ``family`` is empty without a user.
+
+    ``parents``: those of the tokens that it was exchanged for (RFC 8693); it ends with any of them.
+    """
 
     jti: str
     family: str
@@ -66,6 +69,7 @@ class Marks(Struct, frozen=True):
     api_generation: int
     kid: str
     issued_at: int = 0
+    parents: tuple["Marks", ...] = ()
 
 
 class _Limit(Struct, frozen=True):
@@ -168,6 +172,10 @@ class RevocationSet:
             reason = limit.rejects(marks.api_generation, marks.issued_at, now)
             if reason is not None:
                 return reason
+        for parent in marks.parents:
+            reason = self.rejects(parent, now)
+            if reason is not None:
+                return reason
         return None
 
     def expiry_of(self, marks: Marks, exp: int) -> int:
@@ -176,6 +184,8 @@ class RevocationSet:
             exp = limit.expiry(marks.client_generation, marks.issued_at, exp)
         for limit in self._apis.get(marks.audience, ()):
             exp = limit.expiry(marks.api_generation, marks.issued_at, exp)
+        for parent in marks.parents:
+            exp = self.expiry_of(parent, exp)
         return exp
 
     def forget(self, now: int) -> None:

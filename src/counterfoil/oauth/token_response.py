@@ -13,6 +13,7 @@ class TokenBudget(Struct, frozen=True):
 class TokenResponse(Struct, frozen=True, omit_defaults=True):
     """What the client gets; ``expires_in`` in seconds. It is never logged.
 
+    ``issued_token_type`` is said of a token that was exchanged (RFC 8693 §2.2.1).
     ``token_budget`` is no word of the RFC: it is there where the access token is too long.
     """
 
@@ -22,6 +23,7 @@ class TokenResponse(Struct, frozen=True, omit_defaults=True):
     scope: str
     refresh_token: str | None = None
     id_token: str | None = None
+    issued_token_type: str | None = None
     token_budget: TokenBudget | None = None
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ from counterfoil.oauth.feed import Position
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.documents.receipts import GuardsDocument
 from counterfoil.server.records.client import Client, ClientSecret
+from counterfoil.server.records.exchange_right import ExchangeRight
 from counterfoil.server.records.policy import ClientPolicy
 
 UNDECIDED: Final[Mapping[str, object]] = MappingProxyType(asdict(ClientPolicy()))
@@ -38,6 +39,7 @@ class ClientDocument(Struct, frozen=True, kw_only=True):
     disabled_at: int | None
     policy: Mapping[str, bool | int | str | None]
     jwks: JwkSet | None
+    exchange_rights: tuple[ExchangeRight, ...]
 
     @property
     def is_public(self) -> bool:
@@ -107,6 +109,7 @@ def document_of(client: Client) -> ClientDocument:
         disabled_at=client.disabled_at,
         policy=asdict(client.policy),
         jwks=msgspec.json.decode(client.jwks, type=JwkSet) if client.jwks else None,
+        exchange_rights=client.exchange_rights,
     )
 
 

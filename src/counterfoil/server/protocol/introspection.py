@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.errors import OAuthError, invalid_grant
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.parameters import Parameters
@@ -29,9 +30,10 @@ from counterfoil.server.records.store import Transaction
 class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The answer of RFC 7662 §2.2. Only ``active`` where the token does not stand.
 
-    ``fam`` and ``gen`` are said of a reference token alone, for it says nothing itself: whoever
-    follows the notices knows by them when this answer no longer holds. ``registered``: it is a
-    signed token whose API keeps a registry, and it stands there (S43). A token that is
+    ``fam``, ``gen`` and ``parents`` are said of a reference token alone, for it says nothing
+    itself: whoever follows the notices knows by them when this answer no longer holds.
+    ``registered``: it is a signed token whose API keeps a registry, and it stands there (S43).
+    ``act`` and ``may_act`` are those of RFC 8693 §4. A token that is
     ``url_bound`` is described only to those who say that they know what that means.
     """
 
@@ -51,6 +53,9 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     gen: tuple[int, int] | None = None
     registered: bool = False
     url_bound: UrlBound | None = None
+    act: object = None
+    may_act: object = None
+    parents: tuple[Parent, ...] = ()
 
 
 INACTIVE: Final = Introspection(active=False)
@@ -178,4 +183,7 @@ def _of_access_token(authority: Authority, found: _Found, knows: bool) -> Intros
         gen=token.gen if is_opaque else None,
         registered=read.registered,
         url_bound=token.url_bound,
+        act=token.act,
+        may_act=token.may_act,
+        parents=token.parents if is_opaque else (),
     )

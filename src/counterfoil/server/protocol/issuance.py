@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.binding import UNBOUND, Binding
+from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
@@ -37,6 +38,18 @@ class SignedIn(Struct, frozen=True):
     nonce: str | None = None
 
 
+class Lineage(Struct, frozen=True):
+    """Where an exchanged token comes from, and who acts for whom (RFC 8693 §4).
+
+    ``auth_time`` is when the person signed in, if a person stands behind it.
+    """
+
+    parents: tuple[Parent, ...]
+    act: object = None
+    may_act: object = None
+    auth_time: int | None = None
+
+
 class Issuance(Struct, frozen=True, kw_only=True):
     """Tokens to mint: for whom, with which access, at which API. ``issued_at`` in seconds.
 
@@ -54,6 +67,7 @@ class Issuance(Struct, frozen=True, kw_only=True):
     refresh_token: Secret | None = None
     signed_in: SignedIn | None = None
     url_bound: UrlBound | None = None
+    lineage: Lineage | None = None
 
 
 class Refusal(Struct, frozen=True):

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.oauth.access_token import AccessToken
+from counterfoil.oauth.delegation import ACCESS_TOKEN
 from counterfoil.oauth.id_token import TYPE as ID_TOKEN
 from counterfoil.oauth.id_token import IdToken
 from counterfoil.oauth.opaque import Secret
@@ -12,7 +13,7 @@ from counterfoil.oauth.status_list import TYPE as STATUS_LIST
 from counterfoil.oauth.status_list import Status, StatusListToken
 from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.issuance import Issuance
+from counterfoil.server.protocol.issuance import Issuance, Lineage
 from counterfoil.server.protocol.person import personal_claims
 from counterfoil.server.protocol.size_budget import excess_of
 from counterfoil.server.records.signing_key import Purpose
@@ -34,6 +35,7 @@ class Minted(Struct, frozen=True):
 
 
 _PLAIN: Final = Form()
+_OF_ITS_OWN: Final = Lineage(())
 
 
 def mint(authority: Authority, issuance: Issuance) -> TokenResponse:
@@ -55,6 +57,7 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
         scope=claims.scope,
         refresh_token=refresh_token.reveal() if refresh_token else None,
         id_token=_id_token(authority, issuance) if wants_id_token else None,
+        issued_token_type=ACCESS_TOKEN if issuance.lineage else None,
         token_budget=excess_of(authority, issuance, access_token) if kid else None,
     )
     return Minted(response, claims, kid)
@@ -77,7 +80,8 @@ def _access_token(
 
 
 def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> AccessToken:
-    audience = issuance.audience
+    audience, lineage = issuance.audience, issuance.lineage or _OF_ITS_OWN
+    signed_in = issuance.signed_in
     return AccessToken(
         iss=authority.issuer,
         sub=issuance.subject,
@@ -89,10 +93,13 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         scope=issuance.access.scope,
         fam=issuance.family_id,
         gen=(issuance.client.generation, audience.generation),
-        auth_time=issuance.signed_in.auth_time if issuance.signed_in else None,
+        auth_time=signed_in.auth_time if signed_in else lineage.auth_time,
         cnf=issuance.binding.confirmation(),
         status=status,
         url_bound=issuance.url_bound,
+        act=lineage.act,
+        may_act=lineage.may_act,
+        parents=lineage.parents,
     )
 
 

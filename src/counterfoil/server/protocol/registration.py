@@ -13,6 +13,7 @@ from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.protocol import events, revocation, shortening
 from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.exchange_rights import demand_exchange_rights
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.own_api import SCOPES as OWN_SCOPES
 from counterfoil.server.protocol.own_api import is_own
@@ -43,6 +44,7 @@ _CHANGEABLE_OF_CLIENT: Final = (
     "redirect_uris",
     "post_logout_redirect_uris",
     "policy",
+    "exchange_rights",
 )
 RESERVED: Final = OPENID_SCOPES | RESERVED_SCOPES | OWN_SCOPES.keys()
 """Names of scopes that no other API may have."""
@@ -63,6 +65,7 @@ async def add_client(
     if await tx.users.find(client.client_id) is not None:
         # A service's tokens have its client_id for their sub (RFC 9068 §5): nobody's name is free.
         raise Conflict("the client_id is taken")
+    await demand_exchange_rights(tx, client)
     await tx.clients.add(replace(client, access=await _access_of(tx, client.scopes)))
     await events.record(tx, EventKind.CLIENT_ADDED, by, client.client_id)
     return await _add_secret(tx, client.client_id, by) if client.has_secret else None
@@ -86,6 +89,8 @@ async def update_client(
     changed = _changed(before, client, _CHANGEABLE_OF_CLIENT)
     client = replace(before, **{name: getattr(client, name) for name in _CHANGEABLE_OF_CLIENT})
     _demand_consistent(client, development=development)
+    if client.exchange_rights != before.exchange_rights:
+        await demand_exchange_rights(tx, client)
     added = await _access_of(tx, client.scopes - before.scopes)
     kept = before.access.limited_to_scopes(client.scopes)
     client = replace(client, access=kept.widened_by(added))

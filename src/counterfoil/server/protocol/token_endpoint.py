@@ -54,6 +54,8 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         once = Once(authority.client_rates)
         request = _Request(grant_type, credentials, asked, proof, once, narrowing)
         # A proof is used up, and that is written down whatever becomes of the request.
+        if grant_type.reads_tokens:
+            await authority.hub.catch_up()
         writes = grant_type.writes or proof is not None
         decided = await _run(authority, partial(_decide, authority, request), writes=writes)
     except NotProved as error:

@@ -8,11 +8,19 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access
+from counterfoil.oauth.delegation import GRANT_TYPE as TOKEN_EXCHANGE
 from counterfoil.oauth.errors import OAuthError, invalid_request
+from counterfoil.server.records.exchange_right import ExchangeRight
 from counterfoil.server.records.policy import ClientPolicy
 
 DEVICE_CODE: Final = "urn:ietf:params:oauth:grant-type:device_code"
-GRANT_TYPES: Final = ("authorization_code", "client_credentials", "refresh_token", DEVICE_CODE)
+GRANT_TYPES: Final = (
+    "authorization_code",
+    "client_credentials",
+    "refresh_token",
+    DEVICE_CODE,
+    TOKEN_EXCHANGE,
+)
 BY_PEOPLE: Final = frozenset({"authorization_code", DEVICE_CODE})
 """The grant types that begin with a person who allows it."""
 _AUTHORITY: Final = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(?::[0-9]{1,5})?")
@@ -69,6 +77,7 @@ class Client(Struct, frozen=True, kw_only=True):
     policy: ClientPolicy = ClientPolicy()
     jwks: str = ""
     """Its public keys, a JWK Set as it is kept: who has them has no secret (RFC 7523)."""
+    exchange_rights: tuple[ExchangeRight, ...] = ()
 
     @property
     def is_enabled(self) -> bool:
@@ -97,6 +106,13 @@ class Client(Struct, frozen=True, kw_only=True):
             raise OAuthError(
                 "unauthorized_client", f"This client may not use the grant type {grant_type}."
             )
+
+    def right_to_exchange(self, source: str, target: str) -> ExchangeRight | None:
+        """Give the right to exchange tokens for one API for tokens for another, if it has that."""
+        for right in self.exchange_rights:
+            if (right.source, right.target) == (source, target):
+                return right
+        return None
 
     def guards(self, audience: str) -> bool:
         """Whether a guard that has its credentials may be one of this API.

@@ -23,6 +23,7 @@ class EventKind(StrEnum):
     REFRESH_REUSED = "refresh_reused"
     REFRESH_REPEATED = "refresh_repeated"
     TOKEN_IN_TWO_PLACES = "token_in_two_places"
+    TOKEN_DELEGATED = "token_delegated"
     TOKEN_ENDED = "token_ended"
     FAMILY_ENDED = "family_ended"
     SESSION_ENDED = "session_ended"
@@ -70,6 +71,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.REFRESH_REUSED: "family",
         EventKind.REFRESH_REPEATED: "family",
         EventKind.TOKEN_IN_TWO_PLACES: "token",
+        EventKind.TOKEN_DELEGATED: "token",
         EventKind.TOKEN_ENDED: "token",
         EventKind.FAMILY_ENDED: "family",
         EventKind.SESSION_ENDED: "session",

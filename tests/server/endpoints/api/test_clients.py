@@ -2,12 +2,13 @@
 
 import pytest
 
+from counterfoil.oauth.delegation import GRANT_TYPE
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.policy import ClientPolicy
 from tests.administration import Administrator
 from tests.client_keys import assertion, key, token
-from tests.installation import CALLBACK, Installation
+from tests.installation import CALLBACK, MAIL, NOTES, Installation
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +34,22 @@ async def test_a_client_is_registered_shown_changed_and_used(
     assert changed["client_name"] == "Robot 2"
     assert changed["scope"] == "notes:read", "what is left out stays"
     assert changed["policy"]["access_token_lifetime"] is None
+
+
+async def test_a_right_to_exchange_is_given_and_taken_back(
+    place: Installation, admin: Administrator
+) -> None:
+    """RFC 8693: whose tokens it exchanges for which; a wrong one is named."""
+    await place.add_api(MAIL, "Mail", {"mail:send": "Send mail"})
+    right = {"from": NOTES, "to": MAIL, "scope": "mail:send"}
+    asked = {"client_name": "Notes", "grant_types": [GRANT_TYPE], "exchange_rights": [right]}
+    made = await admin.post("/api/clients", asked, 201)
+    path = f"/api/clients/{made['client_id']}"
+    assert (await admin.get(path))["exchange_rights"] == [right]
+    wrong = {"exchange_rights": [right | {"scope": "notes:read"}]}
+    assert (await admin.ask("PATCH", path, json=wrong)).json()["error"] == "invalid_scope"
+    changed = await admin.ask("PATCH", path, json={"exchange_rights": []})
+    assert changed.json()["exchange_rights"] == []
 
 
 DECISIONS = {

@@ -34,6 +34,7 @@ from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.policies import with_changes
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.exchange_right import ExchangeRight
 from counterfoil.server.records.policy import ClientPolicy, InTwoPlaces
 from counterfoil.server.records.store import Transaction
 
@@ -52,6 +53,10 @@ Policy = Annotated[
 ]
 
 
+ExchangeRights = Annotated[
+    tuple[ExchangeRight, ...],
+    Meta(max_length=100, description="Whose tokens it may exchange for which (RFC 8693)."),
+]
 AuthMethod = Literal["none", "client_secret_basic", "private_key_jwt"]
 Jwks = Annotated[
     Mapping[str, msgspec.Raw],
@@ -82,6 +87,7 @@ class NewClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
     token_endpoint_auth_method: AuthMethod = "client_secret_basic"
     jwks: Jwks | None = None
     policy: Policy = msgspec.field(default_factory=dict)
+    exchange_rights: ExchangeRights = ()
 
 
 class ChangedClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -93,6 +99,7 @@ class ChangedClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True
     post_logout_redirect_uris: Uris | UnsetType = UNSET
     scope: Scope | UnsetType = UNSET
     policy: Policy | UnsetType = UNSET
+    exchange_rights: ExchangeRights | UnsetType = UNSET
 
 
 class KeyChange(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -145,6 +152,7 @@ async def add_client(call: Call[Nothing, NewClient]) -> NewClientDocument:
             public=asked.token_endpoint_auth_method == "none",
             jwks=_keys_in(asked),
             policy=with_changes(ClientPolicy(), asked.policy),
+            exchange_rights=asked.exchange_rights,
         )
         demand_powers(call.admitted, new.scopes)
         secret = await registration.add_client(tx, new, call.by, development=development)

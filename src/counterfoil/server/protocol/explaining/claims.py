@@ -5,11 +5,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from counterfoil.oauth.access_token import LEEWAY, AccessToken
+from counterfoil.oauth.delegation import actors_in
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
 from counterfoil.server.protocol.explaining.endings import Case, notices_about
 from counterfoil.server.protocol.explaining.explanation import (
     Explanation,
+    Outcome,
     Step,
     Verdict,
     at,
@@ -24,6 +26,7 @@ _STANDS: Final = (
     "Nothing that can be seen here refuses it. A guard still does where it is for another API, "
     "lacks a permission, is bound to a key that was not proved, or where the guard is stale."
 )
+_OF_PARENT: Final = "Of a token that it was exchanged for: "
 _FORGOTTEN: Final = "Its authorization has been forgotten: no token of it has lived for long."
 
 
@@ -37,7 +40,9 @@ async def explain_claims(
         await _audience(case, token),
         *_times(case, token),
         _binding(token),
+        *_acting(token),
         *await notices_about(case, marks),
+        *await _parents(case, marks),
     ]
     if not token.fam:
         return concluded([*steps, await client_of(case, token.client_id)], token)
@@ -89,6 +94,26 @@ def _times(case: Case, token: AccessToken) -> list[Step]:
         sentence = f"It begins only at {at(token.begins_at)}."
         begin = failed("begin", Reason.ISSUED_IN_FUTURE, sentence)
     return [expiry, begin]
+
+
+def _acting(token: AccessToken) -> list[Step]:
+    """Say who acts for whom, whoever acts now first (RFC 8693 §4.1)."""
+    actors = actors_in(token.act)
+    if not actors:
+        return []
+    said = ", for whom it was ".join(actors)
+    return [passed("actor", f"{said} acts with it for {token.sub}.")]
+
+
+async def _parents(case: Case, marks: Marks) -> list[Step]:
+    """Ask for the endings of what it was exchanged for; those that ended nothing are one step."""
+    if not marks.parents:
+        return []
+    about = [step for parent in marks.parents for step in await notices_about(case, parent)]
+    ended = [step for step in about if step.outcome is Outcome.FAILED]
+    if not ended:
+        return [passed("parent", "Nothing has ended the tokens that it was exchanged for.")]
+    return [replace(each, check="parent", sentence=_OF_PARENT + each.sentence) for each in ended]
 
 
 def _binding(token: AccessToken) -> Step:

@@ -6,12 +6,14 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.oauth.delegation import GRANT_TYPE as TOKEN_EXCHANGE
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.grant_types import (
     authorization_code,
     client_credentials,
     device_code,
     refresh_token,
+    token_exchange,
 )
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.records.client import DEVICE_CODE
@@ -21,11 +23,15 @@ Exchange = Callable[[Authority, Transaction, TokenRequest], Awaitable[Issuance |
 
 
 class GrantType(Struct, frozen=True):
-    """A grant type: its name on the wire, whether deciding it writes, and how it decides."""
+    """A grant type: its name on the wire, whether deciding it writes, and how it decides.
+
+    ``reads_tokens``: it judges access tokens, so all that has ended must be known before.
+    """
 
     name: str
     writes: bool
     exchange: Exchange
+    reads_tokens: bool = False
 
 
 GRANT_TYPES: Final = MappingProxyType(
@@ -36,6 +42,7 @@ GRANT_TYPES: Final = MappingProxyType(
             GrantType("client_credentials", False, client_credentials.exchange),
             GrantType("refresh_token", True, refresh_token.exchange),
             GrantType(DEVICE_CODE, True, device_code.exchange),
+            GrantType(TOKEN_EXCHANGE, True, token_exchange.exchange, reads_tokens=True),
         )
     }
 )

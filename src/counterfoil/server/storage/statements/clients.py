@@ -8,6 +8,7 @@ from counterfoil.server.storage.connection import Connection, Row
 from counterfoil.server.storage.statements.json_text import (
     access_from,
     client_policy_from,
+    exchange_rights_from,
     json_text,
     names_from,
 )
@@ -17,18 +18,21 @@ EXPIRED_SECRET_KEPT_SECONDS: Final = 30 * 86400
 
 _ADD: Final = """
 INSERT INTO clients (client_id, client_name, created_at, grant_types, scopes, redirect_uris,
-    post_logout_redirect_uris, public, generation, disabled_at, access, policy, jwks)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    post_logout_redirect_uris, public, generation, disabled_at, access, policy, jwks,
+    exchange_rights)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT client_id, client_name, created_at, grant_types, scopes, redirect_uris,
-    post_logout_redirect_uris, public, generation, disabled_at, access, policy, jwks
+    post_logout_redirect_uris, public, generation, disabled_at, access, policy, jwks,
+    exchange_rights
 FROM clients"""
 _FIND: Final = f"{_SELECT} WHERE client_id = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, client_id"
 _UPDATE: Final = """
 UPDATE clients SET client_name = ?, grant_types = ?, scopes = ?, redirect_uris = ?,
-    post_logout_redirect_uris = ?, access = ?, policy = ?, jwks = ?
+    post_logout_redirect_uris = ?, access = ?, policy = ?, jwks = ?,
+    exchange_rights = ?
 WHERE client_id = ?
 """
 _SECRETS_OF: Final = """
@@ -82,6 +86,7 @@ class ClientStatements:
             json_text(client.access),
             json_text(client.policy),
             client.jwks,
+            json_text(client.exchange_rights),
         )
 
     async def find(self, client_id: str) -> Client | None:
@@ -108,6 +113,7 @@ class ClientStatements:
             json_text(client.access),
             json_text(client.policy),
             client.jwks,
+            json_text(client.exchange_rights),
             client.client_id,
         )
         return changed == 1
@@ -185,4 +191,5 @@ def _client(row: Row) -> Client:
         access=access_from(row[10]),
         policy=client_policy_from(row[11]),
         jwks=row[12],
+        exchange_rights=exchange_rights_from(row[13]),
     )

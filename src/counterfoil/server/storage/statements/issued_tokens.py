@@ -14,16 +14,17 @@ from counterfoil.server.records.issued_token import (
     StatusListRecord,
 )
 from counterfoil.server.storage.connection import Connection, Row
-from counterfoil.server.storage.statements.json_text import json_text
+from counterfoil.server.storage.statements.json_text import json_text, marks_from
 
 _ADD: Final = """
 INSERT INTO issued_tokens (digest, jti, family_id, client_id, client_generation, audience,
-    api_generation, kid, issued_at, expires_at, kept_until, claims, list_id, idx)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    api_generation, kid, issued_at, expires_at, kept_until, claims, list_id, idx,
+    parents)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT digest, jti, family_id, client_id, client_generation, audience,
-    api_generation, kid, issued_at, expires_at, kept_until, claims, list_id, idx
+    api_generation, kid, issued_at, expires_at, kept_until, claims, list_id, idx, parents
 FROM issued_tokens"""
 _FIND: Final = f"{_SELECT} WHERE digest = ?"
 _IN_LIST: Final = f"{_SELECT} WHERE list_id = ?"
@@ -79,6 +80,7 @@ class IssuedTokenStatements:
             json_text(token.claims) if token.claims else None,
             place.list_id if place else None,
             place.index if place else None,
+            json_text(marks.parents),
         )
 
     async def find(self, digest: bytes) -> IssuedToken | None:
@@ -130,7 +132,9 @@ def _token(row: Row) -> IssuedToken:
     jti, family, client_id, client, audience, api, kid, issued_at = row[1:9]
     return IssuedToken(
         digest=row[0],
-        marks=Marks(jti, family, client_id, client, audience, api, kid, issued_at),
+        marks=Marks(
+            jti, family, client_id, client, audience, api, kid, issued_at, marks_from(row[14])
+        ),
         expires_at=row[9],
         kept_until=row[10],
         claims=msgspec.json.decode(row[11], type=AccessToken) if row[11] else None,

@@ -6,6 +6,8 @@ from typing import Final
 import msgspec
 
 from counterfoil.oauth.access import Access
+from counterfoil.oauth.revocations import Marks
+from counterfoil.server.records.exchange_right import ExchangeRight
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.session import Origin
 
@@ -15,6 +17,8 @@ _NAMES: Final = msgspec.json.Decoder(tuple[str, ...])
 _ORIGIN: Final = msgspec.json.Decoder(Origin)
 _API_POLICY: Final = msgspec.json.Decoder(ApiPolicy)
 _CLIENT_POLICY: Final = msgspec.json.Decoder(ClientPolicy)
+_EXCHANGE_RIGHTS: Final = msgspec.json.Decoder(tuple[ExchangeRight, ...])
+_MARKS: Final = msgspec.json.Decoder(tuple[Marks, ...])
 _TEXTS: Final = msgspec.json.Decoder(dict[str, str])
 
 
@@ -46,6 +50,16 @@ def api_policy_from(text: str) -> ApiPolicy:
 def client_policy_from(text: str) -> ClientPolicy:
     """Read the policy of a client back."""
     return _CLIENT_POLICY.decode(text)
+
+
+def exchange_rights_from(text: str) -> tuple[ExchangeRight, ...]:
+    """Read the rights of a client to exchange tokens back."""
+    return _EXCHANGE_RIGHTS.decode(text)
+
+
+def marks_from(text: str) -> tuple[Marks, ...]:
+    """Read the marks of a token's parents back."""
+    return _MARKS.decode(text)
 
 
 def texts_from(text: str) -> Mapping[str, str]:
