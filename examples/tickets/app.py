@@ -19,30 +19,55 @@ PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">'
     '<rect width="40" height="20" fill="green"/></svg>'
 )
-PAGE = """<!doctype html><title>Tickets</title>
-<button id="show">Show</button> <a id="download" download="report.csv">Report</a>
-<img id="picture" alt=""> <p id="events"></p> <p id="socket"></p>
+PAGE = """<!doctype html>
+<html lang="en">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>Tickets</title>
+<style>
+body { font: 1rem/1.5 system-ui; max-width: 36rem; margin: 2rem auto; padding: 0 1rem }
+</style>
+<h1>Tickets</h1>
+<p>Open this page with a token behind a #, and everything below by a ticket.</p>
+<p><button id="show">Show</button></p>
+<p id="problem" role="alert"></p>
+<ul>
+  <li>A picture: <img id="picture" alt="a green field">
+  <li>A download: <a id="download" download="report.csv">the report</a>
+  <li>A stream of events: <span id="events"></span>
+  <li>A WebSocket: <span id="socket"></span>
+</ul>
 <script>
+const the = (id) => document.getElementById(id);
+const token = location.hash.slice(1);
+history.replaceState(null, "", location.pathname);  // the address bar is copied
 const ticket = async (url) => {
   const answer = await fetch("/tickets", {
     method: "POST",
-    headers: {authorization: "Bearer " + location.hash.slice(1)},
+    headers: {authorization: "Bearer " + token},
     body: JSON.stringify({url}),
   });
-  return (await answer.json()).url;
+  const said = await answer.json();
+  if (!answer.ok) throw new Error(said.error_description ?? said.error);
+  return said.url;
 };
-document.getElementById("show").onclick = async () => {
-  document.getElementById("picture").src = await ticket("/picture");
-  document.getElementById("download").href = await ticket("/report?year=2026");
+const show = async () => {
+  the("picture").src = await ticket("/picture");
+  the("download").href = await ticket("/report?year=2026");
   const events = new EventSource(await ticket("/events"));
   events.onmessage = ({data}) => {
-    document.getElementById("events").textContent = data;
+    the("events").textContent = data;
     events.close();
   };
   const socket = new WebSocket((await ticket("/live")).replace("http", "ws"));
-  socket.onmessage = ({data}) => { document.getElementById("socket").textContent = data; };
+  socket.onmessage = ({data}) => { the("socket").textContent = data; };
+};
+the("show").onclick = () => {
+  the("problem").textContent = "";
+  show().catch((problem) => { the("problem").textContent = "No ticket: " + problem.message; });
 };
 </script>
+</html>
 """
 
 

@@ -412,7 +412,10 @@ def test_what_it_opens_is_kept_by_nobody_and_handed_on_by_no_link(desk: Desk, ga
 
 
 def test_no_log_and_no_repr_holds_it(desk: Desk, gate: Gate, caplog: pytest.LogCaptureFixture):
-    text = ticket(gate, desk)
+    post = request("/tickets", method="POST", token=desk.token())
+    reply = gate.ticket(post, gate.admit_blocking(post), b'{"url": "/files/7"}')
+    text = str(json.loads(reply.body)["ticket"])
+    assert text not in repr(reply)
     caplog.set_level(logging.DEBUG, "counterfoil")
     with pytest.raises(Rejected) as refused:
         gate.admit_blocking(using(text, "/files/8"))

@@ -114,4 +114,8 @@ def test_a_browser_shows_downloads_listens_and_talks(site: Site):
         with page.expect_download() as download:
             page.click("#download")
         assert download.value.path().read_text() == "subject,year\nu1,2026\n"
+        assert site.token not in page.url
+        page.goto(f"{site.url}/")
+        page.click("#show")
+        page.get_by_text("No ticket: ").wait_for()
         browser.close()

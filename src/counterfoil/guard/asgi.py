@@ -84,7 +84,7 @@ async def serve(gate: Gate, app: App, scope: Scope, receive: Receive, send: Send
 
     What needs no token is answered before; what every answer must carry is added.
     """
-    _hide_ticket(gate, scope)
+    hide_ticket(gate, scope)
     request = request_of(scope)
     reply = gate.answer(request) if scope["type"] == "http" else None
     if reply is not None:
@@ -102,10 +102,13 @@ async def serve(gate: Gate, app: App, scope: Scope, receive: Receive, send: Send
         await answer.release()
 
 
-def _hide_ticket(gate: Gate, scope: Scope) -> None:
-    """Keep a ticket from the app, and from the access log of the server, which reads the scope."""
+def hide_ticket(gate: Gate, scope: Scope) -> None:
+    """Keep a ticket from the app, and from the access log of the server, which reads the scope.
+
+    `request_of` finds it all the same.
+    """
     query = scope.get("query_string", b"")
-    if gate.guard.tickets is not None and scope["type"] != "lifespan" and tickets_in(query):
+    if gate.guard.tickets is not None and tickets_in(query):
         scope[_QUERY] = query
         scope["query_string"] = without_ticket(query)
 

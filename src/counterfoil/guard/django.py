@@ -163,12 +163,20 @@ class GuardMiddleware:
 
     def __call__(self, request: HttpRequest) -> Any:
         """Serve one request."""
+        self._hide_ticket(request)
         reply = self._guarded.gate.answer(request_of(request))
         if self._is_async:
             return self._serve(request, reply)
         if reply is not None:
             return _response(reply, request)
         return self._with_headers(request, self._get_response(request))
+
+    def _hide_ticket(self, request: HttpRequest) -> None:
+        """Keep a ticket from views and logs; under WSGI the server has noted the query already."""
+        scope = getattr(request, "scope", None)
+        if scope is not None:
+            asgi.hide_ticket(self._guarded.gate, scope)
+            request.META["QUERY_STRING"] = scope["query_string"].decode("latin-1")
 
     async def _serve(self, request: HttpRequest, reply: Reply | None) -> HttpResponseBase:
         if reply is not None:

@@ -63,7 +63,7 @@ class Guarded(Declaring):
         proxies: Sequence[str] = LOCAL_PROXY,
     ) -> None:
         super().__init__()
-        self._gate = Gate(guard, realm=realm, proxies=proxies)
+        self.gate = Gate(guard, realm=realm, proxies=proxies)
         wsgi.stop_at_exit(guard)
         if app is not None:
             self.init_app(app)
@@ -72,7 +72,7 @@ class Guarded(Declaring):
         """Stand in front of an app. Its routes may follow."""
         app.before_request(self._deny_undeclared)
         app.register_error_handler(Rejected, self._answer)
-        app.wsgi_app = _Front(self, self._gate, app)  # type: ignore[method-assign]  # as Flask says
+        app.wsgi_app = _Front(self, self.gate, app)  # type: ignore[method-assign]  # as Flask says
 
     def __call__(self, *said: str | Demand) -> Callable[[View], View]:
         """Declare what a view demands: scopes by their names, and values such as ``MaxAge(60)``.
@@ -92,7 +92,7 @@ class Guarded(Declaring):
                 try:
                     environ = flask.request.environ
                     request = wsgi.request_of(environ)
-                    flask.g.token = admit_once_blocking(self._gate, environ, request, demands)
+                    flask.g.token = admit_once_blocking(self.gate, environ, request, demands)
                     return called(*args, **kwargs)
                 except Rejected as rejected:
                     return self._answer(rejected)
@@ -128,7 +128,7 @@ class Guarded(Declaring):
     def _answer(self, error: Exception) -> flask.Response:
         if not isinstance(error, Rejected):
             raise error
-        refusal = self._gate.refusal(error, wsgi.request_of(flask.request.environ))
+        refusal = self.gate.refusal(error, wsgi.request_of(flask.request.environ))
         return flask.Response(refusal.body, refusal.status, dict(refusal.headers))
 
 

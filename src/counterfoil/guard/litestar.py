@@ -60,7 +60,7 @@ class Guarded(Declaring, InitPlugin):
         self, guard: Guard, *, realm: str = "", proxies: Sequence[str] = LOCAL_PROXY
     ) -> None:
         super().__init__()
-        self._gate = Gate(guard, realm=realm, proxies=proxies)
+        self.gate = Gate(guard, realm=realm, proxies=proxies)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Stand in front of an app; Litestar calls this for its plugins."""
@@ -68,7 +68,7 @@ class Guarded(Declaring, InitPlugin):
         app_config.exception_handlers = {**app_config.exception_handlers, Rejected: self._answer}
         app_config.after_exception.append(self._note)
         app_config.on_startup.insert(0, self._start)
-        app_config.on_shutdown.append(self._gate.guard.aclose)
+        app_config.on_shutdown.append(self.gate.guard.aclose)
         return app_config
 
     def __call__(
@@ -83,7 +83,7 @@ class Guarded(Declaring, InitPlugin):
 
         async def guard(connection: _Connection, _: BaseRouteHandler) -> None:
             scope: Any = connection.scope
-            token = await admit_once(self._gate, scope, request_of(scope), demands)
+            token = await admit_once(self.gate, scope, request_of(scope), demands)
             scope[TOKEN] = scope["auth"] = token
             scope.setdefault("state", {})["token"] = token
 
@@ -123,8 +123,8 @@ class Guarded(Declaring, InitPlugin):
     async def _start(self, app: Litestar) -> None:
         self.verify(app)
         if not isinstance(app.asgi_handler, _Front):
-            app.asgi_handler = _Front(self._gate, app.asgi_handler)
-        await self._gate.start()
+            app.asgi_handler = _Front(self.gate, app.asgi_handler)
+        await self.gate.start()
 
     async def _note(self, error: Exception, scope: Any) -> None:
         """Remember why a WebSocket is refused: Litestar would answer as if it had broken."""
@@ -133,7 +133,7 @@ class Guarded(Declaring, InitPlugin):
 
     def _answer(self, request: Request[Any, Any, Any], rejected: Rejected) -> Response[bytes]:
         # Litestar types a scope as its own; it is the mapping that ASGI has.
-        refusal = self._gate.refusal(rejected, request_of(request.scope))  # type: ignore[arg-type]
+        refusal = self.gate.refusal(rejected, request_of(request.scope))  # type: ignore[arg-type]
         headers = dict(refusal.headers)
         media_type = headers.pop("content-type")
         return Response(

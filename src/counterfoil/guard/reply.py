@@ -8,11 +8,17 @@ from counterfoil.oauth.reasons import Reason
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """A whole answer. The names in ``headers`` are lower case; none comes twice."""
+    """A whole answer. The names in ``headers`` are lower case; none comes twice.
+
+    Its ``repr`` holds neither headers nor body: a ticket may stand there.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.status})"
 
 
 class Refusal(Reply, frozen=True, kw_only=True):

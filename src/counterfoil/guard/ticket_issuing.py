@@ -27,6 +27,8 @@ ANSWER_HEADERS: Final[Mapping[str, str]] = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
 }
+MOST_BYTES: Final = 32_768
+"""So long may be what is asked for; nobody need read more of it."""
 _FIELD_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _FIELD_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?")
 _NOT_COVERED: Final = frozenset({"authorization", "cookie", "dpop", "host", "range", "if-range"})
@@ -79,6 +81,8 @@ class TicketIssuing:
         """
         _demand_parent(token)
         try:
+            if len(body) > MOST_BYTES:
+                raise ValueError(f"What is asked for has {MOST_BYTES} bytes at most.")
             wanted = msgspec.json.decode(body, type=_Wanted)
             url, headers = _url_in(wanted, asked_at), _headers_in(wanted)
         except (ValueError, msgspec.MsgspecError) as error:

@@ -124,7 +124,7 @@ def _groups_of_sizes(visit: Visit, uri: str) -> tuple[Group, ...]:
     every = tuple(
         Row(
             name=each.client_id,
-            facts=(("Signed", f"{each.bytes:,} bytes"), ("Last", moment_of(each.at))),
+            facts=(("Longest", f"{each.bytes:,} bytes"), ("Signed", moment_of(each.at))),
             href=visit.url("clients", each.client_id),
         )
         for each in found
