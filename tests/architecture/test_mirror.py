@@ -17,6 +17,7 @@ ELSEWHERE = MappingProxyType(
         "guard/tickets.py": "attacks/test_tickets.py",
         "oauth/ticket.py": "attacks/test_tickets.py",
         "oauth/delegation.py": "flows/test_token_exchange.py",
+        "server/protocol/actor_naming.py": "attacks/test_token_exchange.py",
         "server/protocol/exchange_rights.py": "attacks/test_token_exchange.py",
         "server/protocol/exchanged_tokens.py": "attacks/test_token_exchange.py",
         "server/protocol/grant_types/token_exchange.py": "attacks/test_token_exchange.py",

@@ -430,3 +430,21 @@ def test_an_issuer_that_is_asked_about_each_token_has_none(desk: Desk):
     """Nobody can be asked about a ticket, and what was ended would not be known."""
     with pytest.raises(ValueError, match="feed of notices"):
         Desk(Issuer(ISSUER, revocation="status_list")).gate(tickets=POLICY)
+
+
+def test_what_ends_the_parent_of_its_parent_ends_it(desk: Desk, gate: Gate):
+    """S73, RFC 8693: of a token that was exchanged, the ticket ends with what that came of."""
+    acts = {"sub": "worker"}
+    parents = [["t0", "c0", 1, "https://other.example", 1, "k0", int(desk.clock.now)]]
+    for kind, name, generation in (
+        (Ended.TOKEN, "t0", 0),
+        (Ended.CLIENT, "c0", 2),
+        (Ended.API, "https://other.example", 2),
+        (Ended.KEY, "k0", 0),
+    ):
+        fresh = Desk()
+        own = fresh.gate(tickets=POLICY)
+        text = ticket(own, fresh, token={"parents": parents, "act": acts})
+        assert own.admit_blocking(using(text)).claims["act"] == acts
+        fresh.end(kind, name, generation)
+        assert reason(own, using(text)) in (Reason.REVOKED, Reason.KEY_RETIRED), kind

@@ -16,6 +16,8 @@ from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.own_api import own_api_uri
 from counterfoil.server.records.exchange_right import ExchangeRight
+from counterfoil.server.records.policy import ClientPolicy
+from counterfoil.server.records.signing_key import Purpose
 from tests.exchanging import FILES, child_of, exchanged, furnish_exchange, refused
 from tests.installation import MAIL, NOTES, Installation, Person, installed
 from tests.proofs import Holder
@@ -131,6 +133,47 @@ async def test_what_is_good_for_less_than_its_api_is_not_exchanged(
     async with place.browser() as browser:
         alone = (await Person(place, browser).tokens("teller", scope="openid"))["access_token"]
     assert refused(await exchanged(place, "teller", alone)) == ("invalid_request", "wrong_type")
+
+
+async def test_what_an_exchange_would_lose_is_not_exchanged(place: Installation, parent: str):
+    """A claim that is not known here may be what limits a token: it must not get lost."""
+    signer = place.authority.keyring.signer(Purpose.TOKENS, "at+jwt", int(place.clock()))
+    claims = unverified_claims(parent)
+    assert (await exchanged(place, "teller", signer.sign(claims))).status_code == 200
+    for name in ("authorization_details", "limited", "only_on_mondays"):
+        answer = await exchanged(place, "teller", signer.sign(claims | {name: [{"type": "x"}]}))
+        assert refused(answer) == ("invalid_request", "wrong_type")
+
+
+async def test_only_whom_a_token_names_acts_with_it(place: Installation, parent: str):
+    """RFC 8693 §4.4: asked for with the token, or by the policy; it narrows, and gives no right."""
+    named = await child_of(place, "teller", parent, may_act="mail-api")
+    assert unverified_claims(named)["may_act"] == {"sub": "mail-api"}
+    wants = {"resource": MAIL}
+    answer = await exchanged(place, "notes-api", named, **wants)
+    assert refused(answer) == ("invalid_request", "not_permitted")
+    unentitled = await exchanged(place, "mail-api", named, **wants)
+    assert refused(unentitled) == ("invalid_request", "not_permitted")
+    allowed = await child_of(place, "teller", parent, may_act="notes-api")
+    narrowed = await child_of(place, "teller", allowed)
+    assert unverified_claims(narrowed)["may_act"] == {"sub": "notes-api"}
+    assert "may_act" not in unverified_claims(await child_of(place, "notes-api", narrowed, **wants))
+    assert refused(await exchanged(place, "teller", named, may_act="notes-api")) == REFUSED
+    assert refused(await exchanged(place, "teller", parent, may_act="a b")) == REFUSED
+    signer = place.authority.keyring.signer(Purpose.TOKENS, "at+jwt", int(place.clock()))
+    more = {"sub": "notes-api", "iss": "https://other.example"}
+    foreign = signer.sign(unverified_claims(parent) | {"may_act": more})
+    answer = await exchanged(place, "notes-api", foreign, **wants)
+    assert refused(answer) == ("invalid_request", "not_permitted")
+
+
+async def test_the_policy_of_a_client_names_who_acts(place: Installation):
+    app = {"scopes": frozenset({"notes:read"}), "policy": ClientPolicy(may_act="notes-api")}
+    await place.add_client("careful", **app)
+    token = await place.service_token("careful")
+    assert unverified_claims(token)["may_act"] == {"sub": "notes-api"}
+    other = {"grant_type": "client_credentials", "may_act": "mail-api"}
+    assert refused(await place.post("/token", "careful", **other)) == REFUSED
 
 
 async def test_a_chain_comes_to_an_end(place: Installation, parent: str):

@@ -12,6 +12,7 @@ from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.oauth.binding import CERTIFICATE, COOKIE, binding_of
 from counterfoil.oauth.canonical_url import MAX_LENGTH, CanonicalUrl, UrlRefused, canonical
+from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.ticket import (
     NAME,
@@ -34,7 +35,7 @@ _FIELD_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])
 _NOT_COVERED: Final = frozenset({"authorization", "cookie", "dpop", "host", "range", "if-range"})
 """The URL has the host; a download goes on by ``Range``; the others are secrets."""
 _MOST_HEADERS: Final = 8
-_SAID: Final = ("acr", "auth_time")
+_SAID: Final = ("acr", "auth_time", "act")
 _NARROWS: Final = ("url_bound", "authorization_details")
 """What makes less of a token than its scopes say, and is more than a ticket can hold."""
 
@@ -172,7 +173,8 @@ def _ticket(token: Token, grounds: _Grounds) -> Ticket:
         kid=token.kid,
         iat=token.issued_at,
         binding=_binding(token),
-        said={n: value for n in _SAID if isinstance(value := claims.get(n), str | int)},
+        said={name: claims[name] for name in _SAID if claims.get(name) is not None},
+        parents=_parents(claims),
     )
 
 
@@ -190,3 +192,11 @@ def _generations(claims: Mapping[str, object]) -> tuple[int, int]:
         case [int(client), int(api)]:
             return client, api
     return 0, 0
+
+
+def _parents(claims: Mapping[str, object]) -> tuple[Parent, ...]:
+    """Give ``parents`` of a token of ours; what others put there ends nothing."""
+    try:
+        return msgspec.convert(claims.get("parents", ()), tuple[Parent, ...])
+    except msgspec.ValidationError:
+        return ()

@@ -60,6 +60,20 @@ def acting(actor: str, before: object) -> Mapping[str, object]:
     return {"sub": actor} if before is None else {"sub": actor, "act": before}
 
 
+def actor_named(client_id: str) -> Mapping[str, str]:
+    """Give the claim ``may_act``: the one client that may act (§4.4)."""
+    return {"sub": client_id}
+
+
+def actor_in(may_act: object) -> str:
+    """Read ``may_act``; a name that no client has where it says more than we would."""
+    if may_act is None:
+        return ""
+    if isinstance(may_act, Mapping) and may_act.keys() == {"sub"}:
+        return str(may_act["sub"])
+    return "\0"
+
+
 def actors_in(act: object) -> tuple[str, ...]:
     """Name who acts, the one who does so now first; empty where nobody acts for another."""
     names = list[str]()

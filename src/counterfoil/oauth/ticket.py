@@ -7,13 +7,14 @@ that takes those can take it for one (RFC 8725 §3.12).
 import hmac
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
 from counterfoil.jose import jws
 from counterfoil.jose.errors import JoseError
+from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
 
@@ -35,7 +36,8 @@ class Ticket(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, g
     ``request`` is the digest of what it is for; ``headers`` names those that the digest covers.
     ``nonce`` is empty where it may be used more than once. ``iss`` to ``kid`` are the handles and
     generations of its parent, the access token that it was made for, by which it ends with that;
-    ``binding`` what of the parent's a browser proves by itself; ``said`` further claims of it.
+    ``binding`` what of the parent's a browser proves by itself; ``said`` further claims of it;
+    ``parents`` the tokens that it was exchanged for (RFC 8693), which end the ticket as well.
     """
 
     request: bytes
@@ -52,12 +54,16 @@ class Ticket(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, g
     kid: str
     iat: int
     binding: tuple[str, str] | None
-    said: Mapping[str, str | int]
+    said: Mapping[str, Any]
+    parents: tuple[Parent, ...] = ()
 
     def marks(self, audience: str) -> Marks:
         """Give the parent's marks: what ends it ends the ticket."""
         client, api = self.gen
-        return Marks(self.jti, self.fam, self.client_id, client, audience, api, self.kid, self.iat)
+        parents = tuple([parent.marks for parent in self.parents]) if self.parents else ()
+        return Marks(
+            self.jti, self.fam, self.client_id, client, audience, api, self.kid, self.iat, parents
+        )
 
     def __repr__(self) -> str:
         return f"Ticket({self.jti!r})"

@@ -2,12 +2,15 @@
 
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
+from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.access_token import TYPE, AccessToken
 from counterfoil.oauth.binding import KEY
 from counterfoil.oauth.delegation import ACCESS_TOKEN, JWT, Parent, parent_of
 from counterfoil.oauth.errors import OAuthError, invalid_request
+from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import TokenRequest
@@ -16,6 +19,11 @@ from counterfoil.server.records.store import Transaction
 
 TOKEN_TYPES: Final = (ACCESS_TOKEN, JWT)
 """What may be shown. Either is an access token of ours, and nothing else is."""
+_CARRIED: Final = frozenset(
+    {"iss", "sub", "aud", "exp", "iat", "client_id", "jti", "scope", "fam", "gen", "auth_time"}
+    | {"cnf", "nbf", "status", "act", "may_act", "parents"}
+)
+"""Claims that an exchange carries over, draws anew, or may drop."""
 _NO_TOKEN: Final = "is no access token of this server that can be exchanged"
 
 
@@ -47,15 +55,24 @@ async def shown_in(
     """
     if request.parameters.require(f"{name}_type") not in TOKEN_TYPES:
         raise invalid_request(f"The {name}_type is one of {' and '.join(TOKEN_TYPES)}.")
-    found = await authority.reader.find(request.parameters.require(name), tx)
+    unverified = request.parameters.require(name)
+    found = await authority.reader.find(unverified, tx)
     if isinstance(found, Reason):
         raise OAuthError("invalid_request", f"The {name} {_NO_TOKEN}.", detail=found.value)
     token = found.token
     is_of_an_api = isinstance(token.aud, str) and token.aud != authority.issuer
-    if token.iss != authority.issuer or token.type != TYPE or not is_of_an_api:
+    if token.iss != authority.issuer or not is_of_an_api or not _is_whole(unverified, token):
         sentence = f"The {name} {_NO_TOKEN}: only one that is good for all of an API is."
         raise OAuthError("invalid_request", sentence, reason=Reason.WRONG_TYPE)
     return Shown(name, found)
+
+
+def _is_whole(genuine: str, token: AccessToken) -> bool:
+    """Whether all that a token says is known here: what narrows it must not be lost on the way."""
+    said = msgspec.to_builtins(token)
+    if not is_spelled(Kind.ACCESS_TOKEN, genuine):
+        said = unverified_claims(genuine)
+    return token.type == TYPE and said.keys() <= _CARRIED
 
 
 def demand_standing(

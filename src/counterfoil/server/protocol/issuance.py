@@ -46,14 +46,14 @@ class Lineage(Struct, frozen=True):
 
     parents: tuple[Parent, ...]
     act: object = None
-    may_act: object = None
     auth_time: int | None = None
 
 
 class Issuance(Struct, frozen=True, kw_only=True):
     """Tokens to mint: for whom, with which access, at which API. ``issued_at`` in seconds.
 
-    ``family_id`` is empty where no user stands behind the token.
+    ``family_id`` is empty where no user stands behind the token. ``may_act``: the client that
+    alone may act for others with it; empty: whoever has the right to (RFC 8693 §4.4).
     """
 
     client: Client
@@ -68,6 +68,7 @@ class Issuance(Struct, frozen=True, kw_only=True):
     signed_in: SignedIn | None = None
     url_bound: UrlBound | None = None
     lineage: Lineage | None = None
+    may_act: str = ""
 
 
 class Refusal(Struct, frozen=True):

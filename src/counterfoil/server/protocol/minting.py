@@ -5,7 +5,7 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.oauth.access_token import AccessToken
-from counterfoil.oauth.delegation import ACCESS_TOKEN
+from counterfoil.oauth.delegation import ACCESS_TOKEN, actor_named
 from counterfoil.oauth.id_token import TYPE as ID_TOKEN
 from counterfoil.oauth.id_token import IdToken
 from counterfoil.oauth.opaque import Secret
@@ -98,7 +98,7 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         status=status,
         url_bound=issuance.url_bound,
         act=lineage.act,
-        may_act=lineage.may_act,
+        may_act=actor_named(issuance.may_act) if issuance.may_act else None,
         parents=lineage.parents,
     )
 

@@ -70,11 +70,11 @@ API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
 """What must hold of an API with its policy."""
 
 
-def with_changes(policy: P, changes: Mapping[str, object]) -> P:
+def with_changes(policy: P, changes: Mapping[str, object], *, is_typed: bool = False) -> P:
     """Change a policy by the names of its fields.
 
-    A value may be written as text: ``"600"``, ``"false"``. An empty text, or ``None``, takes the
-    decision back.
+    A value may be written as text, ``"600"``, ``"false"``, unless ``is_typed``. An empty text, or
+    ``None``, takes the decision back.
 
     Raises:
         OAuthError: ``invalid_request``, naming the field and what it may be.
@@ -84,14 +84,16 @@ def with_changes(policy: P, changes: Mapping[str, object]) -> P:
     if unknown:
         there = ", ".join(known)
         raise invalid_request(f"There is no policy {min(unknown)}; there are {there}.")
-    return replace(policy, **{name: _value(known[name], changes[name]) for name in changes})
+    return replace(
+        policy, **{name: _value(known[name], changes[name], is_typed) for name in changes}
+    )
 
 
-def _value(field: FieldInfo, given: object) -> object:
+def _value(field: FieldInfo, given: object, is_typed: bool) -> object:
     if given is None or given == "":
         return field.default
     try:
-        return msgspec.convert(given, field.type, strict=False)
+        return msgspec.convert(given, field.type, strict=is_typed)
     except msgspec.ValidationError as error:
         raise invalid_request(f"The policy {field.name}: {error}.") from None
 

@@ -13,6 +13,7 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol import client_authentication, proof_of_possession
+from counterfoil.server.protocol.actor_naming import with_actor
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.grant_types import GRANT_TYPES, GrantType
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
@@ -136,6 +137,9 @@ async def _exchange(
     authority: Authority, tx: Transaction, request: _Request, believed: TokenRequest
 ) -> Issuance | Refusal:
     decided = await request.grant_type.exchange(authority, tx, believed)
-    if request.narrowing is None or isinstance(decided, Refusal):
+    if isinstance(decided, Refusal):
+        return decided
+    decided = with_actor(decided, believed.parameters)
+    if request.narrowing is None:
         return decided
     return request.narrowing.narrow(decided, authority.issuer)

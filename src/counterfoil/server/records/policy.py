@@ -13,6 +13,8 @@ Seconds = Annotated[int, Meta(ge=1, le=3650 * _DAY)]
 PerMinute = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 TokenBytes = Annotated[int, Meta(ge=0, le=16 * 1024)]
 """The most bytes of an access token that pass without a word; 0: any number."""
+ActorName = Annotated[str, Meta(pattern="^[A-Za-z0-9._~-]{1,128}$")]
+"""A ``client_id``."""
 InTwoPlaces = Literal["record", "end", "allow"]
 """What happens where a token is seen in two places at once (S106)."""
 
@@ -28,6 +30,7 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     client be confidential (S21). ``in_two_places``: what happens where guards report one of its
     tokens from two places at once (S106): an event is recorded; its family ends too (``end``); or
     nothing, for a service that runs in many places with one token (``allow``).
+    ``may_act``: the one client that may act for others with its tokens (RFC 8693 §4.4).
     ``rate_per_minute``: so many token requests and introspections, in each process; it is for
     clients with a secret.
     """
@@ -43,6 +46,7 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     in_session: bool = False
     in_two_places: InTwoPlaces = "record"
     rate_per_minute: PerMinute | None = None
+    may_act: ActorName | None = None
 
 
 class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):

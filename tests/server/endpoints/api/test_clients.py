@@ -64,6 +64,7 @@ DECISIONS = {
     "in_session": True,
     "in_two_places": "end",
     "rate_per_minute": 600,
+    "may_act": "robot",
 }
 
 
@@ -171,7 +172,7 @@ async def test_what_is_not_there_is_not_found(admin: Administrator, path: str) -
         ({"client_name": "x", "policy": {"nonsense": 1}}, "nonsense"),
         ({"client_name": "x", "policy": {"in_two_places": "explode"}}, "explode"),
         ({"client_name": "x", "policy": {"reproof_interval": "end"}}, "reproof_interval"),
-        ({"client_name": "x", "policy": {"reproof_interval": "600"}}, "The body"),
+        ({"client_name": "x", "policy": {"reproof_interval": "600"}}, "reproof_interval"),
         ({"client_name": "x", "redirect_uris": ["http://x.example"]}, "https"),
         ({"client_name": "x" * 201}, "200"),
     ],

@@ -35,7 +35,7 @@ from counterfoil.server.protocol.policies import with_changes
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.exchange_right import ExchangeRight
-from counterfoil.server.records.policy import ClientPolicy, InTwoPlaces
+from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.store import Transaction
 
 _DAY: Final = 24 * 60 * 60
@@ -44,7 +44,7 @@ GrantTypes = Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(ma
 Scope = Annotated[str, Meta(max_length=8192, description="Names, with spaces between them.")]
 Name = Annotated[str, Meta(max_length=200)]
 Policy = Annotated[
-    Mapping[str, bool | int | InTwoPlaces | None],
+    Mapping[str, bool | int | str | None],
     Meta(
         max_length=32,
         description="What is decided for it alone; null takes a decision back.",
@@ -151,7 +151,7 @@ async def add_client(call: Call[Nothing, NewClient]) -> NewClientDocument:
             post_logout_redirect_uris=asked.post_logout_redirect_uris,
             public=asked.token_endpoint_auth_method == "none",
             jwks=_keys_in(asked),
-            policy=with_changes(ClientPolicy(), asked.policy),
+            policy=with_changes(ClientPolicy(), asked.policy, is_typed=True),
             exchange_rights=asked.exchange_rights,
         )
         demand_powers(call.admitted, new.scopes)
@@ -196,7 +196,7 @@ def _changed(found: Client, asked: ChangedClient) -> Client:
     scope, policy = given.pop("scope", None), given.pop("policy", {})
     if scope is not None:
         given["scopes"] = frozenset(scope.split())
-    return replace(found, **given, policy=with_changes(found.policy, policy))
+    return replace(found, **given, policy=with_changes(found.policy, policy, is_typed=True))
 
 
 async def rotate_secret(call: Call[Waiting, SecretRotation]) -> RotatedSecretDocument:

@@ -4,12 +4,10 @@ A client narrows what was issued to itself; by a right that an administrator gav
 acts at another API for whoever called it, and the token says so (``act``). Nobody impersonates.
 """
 
-from collections.abc import Mapping
-
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access, scopes_in
-from counterfoil.oauth.delegation import ACCESS_TOKEN, MOST_PARENTS, Parent, acting
+from counterfoil.oauth.delegation import ACCESS_TOKEN, MOST_PARENTS, Parent, acting, actor_in
 from counterfoil.oauth.errors import OAuthError, invalid_request, invalid_scope, invalid_target
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.reasons import Reason
@@ -55,7 +53,6 @@ async def exchange(authority: Authority, tx: Transaction, request: TokenRequest)
     audience = audience.at_most(behind.ends - tx.now).at_most(lifetime)
     scopes = _scopes(request.parameters, permitted.scopes & audience.scopes)
     token = subject.token
-    may_act = None if permitted.is_delegated else token.may_act
     issuance = Issuance(
         client=request.client,
         subject=token.sub,
@@ -65,7 +62,8 @@ async def exchange(authority: Authority, tx: Transaction, request: TokenRequest)
         handle=new_token_handle(tx, token.fam),
         family_id=token.fam,
         binding=request.proved,
-        lineage=Lineage(behind.parents, permitted.act, may_act, token.auth_time),
+        lineage=Lineage(behind.parents, permitted.act, token.auth_time),
+        may_act="" if permitted.is_delegated else actor_in(token.may_act),
     )
     if permitted.is_delegated:
         await _record(tx, request, subject, issuance)
@@ -126,9 +124,7 @@ def _target_in(parameters: Parameters) -> str | None:
 
 def _demand_actor(may_act: object, client_id: str) -> None:
     """Obey ``may_act``: only whom it names may act. It gives no right by itself (§4.4)."""
-    if may_act is None:
-        return
-    if not isinstance(may_act, Mapping) or dict(may_act) != {"sub": client_id}:
+    if actor_in(may_act) not in ("", client_id):
         sentence = "Only the actor that the subject_token names may act with it."
         raise OAuthError("invalid_request", sentence, reason=Reason.NOT_PERMITTED)
 
