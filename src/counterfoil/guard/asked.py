@@ -93,10 +93,11 @@ class RequestReader:
         return self._proved_beside(request), _receipt_in(request)
 
     def requested(self, request: Request) -> Requested:
-        """Say which request this is, as its client sees it, with its query."""
+        """Say which request this is, as its client sees it, with its query, and whence."""
         url, query = self.url_of(request), request.query.decode("latin-1")
         method = "" if request.may_become_another else request.method
-        return Requested(method, f"{url}?{query}" if url and query else url)
+        whole = f"{url}?{query}" if url and query else url
+        return Requested(method, whole, self._transport.place_of(request))
 
     def _proved_beside(self, request: Request) -> Proved:
         """Say what a request proves without a proof of its own: a certificate, a cookie."""

@@ -20,6 +20,7 @@ from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.judgement import Where, demand_target, judge, judge_ticket, refuse_dead
 from counterfoil.guard.metrics import exposition
+from counterfoil.guard.personal_tokens import Beside, PersonalTokens
 from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
 from counterfoil.guard.refusal import log_refusal
 from counterfoil.guard.registry import Registry
@@ -39,6 +40,7 @@ from counterfoil.oauth.opaque import Kind
 from counterfoil.oauth.reasons import Reason
 
 _REFERENCE: Final = f"{Kind.ACCESS_TOKEN}_"
+_PERSONAL: Final = f"{Kind.PERSONAL_TOKEN}_"
 ASKING_SECONDS: Final = 10.0
 """How long `Guard.decide_blocking` waits for an issuer."""
 _REJECT: Final = Staleness.reject()
@@ -78,8 +80,7 @@ class Guard:
             state.registry = Registry(audience) if state.issuer.registry else None
             state.sightings = Sightings(audience, options.clock) if state.issuer.reports else None
         self.reports = any(issuer.reports for issuer in trusted)
-        self._clock = options.clock
-        self._random = options.random
+        self._clock, self._random = options.clock, options.random
         self.proofs = ProofWatch(options.proofs, options.clock, options.random)
         self._cache = TokenCache(options.cached_tokens)
         self._counts = Counts()
@@ -99,6 +100,7 @@ class Guard:
             self._begin_tickets(options.tickets, options)
         api = self._api_by(options)
         self._verification = Verification(self._states, api, options.clock, self._wake)
+        self._personal = PersonalTokens(self._verification, options.clock, options.cached_tokens)
 
     @classmethod
     def beside(cls, state: IssuerState, *, audience: str, options: Options = _USUAL) -> Self:
@@ -189,6 +191,8 @@ class Guard:
         if unverified.startswith(_REFERENCE):
             self._verification.refer(unverified)
         digest = sha256(unverified.encode()).digest()
+        if unverified.startswith(_PERSONAL):
+            return self._personal.check(digest, unverified, Beside(proved, at_least, where))
         verified = self._cache.get(digest)
         if verified is None or verified.verifier is not verified.state.keys.verifier:
             self._count_miss()
@@ -254,7 +258,7 @@ class Guard:
             return self.check(unverified, proved, at_least, where)
         except Undecided as undecided:
             answer = await self._introspection.ask(unverified, undecided, at_least)
-            return self._told(undecided, answer, proved, where)
+            return self._told(unverified, undecided, answer, Beside(proved, at_least, where))
         except Awaited as awaited:
             if not await self._follower.fetch_list(awaited.issuer, awaited.uri):
                 raise
@@ -281,7 +285,7 @@ class Guard:
             answer = self._follower.run(asking, ASKING_SECONDS)
             if answer is None:
                 raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint) from None
-            return self._told(undecided, answer, proved, where)
+            return self._told(unverified, undecided, answer, Beside(proved, at_least, where))
         except Awaited as awaited:
             fetching = self._follower.fetching(awaited.issuer, awaited.uri)
             if not self._follower.run(fetching, ASKING_SECONDS):
@@ -310,17 +314,19 @@ class Guard:
 
     def _told(
         self,
+        unverified: str,
         undecided: Undecided,
         answer: Mapping[str, object],
-        proved: Proved,
-        where: Where | None,
+        beside: Beside,
     ) -> Token:
         """Decide by what the issuer has just said of a token."""
         if undecided.token is not None:
             return undecided.token
+        if undecided.shown_from is not None:
+            return self._personal.told(unverified, undecided, answer, beside)
         verified = self._verification.told(undecided.issuer, answer)
-        demand_target(verified, where)
-        refuse_dead(verified, proved, self._clock())
+        demand_target(verified, beside.where)
+        refuse_dead(verified, beside.proved, self._clock())
         return verified.token
 
     def _wake(self) -> None:

@@ -12,6 +12,7 @@ from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.token import Rejected, Undecided
 from counterfoil.net.http import HttpClient, HttpFailure
 from counterfoil.oauth.feed import Position
+from counterfoil.oauth.personal_token import CLIENT_ADDRESS, KNOWN_TYPE
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.url_binding import KNOWN
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
@@ -27,6 +28,13 @@ REST: Final = 5.0
 
 Answer: TypeAlias = Mapping[str, object]
 """What an issuer said of a token (RFC 7662 §2.2)."""
+
+
+def _said_by(undecided: Undecided) -> dict[str, str]:
+    """Say what is understood here, and from where a personal token was shown."""
+    if undecided.shown_from is None:
+        return {KNOWN: URL_BOUND}
+    return {KNOWN: KNOWN_TYPE, CLIENT_ADDRESS: undecided.shown_from}
 
 
 class _Asking:
@@ -63,11 +71,11 @@ class Introspection:
         """
         digest = sha256(unverified.encode()).digest()
         if at_least is not None:
-            answer = await self._ask(digest, unverified, undecided.issuer)
+            answer = await self._ask(digest, unverified, undecided)
         else:
             answer = self._remembered(digest)
             if answer is None:
-                answer = await self._ask_once(digest, unverified, undecided.issuer)
+                answer = await self._ask_once(digest, unverified, undecided)
         if answer is None:
             raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint)
         # Where the registry was asked for, a signature that the issuer knows is not enough.
@@ -88,11 +96,13 @@ class Introspection:
         answer, until = self._answers.get(digest, ({}, 0.0))
         return answer if self._clock() < until else None
 
-    async def _ask_once(self, digest: bytes, unverified: str, issuer: str) -> Answer | None:
+    async def _ask_once(
+        self, digest: bytes, unverified: str, undecided: Undecided
+    ) -> Answer | None:
         asking = self._asking_here()
         flight = asking.flights.get(digest)
         if flight is None:
-            flight = asyncio.create_task(self._ask(digest, unverified, issuer))
+            flight = asyncio.create_task(self._ask(digest, unverified, undecided))
             asking.flights[digest] = flight
             flight.add_done_callback(lambda _: asking.flights.pop(digest, None))
         # Shielded: that one caller goes away must not take the answer from the others.
@@ -104,7 +114,8 @@ class Introspection:
             asking = self._asking = _Asking()
         return asking
 
-    async def _ask(self, digest: bytes, unverified: str, issuer: str) -> Answer | None:
+    async def _ask(self, digest: bytes, unverified: str, undecided: Undecided) -> Answer | None:
+        issuer = undecided.issuer
         if self._clock() < self._resting_until.get(issuer, 0.0):
             return None
         state = self._states[issuer]
@@ -114,7 +125,7 @@ class Introspection:
         try:
             answer = await self._asking_here().http.post_form(
                 state.introspection_endpoint,
-                {"token": unverified, "token_type_hint": "access_token", KNOWN: URL_BOUND},
+                {"token": unverified, "token_type_hint": "access_token"} | _said_by(undecided),
                 (credentials.client_id, credentials.client_secret),
             )
         except HttpFailure as error:

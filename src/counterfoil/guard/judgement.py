@@ -12,6 +12,7 @@ from counterfoil.guard.token_cache import Verified
 from counterfoil.oauth import dpop
 from counterfoil.oauth.binding import Binding, Proved
 from counterfoil.oauth.feed import Position
+from counterfoil.oauth.personal_token import is_from
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.oauth.status_list import StatusReference
 from counterfoil.oauth.url_binding import Requested
@@ -34,6 +35,18 @@ def demand_target(verified: Verified, where: Where | None) -> None:
         return
     if where is None or not bound.permits(where(), verified.token.fingerprint):
         raise _refused(Reason.WRONG_TARGET, verified)
+
+
+def demand_place(verified: Verified, where: Where | None) -> None:
+    """Refuse a token that is good from some networks, from anywhere else or nobody knows where.
+
+    Raises:
+        Rejected: ``wrong_address``.
+    """
+    if not verified.networks:
+        return
+    if where is None or not is_from(where().address, verified.networks):
+        raise _refused(Reason.WRONG_ADDRESS, verified)
 
 
 def judge(verified: Verified, proved: Proved, at_least: Position | None, now: float) -> None:

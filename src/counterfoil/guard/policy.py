@@ -151,6 +151,8 @@ class Issuer(Struct, frozen=True):
     ``registry``: a signature is not enough, for the issuer must have written the token down (S43);
     what is not known here is asked about. ``reference``: its opaque tokens are accepted too, and
     each is asked about (S49); they do not name their issuer, so a guard has one such at most.
+    ``personal``: so are the tokens that people make by hand (S11); one is asked about when it is
+    first seen, and every few minutes; in between the feed ends it. Of one issuer at most, too.
     ``reports``: tell it which tokens passed, from where and when (S25, S106). ``carrier``: where
     its notices come from as long as that goes well; the issuer's own feed is what it falls back on.
     ``profile``: how its tokens differ from RFC 9068, if it is not ours.
@@ -165,6 +167,7 @@ class Issuer(Struct, frozen=True):
     credentials: Credentials | None = None
     registry: bool = False
     reference: bool = False
+    personal: bool = False
     reports: bool = False
     carrier: Carrier | None = None
     profile: TokenProfile = STANDARD
@@ -181,15 +184,20 @@ class Issuer(Struct, frozen=True):
         for prefix in self.status_lists:
             if demand_safe(prefix).count("/") < _SLASHES_WITH_A_PATH:
                 raise ValueError(f"{prefix!r} must go on after the host, if only by a slash")
-        asks = self.revocation == "introspect" or self.registry or self.reference
-        if asks and self.credentials is None:
+        self._demand_credentials()
+        if self.revocation == "feed" and not self.profile.is_standard:
+            raise ValueError(f"{self.url}: whoever publishes our feed has tokens by RFC 9068")
+        if self.personal and self.revocation not in ("feed", "introspect"):
+            raise ValueError(f"{self.url}: personal tokens are ended by the feed, or asked about")
+        if self.carrier is not None and self.revocation != "feed":
+            raise ValueError(f"{self.url}: a carrier brings the feed, which is not asked for")
+
+    def _demand_credentials(self) -> None:
+        asks = self.registry or self.reference or self.personal
+        if (asks or self.revocation == "introspect") and self.credentials is None:
             raise ValueError(f"{self.url}: introspection needs credentials")
         if self.reports and self.credentials is None:
             raise ValueError(f"{self.url}: reports need credentials")
-        if self.revocation == "feed" and not self.profile.is_standard:
-            raise ValueError(f"{self.url}: whoever publishes our feed has tokens by RFC 9068")
-        if self.carrier is not None and self.revocation != "feed":
-            raise ValueError(f"{self.url}: a carrier brings the feed, which is not asked for")
 
 
 class Options(Struct, frozen=True):
@@ -238,6 +246,8 @@ def demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness)
         raise ValueError("an issuer is named twice")
     if sum(issuer.reference for issuer in trusted) > 1:
         raise ValueError("a reference token does not name its issuer: only one may have such")
+    if sum(issuer.personal for issuer in trusted) > 1:
+        raise ValueError("a personal token does not name its issuer: only one may have such")
     for issuer in trusted:
         if staleness.then == "introspect" and issuer.credentials is None:
             raise ValueError(f"{issuer.url}: introspection needs credentials")

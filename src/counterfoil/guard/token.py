@@ -80,15 +80,21 @@ class Undecided(Rejected):
     """All that can be checked here is well, but only the issuer can say whether the token stands.
 
     The adapters ask it. Who does not ask has a refusal: ``stale``. ``token`` is ``None`` where
-    nothing at all is known here: it is a reference token. ``issuer`` is whom to ask, ``otherwise``
-    why the token is refused if the issuer says no; where that is ``not_registered``, it must also
-    say that the token stands in its registry.
+    nothing at all is known here: it is a reference or a personal token. ``issuer`` is whom to ask,
+    ``otherwise`` why the token is refused if the issuer says no; where that is ``not_registered``,
+    it must also say that the token stands in its registry. ``shown_from``: of a personal token,
+    from which address it came; empty where that is not known, ``None`` for any other token.
     """
 
     def __init__(
-        self, issuer: str, token: Token | None, otherwise: Reason = Reason.REVOKED
+        self,
+        issuer: str,
+        token: Token | None,
+        otherwise: Reason = Reason.REVOKED,
+        shown_from: str | None = None,
     ) -> None:
         super().__init__(Reason.STALE, fingerprint=token.fingerprint if token else "")
         self.issuer = issuer
         self.token = token
         self.otherwise = otherwise
+        self.shown_from = shown_from

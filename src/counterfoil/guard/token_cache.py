@@ -6,6 +6,7 @@ from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.token import Token
 from counterfoil.jose.jwt import Verifier
 from counterfoil.oauth.binding import Binding
+from counterfoil.oauth.personal_token import Network
 from counterfoil.oauth.revocations import Marks
 from counterfoil.oauth.status_list import StatusReference
 from counterfoil.oauth.url_binding import UrlBound
@@ -17,6 +18,7 @@ class Verified(Struct, frozen=True, gc=False):
     ``registered`` is the digest by which a registry knows the token; empty where none is kept.
     ``status``: where its bits stand in a status list, if its issuer ends tokens by those.
     ``url_bound``: the one request for which it is good, if it is bound to one.
+    ``networks``: from where alone it is good; empty: from anywhere.
     """
 
     token: Token
@@ -29,6 +31,7 @@ class Verified(Struct, frozen=True, gc=False):
     registered: bytes = b""
     status: StatusReference | None = None
     url_bound: UrlBound | None = None
+    networks: tuple[Network, ...] = ()
 
 
 class TokenCache:

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final, NoReturn
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.guard.claims import access_token_in, claims_of, token_of
 from counterfoil.guard.encryption import Unsealing
@@ -16,6 +17,7 @@ from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError, JoseReason
 from counterfoil.oauth.access_token import LEEWAY, AccessToken
 from counterfoil.oauth.opaque import Kind, is_spelled
+from counterfoil.oauth.personal_token import networks_in
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.registry import digest_of
 from counterfoil.oauth.revocations import Marks
@@ -154,6 +156,34 @@ class Verification:
         """
         origin = _Origin(self._states[issuer], None, b"")
         return self._vouched_for(claims_of(answer), "", origin)
+
+    def referred(self, unverified: str, shown_from: str) -> Undecided:
+        """Leave a personal token to the one issuer of such, which is to be asked.
+
+        Raises:
+            Rejected: where it is none, or no issuer has such.
+        """
+        if not is_spelled(Kind.PERSONAL_TOKEN, unverified):
+            raise Rejected(Reason.MALFORMED)
+        for url, state in self._states.items():
+            if state.issuer.personal:
+                return Undecided(url, None, Reason.REVOKED, shown_from)
+        raise Rejected(Reason.WRONG_ISSUER, detail="no issuer has personal=True")
+
+    def told_personal(self, issuer: str, answer: Mapping[str, object]) -> Verified:
+        """Give a personal token by what its issuer has just said of it.
+
+        Raises:
+            Rejected: where it is none of this API's, or its networks cannot be read.
+        """
+        verified = self.told(issuer, answer)
+        try:
+            networks = networks_in(answer.get("networks"))
+        except ValueError as error:
+            raise Rejected(Reason.MALFORMED, detail=str(error)) from None
+        # A lifetime that an API shortens is not that of what people make by hand (S26).
+        marks = replace(verified.marks, issued_at=int(verified.token.expires_at))
+        return replace(verified, networks=networks, marks=marks)
 
     def _pick(self, unverified: str) -> IssuerState:
         states = self._states

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     DEVICE_CODE = "cfdc"
     REFRESH_TOKEN = "cfrt"
     ACCESS_TOKEN = "cfat"
+    PERSONAL_TOKEN = "cfpt"
     SESSION = "cfse"
     BROWSER = "cfbr"
     ACTION_TOKEN = "cfal"

@@ -29,6 +29,7 @@ class Reason(StrEnum):
     WRONG_BINDING = "wrong_binding"
     UNBOUND = "unbound"
     WRONG_TARGET = "wrong_target"
+    WRONG_ADDRESS = "wrong_address"
     PROOF_MISSING = "proof_missing"
     PROOF_INVALID = "proof_invalid"
     PROOF_MISMATCH = "proof_mismatch"
@@ -106,6 +107,9 @@ MEANINGS: Final = MappingProxyType(
         ),
         Reason.WRONG_TARGET: Meaning(
             401, "invalid_token", "What was shown is good for another request than this one."
+        ),
+        Reason.WRONG_ADDRESS: Meaning(
+            401, "invalid_token", "The access token is not good from this address."
         ),
         Reason.PROOF_MISSING: Meaning(
             401, "invalid_dpop_proof", "One DPoP proof must come with this request."

@@ -23,10 +23,14 @@ _HASH_BYTES: Final = 16
 
 
 class Requested(Struct, frozen=True):
-    """A request as its client sees it: ``url`` with the query; empty is what is not known."""
+    """A request as its client sees it: ``url`` with the query; empty is what is not known.
+
+    ``address`` is the client's, as far as proxies are believed.
+    """
 
     method: str
     url: str
+    address: str = ""
 
     def __repr__(self) -> str:
         return f"Requested({self.method})"

@@ -5,7 +5,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from counterfoil.oauth.errors import OAuthError, invalid_request
-from counterfoil.oauth.opaque import Kind, is_spelled
+from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
 from counterfoil.oauth.reasons import Reason, meaning_of
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import is_fingerprint
@@ -33,6 +33,8 @@ class Ends(StrEnum):
     """Every token of a client, whoever stands behind it."""
     API = "api"
     """Every token for an API, whoever holds it."""
+    PERSONAL_TOKEN = "personal_token"
+    """One token that a person has made by hand, by its ``jti`` (S11)."""
     KEY = "key"
     """Everything that a signing key has signed (S84)."""
 
@@ -51,7 +53,7 @@ class Target(Struct, frozen=True):
 def unknown(target: Target) -> OAuthError:
     """Give the error that says that there is no such thing (any more)."""
     noun = "grant" if target.kind is Ends.APP_SESSIONS else target.kind.value
-    noun = {"api": "API", "token": "access token"}.get(noun, noun)
+    noun = {"api": "API", "token": "access token"}.get(noun, noun).replace("_", " ")
     return invalid_request(f"There is no {noun} {target.name[:100]}.")
 
 
@@ -79,6 +81,11 @@ async def target_of_token(authority: Authority, tx: Transaction, unverified: str
         if shown is None:
             raise invalid_request("This is no refresh token of ours.")
         return Target(Ends.FAMILY, shown.family_id)
+    if is_spelled(Kind.PERSONAL_TOKEN, unverified):
+        token = await tx.personal_tokens.find(fingerprint(unverified))
+        if token is None:
+            raise invalid_request("This is no personal token of ours, or was forgotten.")
+        return Target(Ends.PERSONAL_TOKEN, token.id)
     other = other_secret(unverified)
     if other is not None:
         raise invalid_request(f"This is {other}, not a token.")
@@ -104,6 +111,9 @@ async def owner_of(tx: Transaction, target: Target) -> str | None:
         case Ends.GRANT | Ends.APP_SESSIONS:
             grant = await tx.grants.find(target.name)
             return grant.user_id if grant else None
+        case Ends.PERSONAL_TOKEN:
+            token = await tx.personal_tokens.find_by_id(target.name)
+            return token.user_id if token else None
         case Ends.USER:
             return target.name
     return None

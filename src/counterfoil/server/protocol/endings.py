@@ -17,6 +17,7 @@ from counterfoil.server.protocol.ending_targets import Ends, Target, owner_of, t
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.foreseeing import Foreseen
 from counterfoil.server.protocol.revocation import Ending, nothing_ended
+from counterfoil.server.records.personal_token import TokenEnd
 from counterfoil.server.records.store import Transaction
 
 __all__ = [
@@ -70,6 +71,11 @@ async def _family(_: Authority, tx: Transaction, target: Target, by: Actor) -> E
     return await revocation.end_family(tx, target.name, "ended", by)
 
 
+async def _personal_token(_: Authority, tx: Transaction, target: Target, by: Actor) -> Ending:
+    end = TokenEnd(tx.now, "ended")
+    return await revocation.end_personal_token(tx, target.name, end, by)
+
+
 async def _session(_: Authority, tx: Transaction, target: Target, by: Actor) -> Ending:
     return await revocation.end_session(tx, target.name, by)
 
@@ -112,6 +118,7 @@ ENDINGS: Final[Mapping[Ends, Way]] = MappingProxyType(
         Ends.USER: Way(foreseeing.of_user, _user),
         Ends.CLIENT: Way(foreseeing.of_client, _client),
         Ends.API: Way(foreseeing.of_api, _api),
+        Ends.PERSONAL_TOKEN: Way(foreseeing.of_personal_token, _personal_token),
         Ends.KEY: Way(foreseeing.of_key, _key),
     }
 )

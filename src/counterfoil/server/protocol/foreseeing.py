@@ -34,6 +34,8 @@ class Foreseen(Struct, frozen=True):
 async def of_token(tx: Transaction, target: Target) -> Foreseen:
     """One access token: nothing is kept of it, so that anything that may be one is taken."""
     demand_fingerprint(target)
+    if await tx.personal_tokens.find_by_id(target.name) is not None:
+        return await of_personal_token(tx, target)
     if target.expires_at is not None and tx.now >= target.expires_at:
         return _nothing(target, f"The access token {target.name} has expired already.")
     if await tx.notices.names_token(target.name):
@@ -41,6 +43,20 @@ async def of_token(tx: Transaction, target: Target) -> Foreseen:
     sentence = (
         f"The access token {target.name} ends at once, and no other. "
         "An app with a refresh token gets another by itself."
+    )
+    return Foreseen(target, 0, 0, (), sentence)
+
+
+async def of_personal_token(tx: Transaction, target: Target) -> Foreseen:
+    """One token that a person has made by hand."""
+    token = await tx.personal_tokens.find_by_id(target.name)
+    if token is None:
+        raise unknown(target)
+    if not token.is_live(tx.now):
+        return _nothing(target, f"The personal token “{token.name}” has ended or expired already.")
+    sentence = (
+        f"The personal token “{token.name}” ends at once, and nothing else. "
+        "Every program that has it stops working."
     )
     return Foreseen(target, 0, 0, (), sentence)
 
@@ -106,11 +122,13 @@ async def of_user(tx: Transaction, target: Target) -> Foreseen:
     if user is None:
         raise unknown(target)
     hanging = await what_hangs.of_user(tx, user.id)
-    if not (hanging.sessions or hanging.families):
+    if not hanging:
         return _nothing(target, f"{user.email} is signed in nowhere, and no app has a token.")
     apps = await _apps_of(tx, hanging)
     ends = f"Everything of {user.email} ends: {_counted(len(hanging.sessions), 'browser')}"
     of_apps = f" and {_counted_apps(hanging, apps)}" if apps else ""
+    if hanging.personal_tokens:
+        of_apps += f" and {_counted(len(hanging.personal_tokens), 'personal token')}"
     sentence = (
         f"{ends}{of_apps}, also where apps go on after a sign-out. "
         "The account and the permissions of apps stay."

@@ -8,10 +8,17 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from counterfoil.oauth.addresses import place_of
 from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.errors import OAuthError, invalid_grant
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.oauth.personal_token import (
+    CLIENT_ADDRESS,
+    KNOWN_TYPE,
+    is_from,
+    networks_in,
+)
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.url_binding import KNOWN, UrlBound
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
@@ -24,6 +31,7 @@ from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.protocol.token_reading import ReadToken
 from counterfoil.server.records.client import INTROSPECT, Client
 from counterfoil.server.records.family import Family
+from counterfoil.server.records.personal_token import Use
 from counterfoil.server.records.store import Transaction
 
 
@@ -34,7 +42,8 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     itself: whoever follows the notices knows by them when this answer no longer holds.
     ``registered``: it is a signed token whose API keeps a registry, and it stands there (S43).
     ``act`` and ``may_act`` are those of RFC 8693 §4. A token that is
-    ``url_bound`` is described only to those who say that they know what that means.
+    ``url_bound``, or good from some ``networks`` only, is described only to those who say that
+    they know what that means.
     """
 
     active: bool
@@ -56,6 +65,7 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     act: object = None
     may_act: object = None
     parents: tuple[Parent, ...] = ()
+    networks: tuple[str, ...] | None = None
 
 
 INACTIVE: Final = Introspection(active=False)
@@ -88,7 +98,10 @@ async def introspect(
     client_authentication.demand_confidential(found.asker.client)
     if found.family is not None:
         return _of_refresh_token(authority, found, unverified)
-    return _of_access_token(authority, found, parameters.get(KNOWN) == URL_BOUND)
+    answer = _of_access_token(authority, found, parameters.get(KNOWN) or "")
+    if answer.active:
+        _note_use(authority, found, parameters.get(CLIENT_ADDRESS) or "")
+    return answer
 
 
 async def _find(
@@ -159,12 +172,13 @@ def _of_refresh_token(authority: Authority, found: _Found, unverified: str) -> I
     )
 
 
-def _of_access_token(authority: Authority, found: _Found, knows: bool) -> Introspection:
+def _of_access_token(authority: Authority, found: _Found, known: str) -> Introspection:
     read = authority.reader.judge(found.read, found.now)
     if isinstance(read, Reason) or not _may_know(found.asker.client, read.token.client_id):
         return INACTIVE
     token, is_opaque = read.token, not read.marks.kid
-    if token.url_bound is not None and not knows:
+    networks = read.personal.networks if read.personal is not None else ()
+    if not _is_understood(token.url_bound, networks, known):
         return INACTIVE
     return Introspection(
         active=True,
@@ -186,4 +200,20 @@ def _of_access_token(authority: Authority, found: _Found, knows: bool) -> Intros
         act=token.act,
         may_act=token.may_act,
         parents=token.parents if is_opaque else (),
+        networks=networks or None,
     )
+
+
+def _is_understood(url_bound: UrlBound | None, networks: tuple[str, ...], known: str) -> bool:
+    """Whether who asks will not overlook what narrows the token."""
+    return (url_bound is None or known == URL_BOUND) and (not networks or known == KNOWN_TYPE)
+
+
+def _note_use(authority: Authority, found: _Found, address: str) -> None:
+    """Note that a personal token was shown, unless it was from where it is not good."""
+    token = None if isinstance(found.read, Reason) else found.read.personal
+    if token is None:
+        return
+    place = place_of(address)
+    if not token.networks or is_from(place, networks_in(token.networks)):
+        authority.activity.note_personal_token(token.id, Use(found.now, place))

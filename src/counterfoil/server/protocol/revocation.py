@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from counterfoil.oauth.feed import Position
+from counterfoil.oauth.personal_token import NOTICE_SECONDS
 from counterfoil.oauth.revocations import Ended, Notice
 from counterfoil.server.protocol import events, what_hangs
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause, Extent
@@ -17,6 +18,7 @@ from counterfoil.server.protocol.identifiers import family_in
 from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import SKEW, Family
+from counterfoil.server.records.personal_token import TokenEnd
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
 from counterfoil.server.records.store import Transaction
 
@@ -32,6 +34,7 @@ class Ending(Struct, frozen=True):
     sessions: int
     position: Position
     ended: bool = True
+    personal_tokens: int = 0
 
 
 async def nothing_ended(tx: Transaction) -> Ending:
@@ -44,6 +47,8 @@ async def end_token(
     tx: Transaction, handle: str, expires_at: int | None, by: Actor, why: str = ""
 ) -> Ending:
     """End one access token by its ``jti``; its siblings stand (S45, S48)."""
+    if await tx.personal_tokens.find_by_id(handle) is not None:
+        return await end_personal_token(tx, handle, TokenEnd(tx.now, why or "ended"), by)
     expired = expires_at is not None and tx.now >= expires_at
     if expired or await tx.notices.names_token(handle):
         return await nothing_ended(tx)
@@ -54,6 +59,24 @@ async def end_token(
     await events.record(tx, EventKind.TOKEN_ENDED, by, handle, detail)
     position = await tx.notices.append([Notice(Ended.TOKEN, handle, until)])
     return Ending(0, 0, position)
+
+
+async def end_personal_token(tx: Transaction, token_id: str, end: TokenEnd, by: Actor) -> Ending:
+    """End a token that a person has made by hand (S11).
+
+    Its row says so for long; the notice stands for as long as a guard may go by an older answer.
+    """
+    token = await tx.personal_tokens.find_by_id(token_id)
+    if token is None or not token.is_live(tx.now):
+        return await nothing_ended(tx)
+    if not await tx.personal_tokens.end(token.id, end):
+        return await nothing_ended(tx)
+    detail = {"why": end.why, "user_id": token.user_id, "audience": token.audience}
+    detail |= {"found_at": end.found_at} if end.found_at else {}
+    await events.record(tx, EventKind.PERSONAL_TOKEN_ENDED, by, token.id, detail)
+    until = min(token.expires_at, tx.now + NOTICE_SECONDS) + SKEW
+    position = await tx.notices.append([Notice(Ended.TOKEN, token.id, until)])
+    return Ending(0, 0, position, personal_tokens=1)
 
 
 async def end_family(tx: Transaction, family_id: str, why: str, by: Actor) -> Ending:
@@ -91,7 +114,7 @@ async def sign_out_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
     """End everything of a person; the account and the permissions stay (S47)."""
     await tx.action_tokens.end_of(user_id)
     hanging = await what_hangs.of_user(tx, user_id)
-    if hanging.sessions or hanging.families:
+    if hanging:
         await events.record(tx, EventKind.USER_SIGNED_OUT, by, user_id, _counted(hanging))
     return await _end(tx, hanging, "user_signed_out", by)
 
@@ -167,7 +190,12 @@ async def end_tokens_of_client(tx: Transaction, client_id: str, why: str) -> End
 
 
 async def end_tokens_of_api(tx: Transaction, uri: str, by: Actor) -> Ending:
-    """Draw an API's next generation: all tokens for it that were issued until now are dead."""
+    """Draw an API's next generation: all tokens for it that were issued until now are dead.
+
+    Those that people made by hand, which may be many, end in one statement and have no line of
+    their own.
+    """
+    await tx.personal_tokens.end_of_api(uri, TokenEnd(tx.now, "api_tokens_ended"))
     generation = await tx.apis.next_generation(uri)
     await events.record(tx, EventKind.API_TOKENS_ENDED, by, uri, {"generation": str(generation)})
     notice = Notice(Ended.API, uri, await longest_end(tx), generation)
@@ -175,7 +203,7 @@ async def end_tokens_of_api(tx: Transaction, uri: str, by: Actor) -> Ending:
 
 
 async def _end(tx: Transaction, hanging: Hanging, why: str, by: Actor) -> Ending:
-    """End sessions and families, each with its own line in the log."""
+    """End sessions, families and personal tokens, each with its own line in the log."""
     sessions = 0
     for session in hanging.sessions:
         await tx.authorizations.burn_of_session(session.id)
@@ -184,7 +212,12 @@ async def _end(tx: Transaction, hanging: Hanging, why: str, by: Actor) -> Ending
             detail = {"why": why, "user_id": session.user_id}
             await events.record(tx, EventKind.SESSION_ENDED, by, session.id, detail)
     ending = await _end_families(tx, hanging.families, why, by)
-    return Ending(ending.families, sessions, ending.position, ended=sessions > 0 or ending.ended)
+    position, personal = ending.position, 0
+    for token in hanging.personal_tokens:
+        one = await end_personal_token(tx, token.id, TokenEnd(tx.now, why), by)
+        position, personal = one.position, personal + one.personal_tokens
+    is_ended = bool(sessions or personal or ending.ended)
+    return Ending(ending.families, sessions, position, is_ended, personal)
 
 
 async def _end_families(tx: Transaction, families: Iterable[Family], why: str, by: Actor) -> Ending:
@@ -205,7 +238,10 @@ async def _whose(tx: Transaction, grant_id: str) -> dict[str, str]:
 
 
 def _counted(hanging: Hanging) -> dict[str, str]:
-    return {"sessions": str(len(hanging.sessions)), "families": str(len(hanging.families))}
+    counts = {"sessions": len(hanging.sessions), "families": len(hanging.families)}
+    if hanging.personal_tokens:
+        counts["personal_tokens"] = len(hanging.personal_tokens)
+    return {name: str(count) for name, count in counts.items()}
 
 
 async def longest_end(tx: Transaction) -> int:

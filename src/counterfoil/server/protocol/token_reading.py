@@ -18,6 +18,8 @@ from counterfoil.oauth.registry import digest_of
 from counterfoil.oauth.revocations import Marks
 from counterfoil.server.hub import Hub
 from counterfoil.server.keys.keyring import Keyring
+from counterfoil.server.protocol.personal_standing import personal_claims_of
+from counterfoil.server.records.personal_token import PersonalToken
 from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Store, Transaction
@@ -28,12 +30,14 @@ _REMEMBERED: Final = 4096
 class ReadToken(Struct, frozen=True):
     """A token that we issued, with the marks by which it can be ended.
 
-    ``registered``: its issue was looked up, and is written down.
+    ``registered``: its issue was looked up, and is written down. ``personal``: a person has made
+    it by hand.
     """
 
     token: AccessToken
     marks: Marks
     registered: bool = False
+    personal: PersonalToken | None = None
 
 
 class TokenReader:
@@ -67,6 +71,8 @@ class TokenReader:
         nothing else makes none that counts (S43). Where its API asks for an algorithm, no other
         signature counts, though it be ours (RFC 9964). The hub must have caught up.
         """
+        if is_spelled(Kind.PERSONAL_TOKEN, unverified):
+            return await self._find_personal(unverified, tx)
         if is_spelled(Kind.ACCESS_TOKEN, unverified):
             row = await tx.issued_tokens.find(fingerprint(unverified))
             if row is None or row.claims is None:
@@ -113,6 +119,15 @@ class TokenReader:
             self._genuine.move_to_end(digest)
             return known
         return self._verify(self._verifier, unverified, digest)
+
+    async def _find_personal(self, unverified: str, tx: Transaction) -> ReadToken | Reason:
+        token = await tx.personal_tokens.find(fingerprint(unverified))
+        if token is None:
+            return Reason.NOT_REGISTERED
+        claims = await personal_claims_of(tx, self._expected.issuer, token)
+        if isinstance(claims, Reason):
+            return claims
+        return ReadToken(claims, claims.marks(""), personal=token)
 
     def _verify(self, verifier: Verifier, unverified: str, digest: bytes) -> ReadToken | Reason:
         try:

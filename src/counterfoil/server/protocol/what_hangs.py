@@ -3,15 +3,20 @@
 from msgspec import Struct
 
 from counterfoil.server.records.family import SKEW, Family
+from counterfoil.server.records.personal_token import PersonalToken
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 
 
 class Hanging(Struct, frozen=True):
-    """Sessions and families that end together. One that has ended already is not among them."""
+    """What ends together. One that has ended already is not among them."""
 
     sessions: list[Session]
     families: list[Family]
+    personal_tokens: list[PersonalToken] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.sessions or self.families or self.personal_tokens)
 
 
 async def of_family(tx: Transaction, family_id: str) -> Hanging:
@@ -35,10 +40,15 @@ async def of_grant(tx: Transaction, grant_id: str) -> Hanging:
 
 
 async def of_user(tx: Transaction, user_id: str, spared: str | None = None) -> Hanging:
-    """All of a person but the session ``spared`` and the online families of it."""
+    """All of a person but the session ``spared`` and the online families of it.
+
+    Tokens that were made by hand belong to no session: whoever knew the password may have made one.
+    """
     sessions = await tx.sessions.of_user(user_id)
     families = await tx.families.live_of_user(user_id)
+    personal = await tx.personal_tokens.of_user(user_id)
     return Hanging(
         [session for session in sessions if session.id != spared],
         [family for family in families if spared is None or family.session_id != spared],
+        [token for token in personal if token.is_live(tx.now)],
     )

@@ -15,6 +15,7 @@ class Begun(Struct, frozen=True):
     grants: int
     families: int
     codes: int
+    personal_tokens: int = 0
 
 
 class Beginnings(Protocol):
@@ -24,7 +25,7 @@ class Beginnings(Protocol):
         """Let the feed go on in a new epoch; its notices stay, and whoever follows begins anew."""
 
     async def end_everything(self, at: int, why: str) -> Begun:
-        """End every session, grant, family and code; no status list is filled any further."""
+        """End every session, grant, family, code and personal token; fill no status list."""
 
     async def raise_generations(self, to: int) -> int:
         """Raise those of every client, API and of userinfo above ``to``; gives the greatest."""

@@ -25,6 +25,9 @@ class EventKind(StrEnum):
     TOKEN_IN_TWO_PLACES = "token_in_two_places"
     TOKEN_DELEGATED = "token_delegated"
     TOKEN_ENDED = "token_ended"
+    PERSONAL_TOKEN_MADE = "personal_token_made"
+    PERSONAL_TOKEN_USED = "personal_token_used"
+    PERSONAL_TOKEN_ENDED = "personal_token_ended"
     FAMILY_ENDED = "family_ended"
     SESSION_ENDED = "session_ended"
     APP_SIGNED_OUT = "app_signed_out"
@@ -73,6 +76,9 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.TOKEN_IN_TWO_PLACES: "token",
         EventKind.TOKEN_DELEGATED: "token",
         EventKind.TOKEN_ENDED: "token",
+        EventKind.PERSONAL_TOKEN_MADE: "token",
+        EventKind.PERSONAL_TOKEN_USED: "token",
+        EventKind.PERSONAL_TOKEN_ENDED: "token",
         EventKind.FAMILY_ENDED: "family",
         EventKind.SESSION_ENDED: "session",
         EventKind.APP_SIGNED_OUT: "grant",

@@ -57,7 +57,9 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     point into a published Token Status List. ``token_bytes``: the size budget of a signed token;
     ``None``: as the settings say. Where one is longer, a warning is given (``over_budget``
     ``warn``), or a reference token in its place (S66). ``signing_algorithm`` ``ML-DSA-65``: they
-    are signed so that no quantum computer can forge them (RFC 9964).
+    are signed so that no quantum computer can forge them (RFC 9964).``personal_tokens``: people
+    may make tokens for it by hand (S11), which live ``personal_token_lifetime`` seconds at most;
+    where that is open, as the settings say.
     """
 
     token_format: Literal["jwt", "reference"] = "jwt"
@@ -66,6 +68,8 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     token_bytes: TokenBytes | None = None
     over_budget: Literal["warn", "reference"] = "warn"
     signing_algorithm: Literal["ML-DSA-65"] | None = None
+    personal_tokens: bool = False
+    personal_token_lifetime: Seconds | None = None
 
     @property
     def costs_a_row(self) -> bool:

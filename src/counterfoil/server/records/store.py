@@ -20,6 +20,7 @@ from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.lease import Leases
 from counterfoil.server.records.listing import Lists
+from counterfoil.server.records.personal_token import PersonalTokens
 from counterfoil.server.records.refresh_limits import LimitNotes
 from counterfoil.server.records.server_process import Servers
 from counterfoil.server.records.session import Sessions
@@ -117,6 +118,8 @@ class Transaction(Protocol):
     def issued_tokens(self) -> IssuedTokens: ...
     @property
     def allowances(self) -> Allowances: ...
+    @property
+    def personal_tokens(self) -> PersonalTokens: ...
     @property
     def sightings(self) -> Sightings: ...
     @property

@@ -23,6 +23,7 @@ from counterfoil.server.storage.statements.issued_tokens import IssuedTokenState
 from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.lists import ListStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
+from counterfoil.server.storage.statements.personal_tokens import PersonalTokenStatements
 from counterfoil.server.storage.statements.proofs import ProofStatements
 from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
@@ -64,6 +65,7 @@ class BoundTransaction:
         self.segments = SegmentStatements(connection)
         self.notices = NoticeStatements(connection)
         self.issued_tokens = IssuedTokenStatements(connection)
+        self.personal_tokens = PersonalTokenStatements(connection)
         self.lists = ListStatements(connection)
         self.guards = GuardStatements(connection)
         self.servers = ServerProcessStatements(connection)
@@ -109,6 +111,7 @@ class BoundTransaction:
         swept += await self.clients.sweep(limit)
         swept += await self.signing_keys.sweep(limit)
         swept += await self.issued_tokens.sweep(limit)
+        swept += await self.personal_tokens.sweep(limit)
         swept += await self.guards.sweep(limit)
         swept += await self.servers.sweep(limit)
         return swept

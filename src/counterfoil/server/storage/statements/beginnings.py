@@ -13,6 +13,9 @@ _END_GRANTS: Final = "UPDATE grants SET ended_at = ? WHERE ended_at IS NULL"
 _END_FAMILIES: Final = """
 UPDATE families SET ended_at = ?, ended_why = ? WHERE ended_at IS NULL
 """
+_END_PERSONAL: Final = """
+UPDATE personal_tokens SET ended_at = ?, ended_why = ? WHERE ended_at IS NULL
+"""
 _BURN_CODES: Final = "DELETE FROM authorizations WHERE taken_at IS NULL"
 # What was answered since is not known: it must not be answered again.
 _FORGET_DEVICES: Final = "DELETE FROM device_requests"
@@ -44,16 +47,17 @@ class BeginningStatements:
         await self._connection.run(_BEGIN_EPOCH, epoch, first_digest(epoch))
 
     async def end_everything(self, at: int, why: str) -> Begun:
-        """End every session, grant, family and code; no status list is filled any further."""
+        """End every session, grant, family, code and personal token; fill no status list."""
         run = self._connection.run
         sessions = await run(_END_SESSIONS, at)
         grants = await run(_END_GRANTS, at)
         families = await run(_END_FAMILIES, at, why)
         codes = await run(_BURN_CODES)
+        personal = await run(_END_PERSONAL, at, why)
         await run(_FORGET_DEVICES)
         await run(_FORGET_ACTION_TOKENS)
         await run(_FORGET_LISTS)
-        return Begun(sessions, grants, families, codes)
+        return Begun(sessions, grants, families, codes, personal)
 
     async def raise_generations(self, to: int) -> int:
         """Raise those of every client, API and of userinfo above ``to``; gives the greatest."""
