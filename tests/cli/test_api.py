@@ -13,6 +13,8 @@ UNDECIDED = {
     "token_bytes": None,
     "over_budget": "warn",
     "signing_algorithm": None,
+    "personal_tokens": False,
+    "personal_token_lifetime": None,
 }
 
 

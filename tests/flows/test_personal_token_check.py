@@ -83,6 +83,7 @@ async def refused(api: Api, made: Made) -> tuple[int, str]:
 
 
 async def test_it_opens_an_api_that_takes_signed_tokens_too(place: Installation, api: Api):
+    """S11: given away, and good where the API says so."""
     made = await make(place)
     assert await api.answer(made.secret.reveal()) == (200, "")
     assert await api.answer(await place.service_token()) == (200, "")
@@ -92,7 +93,7 @@ async def test_it_opens_an_api_that_takes_signed_tokens_too(place: Installation,
 
 @pytest.mark.parametrize("kind", [Ends.PERSONAL_TOKEN, Ends.API])
 async def test_it_ends_at_once_without_another_question(place: Installation, api: Api, kind: Ends):
-    """The promise: one question, and then the notices end it, not the next question."""
+    """S11: The promise: one question, and then the notices end it, not the next question."""
     made = await make(place)
     assert await api.answer(made.secret.reveal()) == (200, "")
     asked = api.asked
@@ -111,6 +112,7 @@ async def test_one_that_was_ended_before_it_was_seen_is_refused(place: Installat
 
 
 async def test_an_address_counts_as_trusted_proxies_say(place: Installation, api: Api):
+    """S11: limited in place."""
     made = await make(place, networks=("192.0.2.0/24",))
     token = made.secret.reveal()
     proxy = {"peer": "198.51.100.1", "x_forwarded_proto": "https"}

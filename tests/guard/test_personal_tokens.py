@@ -84,6 +84,7 @@ async def closed(asking: Asking) -> Any:
 
 
 async def test_one_question_for_minutes_and_then_no_io_at_all(asking: Asking):
+    """S11: no I/O, and yet ended at once."""
     token = personal()
     assert await asyncio.gather(*(asking.reason(token) for _ in range(20))) == [None] * 20
     found = asking.guard.check(token, where=shown_from("192.0.2.7"))

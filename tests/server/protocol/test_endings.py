@@ -40,6 +40,7 @@ OWN_EVENT = {
     Ends.USER: EventKind.USER_SIGNED_OUT,
     Ends.CLIENT: EventKind.CLIENT_TOKENS_ENDED,
     Ends.API: EventKind.API_TOKENS_ENDED,
+    Ends.PERSONAL_TOKEN: EventKind.PERSONAL_TOKEN_ENDED,
     Ends.KEY: EventKind.KEY_WITHDRAWN,
 }
 

@@ -58,6 +58,7 @@ async def test_it_expires(place: Installation):
 
 @pytest.mark.parametrize("kind", [Ends.PERSONAL_TOKEN, Ends.TOKEN, Ends.USER, Ends.API])
 async def test_each_way_of_ending_ends_it(place: Installation, kind: Ends):
+    """S11: one by one, or with all that is its person's or its API's."""
     made, sibling = await make(place), await make(place)
     names = {Ends.USER: made.token.user_id, Ends.API: NOTES}
     ending = await end(place, kind, names.get(kind, made.token.id))

@@ -89,6 +89,7 @@ async def test_making_it_is_an_event_without_its_text_or_name(place: Installatio
     ],
 )
 async def test_what_cannot_be_had_is_said(place: Installation, changes: dict[str, Any], said: str):
+    """S11: limited in reach and time, and never wider than its API."""
     assert said in await refused(place, **changes)
 
 

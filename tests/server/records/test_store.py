@@ -22,6 +22,7 @@ RECORDS = [
     "Proofs",
     "SigningKeys",
     "Events",
+    "PersonalTokens",
     "Segments",
     "Notices",
     "IssuedTokens",

@@ -32,7 +32,10 @@ class Extent(StrEnum):
 
     NOTHING = "nothing"
     ALL_BUT_THIS_BROWSER = "all but this browser"
-    """All of the person but one session and what apps do in it; offline families end too."""
+    """All of the person but one session and what apps do in it.
+
+    Offline families and personal tokens end too.
+    """
     EVERYTHING_OF_THE_PERSON = "everything of the person"
     EVERYTHING_OF_THE_CLIENT = "everything of the client"
 
@@ -49,12 +52,13 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         Cause.PASSWORD_CHANGED: Consequence(
             Extent.ALL_BUT_THIS_BROWSER,
             "Every other browser is signed out, and every app that is signed in elsewhere or goes "
-            "on while you are away. This browser stays signed in. Apps keep their permissions.",
+            "on while you are away. Personal tokens end. This browser stays signed in. Apps keep "
+            "their permissions.",
         ),
         Cause.PASSWORD_SET: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,
-            "Every browser of the person is signed out, and every session of an app ends. Apps "
-            "keep their permissions.",
+            "Every browser of the person is signed out, and every session of an app and every "
+            "personal token ends. Apps keep their permissions.",
         ),
         Cause.SECRET_REPLACED: Consequence(
             Extent.EVERYTHING_OF_THE_CLIENT,
@@ -75,7 +79,7 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         Cause.USER_DISABLED: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,
             "The person cannot sign in any more. Every browser of theirs is signed out, and every "
-            "session of an app ends.",
+            "session of an app and every personal token ends.",
         ),
         Cause.USER_ENABLED: Consequence(
             Extent.NOTHING, "The person may sign in again. Nothing that has ended comes back."

@@ -13,6 +13,10 @@ from counterfoil.server.protocol.explaining.access_token import (
 from counterfoil.server.protocol.explaining.endings import Case
 from counterfoil.server.protocol.explaining.explanation import Explanation, Verdict
 from counterfoil.server.protocol.explaining.fingerprint import explain_fingerprint
+from counterfoil.server.protocol.explaining.personal_token import (
+    explain_personal_row,
+    explain_personal_token,
+)
 from counterfoil.server.protocol.explaining.refresh_token import explain_refresh_token
 from counterfoil.server.protocol.identifiers import is_fingerprint
 from counterfoil.server.records.store import Transaction
@@ -84,10 +88,15 @@ async def _explained(authority: Authority, pasted: str, tx: Transaction) -> Expl
         return await explain_refresh_token(case, pasted)
     if is_spelled(Kind.ACCESS_TOKEN, pasted):
         return await explain_reference(case, pasted)
+    if is_spelled(Kind.PERSONAL_TOKEN, pasted):
+        return await explain_personal_token(case, pasted)
     for kind, sentence in _SECRETS.items():
         if is_spelled(kind, pasted):
             return Explanation(kind=kind.name.lower(), verdict=Verdict.SECRET, sentence=sentence)
     if is_fingerprint(pasted):
+        personal = await tx.personal_tokens.find_by_id(pasted)
+        if personal is not None:
+            return await explain_personal_row(case, personal)
         return await explain_fingerprint(case, pasted)
     if "." in pasted:
         return await explain_access_token(case, pasted)

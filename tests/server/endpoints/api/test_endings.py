@@ -4,6 +4,7 @@ import pytest
 
 from tests.administration import Administrator, administrator
 from tests.installation import NOTES, Installation, Person
+from tests.server.protocol.test_personal_tokens import make
 
 pytestmark = pytest.mark.anyio
 DRY = {"dry_run": "true"}
@@ -42,10 +43,13 @@ async def test_each_kind_is_foreseen_and_ended(
     (grant,) = (await admin.get("/api/grants", user_id=person.user_id))["grants"]
     (family,) = (await admin.get("/api/families", grant_id=grant["id"]))["families"]
     keys = (await admin.get("/api/keys"))["keys"]
+    await place.set_policy(NOTES, personal_tokens=True)
+    made = await make(place)
     jti = place.authority.reader.genuine(service, place.clock()).token.jti
     names = {
         "token": jti,
         "family": family["id"],
+        "personal_token": made.token.id,
         "session": family["session_id"],
         "app_sessions": grant["id"],
         "grant": grant["id"],

@@ -29,6 +29,7 @@ TITLES: Final = MappingProxyType(
         Ends.USER: "End everything of this person?",
         Ends.CLIENT: "End every token of this client?",
         Ends.API: "End every token for this API?",
+        Ends.PERSONAL_TOKEN: "End this personal token?",
         Ends.KEY: "Withdraw this key?",
     }
 )
@@ -38,6 +39,7 @@ _ROOMS: Final = MappingProxyType(
         Ends.GRANT: "grants",
         Ends.APP_SESSIONS: "grants",
         Ends.FAMILY: "grants",
+        Ends.PERSONAL_TOKEN: "users",
         Ends.USER: "users",
         Ends.CLIENT: "clients",
         Ends.API: "apis",
@@ -128,6 +130,6 @@ def _back(visit: Visit, target: Target) -> str:
     match target.kind:
         case Ends.API:
             return visit.url(room, "named", uri=target.name)
-        case Ends.FAMILY | Ends.TOKEN:
+        case Ends.FAMILY | Ends.TOKEN | Ends.PERSONAL_TOKEN:
             return visit.url(room)
     return visit.url(room, target.name)
