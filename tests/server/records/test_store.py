@@ -9,6 +9,8 @@ from counterfoil.server.records import store
 from counterfoil.server.storage.sqlite import SqliteStore
 
 RECORDS = [
+    "ActionTokens",
+    "Allowances",
     "Users",
     "Sessions",
     "Clients",
