@@ -379,6 +379,7 @@ def test_an_endpoint_for_bound_tokens_takes_no_plain_ticket(desk: Desk, gate: Ga
         {"url": "/files/7?ticket=cftk_x"},
         {"url": "files/7"},
         {"url": "/" + "a" * 9000},
+        {"url": "/" + "a" * 5000},
         {"url": "/files/7", "lifetime": 10**9},
         {"url": "/files/7", "method": "DELETE"},
         {"url": "/files/7", "headers": {"Cookie": "a=b"}},

@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import flask
 import httpx2
 import pytest
 from litestar import Litestar, Request, Response, get, post
@@ -12,13 +12,12 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from counterfoil.guard import Guard, Options, Tickets, wsgi
-from counterfoil.guard import flask as for_flask
+from counterfoil.guard import Guard, Options, Tickets
 from counterfoil.guard import litestar as for_litestar
 from counterfoil.guard import starlette as for_starlette
 from counterfoil.guard.asgi import TOKEN, request_of
 from tests.frameworks.apps import django_project
-from tests.frameworks.serving import under_uvicorn
+from tests.frameworks.serving import client, under_gunicorn, under_uvicorn, wait_until_heard
 from tests.guard.desk import Desk
 from tests.guard.issuer import AUDIENCE, TinyIssuer
 
@@ -63,23 +62,7 @@ def of_litestar(guard: Guard) -> Any:
 
 def of_django(guard: Guard) -> Any:
     app = django_project.asgi(guard)
-    from django.http import HttpResponse, JsonResponse
-    from django.urls import path
-
-    from counterfoil.guard.django import request_of as request_of_django
-
-    guarded = django_project.settings.COUNTERFOIL
-
-    @guarded()
-    def tickets(request: Any) -> Any:
-        reply = guarded.gate.ticket(request_of_django(request), request.token, request.body)
-        return HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
-
-    @guarded()
-    def file(request: Any) -> Any:
-        return JsonResponse({"query": request.GET.urlencode() + request.META["QUERY_STRING"]})
-
-    django_project.route(path("tickets", tickets), path("file", file))
+    django_project.route(*django_project.with_tickets())
     return app
 
 
@@ -131,29 +114,38 @@ def test_neither_the_log_of_the_server_nor_the_app_sees_it(site: Site):
     assert "cftk_" not in str(site.lines)
 
 
-def test_flask_gives_them_and_takes_them(desk: Desk):
-    guard = desk.gate(tickets=POLICY).guard
-    app = flask.Flask(__name__, static_folder=None)
-    guarded = for_flask.Guarded(app, guard)
+WSGI = ("flask_app", "django_app", "plain_app")
 
-    @app.post("/tickets")
-    @guarded()
-    def tickets() -> Any:
-        asked, body = wsgi.request_of(flask.request.environ), flask.request.get_data()
-        reply = guarded.gate.ticket(asked, flask.g.token, body)
-        return reply.body, reply.status, dict(reply.headers)
 
-    @app.get("/file")
-    @guarded()
-    def file() -> Any:
-        return {"subject": flask.g.token.subject}
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[TinyIssuer]:
+    with TinyIssuer() as issuer:
+        yield issuer
 
-    browser, own = app.test_client(), "https://notes.example"
-    headers = {"authorization": f"Bearer {desk.token()}"}
-    answer = browser.post("/tickets", base_url=own, json={"url": "/file"}, headers=headers)
-    opened = browser.get(answer.json["url"].removeprefix(own), base_url=own)
-    assert opened.json == {"subject": "u1"}
-    assert opened.headers["referrer-policy"] == "no-referrer"
+
+@pytest.mark.parametrize("app", WSGI)
+def test_neither_the_log_of_gunicorn_nor_the_app_sees_it(
+    issuer: TinyIssuer, app: str, tmp_path: Path
+):
+    """S73: under WSGI, too; what else a server writes down is its own."""
+    log = tmp_path / "access.log"
+    options = ("--access-logfile", str(log), "--log-level", "info")
+    headers = {"authorization": f"Bearer {issuer.token()}"}
+    target = f"tests.frameworks.apps.with_tickets:{app}()"
+    with under_gunicorn(target, *options, TEST_ISSUER=issuer.url) as own:
+        with client(own) as http:
+            wait_until_heard(http, issuer.token())
+        answer = httpx2.post(f"{own}/tickets", json={"url": "/file?page=2"}, headers=headers)
+        url = answer.json()["url"]
+        opened = httpx2.get(url)
+        assert (opened.status_code, opened.json()["query"]) == (200, "page=2")
+        assert opened.headers["referrer-policy"] == "no-referrer"
+        assert opened.headers["cache-control"] == "private, no-store"
+        assert httpx2.get(url.replace("page=2", "page=3")).json()["error_reason"] == "wrong_target"
+    said = log.read_text()
+    assert "/file?page=2 " in said
+    assert "/file?page=3 " in said
+    assert "cftk_" not in said
 
 
 async def test_no_more_is_read_of_what_is_asked_for_than_a_ticket_needs(desk: Desk):

@@ -172,10 +172,11 @@ class GuardMiddleware:
         return self._with_headers(request, self._get_response(request))
 
     def _hide_ticket(self, request: HttpRequest) -> None:
-        """Keep a ticket from views and logs; under WSGI the server has noted the query already."""
-        scope = getattr(request, "scope", None)
-        if scope is not None:
-            asgi.hide_ticket(self._guarded.gate, scope)
+        gate, scope = self._guarded.gate, getattr(request, "scope", None)
+        if scope is None:
+            wsgi.hide_ticket(gate, request.META)
+        else:
+            asgi.hide_ticket(gate, scope)
             request.META["QUERY_STRING"] = scope["query_string"].decode("latin-1")
 
     async def _serve(self, request: HttpRequest, reply: Reply | None) -> HttpResponseBase:

@@ -146,6 +146,7 @@ class _Front:
         if not self._is_verified:
             self._guarded.verify(self._app)
             self._is_verified = True
+        wsgi.hide_ticket(self._gate, environ)
         request = wsgi.request_of(environ)
         reply = self._gate.answer(request)
         if reply is not None:

@@ -16,12 +16,15 @@ from counterfoil.guard.guard import Guard
 from counterfoil.guard.reply import Reply
 from counterfoil.guard.request import Request
 from counterfoil.guard.token import Rejected
+from counterfoil.oauth.ticket import tickets_in, without_ticket
 
 TOKEN: Final = "counterfoil.token"
 """Where the `Token` stands in the environ."""
 _IN_PATHS: Final = "/-._~!$&'()*+,;=:@"
 _RAW: Final = ("RAW_URI", "REQUEST_URI")
 """Where servers keep the path as it was sent: Gunicorn; uWSGI, mod_wsgi and Werkzeug."""
+_QUERY: Final = "counterfoil.query"
+"""Where the query stands as it came, when there was a ticket in it."""
 _SEVERAL: Final = frozenset({b"dpop", b"x-forwarded-proto", b"x-forwarded-host"})
 """Headers that hold one value each; a comma shows that a server has joined several."""
 
@@ -55,7 +58,9 @@ class GuardMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        gate, request = self._gate, request_of(environ)
+        gate = self._gate
+        hide_ticket(gate, environ)
+        request = request_of(environ)
         reply = gate.answer(request)
         if reply is not None:
             return respond(reply, request, start_response)
@@ -135,6 +140,23 @@ def stop_at_exit(guard: Guard) -> None:
     atexit.register(stop)
 
 
+def hide_ticket(gate: Gate, environ: WSGIEnvironment) -> None:
+    """Keep a ticket from the app, and from the log of a server that reads the environ.
+
+    `request_of` finds it all the same.
+    """
+    query = _bytes_of(environ.get("QUERY_STRING", ""))
+    if gate.guard.tickets is None or not tickets_in(query):
+        return
+    environ[_QUERY] = query
+    environ["QUERY_STRING"] = without_ticket(query).decode("latin-1")
+    for key in _RAW:
+        path, mark, sent = environ.get(key, "").partition("?")
+        if mark:
+            hidden = without_ticket(_bytes_of(sent)).decode("latin-1")
+            environ[key] = f"{path}?{hidden}" if hidden else path
+
+
 def request_of(environ: WSGIEnvironment, path: bytes | None = None) -> Request:
     """Read a request from its environ.
 
@@ -142,13 +164,13 @@ def request_of(environ: WSGIEnvironment, path: bytes | None = None) -> Request:
     """
     if path is None:
         said = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-        path = said.encode("latin-1", "replace")
+        path = _bytes_of(said)
     return Request(
         environ["REQUEST_METHOD"],
         environ["wsgi.url_scheme"],
         environ.get("REMOTE_ADDR") or "",
         _path_as_sent(environ, path),
-        environ.get("QUERY_STRING", "").encode("latin-1", "replace"),
+        environ.get(_QUERY) or _bytes_of(environ.get("QUERY_STRING", "")),
         [pair for key, value in environ.items() for pair in _header(key, value)],
     )
 
@@ -179,6 +201,11 @@ def with_headers(
         return start_response(status, headers, *exc_info)
 
     return start
+
+
+def _bytes_of(text: str) -> bytes:
+    """Give what an environ holds as it came (PEP 3333)."""
+    return text.encode("latin-1", "replace")
 
 
 def _header(key: str, value: object) -> list[tuple[bytes, bytes]]:

@@ -118,6 +118,27 @@ def project() -> list[Any]:
     ]
 
 
+def with_tickets() -> list[Any]:
+    """Views that give and take tickets."""
+    from django.urls import path
+
+    from counterfoil.guard.django import request_of
+
+    guarded = settings.COUNTERFOIL
+
+    @guarded()
+    def tickets(request: HttpRequest) -> HttpResponse:
+        reply = guarded.gate.ticket(request_of(request), request.token, request.body)
+        return HttpResponse(reply.body, status=reply.status, headers=dict(reply.headers))
+
+    @guarded()
+    def file(request: HttpRequest) -> HttpResponse:
+        assert "ticket" not in request.GET
+        return JsonResponse({"query": request.META["QUERY_STRING"]})
+
+    return [path("tickets", tickets), path("file", file), path("notes", file)]
+
+
 def rest() -> list[Any]:
     from django.urls import path
     from rest_framework.decorators import api_view, permission_classes
