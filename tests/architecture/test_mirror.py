@@ -125,6 +125,7 @@ ELSEWHERE = MappingProxyType(
         "server/pages/admin/explaining.py": "server/pages/test_explain.py",
         "server/pages/admin/routes.py": "server/pages/admin/test_visit.py",
         "server/pages/admin/rows.py": "server/pages/admin/test_lists.py",
+        "server/pages/token_views.py": "server/pages/test_rendering.py",
         "server/pages/admin/views.py": "server/pages/test_rendering.py",
         "server/documents/apis.py": "cli/test_api.py",
         "server/documents/clients.py": "cli/test_client.py",

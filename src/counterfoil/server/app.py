@@ -35,6 +35,7 @@ from counterfoil.server.pages import (
     logout,
     password,
     sign_in,
+    tokens,
 )
 from counterfoil.server.pages.admin.routes import ADMIN_ROUTES
 from counterfoil.server.pages.assets import asset
@@ -91,6 +92,9 @@ ROUTES: Final = (
     Route("/account/explain", _GET, explain.account_ask, Caller.PERSON, Use.PAGE),
     Route("/account/explain", _POST, explain.account_answer, Caller.PERSON, Use.PAGE),
     Route("/account/sign-out", _POST, sign_in.sign_out, Caller.PERSON, Use.LEAVING),
+    Route("/account/tokens", _GET, tokens.tokens, Caller.PERSON, Use.PAGE),
+    Route("/account/tokens/new", _GET, tokens.ask, Caller.PERSON, Use.PAGE),
+    Route("/account/tokens/new", _POST, tokens.answer, Caller.PERSON, Use.PAGE),
     Route("/account/browsers", _GET, account.browsers, Caller.PERSON, Use.PAGE),
     Route("/account/password", _GET, password.ask, Caller.PERSON, Use.PAGE),
     Route("/account/password", _POST, password.answer, Caller.PERSON, Use.PAGE),

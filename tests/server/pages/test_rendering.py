@@ -17,6 +17,14 @@ from counterfoil.server.pages.admin.views import (
     Verb,
 )
 from counterfoil.server.pages.rendering import TEMPLATES, Pages, shown
+from counterfoil.server.pages.token_views import (
+    MadeTokenPage,
+    NewTokenPage,
+    OpenApi,
+    TokenPermission,
+    TokenRow,
+    TokensPage,
+)
 from counterfoil.server.pages.views import (
     AppRow,
     AppsPage,
@@ -209,6 +217,45 @@ def views(text: str) -> dict[str, Page]:
         "end of nothing": asking(text, nothing=True),
         "ended": EndedPage(
             title=text, sentence=text, receipt=text, back="/id/account/apps", back_title=text
+        ),
+        "tokens": TokensPage(
+            user_email=text,
+            csrf=f"csrf {text}",
+            tokens=tuple(
+                TokenRow(
+                    token_id=text,
+                    name=text,
+                    api_name=text,
+                    permissions=(text, text),
+                    networks=(text,),
+                    made=text,
+                    until=text,
+                    last_used=text,
+                    over=over,
+                    found_at=over,
+                )
+                for over in ("", text)
+            ),
+            apis=(OpenApi(uri=text, name=text),),
+        ),
+        "token new": NewTokenPage(
+            user_email=text,
+            csrf=f"csrf {text}",
+            action="/account/tokens/new",
+            api=OpenApi(uri=text, name=text),
+            permissions=(TokenPermission(value=text, title=text, chosen=True),),
+            lifetimes=(SpanChoice(value=text, title=text, chosen=True),),
+            name=text,
+            networks=text,
+            error=text,
+        ),
+        "token made": MadeTokenPage(
+            user_email=text,
+            csrf=f"csrf {text}",
+            secret=text,
+            name=text,
+            api_name=text,
+            until=text,
         ),
         "password": PasswordPage(
             user_email=text, csrf=f"csrf {text}", action="/go", sentence=text, error=text

@@ -29,11 +29,13 @@ class _Verb(Struct, frozen=True):
 
 APPS: Final = "account/apps"
 BROWSERS: Final = "account/browsers"
+TOKENS: Final = "account/tokens"
 VERBS: Final = MappingProxyType(
     {
         Ends.FAMILY: _Verb("End this session?", "End this session", APPS),
         Ends.APP_SESSIONS: _Verb("Sign the app out everywhere?", "Sign out everywhere", APPS),
         Ends.GRANT: _Verb("Remove this app?", "Remove this app", APPS),
+        Ends.PERSONAL_TOKEN: _Verb("End this token?", "End this token", TOKENS),
         Ends.SESSION: _Verb("Sign this browser out?", "Sign this browser out", BROWSERS),
         Ends.USER: _Verb("End everything?", "End everything", BROWSERS),
     }

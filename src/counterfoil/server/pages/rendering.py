@@ -10,6 +10,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from counterfoil.server.pages.admin.views import AdminEndPage, AdminListPage, AdminThingPage
+from counterfoil.server.pages.token_views import MadeTokenPage, NewTokenPage, TokensPage
 from counterfoil.server.pages.views import (
     AppsPage,
     BrowsersPage,
@@ -39,6 +40,9 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         ErrorPage: "error.html",
         AppsPage: "apps.html",
         BrowsersPage: "browsers.html",
+        TokensPage: "tokens.html",
+        NewTokenPage: "token_new.html",
+        MadeTokenPage: "token_made.html",
         EndPage: "end.html",
         EndedPage: "ended.html",
         PasswordPage: "password.html",

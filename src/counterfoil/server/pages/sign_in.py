@@ -1,6 +1,7 @@
 """Sign in, sign out: the handlers of these pages."""
 
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -31,33 +32,37 @@ _BUSY = "Too many people are signing in at this moment. Wait a little and try ag
 
 
 DEVICE: Final = "device"
-"""What ``next`` says where somebody signs in to let a device in; every other word is nothing."""
+"""What ``next`` says where somebody signs in to let a device in."""
+TOKENS: Final = "tokens"
+"""What ``next`` says where they sign in to make a token by hand; every other word is nothing."""
+
+
+_PATHS: Final = MappingProxyType({DEVICE: DEVICE, TOKENS: "account/tokens/new"})
+_CARRIED: Final = MappingProxyType({DEVICE: "user_code", TOKENS: "api"})
 
 
 class _Onward(Struct, frozen=True):
-    """Where somebody goes on: with an app's flow, to a device's code, or to their account."""
+    """Where somebody goes on: with an app's flow, to a device, to make a token, to their account.
+
+    ``carried``: what the form and the address beyond it carry along, by name.
+    """
 
     flow: Flow | None = None
-    device: bool = False
-    user_code: str = ""
+    next: str = ""
+    carried: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> str:
         """Below the prefix."""
         if self.flow is not None:
             return f"authorize/continue?flow={quote(self.flow.sealed)}"
-        if self.device:
-            code = urlencode({"user_code": self.user_code}) if self.user_code else ""
-            return f"{DEVICE}?{code}" if code else DEVICE
-        return "account/apps"
+        path = _PATHS.get(self.next, "account/apps")
+        return f"{path}?{urlencode(self.carried)}" if self.carried else path
 
     @property
     def fields(self) -> tuple[tuple[str, str], ...]:
         """What the form carries along, besides the flow."""
-        if not self.device:
-            return ()
-        code = (("user_code", self.user_code),) if self.user_code else ()
-        return (("next", DEVICE), *code)
+        return (("next", self.next), *self.carried) if self.next else ()
 
 
 class _Said(Struct, frozen=True):
@@ -89,9 +94,11 @@ def _onward_in(server: Server, request: Request, parameters: Parameters) -> _Onw
     sealed = parameters.get("flow")
     if sealed:
         return _Onward(flow_in(server, request, sealed))
-    if parameters.get("next") != DEVICE:
+    word = parameters.get("next") or ""
+    if word not in _PATHS:
         return _Onward()
-    return _Onward(device=True, user_code=parameters.get("user_code") or "")
+    given = parameters.get(_CARRIED[word])
+    return _Onward(next=word, carried=((_CARRIED[word], given),) if given else ())
 
 
 async def _try(
