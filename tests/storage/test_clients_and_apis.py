@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.encryption_key import EncryptionKey
 from counterfoil.server.records.exchange_right import ExchangeRight
 from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
@@ -56,6 +57,20 @@ async def test_an_api_is_changed_and_keeps_its_generation(store: Store) -> None:
     assert await store.transact(lambda tx: tx.apis.update(wanted))
     assert not await store.transact(lambda tx: tx.apis.update(api(uri="https://none.example")))
     assert await store.read(lambda tx: tx.apis.find(NOTES)) == replace(wanted, generation=2)
+
+
+async def test_the_encryption_keys_of_an_api_come_back(store: Store) -> None:
+    """S68: whatever else is changed about it."""
+    keys = (
+        EncryptionKey(kid="a", alg="ECDH-ES", created_at=NOW, public_jwk='{"kty":"EC"}'),
+        EncryptionKey(kid="b", alg="dir", created_at=NOW, sealed=b"\0\xff", active_from=NOW + 1),
+    )
+    await store.transact(lambda tx: tx.apis.add(api(encryption_keys=keys[:1])))
+    assert (await store.read(lambda tx: tx.apis.every()))[0].encryption_keys == keys[:1]
+    await store.transact(lambda tx: tx.apis.set_encryption_keys(NOTES, keys))
+    await store.transact(lambda tx: tx.apis.update(api(name="New")))
+    found = await store.read(lambda tx: tx.apis.find(NOTES))
+    assert found == api(name="New", encryption_keys=keys)
 
 
 async def test_secrets_come_oldest_first_and_never_expire_later_than_before(store: Store) -> None:

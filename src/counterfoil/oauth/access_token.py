@@ -33,7 +33,8 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     says where the token's bit stands in a Token Status List; other issuers put other things there.
     ``url_bound``, ours too: the one request for which it is good. ``act`` and ``may_act`` say who
     acts for the subject, and who alone may (RFC 8693 §4.1, §4.4); ``parents``, ours, which tokens
-    it was exchanged for: it ends with them.
+    it was exchanged for: it ends with them. ``email`` to ``name`` tell of the person, where only
+    the API can read it (OpenID Connect Core §5.1).
     """
 
     iss: str
@@ -54,6 +55,9 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     act: object = None
     may_act: object = None
     parents: tuple[Parent, ...] = ()
+    email: str | None = None
+    email_verified: bool | None = None
+    name: str | None = None
 
     @property
     def scopes(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.janitor import Janitor
 from counterfoil.server.opening import REAL, Outside, keeper_of, open_authority, this_process
 from counterfoil.server.pages.rendering import Pages
-from counterfoil.server.protocol import end_dates, shortening
+from counterfoil.server.protocol import encryption_keys, end_dates, shortening
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
 from counterfoil.server.protocol.own_api import own_api_uri, settle_own_api
@@ -35,7 +35,7 @@ from counterfoil.server.web.server import Server
 _LOG: Final = logging.getLogger(__name__)
 _FLUSH_SECONDS: Final = 5
 _SALT_BYTES: Final = 16
-_CHORES: Final = (end_dates.end_due, shortening.clip_some)
+_CHORES: Final = (end_dates.end_due, shortening.clip_some, encryption_keys.forget_gone)
 
 
 def build(settings: Settings, outside: Outside = REAL) -> App:

@@ -19,6 +19,7 @@ from counterfoil.oauth.feed import carried
 from counterfoil.server.hub import Hub
 from counterfoil.server.hub.receipts import Receipts
 from counterfoil.server.hub.snapshots import Snapshots
+from counterfoil.server.keys.encrypting import Encrypting
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.keys.master_key import load_master_key
 from counterfoil.server.keys.rotation import Rotation
@@ -28,7 +29,7 @@ from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.own_api import register_own_api
 from counterfoil.server.protocol.rates import ClientRates, Rates
-from counterfoil.server.protocol.token_reading import TokenReader
+from counterfoil.server.protocol.token_reading import Opening, TokenReader
 from counterfoil.server.protocol.token_sizes import TokenSizes
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.guards import Most
@@ -100,6 +101,7 @@ async def _authority(
     keyring = Keyring(sealing)
     hub = Hub(settings.issuer, store, keyring)
     await hub.catch_up()
+    encrypting = Encrypting(sealing, keys.ephemerals, outside.random)
     return Authority(
         settings=settings,
         store=store,
@@ -115,7 +117,8 @@ async def _authority(
         client_rates=ClientRates(
             Rates(outside.random(_SALT_BYTES)), settings.client_rate_per_minute
         ),
-        reader=TokenReader(settings.issuer, store, keyring, hub),
+        encrypting=encrypting,
+        reader=TokenReader(settings.issuer, store, Opening(keyring, encrypting), hub),
     )
 
 

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from counterfoil.oauth.opaque import Secret
+from counterfoil.server.keys.encrypting import context_of
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.keys.master_key import MasterKey, MasterKeyError, load_master_key
 from counterfoil.server.keys.master_key_file import content
 from counterfoil.server.keys.resealing import Resealing
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.keys.server_secret import load_server_keys
+from counterfoil.server.records.api import Api
+from counterfoil.server.records.encryption_key import EncryptionKey
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.settings import Settings
 from tests.server.keys.installation import START, Installation
@@ -103,6 +106,29 @@ async def test_what_a_server_seals_in_between_is_found_before_its_key_is_lost(tm
         assert await operator.reseal() == 2
         assert len(Process(place).master_key) == 1
         await Process(place).start()
+
+
+async def test_secrets_shared_with_apis_are_sealed_anew(tmp_path: Path):
+    """S68, S83: and open afterwards under the new key alone."""
+    async with two_processes(tmp_path) as (place, running, operator):
+        sealed = running.master_key.seal(b"s" * 32, context_of("kid"))
+        keys = (
+            EncryptionKey(kid="kid", alg="dir", created_at=START, sealed=sealed),
+            EncryptionKey(kid="public", alg="ECDH-ES", created_at=START, public_jwk="{}"),
+        )
+        api = Api(uri="urn:a", name="A", created_at=START, scopes={"a": "A"}, encryption_keys=keys)
+        await place.store.transact(lambda tx: tx.apis.add(api))
+        operator.resealing.add()
+        operator.resealing.prefer_newest()
+        assert await operator.reseal() == 4
+        operator.resealing.forget()
+        found = await place.store.read(lambda tx: tx.apis.find("urn:a"))
+        assert found is not None
+        late = Process(place)
+        anew, public = found.encryption_keys
+        assert late.master_key.open(anew.sealed, context_of("kid")) == b"s" * 32
+        assert public == keys[1]
+        assert await operator.reseal() == 0
 
 
 async def test_asking_twice_does_not_turn_back(tmp_path: Path):

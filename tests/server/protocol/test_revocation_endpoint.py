@@ -10,7 +10,7 @@ from counterfoil.server.hub import Hub
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.protocol import revocation_endpoint
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.token_reading import TokenReader
+from counterfoil.server.protocol.token_reading import Opening, TokenReader
 from counterfoil.server.records.event import CLI, EventKind
 from counterfoil.server.records.session import Origin
 from tests.installation import Installation, Person
@@ -66,7 +66,9 @@ async def of_another_process(place: Installation) -> Authority:
     keyring = Keyring(authority.rotation.sealing)
     hub = Hub(authority.issuer, authority.store, keyring)
     await hub.catch_up()
-    reader = TokenReader(authority.issuer, authority.store, keyring, hub)
+    reader = TokenReader(
+        authority.issuer, authority.store, Opening(keyring, authority.encrypting), hub
+    )
     return replace(authority, keyring=keyring, hub=hub, reader=reader)
 
 

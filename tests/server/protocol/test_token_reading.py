@@ -8,7 +8,7 @@ from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import revocation, token_reading
 from counterfoil.server.protocol.events import CLI
-from counterfoil.server.protocol.token_reading import ReadToken, TokenReader
+from counterfoil.server.protocol.token_reading import Opening, ReadToken, TokenReader
 from counterfoil.server.records.signing_key import Purpose
 from tests.installation import Installation, Person
 
@@ -124,7 +124,12 @@ async def test_what_is_remembered_is_bounded(place: Installation, monkeypatch: p
     """S93: memory does not grow with the tokens that were seen."""
     monkeypatch.setattr(token_reading, "_REMEMBERED", 8)
     authority = place.authority
-    reader = TokenReader(place.issuer, authority.store, authority.keyring, authority.hub)
+    reader = TokenReader(
+        place.issuer,
+        authority.store,
+        Opening(authority.keyring, authority.encrypting),
+        authority.hub,
+    )
     for _ in range(20):
         await reader.read(await place.service_token(), place.clock())
     assert len(reader._genuine) == 8

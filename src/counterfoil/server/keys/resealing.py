@@ -8,12 +8,13 @@ from collections.abc import Callable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.server.keys import master_key_file
+from counterfoil.server.keys import encrypting, master_key_file
 from counterfoil.server.keys.keyring import context_of
 from counterfoil.server.keys.master_key import MasterKey, MasterKeyError, open_kept
 from counterfoil.server.keys.master_key_file import FORMER
 from counterfoil.server.keys.master_key_source import MOST_KEYS, read_master_keys
 from counterfoil.server.keys.server_secret import NAME
+from counterfoil.server.records.encryption_key import EncryptionKey
 from counterfoil.server.records.event import Event, EventKind
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
@@ -72,9 +73,26 @@ class Resealing(Struct, frozen=True):
                     sealed = self._anew(key.sealed, context)
                     await tx.signing_keys.replace(replace(key, sealed=sealed))
                     resealed += 1
+        resealed += await self._reseal_of_apis(tx)
         if resealed:
             await tx.events.append(_event(tx.now, resealed))
         return resealed
+
+    async def _reseal_of_apis(self, tx: Transaction) -> int:
+        resealed = 0
+        for api in await tx.apis.every():
+            anew = tuple(map(self._current, api.encryption_keys))
+            changed = sum(new != old for new, old in zip(anew, api.encryption_keys, strict=True))
+            if changed:
+                await tx.apis.set_encryption_keys(api.uri, anew)
+                resealed += changed
+        return resealed
+
+    def _current(self, key: EncryptionKey) -> EncryptionKey:
+        context = encrypting.context_of(key.kid)
+        if not key.sealed or self.master_key.is_current(key.sealed, context):
+            return key
+        return replace(key, sealed=self._anew(key.sealed, context))
 
     def forget(self) -> int:
         """Leave only the first key in the file. In memory the others stay, to reseal once more.

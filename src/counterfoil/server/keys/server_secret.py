@@ -20,6 +20,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     dpop_nonce: bytes
     receipts: bytes
     user_codes: bytes
+    ephemerals: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

@@ -10,6 +10,7 @@ from counterfoil.oauth.errors import invalid_target
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.encryption_key import EncryptionKey, active_key
 from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
@@ -18,7 +19,8 @@ from counterfoil.server.settings import Settings
 class Audience(Struct, frozen=True):
     """An API as a token sees it: ``aud``, its generation, the token's lifetime in seconds.
 
-    ``scopes`` are those that the API has today.
+    ``scopes`` are those that the API has today. ``encryption_key``: what its tokens are encrypted
+    to, if they are.
     """
 
     uri: str
@@ -26,6 +28,7 @@ class Audience(Struct, frozen=True):
     lifetime: int
     scopes: frozenset[str] = frozenset()
     policy: ApiPolicy = ApiPolicy()
+    encryption_key: EncryptionKey | None = None
 
     def at_most(self, seconds: int | None) -> "Audience":
         """Shorten the token's lifetime to so many seconds, where it is longer."""
@@ -75,8 +78,22 @@ async def audience_of(
     if api is None:
         raise invalid_target("The parameter resource names no API that is known here.")
     lifetime = api.token_lifetime or default.seconds
-    found = Audience(api.uri, api.generation, lifetime, frozenset(api.scopes), api.policy)
+    found = Audience(
+        api.uri, api.generation, lifetime, frozenset(api.scopes), api.policy, _encryption_key(api)
+    )
     return found.at_most(client.policy.access_token_lifetime)
+
+
+def _encryption_key(api: Api) -> EncryptionKey | None:
+    """Choose the key that the API's tokens are encrypted to: a readable one is never given."""
+    if not api.policy.encryption:
+        return None
+    key = active_key(api.encryption_keys)
+    if key is None:
+        raise invalid_target(
+            "The API's tokens are encrypted, and it has no active key to encrypt them to."
+        )
+    return key
 
 
 async def _default(tx: Transaction, settings: Settings) -> DefaultLifetime:

@@ -5,6 +5,7 @@ from msgspec import Struct
 from counterfoil.server.hub import Hub
 from counterfoil.server.hub.receipts import Receipts
 from counterfoil.server.hub.snapshots import Snapshots
+from counterfoil.server.keys.encrypting import Encrypting
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.keys.rotation import Rotation
 from counterfoil.server.keys.sealing import Sealing
@@ -33,6 +34,7 @@ class Authority(Struct, frozen=True):
     client_rates: ClientRates
     reader: TokenReader
     token_sizes: TokenSizes
+    encrypting: Encrypting
 
     @property
     def issuer(self) -> str:

@@ -43,7 +43,8 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``registered``: it is a signed token whose API keeps a registry, and it stands there (S43).
     ``act`` and ``may_act`` are those of RFC 8693 §4. A token that is
     ``url_bound``, or good from some ``networks`` only, is described only to those who say that
-    they know what that means.
+    they know what that means. ``email`` to ``name`` are for guards: a client is not told what its
+    own token hides from it (S68).
     """
 
     active: bool
@@ -66,6 +67,9 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     may_act: object = None
     parents: tuple[Parent, ...] = ()
     networks: tuple[str, ...] | None = None
+    email: str | None = None
+    email_verified: bool | None = None
+    name: str | None = None
 
 
 INACTIVE: Final = Introspection(active=False)
@@ -180,6 +184,7 @@ def _of_access_token(authority: Authority, found: _Found, known: str) -> Introsp
     networks = read.personal.networks if read.personal is not None else ()
     if not _is_understood(token.url_bound, networks, known):
         return INACTIVE
+    is_guard = INTROSPECT in found.asker.client.scopes
     return Introspection(
         active=True,
         scope=token.scope,
@@ -201,6 +206,9 @@ def _of_access_token(authority: Authority, found: _Found, known: str) -> Introsp
         may_act=token.may_act,
         parents=token.parents if is_opaque else (),
         networks=networks or None,
+        email=token.email if is_guard else None,
+        email_verified=token.email_verified if is_guard else None,
+        name=token.name if is_guard else None,
     )
 
 

@@ -1,17 +1,21 @@
 """The only place that signs tokens: access tokens (RFC 9068), ID tokens (OpenID Connect), lists."""
 
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
+from counterfoil.oauth.access import OPENID_SCOPES
 from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.delegation import ACCESS_TOKEN, actor_named
+from counterfoil.oauth.errors import invalid_target
 from counterfoil.oauth.id_token import TYPE as ID_TOKEN
 from counterfoil.oauth.id_token import IdToken
 from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.sensitive_claims import Exposed, demand_unreadable
 from counterfoil.oauth.status_list import TYPE as STATUS_LIST
 from counterfoil.oauth.status_list import Status, StatusListToken
 from counterfoil.oauth.token_response import TokenResponse
+from counterfoil.server.protocol.audience import Audience
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import Issuance, Lineage
 from counterfoil.server.protocol.person import personal_claims
@@ -48,8 +52,7 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
     wants_id_token = "openid" in issuance.access.openid and issuance.signed_in is not None
     refresh_token = issuance.refresh_token
     claims = _claims(authority, issuance, form.status)
-    algorithm = issuance.audience.policy.signing_algorithm
-    access_token, kid = _access_token(authority, claims, form.reference, algorithm)
+    access_token, kid = _access_token(authority, claims, form.reference, issuance.audience)
     response = TokenResponse(
         access_token=access_token,
         token_type=issuance.binding.token_type,
@@ -70,13 +73,27 @@ def mint_status_list(authority: Authority, claims: StatusListToken) -> tuple[str
 
 
 def _access_token(
-    authority: Authority, claims: AccessToken, reference: Secret | None, algorithm: str | None
+    authority: Authority, claims: AccessToken, reference: Secret | None, audience: Audience
 ) -> tuple[str, str]:
     if reference is not None:
         return reference.reveal(), ""
-    purpose = Purpose.TOKENS if algorithm is None else Purpose.POST_QUANTUM
+    asked, key = audience.policy.signing_algorithm, audience.encryption_key
+    purpose = Purpose.TOKENS if asked is None else Purpose.POST_QUANTUM
     signer = authority.keyring.signer(purpose, claims.type, claims.iat)
+    if key is not None:
+        signed = signer.sign(claims)
+        return authority.encrypting.encrypt(key, signed, claims.iat), signer.kid
+    _demand_readable(authority, claims)
     return signer.sign(claims), signer.kid
+
+
+def _demand_readable(authority: Authority, claims: AccessToken) -> None:
+    """Refuse what must not be read by whoever holds the token (S69)."""
+    said = [name for name in claims.__struct_fields__ if getattr(claims, name) is not None]
+    try:
+        demand_unreadable(said, authority.settings.sensitive_claims)
+    except Exposed as exposed:
+        raise invalid_target(str(exposed)) from None
 
 
 def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> AccessToken:
@@ -100,7 +117,17 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         act=lineage.act,
         may_act=actor_named(issuance.may_act) if issuance.may_act else None,
         parents=lineage.parents,
+        **_of_the_person(issuance),
     )
+
+
+def _of_the_person(issuance: Issuance) -> dict[str, Any]:
+    """Say of the person what the API wants to know, if there is one."""
+    names, signed_in = issuance.audience.policy.claim_names, issuance.signed_in
+    if not names or signed_in is None:
+        return {}
+    person = personal_claims(signed_in.user, OPENID_SCOPES)
+    return {name: getattr(person, name) for name in names}
 
 
 def _id_token(authority: Authority, issuance: Issuance) -> str:

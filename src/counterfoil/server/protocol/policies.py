@@ -8,8 +8,10 @@ from msgspec.structs import FieldInfo, fields, replace
 
 from counterfoil.jose import akp
 from counterfoil.oauth.errors import invalid_request
+from counterfoil.oauth.sensitive_claims import Exposed, demand_unreadable
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.encryption_key import active_key
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 
 P = TypeVar("P", ClientPolicy, ApiPolicy)
@@ -61,6 +63,15 @@ API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
         lambda api: not (api.policy.signing_algorithm and api.policy.status_list),
         "signing_algorithm=ML-DSA-65 is not for status_list=true: whoever forges the list, which "
         "is signed as all else is, revives what was ended.",
+    ),
+    (
+        lambda api: not (api.policy.encryption and api.policy.token_format == "reference"),
+        "encryption is for signed tokens: in a reference token there is nothing to read.",
+    ),
+    (
+        lambda api: not api.policy.encryption or active_key(api.encryption_keys) is not None,
+        "encryption=true needs an active key of the API to encrypt to: add one "
+        "(counterfoil api key add), give it to the guards, and activate it.",
     ),
     (
         lambda api: api.policy.signing_algorithm is None or akp.is_there(),
@@ -120,6 +131,11 @@ def demand_api_policy(api: Api) -> None:
     for holds, sentence in API_RULES:
         if not holds(api):
             raise invalid_request(sentence)
+    if api.policy.is_readable:
+        try:
+            demand_unreadable(api.policy.claim_names)
+        except Exposed as exposed:
+            raise invalid_request(str(exposed)) from None
 
 
 def _demand_bounds(policy: ClientPolicy | ApiPolicy) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from counterfoil.jose import jwe
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jwt import Verifier
 from counterfoil.oauth.access_token import TYPES, AccessToken, Expected, access_token_from, check
@@ -17,6 +18,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.registry import digest_of
 from counterfoil.oauth.revocations import Marks
 from counterfoil.server.hub import Hub
+from counterfoil.server.keys.encrypting import Encrypting
 from counterfoil.server.keys.keyring import Keyring
 from counterfoil.server.protocol.personal_standing import personal_claims_of
 from counterfoil.server.records.personal_token import PersonalToken
@@ -40,16 +42,35 @@ class ReadToken(Struct, frozen=True):
     personal: PersonalToken | None = None
 
 
+class Opening(Struct, frozen=True):
+    """With what tokens are read: the keys that sign, and what opens those that are encrypted."""
+
+    keyring: Keyring
+    encrypting: Encrypting
+
+    async def signed_in(self, unverified: str, tx: Transaction) -> str:
+        """Give the signed token of a text: what is encrypted to an API is opened.
+
+        Raises:
+            JoseError: it is encrypted, but not here, or to a key that is kept no more.
+        """
+        if not jwe.looks_encrypted(unverified):
+            return unverified
+        keys = [key for api in await tx.apis.every() for key in api.encryption_keys]
+        return self.encrypting.open(keys, unverified)
+
+
 class TokenReader:
     """Verifies our own tokens; remembers, by the SHA-256 of their bytes, which were genuine.
 
     What is remembered is only the signature: times and endings are judged at every reading.
     """
 
-    def __init__(self, issuer: str, store: Store, keyring: Keyring, hub: Hub) -> None:
+    def __init__(self, issuer: str, store: Store, opening: Opening, hub: Hub) -> None:
         self._expected = Expected(issuer, None)
         self._store = store
-        self._keyring = keyring
+        self._opening = opening
+        self._keyring = opening.keyring
         self._hub = hub
         self._verifier: Verifier | None = None
         self._genuine: OrderedDict[bytes, ReadToken] = OrderedDict()
@@ -78,7 +99,7 @@ class TokenReader:
             if row is None or row.claims is None:
                 return Reason.NOT_REGISTERED
             return ReadToken(row.claims, row.marks)
-        read = self.genuine(unverified, tx.now)
+        read = await self._genuine_in(unverified, tx)
         if isinstance(read, Reason):
             return read
         policies = await policies_for(tx, read.token)
@@ -98,7 +119,18 @@ class TokenReader:
         """
         if is_spelled(Kind.ACCESS_TOKEN, unverified):
             return await self.find(unverified, tx)
-        return self.genuine(unverified, tx.now)
+        return await self._genuine_in(unverified, tx)
+
+    async def _genuine_in(self, unverified: str, tx: Transaction) -> ReadToken | Reason:
+        try:
+            signed = await self._opening.signed_in(unverified, tx)
+        except JoseError as error:
+            return Reason.MALFORMED if error.reason == "malformed" else Reason.UNREADABLE
+        return self.genuine(signed, tx.now)
+
+    async def signed_in(self, unverified: str, tx: Transaction) -> str:
+        """Give the signed token of a text, not verified: as ``Opening.signed_in``, errors too."""
+        return await self._opening.signed_in(unverified, tx)
 
     def judge(self, read: ReadToken | Reason, now: float) -> ReadToken | Reason:
         """Judge what was found by its times and by what has ended. The hub must have caught up."""

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from counterfoil.server.records.encryption_key import EncryptionKey
 from counterfoil.server.records.policy import ApiPolicy
 
 
@@ -19,6 +20,8 @@ class Api(Struct, frozen=True, kw_only=True):
     token_lifetime: int | None = None
     generation: int = 1
     policy: ApiPolicy = ApiPolicy()
+    encryption_keys: tuple[EncryptionKey, ...] = ()
+    """Oldest first."""
 
 
 class Apis(Protocol):
@@ -31,6 +34,9 @@ class Apis(Protocol):
     async def every(self) -> list[Api]: ...
     async def update(self, api: Api) -> bool:
         """Change name, scopes, lifetime and policy; ``False`` where there is no such API."""
+
+    async def set_encryption_keys(self, uri: str, keys: tuple[EncryptionKey, ...]) -> None:
+        """Keep these keys in place of those before."""
 
     async def rename(self, uri: str, to: str) -> None:
         """Give an API another identifier; raises ``Conflict`` where that is taken."""

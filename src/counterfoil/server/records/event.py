@@ -50,6 +50,7 @@ class EventKind(StrEnum):
     CLIENT_KEYS_CHANGED = "client_keys_changed"
     API_ADDED = "api_added"
     API_CHANGED = "api_changed"
+    API_KEYS_CHANGED = "api_keys_changed"
     API_TOKENS_ENDED = "api_tokens_ended"
     LIFETIME_SHORTENED = "lifetime_shortened"
     KEY_MADE = "key_made"
@@ -101,6 +102,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.CLIENT_KEYS_CHANGED: "client",
         EventKind.API_ADDED: "api",
         EventKind.API_CHANGED: "api",
+        EventKind.API_KEYS_CHANGED: "api",
         EventKind.API_TOKENS_ENDED: "api",
         EventKind.LIFETIME_SHORTENED: "lifetime",
         EventKind.KEY_MADE: "key",

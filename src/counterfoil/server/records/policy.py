@@ -15,6 +15,9 @@ TokenBytes = Annotated[int, Meta(ge=0, le=16 * 1024)]
 """The most bytes of an access token that pass without a word; 0: any number."""
 ActorName = Annotated[str, Meta(pattern="^[A-Za-z0-9._~-]{1,128}$")]
 """A ``client_id``."""
+_CLAIM = "(email|email_verified|name)"
+ClaimNames = Annotated[str, Meta(pattern=f"^({_CLAIM}( {_CLAIM})*)?$")]
+"""Claims about the person, apart by spaces."""
 InTwoPlaces = Literal["record", "end", "allow"]
 """What happens where a token is seen in two places at once (S106)."""
 
@@ -57,9 +60,11 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     point into a published Token Status List. ``token_bytes``: the size budget of a signed token;
     ``None``: as the settings say. Where one is longer, a warning is given (``over_budget``
     ``warn``), or a reference token in its place (S66). ``signing_algorithm`` ``ML-DSA-65``: they
-    are signed so that no quantum computer can forge them (RFC 9964).``personal_tokens``: people
+    are signed so that no quantum computer can forge them (RFC 9964). ``personal_tokens``: people
     may make tokens for it by hand (S11), which live ``personal_token_lifetime`` seconds at most;
     where that is open, as the settings say.
+    ``encryption``: they are encrypted to the API (S68). ``claims``: what they tell of the person,
+    such as ``email name`` (S69).
     """
 
     token_format: Literal["jwt", "reference"] = "jwt"
@@ -70,6 +75,18 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     signing_algorithm: Literal["ML-DSA-65"] | None = None
     personal_tokens: bool = False
     personal_token_lifetime: Seconds | None = None
+    encryption: bool = False
+    claims: ClaimNames = ""
+
+    @property
+    def claim_names(self) -> tuple[str, ...]:
+        """What the tokens tell of the person."""
+        return tuple(self.claims.split())
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether anyone who holds one of the tokens can read what it says."""
+        return self.token_format == "jwt" and not self.encryption
 
     @property
     def costs_a_row(self) -> bool:

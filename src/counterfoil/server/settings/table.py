@@ -100,6 +100,13 @@ class Settings(Carrying, frozen=True, kw_only=True):
             "bytes",
         ),
     ] = 1_400
+    sensitive_claims: Annotated[
+        tuple[str, ...],
+        words(
+            "Claims that no token may hold which can be read by whoever holds it, beside those "
+            "about a person, of which none may."
+        ),
+    ] = ()
     code_lifetime: Annotated[int, seconds("Lifetime of an authorization code.", 1, 10 * MINUTE)] = (
         MINUTE
     )

@@ -31,6 +31,10 @@ _NO_RECORD: Final = (
     "There is no record of it: it has expired and been forgotten, or we never issued it."
 )
 _OTHER_ALGORITHM: Final = "Its API asks for another algorithm: it is from before that, or forged."
+_OPENED: Final = "It is encrypted to its API, and this server, which did that, opens it again."
+_UNREADABLE: Final = (
+    "It is encrypted, but not by this server, or to a key of an API that is kept no more."
+)
 _UNBELIEVED: Final = "Nothing after this is asked: what it says of itself is not believed."
 _FAILS_AT: Final = MappingProxyType(
     {
@@ -80,7 +84,14 @@ class _Genuine(Struct, frozen=True):
 
 async def explain_access_token(case: Case, unverified: str) -> Explanation:
     """Walk the checks of a JWT; nothing of it is believed before its signature is."""
-    steps, genuine = await _checked(case, unverified)
+    try:
+        signed = await case.authority.reader.signed_in(unverified, case.tx)
+    except JoseError:
+        unreadable = failed("encryption", Reason.UNREADABLE, _UNREADABLE)
+        return concluded([unreadable, not_known("claims", _UNBELIEVED)])
+    steps, genuine = await _checked(case, signed)
+    if signed is not unverified:
+        steps = [passed("encryption", _OPENED), *steps]
     if genuine is None:
         return concluded(steps)
     token = genuine.token

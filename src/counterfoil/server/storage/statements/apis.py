@@ -3,20 +3,29 @@
 from typing import Final
 
 from counterfoil.server.records.api import Api
+from counterfoil.server.records.encryption_key import EncryptionKey
 from counterfoil.server.storage.connection import Connection, Row
-from counterfoil.server.storage.statements.json_text import api_policy_from, json_text, texts_from
+from counterfoil.server.storage.statements.json_text import (
+    api_policy_from,
+    encryption_keys_from,
+    json_text,
+    texts_from,
+)
 
 _ADD: Final = """
-INSERT INTO apis (uri, name, created_at, scopes, token_lifetime, generation, policy)
-VALUES (?, ?, ?, ?, ?, ?, ?)
+INSERT INTO apis
+    (uri, name, created_at, scopes, token_lifetime, generation, policy, encryption_keys)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
-SELECT uri, name, created_at, scopes, token_lifetime, generation, policy FROM apis"""
+SELECT uri, name, created_at, scopes, token_lifetime, generation, policy, encryption_keys
+FROM apis"""
 _FIND: Final = f"{_SELECT} WHERE uri = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, uri"
 _UPDATE: Final = """
 UPDATE apis SET name = ?, scopes = ?, token_lifetime = ?, policy = ? WHERE uri = ?
 """
+_SET_ENCRYPTION_KEYS: Final = "UPDATE apis SET encryption_keys = ? WHERE uri = ?"
 _RENAME: Final = "UPDATE apis SET uri = ? WHERE uri = ?"
 _NEXT_GENERATION: Final = """
 UPDATE apis SET generation = generation + 1 WHERE uri = ? RETURNING generation
@@ -40,6 +49,7 @@ class ApiStatements:
             api.token_lifetime,
             api.generation,
             json_text(api.policy),
+            json_text(api.encryption_keys),
         )
 
     async def find(self, uri: str) -> Api | None:
@@ -62,6 +72,10 @@ class ApiStatements:
             api.uri,
         )
         return changed == 1
+
+    async def set_encryption_keys(self, uri: str, keys: tuple[EncryptionKey, ...]) -> None:
+        """Keep these keys in place of those before."""
+        await self._connection.run(_SET_ENCRYPTION_KEYS, json_text(keys), uri)
 
     async def rename(self, uri: str, to: str) -> None:
         """Give an API another identifier; raises ``Conflict`` where that is taken."""
@@ -89,4 +103,5 @@ def _api(row: Row) -> Api:
         token_lifetime=row[4],
         generation=row[5],
         policy=api_policy_from(row[6]),
+        encryption_keys=encryption_keys_from(row[7]),
     )

@@ -7,6 +7,7 @@ import msgspec
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.revocations import Marks
+from counterfoil.server.records.encryption_key import EncryptionKey
 from counterfoil.server.records.exchange_right import ExchangeRight
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.session import Origin
@@ -16,6 +17,7 @@ _ACCESS: Final = msgspec.json.Decoder(Access)
 _NAMES: Final = msgspec.json.Decoder(tuple[str, ...])
 _ORIGIN: Final = msgspec.json.Decoder(Origin)
 _API_POLICY: Final = msgspec.json.Decoder(ApiPolicy)
+_ENCRYPTION_KEYS: Final = msgspec.json.Decoder(tuple[EncryptionKey, ...])
 _CLIENT_POLICY: Final = msgspec.json.Decoder(ClientPolicy)
 _EXCHANGE_RIGHTS: Final = msgspec.json.Decoder(tuple[ExchangeRight, ...])
 _MARKS: Final = msgspec.json.Decoder(tuple[Marks, ...])
@@ -45,6 +47,11 @@ def origin_from(text: str) -> Origin:
 def api_policy_from(text: str) -> ApiPolicy:
     """Read the policy of an API back."""
     return _API_POLICY.decode(text)
+
+
+def encryption_keys_from(text: str) -> tuple[EncryptionKey, ...]:
+    """Read the encryption keys of an API back."""
+    return _ENCRYPTION_KEYS.decode(text)
 
 
 def client_policy_from(text: str) -> ClientPolicy:
