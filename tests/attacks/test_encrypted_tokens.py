@@ -36,6 +36,7 @@ def rewritten(token: str, **changes: object) -> str:
 
 @BOTH
 def test_nothing_inside_can_be_read(encrypted):
+    """S68."""
     token = encrypted(DESK.token(email="ada@example.com"))
     parts = [base64.urlsafe_b64decode(part + "===") for part in token.split(".")]
     assert all(b"ada@" not in part and b"u1" not in part for part in parts)

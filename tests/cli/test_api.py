@@ -15,6 +15,8 @@ UNDECIDED = {
     "signing_algorithm": None,
     "personal_tokens": False,
     "personal_token_lifetime": None,
+    "encryption": False,
+    "claims": "",
 }
 
 

@@ -39,6 +39,8 @@ class Minted(Struct, frozen=True):
 
 
 _PLAIN: Final = Form()
+_LEFT_OUT: Final = (None, "", ())
+"""What a claim is that the token does not have."""
 _OF_ITS_OWN: Final = Lineage(())
 
 
@@ -89,7 +91,7 @@ def _access_token(
 
 def _demand_readable(authority: Authority, claims: AccessToken) -> None:
     """Refuse what must not be read by whoever holds the token (S69)."""
-    said = [name for name in claims.__struct_fields__ if getattr(claims, name) is not None]
+    said = [name for name in claims.__struct_fields__ if getattr(claims, name) not in _LEFT_OUT]
     try:
         demand_unreadable(said, authority.settings.sensitive_claims)
     except Exposed as exposed:
