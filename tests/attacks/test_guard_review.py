@@ -2,10 +2,14 @@
 
 import logging
 import secrets
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from counterfoil.guard import (
     Bound,
@@ -145,6 +149,31 @@ def test_spaces_in_a_certificate_hold_nobody_up(form: str):
 def test_a_token_in_the_url_is_seen_however_it_is_written(query: bytes):
     assert has_token_in_query(query)
     assert not has_token_in_query(query.replace(b"oken", b"ok"))
+
+
+ALPHABET = st.sampled_from(
+    [*"access_token", *"=&%+;ATn", *(f"%{ord(c):02x}" for c in "access_token"), "%5F", "%6B", "%6b"]
+)
+NAMES = st.builds(
+    "".join, st.tuples(*(st.sampled_from([c, f"%{ord(c):02X}"]) for c in "access_token"))
+)
+
+
+@given(st.lists(st.one_of(NAMES, ALPHABET, st.sampled_from(["=", "&"])), max_size=12).map("".join))
+def test_a_token_in_the_url_is_seen_where_frameworks_see_one(query: str):
+    pairs = parse_qsl(query, keep_blank_values=True)
+    is_there = "=" in query and "access_token" in [name for name, _ in pairs]
+    assert has_token_in_query(query.encode()) is is_there
+
+
+def test_a_long_query_of_a_stranger_is_not_taken_apart():
+    """It comes before any token: what it costs, anybody can have us pay."""
+    query = b"&".join([b"%61=%61"] * 8_000)
+    tracemalloc.start()
+    assert not has_token_in_query(query)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000
 
 
 def test_a_check_against_forgery_that_nobody_waits_for_is_none(desk: Desk):

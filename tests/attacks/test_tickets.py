@@ -256,6 +256,21 @@ def test_a_memory_that_is_full_forgets_nothing_that_still_counts(desk: Desk):
     assert reason(gate, using(ticket(gate, desk, once=True))) is None
 
 
+def test_one_user_fills_no_memory_for_the_others(desk: Desk):
+    """And has their own part again when what they used is over."""
+    gate = desk.gate(tickets=Tickets(keys=(KEY,), remembered=20))
+
+    def used(sub: str, jti: str) -> Reason | None:
+        return reason(gate, using(ticket(gate, desk, once=True, token={"sub": sub, "jti": jti})))
+
+    for _ in range(2):
+        assert [used("mallory", "t3"), used("mallory", "t4")] == [None, None]
+        assert used("mallory", "t5") is Reason.STALE
+        assert used("ada", "t6") is None
+        desk.clock.now += 301
+        desk.state.notices.fresh_at = desk.clock.now
+
+
 def test_no_other_key_and_no_other_api_signs_it(desk: Desk, gate: Gate):
     forged = ticket(desk.gate(tickets=Tickets(keys=(OTHER,))), desk)
     assert reason(gate, using(forged)) is Reason.BAD_SIGNATURE

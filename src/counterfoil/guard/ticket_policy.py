@@ -16,7 +16,8 @@ class Tickets(Struct, frozen=True, kw_only=True):
     ``keys``: shared by all guards of the API; the first signs, all are accepted, so that a new one
     is first added behind, then moved to the front, and the old one is taken away ``lifetime``
     seconds later. Each has 32 random bytes at least. ``lifetime``: seconds, an hour at most.
-    ``remembered``: how many tickets that are good once are kept in memory.
+    ``remembered``: how many tickets that are good once are kept in memory, a tenth of them
+    for one user.
 
     Raises:
         ValueError: where this cannot work.
@@ -38,6 +39,11 @@ class Tickets(Struct, frozen=True, kw_only=True):
             raise ValueError(f"a ticket lives from 1 to {LONGEST} seconds")
         if self.remembered < 1:
             raise ValueError("a guard must remember one used ticket at least")
+
+    @property
+    def remembered_of_one(self) -> int:
+        """How many of one user's are kept, so that nobody fills the memory for all."""
+        return max(1, self.remembered // 10)
 
     def __repr__(self) -> str:
         return f"Tickets(lifetime={self.lifetime}, …)"

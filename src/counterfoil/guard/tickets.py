@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
@@ -27,6 +27,8 @@ from counterfoil.oauth.ticket import (
     without_ticket,
 )
 
+_Whose: TypeAlias = tuple[str, str]
+"""An issuer and its user."""
 SAFE: Final = frozenset({"GET", "HEAD"})
 _WORDS: Final[Mapping[Reason, str]] = MappingProxyType(
     {
@@ -53,7 +55,8 @@ class TicketCheck:
         self.policy = policy
         self._checks = checks
         self._audience = checks.audience.encode()
-        self._used: OrderedDict[bytes, int] = OrderedDict()
+        self._used: OrderedDict[bytes, tuple[int, _Whose]] = OrderedDict()
+        self._of_one: dict[_Whose, int] = {}
         self._lock = threading.Lock()
 
     def read(self, request: Request, url: str) -> Ticket:
@@ -100,22 +103,31 @@ class TicketCheck:
         """Use up a ticket that is good once. In this process: others have memories of their own.
 
         Raises:
-            Rejected: ``used_up``; ``stale`` where the memory is full, for none is forgotten.
+            Rejected: ``used_up``; ``stale`` where the memory is full, or the part of it that one
+                user may fill, for none is forgotten.
         """
-        nonce = ticket.nonce
+        nonce, whose = ticket.nonce, (ticket.iss, ticket.sub)
         if not nonce:
             return
-        now = self._checks.clock()
         with self._lock:
-            used = self._used
-            while used and next(iter(used.values())) <= now:
-                used.popitem(last=False)
+            self._forget_expired()
+            used, of_one = self._used, self._of_one
             if nonce in used:
                 raise Rejected(Reason.USED_UP, fingerprint=ticket.jti)
-            if len(used) >= self.policy.remembered:
+            held = of_one.get(whose, 0)
+            if len(used) >= self.policy.remembered or held >= self.policy.remembered_of_one:
                 detail = "too many tickets are good once: the memory of them is full"
                 raise Rejected(Reason.STALE, detail=detail, fingerprint=ticket.jti)
-            used[nonce] = ticket.expires_at
+            used[nonce] = ticket.expires_at, whose
+            of_one[whose] = held + 1
+
+    def _forget_expired(self) -> None:
+        used, of_one, now = self._used, self._of_one, self._checks.clock()
+        while used and next(iter(used.values()))[0] <= now:
+            _, (_, whose) = used.popitem(last=False)
+            of_one[whose] -= 1
+            if not of_one[whose]:
+                del of_one[whose]
 
 
 def _digest(request: Request, url: str, names: Iterable[str]) -> bytes:
