@@ -15,6 +15,7 @@ from msgspec.structs import FieldInfo, fields
 
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.strict_json import decode_value
+from counterfoil.oauth.subject_identifier import SubjectIdentifier
 
 MOST: Final = 2000
 """So many tokens may be described in one array."""
@@ -31,13 +32,15 @@ _Thumbprint = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]
 class Description(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One token to mint: for which API, with which ``scope``, for how many seconds.
 
-    Without ``lifetime`` it lives as long as any token there. ``url``, ``url_methods`` and
+    Without ``subject`` it is for the client itself; a person is named as RFC 9493 says. Without
+    ``lifetime`` it lives as long as any token there. ``url``, ``url_methods`` and
     ``url_hashed`` bind it to a URL, ``dpop_jkt`` to the key with this thumbprint (RFC 9449 §10).
     Claims are named nowhere: what is registered is the server's to say.
     """
 
     audience: _Text
     scope: _Text
+    subject: SubjectIdentifier | None = None
     lifetime: Annotated[int, Meta(ge=1, le=2**53)] | None = None
     url: _Text | None = None
     url_methods: Annotated[tuple[_Text, ...], Meta(min_length=1, max_length=16)] | None = None

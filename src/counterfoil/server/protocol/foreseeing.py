@@ -70,6 +70,13 @@ async def of_family(tx: Transaction, target: Target) -> Foreseen:
     apps = (await _name_of(tx, family.client_id),)
     if not hanging.families:
         return _nothing(target, f"This session of {apps[0]} is over already.", apps)
+    made = await tx.mint_rights.of_family(family.id)
+    if made is not None:
+        sentence = (
+            f"The tokens that {apps[0]} has made for this person end. It may make others until "
+            "an administrator withdraws its right."
+        )
+        return await _foreseen(tx, target, hanging, sentence)
     sentence = (
         f"One session of {apps[0]} ends, with all its tokens. "
         f"{apps[0]} keeps its permission, and its other sessions go on."

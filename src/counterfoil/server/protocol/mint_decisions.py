@@ -1,6 +1,7 @@
 """What a description of a token comes to: the rules of every other token, and no more (S56)."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from msgspec import Struct
 
@@ -13,12 +14,16 @@ from counterfoil.server.protocol.audience import Audience, audience_of, catalogu
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance
+from counterfoil.server.protocol.mint_for_others import Leave, Others, others_named
 from counterfoil.server.protocol.own_api import SCOPES as OWN_SCOPES
 from counterfoil.server.protocol.url_narrowing import Narrowing
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
 
 Decided = Issuance | tuple[Mistake, ...]
+_NO_LEAVE: Final = (
+    "No right of this client to mint names this person with this API and scope, or nobody is meant."
+)
 
 
 class Ground(Struct, frozen=True):
@@ -31,44 +36,65 @@ class Ground(Struct, frozen=True):
     scopes: Mapping[str, frozenset[str]]
     audiences: Mapping[str, Audience]
     accesses: dict[tuple[str, str], Access | str]
+    others: Others
 
 
 async def ground_of(
-    authority: Authority, tx: Transaction, client: Client, uris: Iterable[str]
+    authority: Authority, tx: Transaction, client: Client, described: Iterable[Description]
 ) -> Ground:
-    """Look up what the client may have, and the APIs that are named. Unknown ones are left out."""
+    """Look up what the client may have, and all that is named. What is unknown is left out."""
+    described = list(described)
     scopes = await catalogue(tx, client)
     audiences = {
         uri: await audience_of(tx, uri, client, authority.settings)
-        for uri in uris
+        for uri in {each.audience for each in described}
         if uri in scopes and scopes[uri].isdisjoint(OWN_SCOPES)
     }
-    return Ground(client, scopes, audiences, {})
+    people = {each.subject for each in described if each.subject is not None}
+    others = await others_named(tx, authority.issuer, client.client_id, people)
+    return Ground(client, scopes, audiences, {}, others)
 
 
 def decide(ground: Ground, tx: Transaction, described: Description, path: str) -> Decided:
-    """Decide one token for the client itself, or name all that stands against it."""
+    """Decide one token, or name all that stands against it. What is for others is noted there."""
     audience = ground.audiences.get(described.audience)
     if audience is None:
         sentence = "This names no API at which this client may mint."
         return (mistake(f"{path}.audience", sentence, "invalid_target"),)
     access = _access(ground, described)
-    mistakes = list(_mistakes(ground, audience, described, path))
+    leave = _leave(ground, audience, described, (access, tx.now))
+    narrowing = _narrowing(described, path)
+    mistakes = [*_mistakes(ground, leave, described, path)]
     if isinstance(access, str):
         mistakes.append(mistake(f"{path}.scope", access, "invalid_scope"))
+    if isinstance(narrowing, Mistake):
+        mistakes.append(narrowing)
+    if mistakes or leave is None or isinstance(access, str) or isinstance(narrowing, Mistake):
         return tuple(mistakes)
-    if mistakes:
-        return tuple(mistakes)
+    family_id = ground.others.family_for(tx, leave)
     issuance = Issuance(
         client=ground.client,
-        subject=ground.client.client_id,
+        subject=leave.subject,
         access=access,
-        audience=audience.at_most(described.lifetime),
+        audience=audience.at_most(leave.longest).at_most(described.lifetime),
         issued_at=tx.now,
-        handle=new_token_handle(tx),
+        handle=new_token_handle(tx, family_id),
+        family_id=family_id,
         binding=Binding(KEY, described.dpop_jkt) if described.dpop_jkt else UNBOUND,
     )
-    return _narrowed(issuance, described, path)
+    ground.others.note(leave, issuance)
+    return issuance if narrowing is None else narrowing.narrow(issuance, "")
+
+
+def _leave(
+    ground: Ground, audience: Audience, described: Description, asked: tuple[Access | str, int]
+) -> Leave | None:
+    """Give by what leave the token is made: the client's own, or a right that names the person."""
+    if described.subject is None:
+        return Leave(ground.client.client_id, audience.lifetime)
+    access, now = asked
+    scopes = frozenset[str]() if isinstance(access, str) else access.scopes
+    return ground.others.leave_for(described.subject, audience, scopes, now)
 
 
 def _access(ground: Ground, described: Description) -> Access | str:
@@ -94,26 +120,27 @@ def _access_asked(ground: Ground, uri: str, scope: str) -> Access | str:
 
 
 def _mistakes(
-    ground: Ground, audience: Audience, described: Description, path: str
+    ground: Ground, leave: Leave | None, described: Description, path: str
 ) -> Iterable[Mistake]:
-    if described.lifetime is not None and described.lifetime > audience.lifetime:
-        sentence = f"Tokens of this client live there for at most {audience.lifetime} seconds."
+    if leave is None:
+        yield mistake(f"{path}.subject", _NO_LEAVE, "access_denied")
+    elif described.lifetime is not None and described.lifetime > leave.longest:
+        sentence = f"Such a token of this client lives for at most {leave.longest} seconds."
         yield mistake(f"{path}.lifetime", sentence)
     if ground.client.policy.dpop_bound_access_tokens and described.dpop_jkt is None:
         sentence = "The tokens of this client are bound to a key: name its thumbprint."
         yield mistake(f"{path}.dpop_jkt", sentence)
-    if described.url is None and (described.url_methods or described.url_hashed):
-        yield mistake(f"{path}.url", "This is missing: the token would not be bound.")
 
 
-def _narrowed(issuance: Issuance, described: Description, path: str) -> Decided:
+def _narrowing(described: Description, path: str) -> Narrowing | Mistake | None:
     if described.url is None:
-        return issuance
+        if described.url_methods or described.url_hashed:
+            return mistake(f"{path}.url", "This is missing: the token would not be bound.")
+        return None
     try:
         bound = bound_to(described.url, described.url_methods or ("GET",))
-        narrowing = Narrowing(bound, described.url_hashed)
         if described.url_hashed:
             hashed(bound, "")
     except ValueError as error:
-        return (mistake(f"{path}.url", str(error)),)
-    return narrowing.narrow(issuance, "")
+        return mistake(f"{path}.url", str(error))
+    return Narrowing(bound, described.url_hashed)

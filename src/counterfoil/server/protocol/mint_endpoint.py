@@ -24,8 +24,11 @@ from counterfoil.oauth.token_description import (
 from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol import client_authentication
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.client_authentication import Credentials
+from counterfoil.server.protocol.events import Actor, by_client_with
 from counterfoil.server.protocol.issuance import Issuance
 from counterfoil.server.protocol.mint_decisions import Decided, decide, ground_of
+from counterfoil.server.protocol.mint_for_others import MOST_PEOPLE, Made, put_down
 from counterfoil.server.protocol.minting import mint
 from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
@@ -33,7 +36,7 @@ from counterfoil.server.protocol.size_budget import becomes_reference
 from counterfoil.server.records.client import MINT, Client
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.session import Origin
-from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.store import Transaction, Work
 
 AT_A_TIME: Final = 32
 """Signatures between two turns of the others: about a millisecond."""
@@ -76,44 +79,53 @@ async def respond(authority: Authority, asked: Asked) -> Answer | list[Answer]:
     """
     credentials = await client_authentication.credentials_of_header(authority, asked.authorization)
     once = Once(authority.client_rates)
-    demand = partial(_demand_minter, authority, credentials, once)
+    demand = partial(_demand_minter, authority, credentials, once, asked.origin)
     await authority.store.read(demand)
+    return await mint_described(authority, demand, asked.body, each=asked.each)
+
+
+class Minter(Struct, frozen=True):
+    """The client whose tokens are made, and who acts: it itself, or whoever looks after us."""
+
+    client: Client
+    by: Actor
+
+
+async def mint_described(
+    authority: Authority, demand: Work[Minter], body: bytes, *, each: bool = False
+) -> Answer | list[Answer]:
+    """Make what a body describes for the client that ``demand`` gives, in the deciding transaction.
+
+    Raises:
+        MintRefused: what stands against the descriptions. Nothing was made.
+        StoreUnavailable: nothing was handed out.
+    """
     try:
-        batch = batch_in(asked.body)
+        batch = batch_in(body)
     except NotDescribed as error:
         raise MintRefused([error.mistake]) from None
     described = await _described(batch)
+    each = each and batch.is_array
 
     async def work(tx: Transaction) -> list[Decided]:
-        client = await demand(tx)
-        return await _decide(authority, tx, client, (batch, described))
+        return await _decide(authority, tx, await demand(tx), _Asked(batch, described, each))
 
-    decided = await authority.store.read(work)
-    wrong = [each for every in decided if not isinstance(every, Issuance) for each in every]
-    if wrong and not (asked.each and batch.is_array):
-        raise MintRefused(wrong)
-    answers = await _made(authority, decided, each=asked.each and batch.is_array)
+    if any(isinstance(one, Description) and one.subject for one in described):
+        decided = await authority.store.transact(work)
+    else:
+        decided = await authority.store.read(work)
+    answers = await _made(authority, decided, each=each)
     return answers if batch.is_array else answers[0]
 
 
 async def _demand_minter(
-    authority: Authority,
-    credentials: client_authentication.Credentials,
-    once: Once,
-    tx: Transaction,
-) -> Client:
+    authority: Authority, credentials: Credentials, once: Once, origin: Origin, tx: Transaction
+) -> Minter:
     known = await client_authentication.authenticate(tx, credentials)
-    client = known.client
-    client_authentication.demand_confidential(client)
-    once.demand(client, tx.now)
-    if MINT not in client.scopes:
-        raise OAuthError(
-            "insufficient_scope",
-            f"This client was not registered with the scope {MINT}.",
-            detail=client.client_id,
-        )
+    once.demand(known.client, tx.now)
+    client_authentication.demand_right(known.client, MINT)
     authority.activity.note_secret(known.secret_id, tx.now)
-    return client
+    return Minter(known.client, by_client_with(known.client.client_id, known.proof, origin))
 
 
 _Described = list[Description | tuple[Mistake, ...]]
@@ -128,16 +140,43 @@ async def _described(batch: Batch) -> _Described:
     return described
 
 
+class _Asked(Struct, frozen=True):
+    """What was read of a body, and whether each description has an answer of its own."""
+
+    batch: Batch
+    described: _Described
+    each: bool
+
+
 async def _decide(
-    authority: Authority, tx: Transaction, client: Client, read: tuple[Batch, _Described]
+    authority: Authority, tx: Transaction, minter: Minter, asked: _Asked
 ) -> list[Decided]:
-    batch, described = read
-    named = {each.audience for each in described if isinstance(each, Description)}
-    ground = await ground_of(authority, tx, client, named)
-    return [
+    """Decide all of it, and put down what is made for others."""
+    batch, described = asked.batch, asked.described
+    read = [each for each in described if isinstance(each, Description)]
+    ground = await ground_of(authority, tx, minter.client, read)
+    decided = [
         decide(ground, tx, each, batch.path(index)) if isinstance(each, Description) else each
         for index, each in enumerate(described)
     ]
+    if not asked.each:
+        _demand_right(decided)
+    _demand_few(ground.others.made)
+    await put_down(tx, ground.others.made, minter.by)
+    return decided
+
+
+def _demand_right(decided: Sequence[Decided]) -> None:
+    wrong = [each for every in decided if not isinstance(every, Issuance) for each in every]
+    if wrong:
+        raise MintRefused(wrong)
+
+
+def _demand_few(made: Sequence[Made]) -> None:
+    people = {each.issuance.subject for each in made}
+    if len(people) > MOST_PEOPLE:
+        sentence = f"This names {len(people)} people; at most {MOST_PEOPLE} at once."
+        raise MintRefused([mistake("$", sentence)])
 
 
 async def _made(authority: Authority, decided: Sequence[Decided], *, each: bool) -> list[Answer]:

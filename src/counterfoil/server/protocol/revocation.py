@@ -110,6 +110,18 @@ async def end_grant(tx: Transaction, grant_id: str, by: Actor) -> Ending:
     return Ending(ending.families, 0, ending.position, ended=taken_back or ending.ended)
 
 
+async def withdraw_right(tx: Transaction, right_id: str, by: Actor) -> Ending:
+    """Take a right to mint from a client, with every token that was made by it (S58)."""
+    right = await tx.mint_rights.find(right_id)
+    if right is None or not await tx.mint_rights.withdraw(right_id, tx.now):
+        return await nothing_ended(tx)
+    hanging = await what_hangs.of_right(tx, right_id)
+    detail = {"id": right_id, "families": str(len(hanging.families))}
+    await events.record(tx, EventKind.MINT_RIGHT_WITHDRAWN, by, right.client_id, detail)
+    ending = await _end(tx, hanging, "right_withdrawn", by)
+    return Ending(ending.families, 0, ending.position)
+
+
 async def sign_out_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
     """End everything of a person; the account and the permissions stay (S47)."""
     await tx.action_tokens.end_of(user_id)

@@ -39,6 +39,13 @@ async def of_grant(tx: Transaction, grant_id: str) -> Hanging:
     return Hanging([], await tx.families.live_of_grant(grant_id))
 
 
+async def of_right(tx: Transaction, right_id: str) -> Hanging:
+    """All that was made for people by a right to mint (S58)."""
+    made = await tx.mint_rights.made_by(right_id)
+    families = [await tx.families.find(each.family_id) for each in made]
+    return Hanging([], [family for family in families if family is not None])
+
+
 async def of_user(tx: Transaction, user_id: str, spared: str | None = None) -> Hanging:
     """All of a person but the session ``spared`` and the online families of it.
 

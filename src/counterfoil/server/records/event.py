@@ -24,6 +24,7 @@ class EventKind(StrEnum):
     REFRESH_REPEATED = "refresh_repeated"
     TOKEN_IN_TWO_PLACES = "token_in_two_places"
     TOKEN_DELEGATED = "token_delegated"
+    TOKENS_MINTED = "tokens_minted"
     TOKEN_ENDED = "token_ended"
     PERSONAL_TOKEN_MADE = "personal_token_made"
     PERSONAL_TOKEN_USED = "personal_token_used"
@@ -48,6 +49,8 @@ class EventKind(StrEnum):
     CLIENT_SECRET_ADDED = "client_secret_added"
     CLIENT_SECRET_RETIRED = "client_secret_retired"
     CLIENT_KEYS_CHANGED = "client_keys_changed"
+    MINT_RIGHT_GIVEN = "mint_right_given"
+    MINT_RIGHT_WITHDRAWN = "mint_right_withdrawn"
     API_ADDED = "api_added"
     API_CHANGED = "api_changed"
     API_KEYS_CHANGED = "api_keys_changed"
@@ -76,6 +79,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.REFRESH_REPEATED: "family",
         EventKind.TOKEN_IN_TWO_PLACES: "token",
         EventKind.TOKEN_DELEGATED: "token",
+        EventKind.TOKENS_MINTED: "family",
         EventKind.TOKEN_ENDED: "token",
         EventKind.PERSONAL_TOKEN_MADE: "token",
         EventKind.PERSONAL_TOKEN_USED: "token",
@@ -100,6 +104,8 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.CLIENT_SECRET_ADDED: "client",
         EventKind.CLIENT_SECRET_RETIRED: "client",
         EventKind.CLIENT_KEYS_CHANGED: "client",
+        EventKind.MINT_RIGHT_GIVEN: "client",
+        EventKind.MINT_RIGHT_WITHDRAWN: "client",
         EventKind.API_ADDED: "api",
         EventKind.API_CHANGED: "api",
         EventKind.API_KEYS_CHANGED: "api",

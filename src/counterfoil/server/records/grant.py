@@ -34,6 +34,9 @@ class Grants(Protocol):
         The access and the end date that stood before are replaced. Gives the grant that stands now.
         """
 
+    async def add_ended(self, grant: Grant) -> None:
+        """Add one that never stood: under it hangs what an administrator's right has made (S58)."""
+
     async def find(self, grant_id: str) -> Grant | None:
         """Look up, ended or not."""
 

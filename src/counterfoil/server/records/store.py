@@ -20,6 +20,7 @@ from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.lease import Leases
 from counterfoil.server.records.listing import Lists
+from counterfoil.server.records.mint_right import MintRights
 from counterfoil.server.records.personal_token import PersonalTokens
 from counterfoil.server.records.refresh_limits import LimitNotes
 from counterfoil.server.records.server_process import Servers
@@ -104,6 +105,8 @@ class Transaction(Protocol):
     def action_tokens(self) -> ActionTokens: ...
     @property
     def families(self) -> Families: ...
+    @property
+    def mint_rights(self) -> MintRights: ...
     @property
     def proofs(self) -> Proofs: ...
     @property

@@ -22,6 +22,7 @@ from counterfoil.server.storage.statements.guards import GuardStatements
 from counterfoil.server.storage.statements.issued_tokens import IssuedTokenStatements
 from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.lists import ListStatements
+from counterfoil.server.storage.statements.mint_rights import MintRightStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
 from counterfoil.server.storage.statements.personal_tokens import PersonalTokenStatements
 from counterfoil.server.storage.statements.proofs import ProofStatements
@@ -57,6 +58,7 @@ class BoundTransaction:
         self.device_requests = DeviceRequestStatements(connection)
         self.action_tokens = ActionTokenStatements(connection)
         self.families = FamilyStatements(connection)
+        self.mint_rights = MintRightStatements(connection)
         self.proofs = ProofStatements(connection)
         self.allowances = AllowanceStatements(connection)
         self.sightings = SightingStatements(connection)
@@ -100,6 +102,7 @@ class BoundTransaction:
         """
         swept = await self.notices.sweep(limit)
         swept += await self.families.sweep(limit)
+        swept += await self.mint_rights.sweep(limit)
         swept += await self.authorizations.sweep(limit)
         swept += await self.device_requests.sweep(limit)
         swept += await self.action_tokens.sweep(limit)

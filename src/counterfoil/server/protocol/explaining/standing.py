@@ -17,7 +17,7 @@ async def what_is_behind(case: Case, family: Family) -> list[Step]:
     return [
         await family_of(case, family),
         await _session(case, family),
-        await _grant(case, family),
+        await _right(case, family) or await _grant(case, family),
         await _person(case, family),
         await client_of(case, family.client_id),
     ]
@@ -57,6 +57,18 @@ async def _session(case: Case, family: Family) -> Step:
         step = failed("session", Reason.EXPIRED, "The browser's session has expired.")
         return replace(step, decides=False)
     return passed("session", "The person is signed in, in the browser that it came from.")
+
+
+async def _right(case: Case, family: Family) -> Step | None:
+    """Look at the right by which it was made for the person; ``None`` where it was not (S58)."""
+    made = await case.tx.mint_rights.of_family(family.id)
+    if made is None:
+        return None
+    right = await case.tx.mint_rights.find(made.right_id)
+    if right is None or right.ended_at is not None:
+        step = _revoked("permission", "The client's right to make it for the person has gone.")
+        return replace(step, since=right.ended_at if right else None)
+    return passed("permission", "An administrator lets the client make tokens for the person.")
 
 
 async def _grant(case: Case, family: Family) -> Step:

@@ -71,6 +71,7 @@ DELETE FROM families WHERE id IN (
 RETURNING id
 """
 _FORGET_CODE: Final = "DELETE FROM authorizations WHERE family_id = ?"
+_FORGET_MADE: Final = "DELETE FROM made_for WHERE family_id = ?"
 
 
 class FamilyStatements:
@@ -205,6 +206,7 @@ class FamilyStatements:
         swept = await self._connection.all(_SWEEP, dead_since, dead_since, limit)
         for (family_id,) in swept:
             await self._connection.run(_FORGET_CODE, family_id)
+            await self._connection.run(_FORGET_MADE, family_id)
         return len(swept)
 
 

@@ -16,6 +16,10 @@ SET access = excluded.access, updated_at = CASE
     ELSE excluded.updated_at END, ends_at = excluded.ends_at
 RETURNING id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at
 """
+_ADD_ENDED: Final = """
+INSERT INTO grants (id, user_id, client_id, access, created_at, updated_at, ends_at, ended_at)
+VALUES (?, ?, ?, ?, ?, ?, NULL, ?)
+"""
 _SELECT: Final = """
 SELECT id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at
 FROM grants"""
@@ -61,6 +65,13 @@ class GrantStatements:
         if row is None:
             raise LookupError(f"the grant {grant.id!r} stands neither new nor old")
         return _grant(row)
+
+    async def add_ended(self, grant: Grant) -> None:
+        """Add one that never stood."""
+        at = grant.created_at
+        access = json_text(grant.access)
+        who = grant.user_id, grant.client_id
+        await self._connection.run(_ADD_ENDED, grant.id, *who, access, at, at, at)
 
     async def find(self, grant_id: str) -> Grant | None:
         """Look up, ended or not."""
