@@ -4,7 +4,11 @@ from typing import Any
 
 import httpx2
 
+from counterfoil.server.protocol import mint_rights
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.mint_rights import NewMintRight
 from counterfoil.server.records.client import MINT
+from counterfoil.server.records.mint_right import MintRight
 from tests.installation import NOTES, Installation
 
 ONE = {"audience": NOTES, "scope": "notes:read"}
@@ -13,6 +17,28 @@ ONE = {"audience": NOTES, "scope": "notes:read"}
 async def add_minter(place: Installation, client_id: str = "minter", **members: Any) -> None:
     members.setdefault("scopes", frozenset({MINT, "notes:read", "notes:write"}))
     await place.add_client(client_id, **members)
+
+
+async def give_right(
+    place: Installation, *users: str, client_id: str = "minter", **members: Any
+) -> MintRight:
+    """Let a client mint for these people, or for any where none is named; for an hour at most."""
+    members.setdefault("apis", {NOTES: frozenset({"notes:read"})})
+    members.setdefault("longest", 3600)
+    members.setdefault("ends_at", int(place.clock()) + 86400)
+    wanted = NewMintRight(client_id=client_id, users=users, any_user=not users, **members)
+
+    async def work(tx: Any) -> Any:
+        return await mint_rights.give(tx, wanted, CLI)
+
+    right = await place.authority.store.transact(work)
+    assert isinstance(right, MintRight)
+    return right
+
+
+def whom(user_id: str) -> dict[str, str]:
+    """A person as a description names them."""
+    return {"format": "opaque", "id": user_id}
 
 
 async def mint(

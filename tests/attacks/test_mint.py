@@ -4,11 +4,16 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.own_api import own_api_uri
+from counterfoil.server.protocol.registration import update_client
+from counterfoil.server.protocol.revocation import disable_user, withdraw_right
 from counterfoil.server.records.client import MINT
-from tests.installation import NOTES, Installation
-from tests.minting import ONE, add_minter, mint, paths
+from counterfoil.server.records.event import EventKind, EventQuery
+from tests.installation import MAIL, NOTES, Installation, Person
+from tests.minting import ONE, add_minter, give_right, mint, minted, paths, whom
 
 pytestmark = pytest.mark.anyio
 
@@ -163,3 +168,134 @@ async def test_a_page_of_another_site_reads_no_answer(mint_site: Installation):
         asked = {"origin": "https://evil.example", "access-control-request-method": "POST"}
         answer = await anyone.options("/mint", headers=asked)
     assert "access-control-allow-origin" not in answer.headers
+
+
+async def refusal(place: Installation, user_id: str, *given: Any, **members: Any) -> Any:
+    """What is said to a client that mints for somebody without the right to."""
+    answer = await mint(place, ONE | {"subject": whom(user_id)} | members, *given)
+    assert answer.status_code == 403, answer.text
+    body = answer.json()
+    del body["request_id"]
+    return body
+
+
+async def test_nobody_mints_for_another_without_a_right(own: Installation):
+    """S58: no right, one for others, for another API or scope, or that has ended; all one answer.
+
+    Whether somebody is known here is not told by it.
+    """
+    assert own.user is not None
+    ada, now = own.user.id, int(own.clock())
+    await own.add_api(MAIL, "Mail", {"mail:read": "Read your mail"})
+    scopes = frozenset({MINT, "notes:read", "notes:write", "mail:read"})
+    await add_minter(own, scopes=scopes)
+    await add_minter(own, "other", scopes=scopes)
+    eve = await own.add_user("eve@example.com")
+    nothing = await refusal(own, ada)
+    assert nothing["error"] == "access_denied"
+    await give_right(own, client_id="other")
+    assert await refusal(own, ada) == nothing
+    await give_right(own, eve.id)
+    assert await refusal(own, ada) == nothing
+    assert await refusal(own, "nobody-by-that-id") == nothing
+    assert await refusal(own, "minter") == nothing
+    assert await refusal(own, ada, subject={"format": "email", "email": "x@x"}) == nothing
+    mail = {MAIL: frozenset({"mail:read"})}
+    right = await give_right(own, ada, apis=mail, ends_at=now + 100)
+    assert await refusal(own, ada) == nothing
+    assert await refusal(own, ada, scope="notes:read notes:write") == nothing
+    post = {"audience": MAIL, "scope": "mail:read"}
+    assert await minted(own, subject=whom(ada), **post)
+    own.clock.turn(100)  # type: ignore[attr-defined]
+    assert await refusal(own, ada, **post) == nothing
+    right = await give_right(own, ada, apis=mail)
+    await own.authority.store.transact(lambda tx: withdraw_right(tx, right.id, CLI))
+    assert await refusal(own, ada, **post) == nothing
+
+
+async def test_nobody_mints_for_who_is_disabled(own: Installation):
+    assert own.user is not None
+    ada = own.user.id
+    await add_minter(own)
+    await give_right(own)
+    assert await minted(own, subject=whom(ada))
+    await own.authority.store.transact(lambda tx: disable_user(tx, ada, CLI))
+    await refusal(own, ada)
+
+
+async def test_a_right_is_worth_no_more_than_what_the_client_may(own: Installation):
+    """Taken from the client, a scope is taken from its rights; and so is the right to mint."""
+    assert own.user is not None
+    ada = own.user.id
+    await add_minter(own)
+    await give_right(own, ada)
+    await scoped(own, frozenset({MINT, "notes:write"}))
+    answer = await mint(own, ONE | {"subject": whom(ada)})
+    assert paths(answer) == ["$.scope"]
+    await scoped(own, frozenset({"notes:read"}))
+    answer = await mint(own, ONE | {"subject": whom(ada)})
+    assert (answer.status_code, answer.json()["error"]) == (403, "insufficient_scope")
+
+
+async def scoped(place: Installation, scopes: frozenset[str]) -> None:
+    async def work(tx: Any) -> None:
+        client = replace(await tx.clients.find("minter"), scopes=scopes)
+        await update_client(tx, client, CLI, development=True)
+
+    await place.authority.store.transact(work)
+
+
+async def test_half_of_all_or_nothing_for_others_leaves_no_trace(own: Installation):
+    """No family, no event, no count: neither where one is refused, nor where it goes wrong."""
+    assert own.user is not None
+    ada = own.user.id
+    eve = await own.add_user("eve@example.com")
+    await add_minter(own)
+    await give_right(own, ada)
+    described = [ONE | {"subject": whom(each)} for each in (ada, eve.id)]
+    assert (await mint(own, described)).status_code == 403
+    store = own.authority.store
+    assert await store.read(lambda tx: tx.mint_rights.made_for_user(ada)) == []
+    assert await store.read(lambda tx: tx.families.live_of_user(ada)) == []
+    query = EventQuery(kind=EventKind.TOKENS_MINTED)
+    assert await store.read(lambda tx: tx.events.find(query)) == []
+    first, second = (await mint(own, described, answer="each")).json()
+    assert first["access_token"]
+    assert second["error"] == "access_denied"
+    assert len(await store.read(lambda tx: tx.families.live_of_user(ada))) == 1
+    assert await store.read(lambda tx: tx.families.live_of_user(eve.id)) == []
+
+
+async def test_what_was_made_for_a_person_is_not_what_they_allowed(own: Installation):
+    """An app that may mint for them still has to ask them for their consent."""
+    assert own.user is not None
+    members: dict[str, Any] = {
+        "grant_types": ("authorization_code", "refresh_token"),
+        "redirect_uris": ("https://app.example/callback",),
+        "scopes": frozenset({MINT, "openid", "notes:read"}),
+    }
+    await own.add_client("both", **members)
+    await give_right(own, client_id="both")
+    assert await minted(own, "both", subject=whom(own.user.id))
+    async with own.browser() as browser:
+        person = Person(own, browser)
+        page = await person.sign_in(await person.open("both"))
+        assert page.status_code == 200
+        assert "Both" in page.text
+        assert 'name="decision"' in page.text
+
+
+async def test_a_person_ends_only_what_was_made_for_them(own: Installation):
+    """Another's row is not there for them, though they know its name."""
+    assert own.user is not None
+    eve = await own.add_user("eve@example.com")
+    await add_minter(own)
+    await give_right(own)
+    await minted(own, subject=whom(own.user.id))
+    (made,) = await own.authority.store.read(
+        lambda tx: tx.mint_rights.made_for_user(own.user.id if own.user else "")
+    )
+    async with own.browser() as browser:
+        await Person(own, browser, eve.email, eve.id).sign_in(await browser.get("/sign-in"))
+        answer = await browser.get(f"/account/end/family/{made.family_id}")
+        assert answer.status_code == 400

@@ -19,6 +19,7 @@ from counterfoil.cli.client_members import (
 from counterfoil.cli.client_proofs import rotate_secret, set_keys
 from counterfoil.cli.endings import Change, end, make, named
 from counterfoil.cli.invocation import Invocation, installation, takes_id
+from counterfoil.cli.mint_rights import mint_right
 from counterfoil.cli.output import Failure, at, print_table
 from counterfoil.cli.policies import changes_in, policy_option
 from counterfoil.cli.receipts import (
@@ -210,6 +211,7 @@ def show(call: Invocation, client_id: str) -> None:
 
 client.add_command(rotate_secret)
 client.add_command(set_keys)
+client.add_command(mint_right)
 
 
 @client.command("end", context_settings=takes_id())

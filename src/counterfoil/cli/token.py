@@ -1,6 +1,7 @@
 """``counterfoil token``: print a fresh one; look into one, and end one, held or lost (S45, S48)."""
 
 import sys
+from typing import IO
 
 import click
 
@@ -82,6 +83,23 @@ def inspect(call: Invocation, unverified: str) -> None:
             click.echo(f"\n{document.sentence}")
 
     call.show(document, tell)
+
+
+@token.command("mint", context_settings=takes_id())
+@click.argument("described", metavar="FILE|-", type=click.File("rb"))
+@click.option("--client", "client_id", required=True, metavar="ID", help="In whose name.")
+@click.option("--each", is_flag=True, help="Make what can be made; else all of it or nothing.")
+@installation
+def mint(call: Invocation, described: IO[bytes], client_id: str, *, each: bool) -> None:
+    """Make tokens from a JSON description, or an array of them, in the name of a client.
+
+    The client must be registered with the scope mint. It is written down who did it.
+    """
+    from counterfoil.cli.token_minting import document_of, lines_of, minted
+
+    body = described.read()
+    answer = call.run(lambda authority: minted(authority, client_id, body, each=each))
+    call.show(document_of(answer), lambda: click.echo("\n".join(lines_of(answer))))
 
 
 def read_pasted(unverified: str) -> str:

@@ -31,8 +31,7 @@ async def decide(place: Installation, client_id: str = "minter", **members: Any)
 
     async def work(tx: Any) -> Any:
         client = await tx.clients.find(client_id)
-        named = {described.audience}
-        ground = await mint_decisions.ground_of(place.authority, tx, client, named)
+        ground = await mint_decisions.ground_of(place.authority, tx, client, [described])
         return mint_decisions.decide(ground, tx, described, "$")
 
     return await place.authority.store.read(work)

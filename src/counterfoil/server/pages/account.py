@@ -6,6 +6,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.server.pages.made_for import described_scopes, made_for
 from counterfoil.server.pages.views import (
     AppRow,
     AppsPage,
@@ -55,21 +56,19 @@ async def apps(server: Server, request: Request) -> Response:
         return go(f"{server.prefix}/sign-in")
     now = int(server.clock())
     found = await server.authority.store.read(partial(_apps_of, person.user.id))
+    made = await server.authority.store.read(partial(made_for, person.user.id))
     page = AppsPage(
         prefix=server.prefix,
         user_email=person.user.email,
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         apps=tuple(_app_row(app, person, now) for app in found),
+        made=made,
     )
     return show(server, page)
 
 
 async def _apps_of(user_id: str, tx: Transaction) -> list[_App]:
-    described = {
-        (api.uri, scope): description or scope
-        for api in await tx.apis.every()
-        for scope, description in api.scopes.items()
-    }
+    described = await described_scopes(tx)
     found = list[_App]()
     standing = [grant for grant in await tx.grants.of_user(user_id) if grant.is_live(tx.now)]
     for grant in standing:

@@ -177,6 +177,16 @@ class AppRow(msgspec.Struct, frozen=True, kw_only=True):
     until: str | None = None
 
 
+class MadeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What an app has made for the person by an administrator's leave. `tokens`: how many."""
+
+    family_id: str
+    client_name: str
+    since: str
+    tokens: int
+    permissions: tuple[str, ...]
+
+
 class AppsPage(Page, frozen=True, kw_only=True):
     """My account, apps: one row per app however many sessions.
 
@@ -186,6 +196,7 @@ class AppsPage(Page, frozen=True, kw_only=True):
     user_email: str
     csrf: str
     apps: tuple[AppRow, ...]
+    made: tuple[MadeRow, ...] = ()
 
 
 class BrowserRow(msgspec.Struct, frozen=True, kw_only=True):

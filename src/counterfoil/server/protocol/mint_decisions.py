@@ -7,13 +7,14 @@ from msgspec import Struct
 
 from counterfoil.oauth.access import Access, scopes_in
 from counterfoil.oauth.binding import KEY, UNBOUND, Binding
+from counterfoil.oauth.delegation import acting
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.token_description import Description, Mistake, mistake
 from counterfoil.oauth.url_binding import bound_to, hashed
 from counterfoil.server.protocol.audience import Audience, audience_of, catalogue
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_token_handle
-from counterfoil.server.protocol.issuance import Issuance
+from counterfoil.server.protocol.issuance import Issuance, Lineage
 from counterfoil.server.protocol.mint_for_others import Leave, Others, others_named
 from counterfoil.server.protocol.own_api import SCOPES as OWN_SCOPES
 from counterfoil.server.protocol.url_narrowing import Narrowing
@@ -30,6 +31,7 @@ class Ground(Struct, frozen=True):
     """What all descriptions of one call stand on: looked up once, however many they are.
 
     ``scopes`` says at which APIs the client may have what. ``accesses`` fills as it is asked.
+    ``acts`` is what a token for somebody else says of the client (RFC 8693 §4.1).
     """
 
     client: Client
@@ -37,6 +39,7 @@ class Ground(Struct, frozen=True):
     audiences: Mapping[str, Audience]
     accesses: dict[tuple[str, str], Access | str]
     others: Others
+    acts: Lineage
 
 
 async def ground_of(
@@ -52,7 +55,8 @@ async def ground_of(
     }
     people = {each.subject for each in described if each.subject is not None}
     others = await others_named(tx, authority.issuer, client.client_id, people)
-    return Ground(client, scopes, audiences, {}, others)
+    acts = Lineage((), acting(client.client_id, None))
+    return Ground(client, scopes, audiences, {}, others, acts)
 
 
 def decide(ground: Ground, tx: Transaction, described: Description, path: str) -> Decided:
@@ -81,6 +85,7 @@ def decide(ground: Ground, tx: Transaction, described: Description, path: str) -
         handle=new_token_handle(tx, family_id),
         family_id=family_id,
         binding=Binding(KEY, described.dpop_jkt) if described.dpop_jkt else UNBOUND,
+        lineage=ground.acts if leave.right is not None else None,
     )
     ground.others.note(leave, issuance)
     return issuance if narrowing is None else narrowing.narrow(issuance, "")

@@ -22,7 +22,7 @@ from counterfoil.oauth.token_description import (
     mistake,
 )
 from counterfoil.oauth.token_response import TokenResponse
-from counterfoil.server.protocol import client_authentication
+from counterfoil.server.protocol import client_authentication, events
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import Credentials
 from counterfoil.server.protocol.events import Actor, by_client_with
@@ -34,6 +34,7 @@ from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
 from counterfoil.server.protocol.size_budget import becomes_reference
 from counterfoil.server.records.client import MINT, Client
+from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction, Work
@@ -81,7 +82,7 @@ async def respond(authority: Authority, asked: Asked) -> Answer | list[Answer]:
     once = Once(authority.client_rates)
     demand = partial(_demand_minter, authority, credentials, once, asked.origin)
     await authority.store.read(demand)
-    return await mint_described(authority, demand, asked.body, each=asked.each)
+    return await mint_described(authority, demand, asked.body, Manner(each=asked.each))
 
 
 class Minter(Struct, frozen=True):
@@ -91,8 +92,18 @@ class Minter(Struct, frozen=True):
     by: Actor
 
 
+class Manner(Struct, frozen=True, kw_only=True):
+    """How it is made: each for itself or all at once; ``told``: with an event, whomever it is for.
+
+    A client that mints for itself leaves none, for it could as well ask for each token.
+    """
+
+    each: bool = False
+    told: bool = False
+
+
 async def mint_described(
-    authority: Authority, demand: Work[Minter], body: bytes, *, each: bool = False
+    authority: Authority, demand: Work[Minter], body: bytes, manner: Manner
 ) -> Answer | list[Answer]:
     """Make what a body describes for the client that ``demand`` gives, in the deciding transaction.
 
@@ -105,12 +116,16 @@ async def mint_described(
     except NotDescribed as error:
         raise MintRefused([error.mistake]) from None
     described = await _described(batch)
-    each = each and batch.is_array
+    each = manner.each and batch.is_array
 
     async def work(tx: Transaction) -> list[Decided]:
-        return await _decide(authority, tx, await demand(tx), _Asked(batch, described, each))
+        minter = await demand(tx)
+        decided = await _decide(authority, tx, minter, _Asked(batch, described, each))
+        if manner.told:
+            await _tell(tx, minter, decided)
+        return decided
 
-    if any(isinstance(one, Description) and one.subject for one in described):
+    if manner.told or any(isinstance(one, Description) and one.subject for one in described):
         decided = await authority.store.transact(work)
     else:
         decided = await authority.store.read(work)
@@ -164,6 +179,16 @@ async def _decide(
     _demand_few(ground.others.made)
     await put_down(tx, ground.others.made, minter.by)
     return decided
+
+
+async def _tell(tx: Transaction, minter: Minter, decided: Sequence[Decided]) -> None:
+    made = [each for each in decided if isinstance(each, Issuance)]
+    detail = {
+        "tokens": str(len(made)),
+        "audience": " ".join(sorted({each.audience.uri for each in made})),
+    }
+    client_id = minter.client.client_id
+    await events.record(tx, EventKind.CLIENT_TOKENS_MINTED, minter.by, client_id, detail)
 
 
 def _demand_right(decided: Sequence[Decided]) -> None:

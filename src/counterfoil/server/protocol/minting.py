@@ -62,7 +62,7 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
         scope=claims.scope,
         refresh_token=refresh_token.reveal() if refresh_token else None,
         id_token=_id_token(authority, issuance) if wants_id_token else None,
-        issued_token_type=ACCESS_TOKEN if issuance.lineage else None,
+        issued_token_type=ACCESS_TOKEN if issuance.lineage and issuance.lineage.parents else None,
         token_budget=excess_of(authority, issuance, access_token) if kid else None,
     )
     return Minted(response, claims, kid)

@@ -49,6 +49,7 @@ class EventKind(StrEnum):
     CLIENT_SECRET_ADDED = "client_secret_added"
     CLIENT_SECRET_RETIRED = "client_secret_retired"
     CLIENT_KEYS_CHANGED = "client_keys_changed"
+    CLIENT_TOKENS_MINTED = "client_tokens_minted"
     MINT_RIGHT_GIVEN = "mint_right_given"
     MINT_RIGHT_WITHDRAWN = "mint_right_withdrawn"
     API_ADDED = "api_added"
@@ -104,6 +105,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.CLIENT_SECRET_ADDED: "client",
         EventKind.CLIENT_SECRET_RETIRED: "client",
         EventKind.CLIENT_KEYS_CHANGED: "client",
+        EventKind.CLIENT_TOKENS_MINTED: "client",
         EventKind.MINT_RIGHT_GIVEN: "client",
         EventKind.MINT_RIGHT_WITHDRAWN: "client",
         EventKind.API_ADDED: "api",

@@ -63,6 +63,10 @@ async def test_every_operation_answers_as_it_is_described(
     (grant,) = (await admin.get("/api/grants", user_id=person.user_id))["grants"]
     (family,) = (await admin.get("/api/families", grant_id=grant["id"]))["families"]
     kid = (await admin.get("/api/keys"))["keys"][0]["kid"]
+    right = {"users": [person.user_id], "apis": {NOTES: "notes:read"}, "longest": 60}
+    right["ends_at"] = grant["created_at"] + 3600
+    await admin.ask("PATCH", "/api/clients/service", json={"scope": "notes:read mint"})
+    given = await admin.post("/api/clients/service/mint-rights", right, 201)
     names = {
         "client_id": "service",
         "user_id": person.user_id,
@@ -70,6 +74,7 @@ async def test_every_operation_answers_as_it_is_described(
         "session_id": family["session_id"],
         "family_id": family["id"],
         "kid": kid,
+        "right_id": given["id"],
     }
     api = {"uri": "https://driven.example", "name": "D", "scopes": {"driven": "D"}}
     bodies: dict[str, Any] = {
@@ -77,6 +82,7 @@ async def test_every_operation_answers_as_it_is_described(
         "change_client": {"client_name": "Service"},
         "rotate_secret": {"overlap": 60},
         "set_keys": {"jwks": {"keys": [key().public.as_jwk()]}},
+        "give_mint_right": right,
         "add_api": api,
         "change_api": {"name": "Driven"},
         "add_user": {"email": "driven@example.com", "password": PASSWORD},
