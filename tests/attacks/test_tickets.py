@@ -210,6 +210,18 @@ def test_it_is_refused_when_the_key_of_its_parent_is_published_no_more():
     assert reason(gate, using(text)) is Reason.UNKNOWN_KEY
 
 
+@pytest.mark.parametrize("scopes", [20, 80, 90, 100, 110, 120, 300])
+def test_what_is_given_is_taken(desk: Desk, gate: Gate, scopes: int):
+    """A token with so many scopes that no ticket holds them gives none, and says so."""
+    scope = " ".join(f"notes:of:{n:06}" for n in range(scopes))
+    status, answer = asked(gate, desk.token(scope=scope), url="/files/7")
+    if status == 200:
+        assert reason(gate, using(answer["ticket"]), f"notes:of:{scopes - 1:06}") is None
+    else:
+        assert (status, scopes > 80) == (400, True)
+        assert "too long" in answer["error_description"]
+
+
 def test_it_gives_no_further_ticket(desk: Desk, gate: Gate):
     """Else it would live on for ever."""
     let_pass = gate.admit_blocking(using(ticket(gate, desk)))

@@ -14,6 +14,7 @@ from counterfoil.oauth.binding import CERTIFICATE, COOKIE, binding_of
 from counterfoil.oauth.canonical_url import MAX_LENGTH, CanonicalUrl, UrlRefused, canonical
 from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.ticket import MAX_LENGTH as LONGEST_TICKET
 from counterfoil.oauth.ticket import (
     NAME,
     NONCE_BYTES,
@@ -87,13 +88,14 @@ class TicketIssuing:
             wanted = msgspec.json.decode(body, type=_Wanted)
             url, headers = _url_in(wanted, asked_at), _headers_in(wanted)
         except (ValueError, msgspec.MsgspecError) as error:
-            said = {"error": "invalid_request", "error_description": str(error)}
-            return Reply(status=400, headers=ANSWER_HEADERS, body=msgspec.json.encode(said))
+            return _invalid(str(error))
         now = int(self._giver.clock())
         ends = self._end(token, now)
         nonce = self._giver.random(NONCE_BYTES) if wanted.once else b""
         grounds = _Grounds(digest_of(str(url), headers), ends, tuple(dict(headers)), nonce)
         text = sealed(_ticket(token, grounds), self._policy.keys[0], self._giver.audience.encode())
+        if len(text) > LONGEST_TICKET:
+            return _invalid("The ticket would be too long: the access token has too many scopes.")
         answer = {
             "ticket": text,
             "url": f"{url}{'&' if url.query else '?'}{NAME}={text}",
@@ -118,6 +120,11 @@ class _Grounds(Struct, frozen=True):
     expires_at: int
     headers: tuple[str, ...]
     nonce: bytes
+
+
+def _invalid(sentence: str) -> Reply:
+    said = {"error": "invalid_request", "error_description": sentence}
+    return Reply(status=400, headers=ANSWER_HEADERS, body=msgspec.json.encode(said))
 
 
 def _demand_parent(token: Token) -> None:
