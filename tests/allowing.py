@@ -8,7 +8,8 @@ import msgspec
 
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.access_token import AccessToken
-from counterfoil.server.records.allowance import USES, Allowance
+from counterfoil.oauth.allowances import USES
+from counterfoil.server.records.allowance import Allowance
 from counterfoil.server.records.client import SPEND
 from tests.installation import NOTES, Installation
 

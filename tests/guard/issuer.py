@@ -111,6 +111,8 @@ class TinyIssuer:
         self.with_feed = True
         self.reports: list[bytes] = []
         self.report_status = 200
+        self.spends: list[dict[str, list[dict[str, object]]]] = []
+        self.spending: Callable[[dict[str, object]], object] = lambda _: 503
         self.metadata_changes: dict[str, object] = {}
         self.snapshot_answer: Callable[[], bytes] | None = None
         self.active: Callable[[str], object] = lambda _token: True
@@ -130,6 +132,7 @@ class TinyIssuer:
             Route(f"/.well-known/oauth-authorization-server{self.path}", self._metadata),
             Route("/jwks", self._jwks),
             Route("/reports", self._take_report, methods=["POST"]),
+            Route("/allowances", self._spend, methods=["POST"]),
             Route("/notices/jwks", self._feed_jwks),
             Route("/notices", self._notices),
             Route("/notices/snapshot", self._snapshot),
@@ -195,6 +198,7 @@ class TinyIssuer:
             "jwks_uri": f"{self.origin}/jwks",
             "introspection_endpoint": f"{self.origin}/introspect",
             "reports_endpoint": f"{self.origin}/reports",
+            "allowances_endpoint": f"{self.origin}/allowances",
         }
         if self.with_feed:
             metadata["notices_endpoint"] = f"{self.origin}/notices"
@@ -211,6 +215,14 @@ class TinyIssuer:
         if self.report_status == 200:
             self.reports.append(body)
         return JSONResponse({}, self.report_status)
+
+    async def _spend(self, request: Request) -> Response:
+        """Answer as ``spending`` says: a document, a status, or no answer at all."""
+        self.spends.append(await request.json())
+        answer = self.spending(self.spends[-1])
+        if answer is None:
+            await asyncio.Event().wait()
+        return Response(status_code=answer) if isinstance(answer, int) else JSONResponse(answer)
 
     async def _feed_jwks(self, _request: Request) -> Response:
         return JSONResponse(KeySet([self.book.key.public]).as_jwks())

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.oauth.allowances import USES
 from counterfoil.oauth.revocations import Marks
 from counterfoil.server.records.allowance import (
-    USES,
     Allowance,
     Outcome,
     Return,

@@ -10,7 +10,7 @@ from counterfoil.guard.demands import Demands
 from counterfoil.guard.gate import Gate
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.request import Request
-from counterfoil.guard.token import Token
+from counterfoil.guard.token import Rejected, Token
 
 _LET_PASS: Final = "counterfoil.let_pass"
 
@@ -29,7 +29,7 @@ async def admit_once(gate: Gate, kept: Kept, request: Request, demands: Demands)
     if token is None:
         tokens[gate.guard] = token = await gate.admit(request, demands)
     else:
-        gate.demand(token, request, demands)
+        _demand_more(gate, token, request, demands)
     return token
 
 
@@ -40,13 +40,22 @@ def admit_once_blocking(gate: Gate, kept: Kept, request: Request, demands: Deman
     if token is None:
         tokens[gate.guard] = token = gate.admit_blocking(request, demands)
     else:
-        gate.demand(token, request, demands)
+        _demand_more(gate, token, request, demands)
     return token
 
 
 def has_let_pass(guard: Guard, kept: Kept) -> bool:
     """Whether this guard has let the request pass."""
     return guard in _tokens(kept)
+
+
+def _demand_more(gate: Gate, token: Token, request: Request, demands: Demands) -> None:
+    """Demand more; a request that is refused after all costs a limited token nothing (S54)."""
+    try:
+        gate.demand(token, request, demands)
+    except Rejected:
+        gate.guard.uses.give_back(token)
+        raise
 
 
 def _tokens(kept: Kept) -> dict[Guard, Token]:

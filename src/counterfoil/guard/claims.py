@@ -57,4 +57,5 @@ def token_of(
         family=access_token.fam,
         claims=MappingProxyType(dict(claims)),
         kid=kid,
+        max_uses=access_token.max_uses,
     )

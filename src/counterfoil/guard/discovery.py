@@ -12,8 +12,8 @@ from counterfoil.oauth.metadata import WrongMetadata, places, read_metadata
 class Metadata(Struct, frozen=True):
     """What a guard reads of the metadata. Empty: the issuer does not say.
 
-    ``notices_…``, ``registry_…`` and ``reports_endpoint`` are ours; ``notices_jwks_uri`` is a key
-    set of its own.
+    ``notices_…``, ``registry_…``, ``reports_…`` and ``allowances_endpoint`` are ours;
+    ``notices_jwks_uri`` is a key set of its own.
     """
 
     issuer: str
@@ -23,6 +23,7 @@ class Metadata(Struct, frozen=True):
     introspection_endpoint: str = ""
     registry_endpoint: str = ""
     reports_endpoint: str = ""
+    allowances_endpoint: str = ""
 
     @classmethod
     def of(cls, issuer: str, document: Mapping[str, object]) -> Self:

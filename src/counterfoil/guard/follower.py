@@ -16,6 +16,8 @@ from counterfoil.guard.line import Line, Surroundings
 from counterfoil.guard.registry_line import RegistryLine
 from counterfoil.guard.report_line import ReportLine
 from counterfoil.guard.status_line import StatusLine
+from counterfoil.guard.token import Token
+from counterfoil.guard.use_line import WAIT, UseLine
 from counterfoil.guard.watch import Watch
 from counterfoil.net.http import HttpClient
 
@@ -61,6 +63,11 @@ class Follower:
             state.issuer.url: StatusLine(state.status_lists, state, surroundings)
             for state in states
             if state.status_lists is not None
+        }
+        self._use_lines = {
+            state.issuer.url: UseLine(state.uses, state, surroundings)
+            for state in states
+            if state.uses is not None
         }
         self._watch = Watch(states, clock)
         _restart_after_fork(self)
@@ -130,6 +137,28 @@ class Follower:
         except TimeoutError:
             return False
 
+    async def take_use(self, token: Token) -> str | None:
+        """Have the thread get a use of a limited token, and wait for it in another event loop.
+
+        Gives the key of its take; ``None`` where it cannot be had in time.
+
+        Raises:
+            Rejected: as the issuer says.
+        """
+        loop, line = self._loop, self._use_lines.get(token.issuer)
+        if loop is None or loop.is_closed() or line is None:
+            return None
+        taking = asyncio.run_coroutine_threadsafe(line.take(token), loop)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(taking), 2 * WAIT)
+        except TimeoutError:
+            return None
+
+    def take_use_blocking(self, token: Token) -> str | None:
+        """Do as :meth:`take_use`, for code that has no event loop."""
+        line = self._use_lines.get(token.issuer)
+        return None if line is None else self.run(line.take(token), 2 * WAIT)
+
     def wait_until_fresh(self, timeout: float) -> bool:
         """Wait until every issuer can be decided on; ``False`` after ``timeout`` seconds."""
         return self.wait_until(
@@ -153,9 +182,9 @@ class Follower:
         self._loop, self._stop = asyncio.get_running_loop(), stop
         begun.set()
         async with HttpClient() as http:
-            every: list[Line | RegistryLine | ReportLine | StatusLine]
+            every: list[Line | RegistryLine | ReportLine | StatusLine | UseLine]
             every = [*self._lines, *self._registry_lines, *self._report_lines]
-            every += self._status_lines.values()
+            every += [*self._status_lines.values(), *self._use_lines.values()]
             lines = [asyncio.create_task(line.hold(http)) for line in every]
             lines.append(asyncio.create_task(self._watch.hold()))
             await stop.wait()
@@ -177,6 +206,8 @@ class Follower:
         for state in self._states:
             if state.sightings is not None:
                 state.sightings.leave_to_parent()
+            if state.uses is not None:
+                state.uses.leave_to_parent()
         if was_started:
             self.start()
 

@@ -80,9 +80,10 @@ class Gate:
             if not self.guard.is_started:
                 await self.start()
             token = await self.guard.decide(
-                asked.unverified, asked.proved, asked.at_least, asked.where
+                asked.unverified, asked.proved, asked.at_least, asked.where, counts=True
             )
-            return await self._enriched(self._passed(asked, token, request, demands))
+            token = await self._enriched(self._passed(asked, token, request, demands))
+            return token if token.max_uses is None else await self.guard.uses.spend(token)
         except Rejected as rejected:
             raise _with_all_scopes(rejected, demands) from None
 
@@ -105,9 +106,10 @@ class Gate:
             if not self.guard.is_started:
                 self.start_blocking()
             token = self.guard.decide_blocking(
-                asked.unverified, asked.proved, asked.at_least, asked.where
+                asked.unverified, asked.proved, asked.at_least, asked.where, counts=True
             )
-            return self._enriched_blocking(self._passed(asked, token, request, demands))
+            token = self._enriched_blocking(self._passed(asked, token, request, demands))
+            return token if token.max_uses is None else self.guard.uses.spend_blocking(token)
         except Rejected as rejected:
             raise _with_all_scopes(rejected, demands) from None
 

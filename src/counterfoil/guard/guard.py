@@ -26,12 +26,14 @@ from counterfoil.guard.refusal import log_refusal
 from counterfoil.guard.registry import Registry
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.sightings import Sightings
+from counterfoil.guard.spending import Spender, demand_counted
 from counterfoil.guard.status_lists import Awaited
 from counterfoil.guard.ticket_issuing import Giver, TicketIssuing
 from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.tickets import Checks, TicketCheck
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_cache import TokenCache, Verified
+from counterfoil.guard.uses import Uses
 from counterfoil.guard.verification import Api, Verification
 from counterfoil.jose import jwt
 from counterfoil.oauth.binding import UNBOUND, Proved
@@ -79,6 +81,7 @@ class Guard:
         for state in self._states.values():
             state.registry = Registry(audience) if state.issuer.registry else None
             state.sightings = Sightings(audience, options.clock) if state.issuer.reports else None
+            state.uses = Uses(audience, options.clock)
         self.reports = any(issuer.reports for issuer in trusted)
         self._clock, self._random = options.clock, options.random
         self.proofs = ProofWatch(options.proofs, options.clock, options.random)
@@ -88,6 +91,7 @@ class Guard:
         self._introspection = Introspection(self._states, options.clock)
         self._blocking = Introspection(self._states, options.clock)
         self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
+        self.uses = Spender(self._states, self._follower)
         self.enrichment: Enrichment | None = None
         if options.enrich is not None:
             self.enrichment = Enrichment(options.enrich, options.clock)
@@ -114,6 +118,7 @@ class Guard:
         guard._states[state.issuer.url] = state
         guard._forget_with(state)
         guard._follower = Follower((), options.clock)
+        guard.uses = Spender(guard._states, guard._follower)
         return guard
 
     def start(self) -> None:
@@ -170,6 +175,8 @@ class Guard:
         proved: Proved = UNBOUND,
         at_least: Position | None = None,
         where: Where | None = None,
+        *,
+        counts: bool = False,
     ) -> Token:
         """Decide about a token. No I/O.
 
@@ -181,6 +188,8 @@ class Guard:
                 known here, the guard is stale for this request.
             where: says which request it came with. Without it, tokens that are bound to a URL are
                 refused.
+            counts: that the caller spends a use of a limited token, last of all, by
+                ``guard.uses.spend``. Without it, limited tokens are refused.
 
         Raises:
             Rejected: with the reason.
@@ -206,7 +215,8 @@ class Guard:
             if verified.url_bound is not None:
                 demand_target(verified, where)
             judge(verified, proved, at_least, self._clock())
-        return verified.token
+        token = verified.token
+        return token if token.max_uses is None else demand_counted(token, counts)
 
     def check_header(self, *authorization: str) -> Token:
         """Decide about the token in the values of the ``Authorization`` header (RFC 6750 §2.1).
@@ -246,6 +256,8 @@ class Guard:
         proved: Proved = UNBOUND,
         at_least: Position | None = None,
         where: Where | None = None,
+        *,
+        counts: bool = False,
     ) -> Token:
         """Decide about a token, and ask its issuer where the owner chose that (RFC 7662).
 
@@ -255,14 +267,15 @@ class Guard:
             Rejected: with the reason.
         """
         try:
-            return self.check(unverified, proved, at_least, where)
+            return self.check(unverified, proved, at_least, where, counts=counts)
         except Undecided as undecided:
             answer = await self._introspection.ask(unverified, undecided, at_least)
-            return self._told(unverified, undecided, answer, Beside(proved, at_least, where))
+            told = self._told(unverified, undecided, answer, Beside(proved, at_least, where))
+            return demand_counted(told, counts)
         except Awaited as awaited:
             if not await self._follower.fetch_list(awaited.issuer, awaited.uri):
                 raise
-            return self.check(unverified, proved, at_least, where)
+            return self.check(unverified, proved, at_least, where, counts=counts)
 
     def decide_blocking(
         self,
@@ -270,6 +283,8 @@ class Guard:
         proved: Proved = UNBOUND,
         at_least: Position | None = None,
         where: Where | None = None,
+        *,
+        counts: bool = False,
     ) -> Token:
         """Decide as :meth:`decide`, and wait for the issuer's answer; not for an event loop.
 
@@ -279,18 +294,19 @@ class Guard:
             Rejected: with the reason.
         """
         try:
-            return self.check(unverified, proved, at_least, where)
+            return self.check(unverified, proved, at_least, where, counts=counts)
         except Undecided as undecided:
             asking = self._blocking.ask(unverified, undecided, at_least)
             answer = self._follower.run(asking, ASKING_SECONDS)
             if answer is None:
                 raise Rejected(Reason.STALE, fingerprint=undecided.fingerprint) from None
-            return self._told(unverified, undecided, answer, Beside(proved, at_least, where))
+            told = self._told(unverified, undecided, answer, Beside(proved, at_least, where))
+            return demand_counted(told, counts)
         except Awaited as awaited:
             fetching = self._follower.fetching(awaited.issuer, awaited.uri)
             if not self._follower.run(fetching, ASKING_SECONDS):
                 raise
-            return self.check(unverified, proved, at_least, where)
+            return self.check(unverified, proved, at_least, where, counts=counts)
 
     async def aclose(self) -> None:
         """Stop, without holding up the event loop, and close the connections of `decide`."""

@@ -16,7 +16,9 @@ from counterfoil.oauth.personal_token import CLIENT_ADDRESS, KNOWN_TYPE
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.url_binding import KNOWN
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
+from counterfoil.oauth.use_limit import TYPE as LIMITED
 
+_KNOWN: Final = f"{URL_BOUND} {LIMITED}"
 REMEMBERED: Final = 5.0
 """Seconds for which an answer counts. What the guard itself knows is checked on every request."""
 ANSWERS_KEPT: Final = 10_000
@@ -33,7 +35,7 @@ Answer: TypeAlias = Mapping[str, object]
 def _said_by(undecided: Undecided) -> dict[str, str]:
     """Say what is understood here, and from where a personal token was shown."""
     if undecided.shown_from is None:
-        return {KNOWN: URL_BOUND}
+        return {KNOWN: _KNOWN}
     return {KNOWN: KNOWN_TYPE, CLIENT_ADDRESS: undecided.shown_from}
 
 

@@ -8,6 +8,7 @@ from counterfoil.guard.registry import Registry
 from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.status_lists import StatusLists
 from counterfoil.guard.troubles import Troubles
+from counterfoil.guard.uses import Uses
 from counterfoil.jose.algorithms import ALGORITHMS
 from counterfoil.jose.jwt import MAX_BYTES
 from counterfoil.oauth.feed import HEAD_TYPE
@@ -35,8 +36,10 @@ class IssuerState:
         self.notices = Notices(issuer.url)
         self.staleness = staleness
         self.introspection_endpoint = ""
+        self.allowances_endpoint = ""
         self.registry: Registry | None = None
         self.sightings: Sightings | None = None
+        self.uses: Uses | None = None
         self.troubles = Troubles(issuer.url)
         self.counts = IssuerCounts()
         self.skew: float | None = None

@@ -134,6 +134,7 @@ class Line:
         state.keys.take(jwks)
         state.keys.looked(now)
         state.introspection_endpoint = metadata.introspection_endpoint
+        state.allowances_endpoint = metadata.allowances_endpoint
         self._metadata, self._jwks = metadata, jwks
         if state.issuer.revocation == "feed":
             if not metadata.notices_endpoint:
@@ -298,6 +299,7 @@ class Line:
             self._state.keys.take(kept.jwks)
             self._metadata, self._jwks, self._feed_jwks = kept.metadata, kept.jwks, kept.feed_jwks
             self._state.introspection_endpoint = kept.metadata.introspection_endpoint
+            self._state.allowances_endpoint = kept.metadata.allowances_endpoint
             if self._kept_notices is not None and self._state.issuer.revocation == "feed":
                 self._state.feed_keys.take(kept.feed_jwks)
                 pieces, lines = self._kept_notices.pieces(), self._kept_notices.lines()

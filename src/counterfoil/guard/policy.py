@@ -24,6 +24,7 @@ BUDGET: Final = 30.0
 """Seconds for which a guard need not have heard from the issuer."""
 _WAYS: Final = ("feed", "introspect", "status_list", "none")
 _SLASHES_WITH_A_PATH: Final = 3
+MOST_LEASED: Final = 1_000
 
 
 class Staleness(Struct, frozen=True):
@@ -155,6 +156,8 @@ class Issuer(Struct, frozen=True):
     first seen, and every few minutes; in between the feed ends it. Of one issuer at most, too.
     ``reports``: tell it which tokens passed, from where and when (S25, S106). ``carrier``: where
     its notices come from as long as that goes well; the issuer's own feed is what it falls back on.
+    ``leases``: so many uses of a limited token are taken at once, to be spent without asking (S54);
+    with 1 each use is asked for. To count at all needs credentials.
     ``profile``: how its tokens differ from RFC 9068, if it is not ours.
 
     Raises:
@@ -172,6 +175,7 @@ class Issuer(Struct, frozen=True):
     carrier: Carrier | None = None
     profile: TokenProfile = STANDARD
     status_lists: tuple[str, ...] = ()
+    leases: int = 1
 
     def __post_init__(self) -> None:
         if "?" in demand_safe(self.url):
@@ -181,6 +185,7 @@ class Issuer(Struct, frozen=True):
             raise ValueError(f"{self.url}: the algorithms must be among {', '.join(EVERY)}")
         if self.revocation not in _WAYS:
             raise ValueError(f"{self.url}: revocation must be one of {', '.join(_WAYS)}")
+        _demand_leases(self.url, self.leases)
         for prefix in self.status_lists:
             if demand_safe(prefix).count("/") < _SLASHES_WITH_A_PATH:
                 raise ValueError(f"{prefix!r} must go on after the host, if only by a slash")
@@ -230,6 +235,11 @@ class Options(Struct, frozen=True):
     def __post_init__(self) -> None:
         if self.max_age is not None and self.max_age <= 0:
             raise ValueError("a max_age has more than 0 seconds")
+
+
+def _demand_leases(url: str, leases: int) -> None:
+    if not 1 <= leases <= MOST_LEASED:
+        raise ValueError(f"{url}: leases are of 1 to {MOST_LEASED} uses")
 
 
 def demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness) -> None:

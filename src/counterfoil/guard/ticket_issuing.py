@@ -37,7 +37,7 @@ _NOT_COVERED: Final = frozenset({"authorization", "cookie", "dpop", "host", "ran
 """The URL has the host; a download goes on by ``Range``; the others are secrets."""
 _MOST_HEADERS: Final = 8
 _SAID: Final = ("acr", "auth_time", "act")
-_NARROWS: Final = ("url_bound", "authorization_details")
+_NARROWS: Final = ("url_bound", "max_uses", "authorization_details")
 """What makes less of a token than its scopes say, and is more than a ticket can hold."""
 
 
@@ -129,6 +129,8 @@ def _invalid(sentence: str) -> Reply:
 
 def _demand_parent(token: Token) -> None:
     """Demand a token by whose handles the ticket can end, and that may do whatever its scopes say.
+
+    A limited one is none: its ticket would be good more often.
 
     A ticket gives no ticket: it would live on for ever.
     """

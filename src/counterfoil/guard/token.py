@@ -44,7 +44,8 @@ class Token(Struct, frozen=True, kw_only=True):
     ``claims`` holds every claim and cannot be changed: a token that is seen again is the same
     object. ``data`` is what the owner's ``Enrich`` has loaded.
     ``kid``: the key that signed it; empty where none did. ``by_ticket``: a ticket was shown in its
-    place, which is good for this request alone.
+    place, which is good for this request alone. ``max_uses``: it works so many times;
+    ``use`` names the take of which this request has spent one.
     """
 
     subject: str
@@ -60,6 +61,8 @@ class Token(Struct, frozen=True, kw_only=True):
     data: Any = None
     kid: str = ""
     by_ticket: bool = False
+    max_uses: int | None = None
+    use: str = ""
 
     def require(self, *scopes: str) -> None:
         """Demand permissions.

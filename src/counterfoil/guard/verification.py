@@ -22,6 +22,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.registry import digest_of
 from counterfoil.oauth.revocations import Marks
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
+from counterfoil.oauth.use_limit import TYPE as LIMITED
 
 _REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
     {
@@ -97,6 +98,8 @@ class Verification:
         registered = digest_of(unverified) if state.registry is not None else b""
         if genuine.typ == URL_BOUND and genuine.claims.get("url_bound") is None:
             raise Rejected(Reason.MALFORMED, detail="its type says that it is bound to a URL")
+        if genuine.typ == LIMITED and genuine.claims.get("max_uses") is None:
+            raise Rejected(Reason.MALFORMED, detail="its type says that it works so many times")
         return self._vouched_for(genuine.claims, genuine.kid, _Origin(state, verifier, registered))
 
     def _vouched_for(self, claims: dict[str, object], kid: str, origin: _Origin) -> Verified:

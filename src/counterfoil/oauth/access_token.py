@@ -12,10 +12,13 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
 from counterfoil.oauth.url_binding import UrlBound
+from counterfoil.oauth.use_limit import TYPE as LIMITED
+from counterfoil.oauth.use_limit import MaxUses
 
 TYPE: Final = "at+jwt"
-TYPES: Final = (TYPE, URL_BOUND)
-"""What ours may be; a token that is bound to a URL has the second, and no other has."""
+TYPES: Final = (TYPE, URL_BOUND, LIMITED)
+"""What ours may be: a token that is bound to a URL has the second, one that works so many times the
+third, bound or not."""
 LEEWAY: Final = 10
 """Seconds by which ``iat`` or ``nbf`` may lie ahead of our clock (S28); ``exp``: none (S16)."""
 
@@ -33,8 +36,8 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     says where the token's bit stands in a Token Status List; other issuers put other things there.
     ``url_bound``, ours too: the one request for which it is good. ``act`` and ``may_act`` say who
     acts for the subject, and who alone may (RFC 8693 §4.1, §4.4); ``parents``, ours, which tokens
-    it was exchanged for: it ends with them. ``email`` to ``name`` tell of the person, where only
-    the API can read it (OpenID Connect Core §5.1).
+    it was exchanged for: it ends with them. ``max_uses``, ours: how often it is good. ``email`` to
+    ``name`` tell of the person, where only the API can read it (OpenID Connect Core §5.1).
     """
 
     iss: str
@@ -58,6 +61,7 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     email: str | None = None
     email_verified: bool | None = None
     name: str | None = None
+    max_uses: MaxUses | None = None
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -72,6 +76,8 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def type(self) -> str:
         """The ``typ`` of its header (RFC 9068 §2.1)."""
+        if self.max_uses is not None:
+            return LIMITED
         return TYPE if self.url_bound is None else URL_BOUND
 
     @property

@@ -11,6 +11,8 @@ from msgspec import Meta, Struct
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.strict_json import decode_object
 
+USES: Final = "uses"
+"""The allowance of a token that works so many times."""
 MOST_TAKES: Final = 100
 """As many stand in one request, and as many returns, so that it holds nobody up."""
 MOST_AMOUNT: Final = 2**53 - 1

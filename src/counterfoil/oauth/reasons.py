@@ -25,6 +25,7 @@ class Reason(StrEnum):
     REVOKED = "revoked"
     NOT_REGISTERED = "not_registered"
     USED_UP = "used_up"
+    UNCOUNTED = "uncounted"
     KEY_RETIRED = "key_retired"
     WRONG_BINDING = "wrong_binding"
     UNBOUND = "unbound"
@@ -95,6 +96,11 @@ MEANINGS: Final = MappingProxyType(
         ),
         Reason.USED_UP: Meaning(
             401, "invalid_token", "The token has been used as often as it may be."
+        ),
+        Reason.UNCOUNTED: Meaning(
+            503,
+            "temporarily_unavailable",
+            "This API cannot count at the moment how often the access token is used.",
         ),
         Reason.KEY_RETIRED: Meaning(
             401, "invalid_token", "The key that signed the access token has been withdrawn."

@@ -14,7 +14,8 @@ class TokenResponse(Struct, frozen=True, omit_defaults=True):
     """What the client gets; ``expires_in`` in seconds. It is never logged.
 
     ``issued_token_type`` is said of a token that was exchanged (RFC 8693 §2.2.1).
-    ``token_budget`` is no word of the RFC: it is there where the access token is too long.
+    No words of the RFC are ``token_budget``, where the access token is too long, and ``max_uses``,
+    where it works so many times.
     """
 
     access_token: str
@@ -25,6 +26,7 @@ class TokenResponse(Struct, frozen=True, omit_defaults=True):
     id_token: str | None = None
     issued_token_type: str | None = None
     token_budget: TokenBudget | None = None
+    max_uses: int | None = None
 
     def __repr__(self) -> str:
         return f"TokenResponse(scope={self.scope!r}, …)"

@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.addresses import place_of
 from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.errors import OAuthError, invalid_grant
@@ -22,6 +23,7 @@ from counterfoil.oauth.personal_token import (
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.url_binding import KNOWN, UrlBound
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
+from counterfoil.oauth.use_limit import TYPE as LIMITED
 from counterfoil.server.protocol import client_authentication, families
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import AuthenticatedClient
@@ -41,8 +43,8 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``fam``, ``gen`` and ``parents`` are said of a reference token alone, for it says nothing
     itself: whoever follows the notices knows by them when this answer no longer holds.
     ``registered``: it is a signed token whose API keeps a registry, and it stands there (S43).
-    ``act`` and ``may_act`` are those of RFC 8693 §4. A token that is
-    ``url_bound``, or good from some ``networks`` only, is described only to those who say that
+    ``act`` and ``may_act`` are those of RFC 8693 §4. A token that is ``url_bound``, has
+    ``max_uses``, or is good from some ``networks`` only, is described only to those who say that
     they know what that means. ``email`` to ``name`` are for guards: a client is not told what its
     own token hides from it (S68).
     """
@@ -70,6 +72,7 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     email: str | None = None
     email_verified: bool | None = None
     name: str | None = None
+    max_uses: int | None = None
 
 
 INACTIVE: Final = Introspection(active=False)
@@ -102,7 +105,8 @@ async def introspect(
     client_authentication.demand_confidential(found.asker.client)
     if found.family is not None:
         return _of_refresh_token(authority, found, unverified)
-    answer = _of_access_token(authority, found, parameters.get(KNOWN) or "")
+    known = frozenset((parameters.get(KNOWN) or "").split(" "))
+    answer = _of_access_token(authority, found, known)
     if answer.active:
         _note_use(authority, found, parameters.get(CLIENT_ADDRESS) or "")
     return answer
@@ -176,13 +180,13 @@ def _of_refresh_token(authority: Authority, found: _Found, unverified: str) -> I
     )
 
 
-def _of_access_token(authority: Authority, found: _Found, known: str) -> Introspection:
+def _of_access_token(authority: Authority, found: _Found, known: frozenset[str]) -> Introspection:
     read = authority.reader.judge(found.read, found.now)
     if isinstance(read, Reason) or not _may_know(found.asker.client, read.token.client_id):
         return INACTIVE
     token, is_opaque = read.token, not read.marks.kid
     networks = read.personal.networks if read.personal is not None else ()
-    if not _is_understood(token.url_bound, networks, known):
+    if not _narrowing_types(token, networks) <= known:
         return INACTIVE
     is_guard = INTROSPECT in found.asker.client.scopes
     return Introspection(
@@ -209,12 +213,18 @@ def _of_access_token(authority: Authority, found: _Found, known: str) -> Introsp
         email=token.email if is_guard else None,
         email_verified=token.email_verified if is_guard else None,
         name=token.name if is_guard else None,
+        max_uses=token.max_uses,
     )
 
 
-def _is_understood(url_bound: UrlBound | None, networks: tuple[str, ...], known: str) -> bool:
-    """Whether who asks will not overlook what narrows the token."""
-    return (url_bound is None or known == URL_BOUND) and (not networks or known == KNOWN_TYPE)
+def _narrowing_types(token: AccessToken, networks: tuple[str, ...]) -> frozenset[str]:
+    """Give what whoever asks must know, so as not to overlook what narrows the token."""
+    narrowed = (
+        (URL_BOUND, token.url_bound is not None),
+        (LIMITED, token.max_uses is not None),
+        (KNOWN_TYPE, bool(networks)),
+    )
+    return frozenset(name for name, is_so in narrowed if is_so)
 
 
 def _note_use(authority: Authority, found: _Found, address: str) -> None:

@@ -54,6 +54,7 @@ class Issuance(Struct, frozen=True, kw_only=True):
 
     ``family_id`` is empty where no user stands behind the token. ``may_act``: the client that
     alone may act for others with it; empty: whoever has the right to (RFC 8693 §4.4).
+    ``max_uses`` is what was asked for; `uses` what is granted.
     """
 
     client: Client
@@ -69,6 +70,20 @@ class Issuance(Struct, frozen=True, kw_only=True):
     url_bound: UrlBound | None = None
     lineage: Lineage | None = None
     may_act: str = ""
+    max_uses: int | None = None
+
+    @property
+    def uses(self) -> int | None:
+        """How often the token works: as was asked, and never more than its API allows."""
+        most = self.audience.policy.max_uses
+        if most is None or self.max_uses is None:
+            return self.max_uses if most is None else most
+        return min(self.max_uses, most)
+
+    @property
+    def costs_a_row(self) -> bool:
+        """Whether something of the token is written down: its text, its place, or its uses."""
+        return self.audience.policy.costs_a_row or self.uses is not None
 
 
 class Refusal(Struct, frozen=True):

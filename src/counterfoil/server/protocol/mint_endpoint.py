@@ -211,7 +211,7 @@ async def _made(authority: Authority, decided: Sequence[Decided], *, each: bool)
     for index, issuance in enumerate(decided):
         if not isinstance(issuance, Issuance):
             answers[index] = issuance
-        elif issuance.audience.policy.costs_a_row:
+        elif issuance.costs_a_row:
             written[index] = issuance
         else:
             response = mint(authority, issuance)

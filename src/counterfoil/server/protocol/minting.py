@@ -64,6 +64,7 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
         id_token=_id_token(authority, issuance) if wants_id_token else None,
         issued_token_type=ACCESS_TOKEN if issuance.lineage and issuance.lineage.parents else None,
         token_budget=excess_of(authority, issuance, access_token) if kid else None,
+        max_uses=claims.max_uses,
     )
     return Minted(response, claims, kid)
 
@@ -119,6 +120,7 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         act=lineage.act,
         may_act=actor_named(issuance.may_act) if issuance.may_act else None,
         parents=lineage.parents,
+        max_uses=issuance.uses,
         **_of_the_person(issuance),
     )
 

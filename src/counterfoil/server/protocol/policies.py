@@ -9,6 +9,7 @@ from msgspec.structs import FieldInfo, fields, replace
 from counterfoil.jose import akp
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.sensitive_claims import Exposed, demand_unreadable
+from counterfoil.server.protocol.own_api import is_own
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.encryption_key import active_key
@@ -72,6 +73,10 @@ API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
         lambda api: not api.policy.encryption or active_key(api.encryption_keys) is not None,
         "encryption=true needs an active key of the API to encrypt to: add one "
         "(counterfoil api key add), give it to the guards, and activate it.",
+    ),
+    (
+        lambda api: api.policy.max_uses is None or not is_own(api),
+        "max_uses is for other APIs: this server counts no uses of its own.",
     ),
     (
         lambda api: api.policy.signing_algorithm is None or akp.is_there(),

@@ -1,13 +1,15 @@
 """Writing tokens down, for the APIs that want it: registry, reference tokens, status lists.
 
-So are tokens that were too long, where their API takes reference tokens in their place. A plain
-token costs no row, whatever other APIs want.
+So are tokens that were too long, where their API takes reference tokens in their place. Of a
+limited token is written down how often it works. A plain token costs no row, whatever other APIs
+want.
 """
 
 from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.oauth.allowances import USES
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, spell
 from counterfoil.oauth.registry import digest_of
 from counterfoil.oauth.status_list import Status, StatusReference
@@ -18,6 +20,7 @@ from counterfoil.server.protocol.issuance import Issuance
 from counterfoil.server.protocol.minting import Form, Minted, mint_as
 from counterfoil.server.protocol.size_budget import becomes_reference
 from counterfoil.server.protocol.status_lists import uri_of
+from counterfoil.server.records.allowance import Allowance
 from counterfoil.server.records.family import SKEW
 from counterfoil.server.records.issued_token import LIST_SIZE, IssuedToken, Place
 from counterfoil.server.records.store import Transaction
@@ -44,7 +47,10 @@ async def issue(authority: Authority, issuance: Issuance, tx: Transaction) -> To
     if becomes_reference(issuance, minted.response):
         plan = _opaque(tx)
         minted = mint_as(authority, issuance, plan.form)
-    await tx.issued_tokens.add(_row(authority.settings, minted, plan))
+    if issuance.audience.policy.costs_a_row or plan.form.reference is not None:
+        await tx.issued_tokens.add(_row(authority.settings, minted, plan))
+    if issuance.uses is not None:
+        await tx.allowances.add(_uses(minted, issuance.uses))
     return minted.response
 
 
@@ -84,6 +90,18 @@ def _row(settings: Settings, minted: Minted, plan: _Plan) -> IssuedToken:
         kept_until=_kept_until(settings, claims.exp),
         claims=claims if reference else None,
         place=plan.place,
+    )
+
+
+def _uses(minted: Minted, total: int) -> Allowance:
+    claims = minted.claims
+    return Allowance(
+        name=USES,
+        total=total,
+        marks=claims.marks(minted.kid),
+        subject=claims.sub,
+        expires_at=claims.exp,
+        kept_until=claims.exp + SKEW,
     )
 
 

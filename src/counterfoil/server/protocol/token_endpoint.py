@@ -22,6 +22,7 @@ from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
 from counterfoil.server.protocol.size_budget import becomes_reference
 from counterfoil.server.protocol.url_narrowing import Narrowing, narrowing_in
+from counterfoil.server.protocol.use_narrowing import UseNarrowing, use_narrowing_in
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction, Work
 
@@ -46,14 +47,14 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         StoreUnavailable: nothing was stored; the client may try again.
     """
     grant_type = _grant_type_in(asked.parameters)
-    narrowing = narrowing_in(asked.parameters)
+    narrowings = narrowing_in(asked.parameters), use_narrowing_in(asked.parameters)
     credentials = await client_authentication.credentials_of(
         authority, asked.parameters, asked.authorization
     )
     try:
         proof = proof_of_possession.read(asked.proofs, _target(authority))
         once = Once(authority.client_rates)
-        request = _Request(grant_type, credentials, asked, proof, once, narrowing)
+        request = _Request(grant_type, credentials, asked, proof, once, narrowings)
         # A proof is used up, and that is written down whatever becomes of the request.
         if grant_type.reads_tokens:
             await authority.hub.catch_up()
@@ -63,7 +64,7 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         raise proof_of_possession.refusal_of(error) from None
     if isinstance(decided, Refusal):
         raise decided.error
-    if not decided.audience.policy.costs_a_row:
+    if not decided.costs_a_row:
         response = mint(authority, decided)
         if not becomes_reference(decided, response):
             return response
@@ -88,7 +89,7 @@ class _Request(Struct, frozen=True):
     asked: Asked
     proof: Proof | None
     once: Once
-    narrowing: Narrowing | None
+    narrowings: tuple[Narrowing | None, UseNarrowing]
 
 
 def _target(authority: Authority) -> Target:
@@ -140,6 +141,7 @@ async def _exchange(
     if isinstance(decided, Refusal):
         return decided
     decided = with_actor(decided, believed.parameters)
-    if request.narrowing is None:
-        return decided
-    return request.narrowing.narrow(decided, authority.issuer)
+    for narrowing in request.narrowings:
+        if narrowing is not None:
+            decided = narrowing.narrow(decided, authority.issuer)
+    return decided

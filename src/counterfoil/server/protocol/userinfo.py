@@ -39,6 +39,8 @@ async def userinfo(authority: Authority, shown: Shown, now: float) -> PersonalCl
         token = read.token
         if token.url_bound is not None:
             return Reason.WRONG_TARGET
+        if token.max_uses is not None:
+            return Reason.WRONG_TYPE
         if token.binding != (UNBOUND if proof is None else proof.binding):
             return Reason.WRONG_BINDING
         if "openid" not in token.scopes:

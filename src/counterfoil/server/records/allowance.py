@@ -5,14 +5,11 @@ gets the same answer, and nothing is spent twice. What it took and did not use i
 """
 
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
 from msgspec import Struct
 
 from counterfoil.oauth.revocations import Marks
-
-USES: Final = "uses"
-"""The allowance of a token that works so many times."""
 
 
 class Allowance(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from counterfoil.oauth.use_limit import MaxUses
+
 _DAY: Final = 24 * 60 * 60
 AccessSeconds = Annotated[int, Meta(ge=1, le=30 * _DAY)]
 """As long as an access token may live, whoever decides it."""
@@ -64,7 +66,8 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     may make tokens for it by hand (S11), which live ``personal_token_lifetime`` seconds at most;
     where that is open, as the settings say.
     ``encryption``: they are encrypted to the API (S68). ``claims``: what they tell of the person,
-    such as ``email name`` (S69).
+    such as ``email name`` (S69). ``max_uses``: each token works so many times at most, whatever
+    was asked for (S54).
     """
 
     token_format: Literal["jwt", "reference"] = "jwt"
@@ -75,6 +78,7 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     signing_algorithm: Literal["ML-DSA-65"] | None = None
     personal_tokens: bool = False
     personal_token_lifetime: Seconds | None = None
+    max_uses: MaxUses | None = None
     encryption: bool = False
     claims: ClaimNames = ""
 

@@ -1,0 +1,229 @@
+"""The line on which a guard takes uses of limited tokens, and gives back what it did not spend.
+
+Takes that come while one request is under way go into the next one together. A take whose answer
+was lost is asked for once more, under the same key: it is never spent twice.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.line import Surroundings
+from counterfoil.guard.token import Rejected, Token
+from counterfoil.guard.uses import MOST, Unspent, Uses
+from counterfoil.net.http import BadAnswer, HttpClient, HttpFailure
+from counterfoil.oauth.allowances import (
+    MOST_TAKES,
+    USES,
+    Answered,
+    Spending,
+    Spent,
+    Unused,
+    Wanted,
+)
+from counterfoil.oauth.reasons import Reason
+
+IDLE: Final = 10.0
+"""Seconds without a use after which what is held of a token is given back, or up to twice that."""
+TRIES: Final = 2
+TRY_WITHIN: Final = 2.0
+"""Seconds that the issuer has to answer."""
+WAIT: Final = 5.0
+"""Seconds that a request waits for its use."""
+REST: Final = 1.0
+"""Seconds without a question after one that came to nothing."""
+LAST_WITHIN: Final = 2.0
+"""Seconds that a guard which is stopped takes to give back what it holds."""
+NOT_COUNTED: Final = "uses cannot be counted"
+
+logger = logging.getLogger(__name__)
+
+
+class _Waiting:
+    """Requests that wait for a use of one token."""
+
+    def __init__(self, token: Token) -> None:
+        self.token = token
+        self.requests: list[asyncio.Future[str]] = []
+
+
+class UseLine:
+    """Takes of one issuer. To be used in the event loop in which it is held."""
+
+    def __init__(self, uses: Uses, state: IssuerState, surroundings: Surroundings) -> None:
+        self._uses = uses
+        self._state = state
+        self._surroundings = surroundings
+        self._http: HttpClient | None = None
+        self._waiting: dict[str, _Waiting] = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._resting_until = float("-inf")
+        self._unspent: list[Unspent] = []
+
+    async def hold(self, http: HttpClient) -> None:
+        """Give back what is idle, until cancelled, and then all that is left."""
+        self._http, self._waiting, self._asking, self._unspent = http, {}, None, []
+        try:
+            while True:
+                await asyncio.sleep(IDLE * (0.75 + self._surroundings.chance() / 2))
+                await self._give_back(self._uses.idle())
+        finally:
+            self._http = None
+            await self._end(http)
+
+    async def take(self, token: Token) -> str:
+        """Get a use of a token; gives the key of its take.
+
+        Raises:
+            Rejected: ``used_up``, ``uncounted`` where the issuer cannot be asked, or as it says.
+        """
+        jti = token.fingerprint
+        key = self._uses.spend(jti)
+        if key:
+            return key
+        if self._uses.is_used_up(jti):
+            raise Rejected(Reason.USED_UP, fingerprint=jti)
+        self._demand_asking(jti)
+        waiting = self._waiting.setdefault(jti, _Waiting(token))
+        request: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        waiting.requests.append(request)
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_all())
+        try:
+            async with asyncio.timeout(WAIT):
+                return await request
+        except TimeoutError:
+            raise _uncounted(jti, "the issuer did not answer in time") from None
+
+    def _demand_asking(self, jti: str) -> None:
+        if self._state.issuer.credentials is None:
+            raise _uncounted(jti, "the guard has no credentials with which to count")
+        if self._http is None or not self._state.allowances_endpoint:
+            raise _uncounted(jti, "the issuer is not known yet, or counts no uses")
+        if asyncio.get_running_loop().time() < self._resting_until:
+            raise _uncounted(jti, "the issuer did not answer a moment ago")
+
+    async def _ask_all(self) -> None:
+        try:
+            while self._waiting and self._http is not None:
+                some = [self._waiting.pop(jti) for jti in list(self._waiting)[:MOST_TAKES]]
+                await self._ask(self._http, some)
+        finally:
+            self._asking = None
+
+    async def _ask(self, http: HttpClient, some: Sequence[_Waiting]) -> None:
+        takes = tuple(self._wanted(each) for each in some)
+        try:
+            spent = await self._send(http, Spending(self._uses.audience, takes))
+            answers = dict(zip((take.key for take in takes), spent.takes, strict=True))
+        except (HttpFailure, TimeoutError, msgspec.ValidationError, ValueError) as error:
+            self._failed(some, str(error) or "it does not answer in time")
+            return
+        self._state.troubles.end(NOT_COUNTED)
+        for take, waiting in zip(takes, some, strict=True):
+            self._settle(waiting, take.key, answers[take.key])
+
+    def _wanted(self, waiting: _Waiting) -> Wanted:
+        amount = max(self._state.issuer.leases, len(waiting.requests))
+        jti = waiting.token.fingerprint
+        return Wanted(jti, USES, self._surroundings.name(), amount, 1)
+
+    async def _send(self, http: HttpClient, spending: Spending) -> Spent:
+        """Ask, and once more under the same keys where no answer came."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                async with asyncio.timeout(TRY_WITHIN):
+                    return await self._post(http, spending)
+            except BadAnswer as error:
+                if not tries_left or error.status < 500:
+                    raise
+            except (HttpFailure, TimeoutError):
+                if not tries_left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _post(self, http: HttpClient, spending: Spending) -> Spent:
+        credentials = self._state.issuer.credentials
+        if credentials is None:
+            raise BadAnswer("the guard has no credentials")
+        basic = credentials.client_id, credentials.client_secret
+        endpoint, body = self._state.allowances_endpoint, msgspec.json.encode(spending)
+        answer: Any = await http.ask_json(endpoint, body, basic)
+        return msgspec.convert(answer, Spent)
+
+    def _settle(self, waiting: _Waiting, key: str, answer: Answered) -> None:
+        """Give each request its use; what is over is held, also for whom nobody waits any more."""
+        token, granted = waiting.token, answer.granted
+        jti = token.fingerprint
+        for request in waiting.requests:
+            if request.done():
+                continue
+            if granted > 0:
+                granted -= 1
+                request.set_result(key)
+            else:
+                request.set_exception(self._refusal(jti, answer))
+        if granted > 0:
+            self._uses.hold(jti, token.expires_at, key, granted)
+
+    def _refusal(self, jti: str, answer: Answered) -> Rejected:
+        """Say why there is no use: fewer than were asked for were left, or as the issuer says."""
+        try:
+            reason = Reason(answer.refused or Reason.USED_UP)
+        except ValueError:
+            return _uncounted(jti, f"the issuer said {answer.refused}")
+        if reason is Reason.USED_UP:
+            self._uses.say_used_up(jti)
+        return Rejected(reason, fingerprint=jti, detail="the issuer has counted")
+
+    def _failed(self, some: Sequence[_Waiting], why: str) -> None:
+        self._resting_until = asyncio.get_running_loop().time() + REST
+        self._state.troubles.begin(NOT_COUNTED, why, self._surroundings.clock())
+        _refuse(some, why)
+
+    async def _give_back(self, unspent: Sequence[Unspent]) -> None:
+        """Give back; what cannot be given back now waits, within bounds, for the next time."""
+        self._unspent = [*self._unspent, *unspent][-MOST:]
+        while self._unspent:
+            some = self._unspent[:MOST_TAKES]
+            returns = tuple(Unused(each.jti, USES, each.key, each.count) for each in some)
+            try:
+                await self._send_back(returns)
+            except (HttpFailure, TimeoutError, msgspec.ValidationError) as error:
+                self._state.troubles.begin(NOT_COUNTED, str(error), self._surroundings.clock())
+                return
+            del self._unspent[: len(some)]
+
+    async def _send_back(self, returns: tuple[Unused, ...]) -> None:
+        if self._http is not None:
+            await self._send(self._http, Spending(self._uses.audience, (), returns))
+
+    async def _end(self, http: HttpClient) -> None:
+        """Refuse who still waits, and give back the rest; what is late is forfeited."""
+        if self._asking is not None:
+            await asyncio.wait([self._asking], timeout=TRY_WITHIN)
+        _refuse(self._waiting.values(), "the guard stops")
+        self._waiting = {}
+        try:
+            async with asyncio.timeout(LAST_WITHIN):
+                self._http = http
+                await self._give_back(self._uses.all())
+        except TimeoutError:
+            logger.warning("%s: uses that were held are forfeited", self._state.issuer.url)
+        finally:
+            self._http = None
+
+
+def _refuse(every: Iterable[_Waiting], why: str) -> None:
+    for waiting in every:
+        for request in waiting.requests:
+            if not request.done():
+                request.set_exception(_uncounted(waiting.token.fingerprint, why))
+
+
+def _uncounted(jti: str, why: str) -> Rejected:
+    return Rejected(Reason.UNCOUNTED, detail=why, fingerprint=jti)

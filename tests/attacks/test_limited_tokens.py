@@ -1,0 +1,159 @@
+"""A token that works so many times, in the hands of whoever wants to use it more often."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from counterfoil.guard import Rejected, Tickets
+from counterfoil.guard.gate import Gate
+from counterfoil.jose import jwt
+from counterfoil.jose.errors import JoseError
+from counterfoil.jose.jwt import unverified_claims
+from counterfoil.jose.keys import PrivateKey
+from counterfoil.oauth.allowances import MOST_AMOUNT
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.url_binding import TYPE as URL_BOUND
+from counterfoil.oauth.use_limit import TYPE
+from counterfoil.server.protocol.policies import demand_api_policy
+from counterfoil.server.records.client import SPEND
+from counterfoil.server.records.policy import ApiPolicy
+from tests.allowing import add_guard, granted, left, new_key, spend, take
+from tests.guard.desk import Desk, request
+from tests.installation import MAIL, NOTES, Installation
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module")
+async def counted(site: Installation) -> Installation:
+    await site.add_api(MAIL, "Mail", {"mail:read": "Read your mail"})
+    await add_guard(site)
+    await add_guard(site, "thief", scopes=frozenset({SPEND}))
+    await add_guard(site, "mail-guard", scopes=frozenset({SPEND, "mail:read"}))
+    return site
+
+
+@pytest.fixture
+async def jti(counted: Installation) -> str:
+    return str(unverified_claims(await counted.service_token(max_uses=5))["jti"])
+
+
+async def test_a_take_is_not_replayed_under_the_name_of_another_guard(
+    counted: Installation, jti: str
+):
+    """Whoever has seen a key learns nothing by it, gets nothing, and gives nothing back."""
+    asked = take(jti, 2)
+    assert await granted(counted, asked) == [2]
+    assert await granted(counted, asked, client_id="thief") == ["key_reused"]
+    answer = await spend(counted, returns=[asked], client_id="thief")
+    assert answer.json()["returns"] == [0]
+    assert await left(counted, jti) == 3
+
+
+async def test_a_key_cannot_be_used_for_more(counted: Installation, jti: str):
+    """Nor for less; and within one request it is one key, too."""
+    one = take(jti, 1)
+    assert await granted(counted, one, one | {"amount": 5}, one) == [1, "key_reused", 1]
+    assert await granted(counted, one | {"amount": 2, "least": 1}) == ["key_reused"]
+    assert await left(counted, jti) == 4
+
+
+@pytest.mark.parametrize("amount", [0, -1, -(2**63), 2**63, MOST_AMOUNT + 1, 1e308, "5"])
+async def test_odd_amounts_make_no_uses(counted: Installation, jti: str, amount: object):
+    lease = take(jti, 2)
+    assert await granted(counted, lease) == [2]
+    odd: dict[str, Any] = lease | {"amount": amount}
+    assert (await spend(counted, odd)).status_code == 400
+    assert (await spend(counted, returns=[odd])).status_code == 400
+    assert await left(counted, jti) == 3
+
+
+async def test_the_greatest_amount_is_no_more_than_there_is(counted: Installation, jti: str):
+    assert await granted(counted, take(jti, MOST_AMOUNT)) == ["used_up"]
+    assert await granted(counted, take(jti, MOST_AMOUNT, least=1)) == [5]
+    assert await left(counted, jti) == 0
+
+
+async def test_more_is_not_given_back_than_was_granted(counted: Installation, jti: str):
+    lease = take(jti, 9, least=1)
+    assert await granted(counted, lease) == [5]
+    returns = [lease | {"amount": amount} for amount in (6, 9, 5, 5, 1)]
+    for each in returns:
+        each.pop("least")
+    assert (await spend(counted, returns=returns)).json()["returns"] == [0, 0, 5, 0, 0]
+    assert await left(counted, jti) == 5
+
+
+async def test_the_guard_of_another_api_spends_nothing(counted: Installation, jti: str):
+    """A leaked credential reaches as far as the APIs that it guards."""
+    mail = {"client_id": "mail-guard"}
+    assert (await spend(counted, take(jti), **mail, audience=NOTES)).status_code == 400
+    assert await granted(counted, take(jti), **mail, audience=MAIL) == ["not_registered"]
+    assert await left(counted, jti) == 5
+
+
+async def test_tokens_cannot_be_guessed_or_made_up(counted: Installation):
+    """What is not limited has no uses to take, and asking makes none."""
+    plain = str(unverified_claims(await counted.service_token())["jti"])
+    asked = [take(plain), take("x" * 22), take("' OR 1=1 --", name="%")]
+    assert await granted(counted, *asked) == ["not_registered"] * 3
+    assert await granted(counted, *asked) == ["not_registered"] * 3
+
+
+async def test_a_service_does_not_count_itself(counted: Installation):
+    """Its own credentials, which asked for the token, are no guard's."""
+    token = str(unverified_claims(await counted.service_token(max_uses=1))["jti"])
+    assert (await spend(counted, take(token), client_id="service")).status_code == 403
+    async with counted.browser() as anyone:
+        answer = await anyone.post("/allowances", json={"audience": NOTES})
+        assert answer.status_code == 401
+
+
+async def test_the_server_itself_takes_no_limited_token(counted: Installation):
+    """It does not count, so it would let such a token pass for ever."""
+    await counted.add_client("reader", scopes=frozenset({"counterfoil:read"}))
+    form = {"grant_type": "client_credentials", "max_uses": "1"}
+    answer = await counted.post("/token", "reader", **form)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
+    own = await counted.authority.store.read(lambda tx: tx.apis.find(f"{counted.issuer}/api"))
+    assert own is not None
+    with pytest.raises(OAuthError, match="counts no uses"):
+        demand_api_policy(replace(own, policy=ApiPolicy(max_uses=1)))
+
+
+def limited(desk: Desk, **changes: object) -> str:
+    return desk.token(**({"typ": TYPE, "max_uses": 3} | changes))
+
+
+@pytest.mark.parametrize("known", [("at+jwt",), ("at+jwt", URL_BOUND)])
+def test_a_guard_that_does_not_know_the_limit_refuses_the_token(desk: Desk, known: tuple[str, ...]):
+    """S75: what is not counted is not let pass; bound to a URL or not."""
+    bound = {"url_bound": {"methods": ["GET"], "url": "https://notes.example/notes"}}
+    for token in (limited(desk), limited(desk, **bound)):
+        with pytest.raises(JoseError) as refused:
+            jwt.verify(token, {desk.key.public.kid: desk.key.public}, known)
+        assert refused.value.reason == "wrong_type"
+
+
+def test_a_limit_cannot_be_widened_or_left_out(desk: Desk):
+    """By whoever has not the key; and whoever takes the type off is limited all the same."""
+    stranger = PrivateKey.generate()
+    assert desk.reason(limited(desk, max_uses=100, key=stranger)) is Reason.UNKNOWN_KEY
+    head, _, tail = limited(desk).split(".")
+    _, claims, _ = limited(desk, max_uses=100).split(".")
+    assert desk.reason(f"{head}.{claims}.{tail}") is Reason.BAD_SIGNATURE
+    assert desk.reason(limited(desk, typ="at+jwt")) is Reason.UNCOUNTED
+
+
+def test_no_ticket_is_made_of_a_limited_token(desk: Desk):
+    """A ticket would be good for five minutes, as often as one likes."""
+    gate: Gate = desk.gate(tickets=Tickets(keys=(b"k" * 32,)))
+    assert desk.state.uses is not None
+    desk.state.uses.hold("t1", int(desk.clock.now) + 600, new_key(), 1)
+    asked = request("/tickets", method="POST", token=limited(desk))
+    token = gate.admit_blocking(asked)
+    with pytest.raises(Rejected) as refused:
+        gate.ticket(asked, token, b'{"url": "/files/7"}')
+    assert refused.value.reason is Reason.NOT_PERMITTED

@@ -1,0 +1,109 @@
+"""Spending a use: from what is held; what a request did not need is there for the next (S54)."""
+
+import pytest
+
+from counterfoil.guard import Issuer, MaxAge, Rejected
+from counterfoil.guard.admission import admit_once, admit_once_blocking
+from counterfoil.guard.gate import Gate
+from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.use_limit import TYPE
+from tests.guard.desk import ISSUER, Desk, request
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def limited(desk: Desk, **changes: object) -> str:
+    return desk.token(**({"max_uses": 2, "typ": TYPE} | changes))
+
+
+def hold(desk: Desk, count: int) -> None:
+    assert desk.state.uses is not None
+    desk.state.uses.hold("t1", int(desk.clock.now) + 600, "key", count)
+
+
+def held(desk: Desk) -> int:
+    assert desk.state.uses is not None
+    return len(desk.state.uses)
+
+
+async def test_a_use_that_is_held_needs_nobody(desk: Desk):
+    hold(desk, 2)
+    gate = desk.gate()
+    token = await gate.admit(request(token=limited(desk)))
+    assert (token.use, token.max_uses) == ("key", 2)
+    assert gate.admit_blocking(request(token=limited(desk))).use == "key"
+    assert held(desk) == 0
+    with pytest.raises(Rejected) as refused:
+        await gate.admit(request(token=limited(desk)))
+    assert refused.value.reason is Reason.UNCOUNTED
+    with pytest.raises(Rejected):
+        gate.admit_blocking(request(token=limited(desk)))
+
+
+async def test_a_request_that_is_refused_later_costs_nothing(desk: Desk):
+    """A middleware lets it pass, and a route that demands more does not."""
+    hold(desk, 2)
+    gate, demanded = desk.gate(), (MaxAge(5),)
+    desk.clock.now += 10
+    for admit_again in (admit_once_blocking,):
+        kept: dict[str, object] = {}
+        admit_again(gate, kept, request(token=limited(desk, iat=int(desk.clock.now) - 10)), ())
+        assert held(desk) == 1
+        with pytest.raises(Rejected) as refused:
+            admit_again(gate, kept, request(), demanded)
+        assert refused.value.reason is Reason.TOO_OLD
+        assert held(desk) == 2
+    kept = {}
+    await admit_once(gate, kept, request(token=limited(desk, iat=int(desk.clock.now) - 10)), ())
+    with pytest.raises(Rejected):
+        await admit_once(gate, kept, request(), demanded)
+    assert held(desk) == 2
+
+
+async def test_a_request_is_counted_once_however_many_ask(desk: Desk):
+    hold(desk, 2)
+    gate, kept = desk.gate(), dict[str, object]()
+    for _ in range(3):
+        await admit_once(gate, kept, request(token=limited(desk)), ())
+    assert held(desk) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"typ": TYPE, "max_uses": None}, Reason.MALFORMED),
+        ({"typ": TYPE, "max_uses": 0}, Reason.MALFORMED),
+        ({"typ": TYPE, "max_uses": "many"}, Reason.MALFORMED),
+        ({"typ": "at+jwt", "max_uses": 3}, Reason.UNCOUNTED),
+        ({"typ": "url-bound-at+jwt", "max_uses": 3}, Reason.MALFORMED),
+        ({"typ": TYPE, "max_uses": 3}, Reason.UNCOUNTED),
+    ],
+)
+def test_the_type_and_the_claim_go_together(desk: Desk, changes: dict[str, object], reason: Reason):
+    """And the claim limits, whatever the type."""
+    assert desk.reason(desk.token(**changes)) is reason
+
+
+def test_who_does_not_count_is_refused_though_uses_are_held(desk: Desk):
+    hold(desk, 2)
+    assert desk.reason(limited(desk)) is Reason.UNCOUNTED
+    assert desk.guard.check(limited(desk), counts=True).use == ""
+    assert held(desk) == 2
+
+
+async def test_tokens_without_a_limit_cost_nothing(desk: Desk):
+    gate = Gate(desk.guard)
+    token = desk.guard.check(desk.token())
+    assert await gate.guard.uses.spend(token) is token
+    assert gate.guard.uses.spend_blocking(token) is token
+
+
+@pytest.mark.parametrize("leases", [0, -1, 1001])
+def test_a_lease_has_a_size(leases: int):
+    with pytest.raises(ValueError, match="1 to 1000"):
+        Issuer(ISSUER, leases=leases)

@@ -1,0 +1,241 @@
+"""The line on which a guard takes uses, to a small issuer that fails where it is told (S54)."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from counterfoil.guard import Credentials, Issuer, Rejected, Staleness, use_line
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.line import Surroundings
+from counterfoil.guard.token import Token
+from counterfoil.guard.use_line import NOT_COUNTED, UseLine
+from counterfoil.guard.uses import Uses
+from counterfoil.net.http import HttpClient
+from counterfoil.oauth.reasons import Reason
+from tests.flows.serving import until
+from tests.guard.issuer import AUDIENCE, TinyIssuer
+from tests.guard.test_sightings import token as plain_token
+
+pytestmark = pytest.mark.anyio
+SECRET = "hunter2-hunter2"
+
+
+@pytest.fixture
+def issuer() -> Iterator[TinyIssuer]:
+    with TinyIssuer() as issuer:
+        issuer.spending = grants(100)
+        yield issuer
+
+
+def grants(total: int) -> Callable[[dict[str, Any]], object]:
+    """Count as a server does that knows one token."""
+    left, known = [total], dict[str, int]()
+
+    def spend(asked: dict[str, Any]) -> object:
+        answers = []
+        for take in asked["takes"]:
+            if take["key"] not in known:
+                known[take["key"]] = min(take["amount"], left[0])
+                left[0] -= known[take["key"]]
+            granted = known[take["key"]]
+            answers.append({"granted": granted} | ({} if granted else {"refused": "used_up"}))
+        return {"takes": answers, "returns": [each["amount"] for each in asked["returns"]]}
+
+    return spend
+
+
+def limited(jti: str = "t1") -> Token:
+    return replace(plain_token(jti), max_uses=5, expires_at=int(time.time()) + 600)
+
+
+class Held(UseLine):
+    """A line that is held, with what it holds, and the state of its issuer."""
+
+    state: IssuerState
+    uses: Uses
+
+
+@asynccontextmanager
+async def held(issuer: TinyIssuer, leases: int = 1, **members: Any) -> AsyncIterator[Held]:
+    """Hold the line; leaving the context stops it, as a guard is stopped."""
+    members = {"credentials": Credentials("guard", SECRET)} | members
+    state = IssuerState(Issuer(issuer.url, leases=leases, **members), Staleness.reject())
+    state.allowances_endpoint = f"{issuer.origin}/allowances"
+    numbers = count()
+    surroundings = Surroundings(
+        time.time, lambda: 0.5, lambda: None, lambda: f"key-of-a-take-{next(numbers)}"
+    )
+    uses = Uses(AUDIENCE, time.time)
+    line = Held(uses, state, surroundings)
+    line.state, line.uses = state, uses
+    async with HttpClient() as http:
+        task = asyncio.create_task(line.hold(http))
+        await asyncio.sleep(0)  # a task that never began has nothing to finish
+        try:
+            yield line
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+
+async def reason_of(line: UseLine, token: Token) -> Reason | None:
+    try:
+        await line.take(token)
+    except Rejected as rejected:
+        return rejected.reason
+    return None
+
+
+async def test_each_use_is_asked_for(issuer: TinyIssuer):
+    async with held(issuer) as line:
+        assert await line.take(limited()) == "key-of-a-take-0"
+        assert await line.take(limited()) == "key-of-a-take-1"
+    assert [each["takes"] for each in issuer.spends] == [
+        [{"jti": "t1", "name": "uses", "key": f"key-of-a-take-{n}", "amount": 1, "least": 1}]
+        for n in (0, 1)
+    ]
+    assert issuer.spends[0]["audience"] == AUDIENCE
+
+
+async def test_takes_at_once_go_into_one_request(issuer: TinyIssuer):
+    """While the first is under way, the others gather: two requests for thirty uses."""
+    async with held(issuer) as line:
+        tokens = [limited(f"t{n % 3}") for n in range(30)]
+        await asyncio.gather(*(line.take(each) for each in tokens))
+    assert len(issuer.spends) <= 2
+    amounts = [take["amount"] for each in issuer.spends for take in each["takes"]]
+    assert sum(amounts) == 30
+
+
+async def test_of_a_lease_only_the_first_use_is_asked_for(issuer: TinyIssuer):
+    async with held(issuer, leases=10) as line:
+        keys = {await line.take(limited()) for _ in range(10)}
+        assert len(issuer.spends) == len(keys) == 1
+        await line.take(limited())
+        assert len(issuer.spends) == 2
+    assert issuer.spends[-1]["returns"] == [
+        {"jti": "t1", "name": "uses", "key": "key-of-a-take-1", "amount": 9}
+    ]
+
+
+async def test_fewer_than_wanted_pass_where_fewer_are_left(issuer: TinyIssuer):
+    issuer.spending = grants(4)
+    async with held(issuer, leases=3) as line:
+        reasons = await asyncio.gather(*(reason_of(line, limited()) for _ in range(9)))
+    assert reasons.count(None) == 4
+    assert reasons.count(Reason.USED_UP) == 5
+
+
+async def test_a_token_that_is_used_up_is_asked_for_once_in_a_while(issuer: TinyIssuer):
+    issuer.spending = grants(0)
+    async with held(issuer) as line:
+        assert [await reason_of(line, limited()) for _ in range(5)] == [Reason.USED_UP] * 5
+    assert len(issuer.spends) == 1
+
+
+async def test_an_answer_that_was_lost_is_asked_for_under_the_same_key(issuer: TinyIssuer):
+    """And the use is spent once."""
+    granting, failing = grants(1), [503]
+
+    def loses_the_first(asked: dict[str, Any]) -> object:
+        answer = granting(asked)
+        return failing.pop() if failing else answer
+
+    issuer.spending = loses_the_first
+    async with held(issuer) as line:
+        assert await reason_of(line, limited()) is None
+        assert await reason_of(line, limited()) is Reason.USED_UP
+    assert issuer.spends[0] == issuer.spends[1]
+
+
+@pytest.mark.parametrize("answer", [503, 401, 404, {}, {"takes": [], "returns": []}, []])
+async def test_without_an_answer_nobody_passes(issuer: TinyIssuer, answer: object):
+    """Nor is the issuer asked again for a moment; and health says what is wrong."""
+    issuer.spending = lambda _: answer
+    async with held(issuer) as line:
+        assert [await reason_of(line, limited()) for _ in range(3)] == [Reason.UNCOUNTED] * 3
+        assert NOT_COUNTED in line.state.troubles.present
+        assert len(issuer.spends) == (2 if answer == 503 else 1)
+        line._resting_until = 0.0
+        issuer.spending = grants(1)
+        assert await reason_of(line, limited()) is None
+        assert NOT_COUNTED not in line.state.troubles.present
+
+
+async def test_an_issuer_that_says_nothing_holds_nobody_for_long(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(use_line, "TRY_WITHIN", 0.05)
+    issuer.spending = lambda _: None
+    async with held(issuer) as line:
+        assert await reason_of(line, limited()) is Reason.UNCOUNTED
+    assert len(issuer.spends) == 2
+    assert issuer.spends[0] == issuer.spends[1]
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [
+        ("revoked", Reason.REVOKED),
+        ("expired", Reason.EXPIRED),
+        ("not_registered", Reason.NOT_REGISTERED),
+        ("key_reused", Reason.UNCOUNTED),
+    ],
+)
+async def test_what_the_issuer_says_is_the_reason(issuer: TinyIssuer, refused: str, reason: Reason):
+    issuer.spending = lambda _: {"takes": [{"granted": 0, "refused": refused}], "returns": []}
+    async with held(issuer) as line:
+        assert await reason_of(line, limited()) is reason
+
+
+async def test_a_guard_without_credentials_counts_nothing(issuer: TinyIssuer):
+    async with held(issuer, credentials=None) as line:
+        assert await reason_of(line, limited()) is Reason.UNCOUNTED
+    assert issuer.spends == []
+
+
+async def test_a_use_whose_request_has_gone_is_there_for_the_next(issuer: TinyIssuer):
+    """It was cancelled while the issuer was asked."""
+    async with held(issuer) as line:
+        gone = asyncio.create_task(line.take(limited()))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await until(lambda: len(line.uses) == 1)
+        assert await line.take(limited()) == "key-of-a-take-0"
+    assert len(issuer.spends) == 1
+
+
+async def test_what_is_idle_is_given_back(issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch):
+    """Also where the issuer is away at first."""
+    monkeypatch.setattr(use_line, "IDLE", 0.01)
+    async with held(issuer, leases=5) as line:
+        await line.take(limited())
+        issuer.spending = lambda _: 503
+        await until(lambda: len(line.uses) == 0)
+        await until(lambda: NOT_COUNTED in line.state.troubles.present)
+        issuer.spending = grants(0)
+        await until(lambda: any(each["returns"] for each in issuer.spends[-1:]))
+    given = [each["returns"] for each in issuer.spends if each["returns"]]
+    wanted = [{"jti": "t1", "name": "uses", "key": "key-of-a-take-0", "amount": 4}]
+    assert all(each == wanted for each in given)
+
+
+async def test_who_waits_when_the_guard_stops_is_refused(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(use_line, "TRY_WITHIN", 0.05)
+    issuer.spending = lambda _: None
+    async with held(issuer) as line:
+        first = asyncio.create_task(reason_of(line, limited("t1")))
+        await until(lambda: len(issuer.spends) == 1)
+        second = asyncio.create_task(reason_of(line, limited("t2")))
+        await asyncio.sleep(0)
+    assert await first is Reason.UNCOUNTED
+    assert await second is Reason.UNCOUNTED
+    assert await reason_of(line, limited()) is Reason.UNCOUNTED
