@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench import floors, machine, report
 from bench.fanning import fan_out
-from bench.guarding import guard_costs, registry_cost
+from bench.guarding import guard_costs, lease_cost, registry_cost
 from bench.many_notices import many_notices
 from bench.on_postgres import on_postgres
 from bench.operations import floor_of, measure, operations
@@ -79,6 +79,7 @@ def _guard(seeded: Seeded, server: Running, plan: Plan) -> dict[str, float]:
     times = revocation_times(seeded, server.port, tokens)
     return costs | {
         "guard_registry_warm_us": registry_cost(seeded, server.port, plan.repeats),
+        "guard_lease_us": lease_cost(seeded, server.port, plan.repeats),
         "revoke_to_refusal_p50_ms": machine.percentile(times, 50),
         "revoke_to_refusal_p99_ms": machine.percentile(times, 99),
     }

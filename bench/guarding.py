@@ -48,6 +48,28 @@ def registry_cost(seeded: Seeded, port: int, repeats: int) -> float:
         return statistics.median(_warm(guard.check, token) for _ in range(repeats))
 
 
+def lease_cost(seeded: Seeded, port: int, repeats: int) -> float:
+    """Microseconds of a check of a limited token with a use from a lease, which needs no I/O."""
+    service = seeded.service
+    credentials = Credentials(service.client_id, service.secret)
+    issuer = Issuer(f"http://127.0.0.1:{port}", credentials=credentials, leases=2 * _BATCH)
+    with Guard(issuers=[issuer], audience=AUDIENCE) as guard:
+        if not guard.wait_until_fresh(10):
+            sys.exit("!! bench: the guard heard nothing from the server")
+        (token,) = access_tokens(seeded, port, 1, max_uses="1000000")
+
+        def use(token: str) -> None:
+            if guard.uses.spend_held(guard.check(token, counts=True)) is None:
+                sys.exit("!! bench: the lease was used up too early")
+
+        costs = []
+        for turn in range(repeats):
+            if turn % 2 == 0:
+                guard.uses.spend_blocking(guard.check(token, counts=True))
+            costs.append(_warm(use, token, _BATCH - 1))
+        return statistics.median(costs)
+
+
 def _wait_until_known(guard: Guard, token: str) -> None:
     until = time.monotonic() + 20
     while guard.wait_until_fresh(10) and time.monotonic() < until:
@@ -76,11 +98,11 @@ def _timed(check: Callable[[str], object], token: str) -> float:
     return (time.perf_counter_ns() - begun) / 1000
 
 
-def _warm(check: Callable[[str], object], token: str) -> float:
+def _warm(check: Callable[[str], object], token: str, count: int = _BATCH) -> float:
     begun = time.perf_counter_ns()
-    for _ in range(_BATCH):
+    for _ in range(count):
         check(token)
-    return (time.perf_counter_ns() - begun) / 1000 / _BATCH
+    return (time.perf_counter_ns() - begun) / 1000 / count
 
 
 def _key_of(port: int) -> dict[str, str]:

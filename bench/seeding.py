@@ -65,7 +65,7 @@ def seed(installation: Installation, port: int) -> Seeded:
     installation.run("api", "add", AUDIENCE, "--name", "Notes", "--scope", f"{SCOPE}=Read notes")
     registry = ("--scope", f"{REGISTRY_SCOPE}=Read the ledger", "--policy", "registry=true")
     installation.run("api", "add", REGISTRY_AUDIENCE, "--name", "Ledger", *registry)
-    scopes = f"{SCOPE} {REGISTRY_SCOPE} introspect"
+    scopes = f"{SCOPE} {REGISTRY_SCOPE} introspect spend_allowances"
     service = _client(installation, "service", "--scope", scopes)
     app = _client(installation, "app", "--redirect-uri", CALLBACK, "--scope", f"openid {SCOPE}")
     password = secrets.token_urlsafe(12)
@@ -110,10 +110,12 @@ def pkce_pair() -> tuple[str, str]:
     return verifier, urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def access_tokens(seeded: Seeded, port: int, number: int, scope: str = SCOPE) -> list[str]:
+def access_tokens(
+    seeded: Seeded, port: int, number: int, scope: str = SCOPE, **narrowing: str
+) -> list[str]:
     """Get so many access tokens with client credentials."""
     session = HttpSession(port)
-    form = [("grant_type", "client_credentials"), ("scope", scope)]
+    form = [("grant_type", "client_credentials"), ("scope", scope), *narrowing.items()]
     answers = [session.post("/token", form, seeded.service.authorization) for _ in range(number)]
     session.close()
     return [_member(answer, "access_token") for answer in answers]

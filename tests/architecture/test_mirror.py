@@ -134,6 +134,7 @@ ELSEWHERE = MappingProxyType(
         "server/documents/apis.py": "cli/test_api.py",
         "server/documents/clients.py": "cli/test_client.py",
         "server/documents/endings.py": "cli/test_endings.py",
+        "server/documents/limited_tokens.py": "server/endpoints/api/test_limited_tokens.py",
         "server/documents/families.py": "cli/test_endings.py",
         "server/documents/grants.py": "cli/test_grant.py",
         "server/documents/keys.py": "cli/test_key.py",

@@ -43,7 +43,7 @@ async def jti(counted: Installation) -> str:
 async def test_a_take_is_not_replayed_under_the_name_of_another_guard(
     counted: Installation, jti: str
 ):
-    """Whoever has seen a key learns nothing by it, gets nothing, and gives nothing back."""
+    """S54: whoever has seen a key learns nothing by it, gets nothing, and gives nothing back."""
     asked = take(jti, 2)
     assert await granted(counted, asked) == [2]
     assert await granted(counted, asked, client_id="thief") == ["key_reused"]

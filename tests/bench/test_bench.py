@@ -25,6 +25,7 @@ KEYS = {
     "postgres_refresh_database_us",
     "guard_warm_us",
     "guard_registry_warm_us",
+    "guard_lease_us",
     "guard_cold_us",
     "guard_cold_ratio",
     "revoke_to_refusal_p50_ms",

@@ -64,6 +64,18 @@ def test_after_one_sign_in_a_fresh_token_is_printed_and_nothing_else(me: Termina
             assert path.stat().st_mode & 0o077 == 0
 
 
+def test_a_token_for_one_use_is_printed_and_the_other_stays(me: Terminal):
+    """S54: asked for on the command line; it is ended and explained as any."""
+    me.login()
+    before = me.succeed("token")
+    one_use = me.succeed("token", "--max-uses", "1", "--lifetime", "60").strip()
+    assert jwt.unverified_claims(one_use)["max_uses"] == 1
+    assert me.succeed("token") == before
+    explained = me.server.counterfoil("explain", "-", "--json", given=one_use)
+    assert "1 are left" in explained
+    assert "from 1 to" in me.refused("token", "--max-uses", "many")
+
+
 def test_who_signed_in_is_said(me: Terminal):
     assert EMAIL in me.login(scope="openid email")
 

@@ -20,6 +20,7 @@ from counterfoil.client import (
     Tokens,
 )
 from counterfoil.client import holder as module
+from counterfoil.jose.jwt import unverified_claims
 from tests.client.listening import listening
 from tests.flows.serving import until
 from tests.interop.serving import CALLBACK, NOTES, SCOPE, Serving, serving
@@ -195,3 +196,38 @@ def test_a_lock_that_is_never_given_back_is_said(
         with pytest.raises(CacheUnusable, match="another process"):
             holder.tokens()
         unlock()
+
+
+def test_a_token_that_is_good_for_less_is_given_and_not_kept(server: Serving, clock: Ahead):
+    """S54, S52: what the holder holds stays whole, and its refresh token goes on."""
+    with client(server, clock) as app:
+        holder = app.holder(SCOPE)
+        holder.take(signed_in(server, app))
+        held = holder.access_token()
+        one_use = holder.narrowed(max_uses="1", lifetime="60")
+        claims = unverified_claims(one_use.access_token)
+        assert (claims["max_uses"], claims["exp"] - claims["iat"]) == (1, 60)
+        assert one_use.refresh_token is None
+        assert holder.access_token() == held
+        assert holder.narrowed(max_uses="1").access_token != one_use.access_token
+        clock.seconds = OLD
+        assert "max_uses" not in unverified_claims(holder.access_token())
+        with pytest.raises(ValueError, match="makes less"):
+            holder.narrowed()
+
+
+@pytest.mark.anyio
+async def test_async_code_gets_such_a_token_too(server: Serving, clock: Ahead):
+    """And a task that is cancelled loses no refresh token."""
+    with client(server, clock) as app:
+        tokens = signed_in(server, app)
+    outside = Outside(clock=clock)
+    async with AsyncClient(server.issuer, "spa", redirect_uri=CALLBACK, outside=outside) as app:
+        holder = app.holder(SCOPE)
+        await holder.take(tokens)
+        gone = asyncio.create_task(holder.narrowed(max_uses="2"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        narrowed = await holder.narrowed(max_uses="1")
+        assert unverified_claims(narrowed.access_token)["max_uses"] == 1
+        assert await holder.access_token() == tokens.access_token

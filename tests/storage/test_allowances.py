@@ -11,11 +11,13 @@ from counterfoil.oauth.revocations import Marks
 from counterfoil.server.records.allowance import (
     Allowance,
     Outcome,
+    Owner,
     Return,
     Take,
     Taken,
 )
 from counterfoil.server.records.failures import Conflict
+from counterfoil.server.records.listing import Part
 from counterfoil.server.records.store import Store, Transaction
 from tests.storage.conftest import Clock
 from tests.storage.samples import NOTES, NOW
@@ -167,7 +169,8 @@ async def test_live_ones_are_listed_newest_first(store: Store, clock: Clock):
         await tx.allowances.add(of("service", "service", "service", 1))
 
     async def live(subject: str = "", client_id: str = "", limit: int = 10) -> list[str]:
-        found = await store.read(lambda tx: tx.allowances.live_of(subject, client_id, limit))
+        owner, part = Owner(subject, client_id), Part(limit)
+        found = await store.read(lambda tx: tx.allowances.live_of(owner, USES, part))
         return [each.marks.jti for each in found]
 
     await store.transact(work)
@@ -176,6 +179,10 @@ async def test_live_ones_are_listed_newest_first(store: Store, clock: Clock):
     assert await live(client_id="app") == ["others", JTI, "old"]
     assert await live("bob", "service") == []
     assert await live("ada", "app", 1) == [JTI]
+    after = Part(5, NOW - 5, JTI)
+    older = await store.read(lambda tx: tx.allowances.live_of(Owner("ada"), USES, after))
+    assert [each.marks.jti for each in older] == ["old"]
+    assert await store.read(lambda tx: tx.allowances.live_of(Owner("ada"), "x", Part(5))) == []
     assert await live() == []
     clock.now = NOW + 290
     assert await live("ada") == [JTI]

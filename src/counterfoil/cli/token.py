@@ -13,9 +13,14 @@ from counterfoil.cli.receipts import Manner, ending_options, leave
 
 @click.group(invoke_without_command=True)
 @click.option("--resource", default="", metavar="URI", help="The API that it is for.")
+@click.option("--max-uses", metavar="N", help="A token of its own that works so many times.")
+@click.option("--lifetime", metavar="SECONDS", help="... that lives no longer.")
+@click.option("--url", metavar="URL", help="... that is good for GET of this URL alone.")
 @profile_option
 @click.pass_context
-def token(ctx: click.Context, resource: str, profile: str | None) -> None:
+def token(
+    ctx: click.Context, /, resource: str, profile: str | None, **narrowing: str | None
+) -> None:
     """Print a fresh access token of a sign-in; or look into a token, or end one.
 
     Without a command: the token of `counterfoil login`, and nothing else, for
@@ -26,15 +31,19 @@ def token(ctx: click.Context, resource: str, profile: str | None) -> None:
     """
 
     if ctx.invoked_subcommand is None:
-        click.echo(_fresh_token(profile, resource))
+        wanted = {name: value for name, value in narrowing.items() if value is not None}
+        click.echo(_fresh_token(profile, resource, wanted))
 
 
-def _fresh_token(profile: str | None, resource: str) -> str:
+def _fresh_token(profile: str | None, resource: str, narrowing: dict[str, str]) -> str:
     with as_failures():
         profiles = Profiles()
         found = profiles.find(profile)
         with profiles.client(found) as client:
-            return profiles.holder(client, profile or DEFAULT, found).access_token(resource)
+            holder = profiles.holder(client, profile or DEFAULT, found)
+            if narrowing:
+                return holder.narrowed(resource, **narrowing).access_token
+            return holder.access_token(resource)
 
 
 @token.command("end", context_settings=takes_id())

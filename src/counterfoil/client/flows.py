@@ -1,6 +1,8 @@
 """Every flow, written once as a generator of requests; blocking and async code drive the same."""
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -26,6 +28,7 @@ from counterfoil.net.http import BadAnswer, HttpFailure, Unreachable
 from counterfoil.oauth import dpop
 from counterfoil.oauth.parameters import appended
 
+NO_FURTHER: Final[Mapping[str, str]] = MappingProxyType({})
 _BUSY = frozenset({429, 502, 503, 504})
 
 
@@ -102,15 +105,17 @@ class Flows:
         held: Tokens,
         resource: str | None,
         keep: Callable[[Tokens], None] = _keep_nothing,
+        narrowing: Mapping[str, str] = NO_FURTHER,
     ) -> Exchange[Tokens]:
         """Get fresh tokens; what the answer leaves out stays as it was (RFC 6749 §6).
 
         Where the answer is lost it asks once more: the server gives the same refresh token again.
         ``keep`` is called with the new refresh token before anything else that could fail.
+        ``narrowing``: parameters that make less of the access token, and of it alone.
         """
         if held.refresh_token is None:
             raise Refused("invalid_grant", "There is no refresh token.")
-        form = {"grant_type": "refresh_token", "refresh_token": held.refresh_token}
+        form = {**narrowing, "grant_type": "refresh_token", "refresh_token": held.refresh_token}
         asked = " ".join(held.scopes)
         try:
             fresh = yield from self._tokens(form | _target(resource), asked)
@@ -127,9 +132,12 @@ class Flows:
         keep(msgspec.structs.replace(held, refresh_token=kept.refresh_token))
         return (yield from self._identified(kept))
 
-    def client_credentials(self, scope: str, resource: str | None) -> Exchange[Tokens]:
-        """Get a token for the client itself (RFC 6749 §4.4)."""
-        form = {"grant_type": "client_credentials", "scope": scope} | _target(resource)
+    def client_credentials(
+        self, scope: str, resource: str | None, narrowing: Mapping[str, str] = NO_FURTHER
+    ) -> Exchange[Tokens]:
+        """Get a token for the client itself (RFC 6749 §4.4); ``narrowing`` as for a refresh."""
+        form = {**narrowing, "grant_type": "client_credentials", "scope": scope}
+        form |= _target(resource)
         return (yield from self._tokens(form, scope))
 
     def revoke(self, token: str) -> Exchange[None]:

@@ -7,7 +7,7 @@ process, whose threads or tasks then wake up in turn and need not look again and
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -73,6 +73,19 @@ class Holder:
     def access_token(self, resource: str = "") -> str:
         """Give the text of a good access token."""
         return self.tokens(resource).access_token
+
+    def narrowed(self, resource: str = "", **narrowing: str) -> Tokens:
+        """Get an access token that is good for less, beside the one that is held: it is not kept.
+
+        ``narrowing``: parameters of the token request, such as ``max_uses="1"``, ``lifetime="60"``,
+        ``url="https://…"``.
+
+        Raises:
+            ValueError: nothing narrows it.
+        """
+        wish = narrowing_wish(resource, narrowing)
+        with self._lock, self._locked():
+            return self._sender.run(self._holding.renewed(wish))
 
     def fetch(self, url: str, message: Message = GET, resource: str = "") -> Answer:
         """Call an API below the holder's resource, or below another one. Gives the answer as it is.
@@ -169,6 +182,16 @@ class AsyncHolder:
         """As :meth:`Holder.access_token`."""
         return (await self.tokens(resource)).access_token
 
+    async def narrowed(self, resource: str = "", **narrowing: str) -> Tokens:
+        """As :meth:`Holder.narrowed`. Whoever is cancelled leaves a refresh that goes on."""
+        asking = asyncio.create_task(self._narrowed(narrowing_wish(resource, narrowing)))
+        asking.add_done_callback(_heed)
+        return await asyncio.shield(asking)
+
+    async def _narrowed(self, wish: Wish) -> Tokens:
+        async with self._lock, self._locked():
+            return await self._sender.run(self._holding.renewed(wish))
+
     async def fetch(self, url: str, message: Message = GET, resource: str = "") -> Answer:
         """As :meth:`Holder.fetch`."""
         place = resource or self.entry.resource
@@ -220,6 +243,17 @@ class AsyncHolder:
 
     def __repr__(self) -> str:
         return f"AsyncHolder({self.entry!r})"
+
+
+def narrowing_wish(resource: str, narrowing: Mapping[str, str]) -> Wish:
+    """Wish for a token that is good for less.
+
+    Raises:
+        ValueError: nothing narrows it.
+    """
+    if not narrowing:
+        raise ValueError('say what makes less of the token, such as max_uses="1"')
+    return Wish(resource, narrowing=narrowing)
 
 
 def request_of(call: Call, tokens: Tokens, url: str, message: Message) -> Request:

@@ -3,6 +3,7 @@
 Written once, as a generator of requests. Whoever runs ``renewed`` has locked the entry.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -20,10 +21,14 @@ PAUSE: Final = 5.0
 
 
 class Wish(Struct, frozen=True):
-    """Which tokens are wanted: for which API, and which access token was refused already."""
+    """Which tokens are wanted: for which API, and which access token was refused already.
+
+    ``narrowing``: parameters that make less of the token. Such a one is fetched, and not kept.
+    """
 
     resource: str = ""
     refused: str = ""
+    narrowing: Mapping[str, str] = {}
 
 
 class Holding:
@@ -69,6 +74,8 @@ class Holding:
         refresh token, for which the server gives the same successor within its window.
         """
         kept = self.kept()
+        if wish.narrowing:
+            return (yield from self._fresh(kept, wish))
         found = self._good_in(kept, wish) or self._last_of(kept, wish)
         if found is not None:
             return found
@@ -90,15 +97,24 @@ class Holding:
             if resource:
                 raise ValueError("a service has a holder of its own for each API")
             entry = self.entry
-            fresh = yield from self.flows.client_credentials(entry.scope, entry.resource)
-            self._keep(Kept(tokens=fresh, key=self._key))
+            fresh = yield from self.flows.client_credentials(
+                entry.scope, entry.resource, wish.narrowing
+            )
+            if not wish.narrowing:
+                self._keep(Kept(tokens=fresh, key=self._key))
             return fresh
         if kept.key != self._key:
             raise SignInNeeded("these tokens are bound to a key that is not here: sign in again")
-        fresh = yield from self._refreshed(kept, resource)
+        fresh = yield from self._refreshed(kept, resource, wish.narrowing)
+        if wish.narrowing:
+            whole = msgspec.structs.replace(kept.tokens, refresh_token=fresh.refresh_token)
+            self._keep(msgspec.structs.replace(kept, tokens=whole))
+            return msgspec.structs.replace(fresh, refresh_token=None, id_token=None)
         return self._taken(kept, resource, fresh)
 
-    def _refreshed(self, kept: Kept, resource: str) -> Exchange[Tokens]:
+    def _refreshed(
+        self, kept: Kept, resource: str, narrowing: Mapping[str, str]
+    ) -> Exchange[Tokens]:
         def keep(tokens: Tokens) -> None:
             self._keep(msgspec.structs.replace(kept, tokens=tokens))
 
@@ -106,7 +122,7 @@ class Holding:
         # Nobody spends what he could not replace: a disk that is full says so here.
         self._keep(kept)
         try:
-            return (yield from self.flows.refresh(kept.tokens, asked, keep))
+            return (yield from self.flows.refresh(kept.tokens, asked, keep, narrowing))
         except Refused as refused:
             if refused.error != "invalid_grant":
                 raise

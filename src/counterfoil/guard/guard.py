@@ -23,9 +23,7 @@ from counterfoil.guard.metrics import exposition
 from counterfoil.guard.personal_tokens import Beside, PersonalTokens
 from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
 from counterfoil.guard.refusal import log_refusal
-from counterfoil.guard.registry import Registry
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
-from counterfoil.guard.sightings import Sightings
 from counterfoil.guard.spending import Spender, demand_counted
 from counterfoil.guard.status_lists import Awaited
 from counterfoil.guard.ticket_issuing import Giver, TicketIssuing
@@ -33,7 +31,6 @@ from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.tickets import Checks, TicketCheck
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_cache import TokenCache, Verified
-from counterfoil.guard.uses import Uses
 from counterfoil.guard.verification import Api, Verification
 from counterfoil.jose import jwt
 from counterfoil.oauth.binding import UNBOUND, Proved
@@ -79,9 +76,7 @@ class Guard:
         self.web = options.web
         self._states = {each.url: IssuerState(each, staleness) for each in trusted}
         for state in self._states.values():
-            state.registry = Registry(audience) if state.issuer.registry else None
-            state.sightings = Sightings(audience, options.clock) if state.issuer.reports else None
-            state.uses = Uses(audience, options.clock)
+            state.begin(audience, options.clock)
         self.reports = any(issuer.reports for issuer in trusted)
         self._clock, self._random = options.clock, options.random
         self.proofs = ProofWatch(options.proofs, options.clock, options.random)

@@ -1,5 +1,7 @@
 """Everything that one guard holds of one issuer. The follower writes it; checks only read."""
 
+from collections.abc import Callable
+
 from counterfoil.guard.counting import IssuerCounts
 from counterfoil.guard.keys import IssuerKeys
 from counterfoil.guard.notices import Notices
@@ -49,6 +51,12 @@ class IssuerState:
         elif issuer.revocation == "introspect":
             self.staleness = Staleness.introspect()
         self.tolerance = self.staleness.tolerance
+
+    def begin(self, audience: str, clock: Callable[[], float]) -> None:
+        """Begin to hold what there is for one API; ``clock`` gives seconds since the epoch."""
+        self.registry = Registry(audience) if self.issuer.registry else None
+        self.sightings = Sightings(audience, clock) if self.issuer.reports else None
+        self.uses = Uses(audience, clock)
 
     def go_stale(self) -> None:
         """Decide by the notices no more, until the next head; what they ended stays refused."""

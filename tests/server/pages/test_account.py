@@ -5,6 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from counterfoil.jose.jwt import unverified_claims
+from counterfoil.oauth.allowances import USES
+from counterfoil.server.records.allowance import Take
 from counterfoil.server.records.family import Family
 from tests.installation import CALLBACK, Installation, Person
 from tests.server.pages.document import Document
@@ -126,3 +129,24 @@ async def test_a_browser_that_was_left_alone_is_shown_as_asleep(
     await person.code()
     page = await person.browser.get("/account/browsers")
     assert page.text.count("Has to sign in again") == 1
+
+
+async def test_an_app_s_limited_tokens_stand_with_what_is_left(place: Installation, person: Person):
+    """S54: as long as they can be used, and no longer."""
+    token = (await person.exchange(await person.code(), max_uses="3")).json()["access_token"]
+    jti = unverified_claims(token)["jti"]
+    other = (await person.exchange(await person.code(), max_uses="9")).json()["access_token"]
+    assert "3 of 3 uses left, until" in await told(person)
+    for number, left in enumerate(("1 of 3 uses left", "")):
+        one = Take(jti, USES, f"{number}" * 22, "guard", 2 - number, 1)
+        await place.authority.store.transact(lambda tx, one=one: tx.allowances.take(one))
+        assert left in await told(person)
+    assert "of 3" not in await told(person)
+    assert "9 of 9 uses left" in await told(person)
+    await place.post("/revoke", "app", token=other)
+    assert "uses left" not in await told(person)
+
+
+async def told(person: Person) -> str:
+    (row,) = (await apps_page(person)).all("details")
+    return " ".join(row.text.split())

@@ -9,12 +9,14 @@ from msgspec.structs import replace
 
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.access_token import TYPE, access_token_from
+from counterfoil.oauth.allowances import USES
 from counterfoil.oauth.opaque import Kind, spell
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.explain import NOT_YOURS, NOTHING, explain, explain_to
 from counterfoil.server.protocol.explaining.explanation import Explanation, Outcome, Verdict
 from counterfoil.server.protocol.identifiers import family_in
+from counterfoil.server.records.allowance import Take
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Work
@@ -262,3 +264,20 @@ async def test_a_client_with_the_name_of_a_thing_is_not_taken_for_it(own: Instal
     own.clock.turn(5)
     await do(own, lambda tx: revocation.disable_client(tx, "user", events.CLI))
     assert (await told(own, token)).since == int(own.clock())
+
+
+async def test_a_limited_token_says_what_is_left(place: Installation):
+    """S54, S109: the same for the token and for whoever has taken every use."""
+    token = await place.service_token(max_uses=2)
+    found = await told(place, token)
+    assert (found.verdict, outcomes(found)["uses"]) == (Verdict.STANDS, Outcome.PASSED)
+    assert "2 are left" in next(each.sentence for each in found.steps if each.check == "uses")
+    jti = unverified_claims(token)["jti"]
+    await do(place, lambda tx: tx.allowances.take(Take(jti, USES, "k" * 22, "guard", 2, 2)))
+    found = await told(place, token)
+    assert (found.verdict, found.decided_by, found.reason) == (
+        Verdict.REFUSED,
+        "uses",
+        Reason.USED_UP,
+    )
+    assert "uses" not in outcomes(await told(place, await place.service_token()))

@@ -1,11 +1,14 @@
 """My account: apps, one row for each however many sessions; and browsers (S01, S03 to S06)."""
 
 from functools import partial
+from typing import Final
 
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.oauth.allowances import USES
+from counterfoil.oauth.revocations import RevocationSet
 from counterfoil.server.pages.made_for import described_scopes, made_for
 from counterfoil.server.pages.views import (
     AppRow,
@@ -13,16 +16,29 @@ from counterfoil.server.pages.views import (
     BrowserRow,
     BrowsersPage,
     HomePage,
+    LimitedRow,
     SessionRow,
 )
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, ago, day_of, device_of, end_of
+from counterfoil.server.pages.wording import (
+    OPENID_PERMISSIONS,
+    ago,
+    day_of,
+    device_of,
+    end_of,
+    moment_of,
+)
+from counterfoil.server.records.allowance import Allowance, Owner
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.listing import Part
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go, person_of, remember, show
 from counterfoil.server.web.csrf import csrf_token
 from counterfoil.server.web.server import Server
+
+MOST_LIMITED: Final = 20
+"""So many limited tokens of an app are looked at, the newest."""
 
 
 class _App(Struct, frozen=True):
@@ -32,6 +48,7 @@ class _App(Struct, frozen=True):
     client_name: str
     permissions: tuple[str, ...]
     families: list[Family]
+    limited: list[Allowance]
 
 
 async def home(server: Server, request: Request) -> Response:
@@ -55,7 +72,8 @@ async def apps(server: Server, request: Request) -> Response:
     if person is None:
         return go(f"{server.prefix}/sign-in")
     now = int(server.clock())
-    found = await server.authority.store.read(partial(_apps_of, person.user.id))
+    dead = server.authority.hub.revocations
+    found = await server.authority.store.read(partial(_apps_of, person.user.id, dead))
     made = await server.authority.store.read(partial(made_for, person.user.id))
     page = AppsPage(
         prefix=server.prefix,
@@ -67,7 +85,7 @@ async def apps(server: Server, request: Request) -> Response:
     return show(server, page)
 
 
-async def _apps_of(user_id: str, tx: Transaction) -> list[_App]:
+async def _apps_of(user_id: str, dead: RevocationSet, tx: Transaction) -> list[_App]:
     described = await described_scopes(tx)
     found = list[_App]()
     standing = [grant for grant in await tx.grants.of_user(user_id) if grant.is_live(tx.now)]
@@ -75,7 +93,10 @@ async def _apps_of(user_id: str, tx: Transaction) -> list[_App]:
         client = await tx.clients.find(grant.client_id)
         families = await tx.families.live_of_grant(grant.id)
         name = client.client_name if client else grant.client_id
-        found.append(_App(grant, name, _permissions(grant, described), families))
+        owner = Owner(user_id, grant.client_id)
+        every = await tx.allowances.live_of(owner, USES, Part(MOST_LIMITED))
+        limited = [one for one in every if one.left and not dead.rejects(one.marks, tx.now)]
+        found.append(_App(grant, name, _permissions(grant, described), families, limited))
     return sorted(found, key=lambda app: app.client_name.casefold())
 
 
@@ -98,7 +119,13 @@ def _app_row(app: _App, person: Person, now: int) -> AppRow:
         permissions=app.permissions,
         sessions=tuple(_session_row(family, person, now) for family in families),
         until=end_of(app.grant),
+        limited=tuple(map(_limited_row, app.limited)),
     )
+
+
+def _limited_row(allowance: Allowance) -> LimitedRow:
+    until = moment_of(allowance.expires_at)
+    return LimitedRow(left=allowance.left, max_uses=allowance.total, until=until)
 
 
 def _session_row(family: Family, person: Person, now: int) -> SessionRow:

@@ -162,10 +162,19 @@ class SessionRow(msgspec.Struct, frozen=True, kw_only=True):
     offline: bool = False
 
 
+class LimitedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A token that works so many times: how many are left, and until when, as text for people."""
+
+    left: int
+    max_uses: int
+    until: str
+
+
 class AppRow(msgspec.Struct, frozen=True, kw_only=True):
     """One app that the person has let in, with all its sessions. Times are text for people.
 
-    `until` is the day on which the permission ends, if there is one.
+    `until` is the day on which the permission ends, if there is one. `limited` are its tokens that
+    work so many times, if it has any.
     """
 
     grant_id: str
@@ -175,6 +184,7 @@ class AppRow(msgspec.Struct, frozen=True, kw_only=True):
     permissions: tuple[str, ...]
     sessions: tuple[SessionRow, ...]
     until: str | None = None
+    limited: tuple[LimitedRow, ...] = ()
 
 
 class MadeRow(msgspec.Struct, frozen=True, kw_only=True):

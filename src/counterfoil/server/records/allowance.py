@@ -10,6 +10,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from counterfoil.oauth.revocations import Marks
+from counterfoil.server.records.listing import Part
 
 
 class Allowance(Struct, frozen=True, kw_only=True):
@@ -32,6 +33,13 @@ class Allowance(Struct, frozen=True, kw_only=True):
     def left(self) -> int:
         """What nobody has taken yet."""
         return self.total - self.taken
+
+
+class Owner(Struct, frozen=True):
+    """Whose tokens: of a subject, of a client, or of a subject that this client has."""
+
+    subject: str = ""
+    client_id: str = ""
 
 
 class Take(Struct, frozen=True):
@@ -95,8 +103,5 @@ class Allowances(Protocol):
     async def give_back(self, back: Return) -> int:
         """Take back what a guard did not use; says how much: 0, where it was given back before."""
 
-    async def live_of(self, subject: str, client_id: str, limit: int) -> list[Allowance]:
-        """Those of unexpired tokens of a subject, or of a client where that is empty; newest first.
-
-        With both: what this client has of that person.
-        """
+    async def live_of(self, owner: Owner, name: str, part: Part) -> list[Allowance]:
+        """Those of a name that unexpired tokens of somebody have, newest first."""

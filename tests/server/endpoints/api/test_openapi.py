@@ -88,9 +88,10 @@ async def test_every_operation_answers_as_it_is_described(
         "add_user": {"email": "driven@example.com", "password": PASSWORD},
         "end": {"kind": "family", "name": family["id"]},
     }
+    queries = {"/api/apis/named": {"uri": NOTES}, "/api/limited-tokens": {"client_id": "app"}}
     for operation in OPERATIONS:
         path = operation.path.format(**names)
-        query = {"uri": NOTES} if operation.path.endswith("named") else {}
+        query = queries.get(operation.path, {})
         body = bodies.get(operation.name)
         if body is not None:
             described = admin.description["paths"][operation.path][operation.method.lower()]

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from counterfoil.oauth.access_token import LEEWAY, AccessToken
+from counterfoil.oauth.allowances import USES
 from counterfoil.oauth.delegation import actors_in
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
@@ -43,6 +44,7 @@ async def explain_claims(
         *_acting(token),
         *await notices_about(case, marks),
         *await _parents(case, marks),
+        *await _uses(case, token),
     ]
     if not token.fam:
         return concluded([*steps, await client_of(case, token.client_id)], token)
@@ -114,6 +116,18 @@ async def _parents(case: Case, marks: Marks) -> list[Step]:
     if not ended:
         return [passed("parent", "Nothing has ended the tokens that it was exchanged for.")]
     return [replace(each, check="parent", sentence=_OF_PARENT + each.sentence) for each in ended]
+
+
+async def _uses(case: Case, token: AccessToken) -> list[Step]:
+    """Say what is left of a limited token; what guards hold is taken, be it used or not (S54)."""
+    if token.max_uses is None:
+        return []
+    allowance = await case.tx.allowances.find(token.jti, USES)
+    left = 0 if allowance is None else allowance.left
+    if not left:
+        sentence = f"It works {token.max_uses} times, and guards have taken every one of them."
+        return [failed("uses", Reason.USED_UP, sentence)]
+    return [passed("uses", f"It works {token.max_uses} times; {left} are left to take.")]
 
 
 def _binding(token: AccessToken) -> Step:

@@ -3,7 +3,8 @@
 from typing import Final
 
 from counterfoil.oauth.revocations import Marks
-from counterfoil.server.records.allowance import Allowance, Outcome, Return, Take, Taken
+from counterfoil.server.records.allowance import Allowance, Outcome, Owner, Return, Take, Taken
+from counterfoil.server.records.listing import Part
 from counterfoil.server.storage.connection import Connection, Row
 
 _ADD: Final = """
@@ -16,7 +17,9 @@ SELECT jti, name, total, taken, subject, family_id, client_id, client_generation
     api_generation, kid, issued_at, expires_at, kept_until
 FROM allowances"""
 _FIND: Final = f"{_SELECT} WHERE jti = ? AND name = ?"
-_NEWEST: Final = "AND expires_at > ? ORDER BY issued_at DESC, jti, name LIMIT ?"
+_NEWEST: Final = """AND name = ? AND expires_at > ? AND (issued_at, jti) < (?, ?)
+ORDER BY issued_at DESC, jti DESC LIMIT ?
+"""
 _OF_SUBJECT: Final = f"{_SELECT} WHERE subject = ? AND (? = '' OR client_id = ?) {_NEWEST}"
 _OF_CLIENT: Final = f"{_SELECT} WHERE client_id = ? {_NEWEST}"
 _SPEND: Final = """
@@ -112,11 +115,12 @@ class AllowanceStatements:
         await self._connection.run(_UNSPEND, back.amount, *which)
         return back.amount
 
-    async def live_of(self, subject: str, client_id: str, limit: int) -> list[Allowance]:
-        """Those of unexpired tokens of a person, or of a client, newest first."""
-        newest = self._connection.now, limit
-        if subject:
-            of_subject = subject, client_id, client_id
+    async def live_of(self, owner: Owner, name: str, part: Part) -> list[Allowance]:
+        """Those of a name that unexpired tokens of somebody have, newest first."""
+        newest = name, self._connection.now, part.at, part.id, part.limit
+        client_id = owner.client_id
+        if owner.subject:
+            of_subject = owner.subject, client_id, client_id
             rows = await self._connection.all(_OF_SUBJECT, *of_subject, *newest)
         else:
             rows = await self._connection.all(_OF_CLIENT, client_id, *newest)
