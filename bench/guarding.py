@@ -52,7 +52,7 @@ def lease_cost(seeded: Seeded, port: int, repeats: int) -> float:
     """Microseconds of a check of a limited token with a use from a lease, which needs no I/O."""
     service = seeded.service
     credentials = Credentials(service.client_id, service.secret)
-    issuer = Issuer(f"http://127.0.0.1:{port}", credentials=credentials, leases=2 * _BATCH)
+    issuer = Issuer(f"http://127.0.0.1:{port}", credentials=credentials, leases=_BATCH + 1)
     with Guard(issuers=[issuer], audience=AUDIENCE) as guard:
         if not guard.wait_until_fresh(10):
             sys.exit("!! bench: the guard heard nothing from the server")
@@ -63,10 +63,10 @@ def lease_cost(seeded: Seeded, port: int, repeats: int) -> float:
                 sys.exit("!! bench: the lease was used up too early")
 
         costs = []
-        for turn in range(repeats):
-            if turn % 2 == 0:
-                guard.uses.spend_blocking(guard.check(token, counts=True))
-            costs.append(_warm(use, token, _BATCH - 1))
+        for _ in range(repeats):
+            # It asks for a lease, spends one use of it, and leaves as many as a batch takes.
+            guard.uses.spend_blocking(guard.check(token, counts=True))
+            costs.append(_warm(use, token))
         return statistics.median(costs)
 
 
@@ -98,11 +98,11 @@ def _timed(check: Callable[[str], object], token: str) -> float:
     return (time.perf_counter_ns() - begun) / 1000
 
 
-def _warm(check: Callable[[str], object], token: str, count: int = _BATCH) -> float:
+def _warm(check: Callable[[str], object], token: str) -> float:
     begun = time.perf_counter_ns()
-    for _ in range(count):
+    for _ in range(_BATCH):
         check(token)
-    return (time.perf_counter_ns() - begun) / 1000 / count
+    return (time.perf_counter_ns() - begun) / 1000 / _BATCH
 
 
 def _key_of(port: int) -> dict[str, str]:

@@ -196,6 +196,7 @@ class UseLine:
             except (HttpFailure, TimeoutError, msgspec.ValidationError) as error:
                 self._state.troubles.begin(NOT_COUNTED, str(error), self._surroundings.clock())
                 return
+            self._state.troubles.end(NOT_COUNTED)
             del self._unspent[: len(some)]
 
     async def _send_back(self, returns: tuple[Unused, ...]) -> None:
