@@ -129,6 +129,7 @@ ELSEWHERE = MappingProxyType(
         "server/pages/admin/explaining.py": "server/pages/test_explain.py",
         "server/pages/admin/routes.py": "server/pages/admin/test_visit.py",
         "server/pages/admin/rows.py": "server/pages/admin/test_lists.py",
+        "server/endpoints/leaks.py": "server/protocol/test_leak_reports.py",
         "server/pages/token_views.py": "server/pages/test_rendering.py",
         "server/pages/admin/views.py": "server/pages/test_rendering.py",
         "server/documents/apis.py": "cli/test_api.py",

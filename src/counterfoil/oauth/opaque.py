@@ -59,6 +59,19 @@ class Secret:
         return hash(self.fingerprint())
 
 
+CHECKSUM: Final = {
+    "algorithm": "CRC-32 (ISO-HDLC, as in zlib)",
+    "over": "all before the last hyphen, in ASCII",
+    "written": "8 lower-case hexadecimal digits after the last hyphen",
+}
+"""How a checksum is made, for whoever looks for leaked secrets: it tells chance from ours."""
+
+
+def pattern_of(kind: Kind) -> str:
+    """Give the regular expression that finds secrets of a kind in any text."""
+    return f"{kind.value}_[A-Za-z0-9_-]{{16,400}}-[0-9a-f]{{8}}"
+
+
 def spell(kind: Kind, content: bytes) -> Secret:
     """Spell ``content`` (random bytes of the caller) as a secret of ``kind``."""
     body = f"{kind.value}_{urlsafe_b64encode(content).rstrip(b'=').decode('ascii')}"

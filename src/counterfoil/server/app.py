@@ -16,6 +16,7 @@ from counterfoil.oauth.metadata import OAUTH_PATH, OPENID_PATH
 from counterfoil.server.endpoints import (
     allowances,
     authorize,
+    leaks,
     metadata,
     mint,
     notices,
@@ -63,6 +64,8 @@ ROUTES: Final = (
     Route("/global-token-revocation", _POST, oauth.end_user, Caller.MACHINE, Use.REVOCATION),
     Route("/userinfo", _BOTH, openid.userinfo, Caller.SCRIPT, Use.INTROSPECTION),
     Route("/jwks.json", _GET, metadata.jwks, Caller.SCRIPT),
+    Route(leaks.REPORTS_PATH, _POST, leaks.take, Caller.MACHINE, Use.LEAK),
+    Route(leaks.PATTERNS_PATH, _GET, leaks.patterns, Caller.SCRIPT),
     Route("/notices", _GET, notices.stream, Caller.SCRIPT, Use.GUARD),
     Route("/notices/snapshot", _GET, notices.snapshot, Caller.SCRIPT, Use.GUARD),
     Route("/notices/acknowledgements", _POST, notices.acknowledge, Caller.MACHINE, Use.GUARD),

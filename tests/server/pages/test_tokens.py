@@ -90,7 +90,7 @@ async def test_a_person_makes_one_sees_it_once_and_ends_it(place: Installation, 
     assert "1 personal token ended." in ended.text
     listed = await person.browser.get("/account/tokens")
     assert endings_in(listed.text) == []
-    assert "it was ended by itself" in listed.text
+    assert "it was ended, and nothing else" in listed.text
 
 
 async def test_what_it_may_do_is_chosen_and_nothing_is_chosen_before(person: Person):

@@ -111,6 +111,7 @@ def test_every_route_for_people_and_clients_has_a_use() -> None:
         "/status-lists",
         "/status-lists/{list_id}",
         "/.well-known/oauth-authorization-server",
+        "/.well-known/counterfoil-secrets",
         "/.well-known/openid-configuration",
         "/static/{name}",
     }

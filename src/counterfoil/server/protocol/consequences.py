@@ -18,6 +18,7 @@ class Cause(StrEnum):
     PASSWORD_SET = "password_set"
     SECRET_REPLACED = "secret_replaced"
     SECRET_ROTATED = "secret_rotated"
+    SECRET_REPORTED = "secret_reported"
     KEYS_REPLACED = "keys_replaced"
     KEYS_CHANGED = "keys_changed"
     USER_DISABLED = "user_disabled"
@@ -67,6 +68,11 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         ),
         Cause.SECRET_ROTATED: Consequence(
             Extent.NOTHING, "No token ends. The secret before it stays good for the overlap."
+        ),
+        Cause.SECRET_REPORTED: Consequence(
+            Extent.EVERYTHING_OF_THE_CLIENT,
+            "The secret that was found ends at once, and with it every token of the client, "
+            "whoever stands behind it.",
         ),
         Cause.KEYS_REPLACED: Consequence(
             Extent.EVERYTHING_OF_THE_CLIENT,

@@ -196,6 +196,9 @@ class Clients(Protocol):
     async def secrets_of(self, client_id: str) -> list[ClientSecret]:
         """Every secret that has not been removed, oldest first."""
 
+    async def find_secret(self, digest: bytes) -> ClientSecret | None:
+        """Look up by the digest of its text, whosever it is."""
+
     async def add_secret(self, secret: ClientSecret) -> None: ...
     async def expire_secret(self, secret_id: str, at: int) -> None:
         """Let a secret expire at a time, never later than it would have."""

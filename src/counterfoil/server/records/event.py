@@ -29,6 +29,7 @@ class EventKind(StrEnum):
     PERSONAL_TOKEN_MADE = "personal_token_made"
     PERSONAL_TOKEN_USED = "personal_token_used"
     PERSONAL_TOKEN_ENDED = "personal_token_ended"
+    SECRET_REPORTED = "secret_reported"
     FAMILY_ENDED = "family_ended"
     SESSION_ENDED = "session_ended"
     APP_SIGNED_OUT = "app_signed_out"
@@ -85,6 +86,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.PERSONAL_TOKEN_MADE: "token",
         EventKind.PERSONAL_TOKEN_USED: "token",
         EventKind.PERSONAL_TOKEN_ENDED: "token",
+        EventKind.SECRET_REPORTED: "secret",
         EventKind.FAMILY_ENDED: "family",
         EventKind.SESSION_ENDED: "session",
         EventKind.APP_SIGNED_OUT: "grant",

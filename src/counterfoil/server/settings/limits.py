@@ -67,6 +67,10 @@ class Limits(Struct, frozen=True, kw_only=True):
         int,
         number("Requests of devices that have no browser, likewise.", 0, None, "a minute"),
     ] = 60
+    leak_rate_per_minute: Annotated[
+        int,
+        number("Reports of found secrets, of up to 20 each, likewise.", 0, None, "a minute"),
+    ] = 30
     page_rate_per_minute: Annotated[
         int,
         number("Pages for people, and authorization requests, likewise.", 0, None, "a minute"),

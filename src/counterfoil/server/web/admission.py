@@ -31,6 +31,8 @@ class Use(Enum):
     """Beginning the device flow: it costs a row, and anybody may."""
     INTROSPECTION = auto()
     REVOCATION = auto()
+    LEAK = auto()
+    """Reports of found secrets: anybody may send them, and most are of none of ours."""
     PAGE = auto()
     LEAVING = auto()
     """Pages on which people end things."""
@@ -44,6 +46,7 @@ RATE_OF: Final[Mapping[Use, str]] = MappingProxyType(
         Use.DEVICE: "device_rate_per_minute",
         Use.INTROSPECTION: "introspection_rate_per_minute",
         Use.REVOCATION: "revocation_rate_per_minute",
+        Use.LEAK: "leak_rate_per_minute",
         Use.PAGE: "page_rate_per_minute",
         Use.LEAVING: "page_rate_per_minute",
         Use.ADMINISTRATION: "admin_rate_per_minute",

@@ -19,7 +19,7 @@ _WHY: Final = MappingProxyType(
         "refresh_reused": "a refresh token of it was used a second time",
         "revoked": "it was revoked",
         "revoked_by_client": "the app gave it back",
-        "ended": "it was ended by itself",
+        "ended": "it was ended, and nothing else",
         "reported": "it was reported as found where it should not be",
         "api_tokens_ended": "all tokens of its API were ended",
         "ended_by_user": "the person ended it",

@@ -22,3 +22,6 @@ CREATE TABLE personal_tokens (
 CREATE INDEX personal_tokens_of_user ON personal_tokens (user_id);
 CREATE INDEX personal_tokens_of_api ON personal_tokens (audience);
 CREATE INDEX personal_tokens_by_end ON personal_tokens (kept_until);
+
+-- A secret that was found somewhere does not say whose it is.
+CREATE INDEX client_secrets_by_digest ON client_secrets (digest);

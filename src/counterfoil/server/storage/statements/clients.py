@@ -39,6 +39,10 @@ _SECRETS_OF: Final = """
 SELECT id, client_id, digest, created_at, expires_at, last_used_at FROM client_secrets
 WHERE client_id = ?
 """
+_FIND_SECRET: Final = """
+SELECT id, client_id, digest, created_at, expires_at, last_used_at FROM client_secrets
+WHERE digest = ?
+"""
 _ADD_SECRET: Final = """
 INSERT INTO client_secrets (id, client_id, digest, created_at, expires_at, last_used_at)
 VALUES (?, ?, ?, ?, ?, ?)
@@ -123,6 +127,11 @@ class ClientStatements:
         rows = await self._connection.all(_SECRETS_OF, client_id)
         # They are few: SQLite's sorter would cost more than all the rest of the query.
         return sorted((ClientSecret(*row) for row in rows), key=_age)
+
+    async def find_secret(self, digest: bytes) -> ClientSecret | None:
+        """Look up by the digest of its text, whosever it is."""
+        row = await self._connection.one(_FIND_SECRET, digest)
+        return ClientSecret(*row) if row else None
 
     async def add_secret(self, secret: ClientSecret) -> None:
         """Add."""
