@@ -161,6 +161,8 @@ ELSEWHERE = MappingProxyType(
         "server/protocol/global_revocation.py": "specs/test_global_token_revocation.py",
         "server/protocol/token_kinds.py": "cli/test_token.py",
         "server/protocol/what_hangs.py": "server/protocol/test_endings.py",
+        "cli/personal_making.py": "cli/test_personal.py",
+        "server/documents/personal_tokens.py": "cli/test_personal.py",
         "cli/profiles.py": "cli/test_login.py",
         "client/outside.py": "client/test_client_key.py",
         "cli/worker.py": "cli/test_serve.py",

@@ -20,6 +20,7 @@ COMMANDS: Final = MappingProxyType(
         "grant": "What people allowed apps.",
         "family": "What hangs under one authorization.",
         "session": "Browsers that are signed in.",
+        "personal": "Tokens that people make by hand.",
         "token": "Print a fresh token of a sign-in; look into a token, end one.",
         "explain": "Why a token is refused, since when and by whom.",
         "key": "Signing keys, and what to do when one has leaked.",

@@ -1,5 +1,8 @@
 """Ending a token by its value or by its ``jti``, whoever holds it (S45, S48)."""
 
+from types import MappingProxyType
+from typing import Final
+
 from msgspec.structs import asdict
 
 from counterfoil.cli.endings import ended, refused, tell_ending
@@ -10,6 +13,10 @@ from counterfoil.server.documents.endings import EndingDocument
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.endings import Ends, Target, target_of_token
 from counterfoil.server.records.store import Transaction
+
+_KINDS: Final = MappingProxyType(
+    {Ends.FAMILY: "refresh_token", Ends.PERSONAL_TOKEN: "personal_token"}
+)
 
 
 class EndedToken(EndingDocument, frozen=True, kw_only=True):
@@ -36,7 +43,7 @@ def end_token(call: Invocation, target: Target, manner: Manner) -> EndedToken:
     document = ended(call, find, manner)
     is_family = target.kind is Ends.FAMILY
     return EndedToken(
-        kind="refresh_token" if is_family else "access_token",
+        kind=_KINDS.get(target.kind, "access_token"),
         jti=None if is_family else target.name,
         family_id=target.name if is_family else None,
         **asdict(document),

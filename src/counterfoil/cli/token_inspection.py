@@ -69,7 +69,7 @@ async def inspected(authority: Authority, unverified: str) -> Inspection:
     judged = authority.reader.judge(found, time.time())
     reason = judged if isinstance(judged, Reason) else None
     return Inspection(
-        kind="access_token",
+        kind="personal_token" if _is_personal(unverified) else "access_token",
         ours=not isinstance(found, Reason),
         active=reason is None,
         reason=reason,
@@ -80,13 +80,17 @@ async def inspected(authority: Authority, unverified: str) -> Inspection:
 
 
 def _written_in(unverified: str, found: ReadToken | Reason) -> tuple[_Members, _Members]:
-    """Give header and claims; a reference token says nothing itself, but its record does."""
-    if is_spelled(Kind.ACCESS_TOKEN, unverified):
+    """Give header and claims; an opaque token says nothing itself, but its record does."""
+    if is_spelled(Kind.ACCESS_TOKEN, unverified) or _is_personal(unverified):
         return {}, {} if isinstance(found, Reason) else to_builtins(found.token)
     try:
         return jwt.unverified_header(unverified), jwt.unverified_claims(unverified)
     except JoseError as error:
         raise Failure(f"this is no token: {error}") from None
+
+
+def _is_personal(unverified: str) -> bool:
+    return is_spelled(Kind.PERSONAL_TOKEN, unverified)
 
 
 async def _refresh_token(authority: Authority, unverified: str) -> Inspection:

@@ -1,7 +1,7 @@
 """The page of one thing: what is known of it, what belongs to it, and what can be ended of it."""
 
 from counterfoil.server.documents import apis, clients, families, grants, keys, sessions, users
-from counterfoil.server.pages.admin import rows
+from counterfoil.server.pages.admin import personal_tokens, rows
 from counterfoil.server.pages.admin.views import AdminThingPage, Group, Row, Verb
 from counterfoil.server.pages.admin.visit import Visit
 from counterfoil.server.pages.wording import device_of, moment_of
@@ -151,7 +151,11 @@ async def user(visit: Visit) -> AdminThingPage | None:
             ("Added", moment_of(found.created_at)),
             ("Disabled", moment_of(found.disabled_at)),
         ),
-        groups=(await _sessions(visit, found.id), await _grants(visit, user_id=found.id)),
+        groups=(
+            await _sessions(visit, found.id),
+            await _grants(visit, user_id=found.id),
+            await personal_tokens.group_of(visit, found.id),
+        ),
         verbs=(
             Verb(
                 says="Ends every session and token. The account and its permissions stay.",
