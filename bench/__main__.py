@@ -15,6 +15,7 @@ from bench.plan import FULL, QUICK, Plan
 from bench.revoking import revocation_times
 from bench.seeding import Seeded, access_tokens, seed
 from bench.server import Installation, Running, counterfoil, overview_ms, raw_asgi
+from bench.ticketing import ticket_costs
 from bench.verifiers import telling
 from bench.verifiers.measuring import verifier_costs
 
@@ -77,6 +78,7 @@ def _guard(seeded: Seeded, server: Running, plan: Plan) -> dict[str, float]:
     costs = guard_costs(server.port, tokens, plan.repeats)
     tokens = access_tokens(seeded, server.port, plan.revocations)
     times = revocation_times(seeded, server.port, tokens)
+    costs |= ticket_costs(seeded, server.port, plan.repeats)
     return costs | {
         "guard_registry_warm_us": registry_cost(seeded, server.port, plan.repeats),
         "guard_lease_us": lease_cost(seeded, server.port, plan.repeats),

@@ -65,6 +65,7 @@ GOALS: Final = (
     Goal("code_flow_per_s", 1800, "/s", at_least=True),
     Goal("guard_warm_us", 3, "µs"),
     Goal("guard_lease_us", 5, "µs"),
+    Goal("guard_ticket_us", 10, "µs"),
     Goal("guard_cold_ratio", 1.15, "×"),
     Goal("guard_refusal_ratio", 1.15, "×"),
     Goal("revoke_to_refusal_p99_ms", 50, "ms"),

@@ -66,7 +66,8 @@ def seed(installation: Installation, port: int) -> Seeded:
     registry = ("--scope", f"{REGISTRY_SCOPE}=Read the ledger", "--policy", "registry=true")
     installation.run("api", "add", REGISTRY_AUDIENCE, "--name", "Ledger", *registry)
     scopes = f"{SCOPE} {REGISTRY_SCOPE} introspect spend_allowances"
-    service = _client(installation, "service", "--scope", scopes)
+    types = ("--grant-type", "client_credentials", "--grant-type", "token-exchange")
+    service = _client(installation, "service", *types, "--scope", scopes)
     app = _client(installation, "app", "--redirect-uri", CALLBACK, "--scope", f"openid {SCOPE}")
     password = secrets.token_urlsafe(12)
     installation.run("user", "add", _EMAIL, "--password-stdin", stdin=password)

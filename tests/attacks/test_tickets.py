@@ -27,6 +27,7 @@ from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.binding import COOKIE, thumbprint_of
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
+from counterfoil.oauth.ticket import BadTicket, Opener, Ticket, sealed
 from counterfoil.oauth.url_binding import TYPE
 from tests.guard.desk import ISSUER, Desk, request
 
@@ -476,3 +477,12 @@ def test_what_ends_the_parent_of_its_parent_ends_it(desk: Desk, gate: Gate):
         assert own.admit_blocking(using(text)).claims["act"] == acts
         fresh.end(kind, name, generation)
         assert reason(own, using(text)) in (Reason.REVOKED, Reason.KEY_RETIRED), kind
+
+
+@given(st.binary(max_size=200), st.binary(max_size=100))
+def test_the_keys_are_used_as_hmac_says(key: bytes, audience: bytes):
+    """RFC 2104: beginning both hashes ahead changes nothing, however long the key is."""
+    sent = Ticket(b"r", 1, (), b"", "i", "s", "c", "", "j", "f", (0, 0), "k", 1, None, {})
+    assert Opener((key,), audience).opened(sealed(sent, key, audience).encode()) == sent
+    with pytest.raises(BadTicket):
+        Opener((key + b"x",), audience).opened(sealed(sent, key, audience).encode())

@@ -26,6 +26,8 @@ KEYS = {
     "guard_warm_us",
     "guard_registry_warm_us",
     "guard_lease_us",
+    "guard_ticket_us",
+    "guard_signed_ticket_us",
     "guard_cold_us",
     "guard_cold_ratio",
     "revoke_to_refusal_p50_ms",

@@ -36,7 +36,7 @@ def under(name: str, command: click.Command) -> Iterator[tuple[str, click.Comman
         yield from under(f"{name} {verb}", inner)
 
 
-AS_A_CLIENT = {"login", "logout", "call"}
+AS_A_CLIENT = {"login", "logout", "call", "token exchange", "token ticket"}
 """They speak to an issuer as anybody does, and open no installation."""
 
 

@@ -63,6 +63,27 @@ async def test_a_service_gets_a_token_either_way(server: Serving):
         assert (await other.client_credentials("notes:write")).scopes == {"notes:write"}
 
 
+@pytest.mark.anyio
+async def test_a_token_is_exchanged_for_less(server: Serving):
+    """RFC 8693, S12, S73: by both faces; a ticket comes in its URL."""
+    grants = ("--grant-type", "client_credentials", "--grant-type", "token-exchange")
+    server.register("robot", *grants, "--scope", "notes:read notes:write")
+    url = "https://notes.example/files/7"
+    with Client(*who(server, "robot")) as client:
+        whole = client.client_credentials().access_token
+        less = client.exchange(whole, "notes:read", lifetime="60")
+        assert less.scopes == {"notes:read"}
+        with pytest.raises(Refused, match="invalid_scope"):
+            client.exchange(less.access_token, "notes:write")
+        link = client.ticket(whole, url, ticket_once="true")
+        assert link.startswith(f"{url}?ticket=")
+        with pytest.raises(Refused, match="invalid_request"):
+            client.ticket(whole, "/files/7")
+    async with AsyncClient(*who(server, "robot")) as other:
+        assert (await other.exchange(whole, may_act="x")).scopes == {"notes:read", "notes:write"}
+        assert (await other.ticket(whole, url)).startswith(f"{url}?ticket=")
+
+
 def test_an_issuer_that_is_not_there_is_named():
     with (
         Client("http://127.0.0.1:9", "a") as client,

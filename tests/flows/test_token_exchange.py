@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from counterfoil.guard import Guard, Options
+from counterfoil.guard import Guard, Options, Rejected, Tickets
+from counterfoil.guard.gate import Gate
 from counterfoil.jose.jwt import unverified_claims
-from counterfoil.oauth.delegation import ACCESS_TOKEN
+from counterfoil.oauth.delegation import ACCESS_TOKEN, TICKET
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.events import CLI
@@ -15,6 +16,7 @@ from counterfoil.server.protocol.explain import explain
 from counterfoil.server.records.event import EventQuery
 from tests.exchanging import FILES, child_of, exchanged, furnish_exchange
 from tests.flows.serving import fresh, refusal, refusal_of, served_here
+from tests.guard.desk import request
 from tests.installation import MAIL, NOTES, Installation, Person
 
 pytestmark = pytest.mark.anyio
@@ -181,6 +183,26 @@ async def test_a_reference_token_is_exchanged_and_given(place: Installation, per
             assert answer.json() == {"active": False}
     finally:
         await place.set_policy(MAIL)
+
+
+async def test_the_server_signs_a_ticket_that_guards_verify(place: Installation, parent: str):
+    """S73: no key is shared and nobody is asked; it ends with the token that it came of."""
+    options = Options(clock=place.clock, tickets=Tickets(by_issuer=True))
+    url = f"{NOTES}/files/7"
+    asked = {"requested_token_type": TICKET, "ticket_url": url, "ticket_once": "false"}
+    text = await child_of(place, "teller", parent, **asked)
+    with Guard(place.issuer, audience=NOTES, options=options) as guard:
+        await fresh(guard)
+        gate = Gate(guard)
+        token = await gate.admit(request(f"/files/7?ticket={text}"))
+        assert (token.subject, token.by_ticket) == (unverified_claims(parent)["sub"], True)
+        with pytest.raises(Rejected):
+            await gate.admit(request(f"/files/8?ticket={text}"))
+        await place.post("/revoke", "teller", token=parent)
+        await refusal_of(guard, parent)
+        with pytest.raises(Rejected) as refused:
+            await gate.admit(request(f"/files/7?ticket={text}"))
+        assert refused.value.reason is Reason.REVOKED
 
 
 async def test_who_acted_for_whom_is_written_down(place: Installation, parent: str):

@@ -13,6 +13,7 @@ from authlib.integrations.httpx_client import OAuth2Client
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from counterfoil.oauth.delegation import ACCESS_TOKEN, GRANT_TYPE
 from tests.interop.serving import CALLBACK, NOTES, SCOPE, Serving
 
 Connect = Callable[..., OAuth2Client]
@@ -124,4 +125,24 @@ def test_a_wrong_verifier_is_refused(server: Serving, connect: Connect):
     with pytest.raises(OAuthError, match="invalid_grant"):
         client.fetch_token(
             authorization_response=back, state=state, code_verifier=generate_token(64)
+        )
+
+
+def test_it_exchanges_a_token(server: Serving, connect: Connect):
+    """RFC 8693: by its request for grants of any kind."""
+    grants = ("--grant-type", "client_credentials", "--grant-type", "token-exchange")
+    server.register("trader", *grants, "--scope", "notes:read notes:write")
+    client = connect("trader")
+    whole = client.fetch_token(grant_type="client_credentials", scope="notes:read notes:write")
+    asked = {
+        "grant_type": GRANT_TYPE,
+        "subject_token": whole["access_token"],
+        "subject_token_type": ACCESS_TOKEN,
+        "scope": "notes:read",
+    }
+    less = client.fetch_token(**asked)
+    assert (less["scope"], less["issued_token_type"]) == ("notes:read", ACCESS_TOKEN)
+    with pytest.raises(OAuthError, match="invalid_scope"):
+        client.fetch_token(
+            **asked | {"subject_token": less["access_token"], "scope": "notes:write"}
         )

@@ -12,6 +12,7 @@ import pytest
 from counterfoil.client import Client
 from counterfoil.guard import Guard, Options, Proofs
 from counterfoil.guard.asgi import GuardMiddleware
+from counterfoil.oauth.delegation import ACCESS_TOKEN
 from tests.client_keys import jwks_of, key
 from tests.guard.test_asgi import Served, notes_app
 from tests.interop.serving import CALLBACK, GOODBYE, NOTES, SCOPE, Serving
@@ -176,3 +177,31 @@ def device(server: Serving, given: dict[str, Any], decision: str = "allow") -> d
         return "connected" if "connected" in page else "turned away"
 
     return conversation(script, asked, answer)
+
+
+def test_openid_client_exchanges_a_token(server: Serving):
+    """RFC 8693: another's client narrows a token, and is told what it asked too much."""
+    grants = ("--grant-type", "client_credentials", "--grant-type", "token-exchange")
+    server.register("exchanger", *grants, "--scope", "notes:read notes:write")
+    secret = server.secrets["exchanger"]
+    with Client(server.issuer, "exchanger", secret) as client:
+        whole = client.client_credentials().access_token
+    given = {"issuer": server.issuer, "client_id": "exchanger", "client_secret": secret}
+    asked = {"subject_token": whole, "subject_token_type": ACCESS_TOKEN, "scope": "notes:read"}
+    saw = exchanged(given | {"parameters": asked})
+    assert saw["issued_token_type"] == ACCESS_TOKEN
+    assert verified(saw["access_token"], server.issuer, NOTES)["payload"]["scope"] == "notes:read"
+    more = asked | {"subject_token": saw["access_token"], "scope": "notes:write"}
+    assert exchanged(given | {"parameters": more}) == {"refused": "invalid_scope"}
+
+
+def exchanged(given: dict[str, Any]) -> dict[str, Any]:
+    answer = subprocess.run(
+        ["node", "openid_client_exchange.mjs"],
+        cwd=HERE,
+        input=f"{json.dumps(given)}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(answer.stdout))

@@ -9,6 +9,7 @@ from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, print_fields
 from counterfoil.cli.profiles import DEFAULT, Profiles, as_failures, profile_option
 from counterfoil.cli.receipts import Manner, ending_options, leave
+from counterfoil.cli.token_exchange import exchange, ticket
 
 
 @click.group(invoke_without_command=True)
@@ -74,6 +75,8 @@ def end(call: Invocation, unverified: str | None, jti: str | None, *, manner: Ma
 
 
 token.add_command(end, "revoke")
+token.add_command(exchange)
+token.add_command(ticket)
 
 
 @token.command("inspect", context_settings=takes_id())

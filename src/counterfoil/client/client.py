@@ -106,6 +106,21 @@ class Client:
         """
         return self._sender.run(self._flows.refresh(tokens, resource))
 
+    def exchange(self, subject_token: str, scope: str = "", **further: str) -> Tokens:
+        """Exchange a token for one that is worth less, or to act for others elsewhere (RFC 8693).
+
+        ``further`` are parameters of the request: ``lifetime``, ``resource``, ``may_act``,
+        ``actor_token``, ``url`` ...
+        """
+        return self._sender.run(self._flows.exchange(subject_token, scope, further))
+
+    def ticket(self, subject_token: str, url: str, **further: str) -> str:
+        """Exchange a token for a ticket to one URL, and give the URL with it: for a link.
+
+        ``further``: ``lifetime``, ``ticket_once``, ``ticket_headers`` (a JSON object) ...
+        """
+        return self._sender.run(self._flows.ticket(subject_token, url, further))
+
     def holder(self, scope: str = "", *, resource: str = "", subject: str = "") -> Holder:
         """Hold tokens of a person, and keep them fresh: give it those of a sign-in to ``take``.
 
@@ -207,6 +222,14 @@ class AsyncClient:
     async def refresh(self, tokens: Tokens, resource: str | None = None) -> Tokens:
         """As :meth:`Client.refresh`."""
         return await self._sender.run(self._flows.refresh(tokens, resource))
+
+    async def exchange(self, subject_token: str, scope: str = "", **further: str) -> Tokens:
+        """As :meth:`Client.exchange`."""
+        return await self._sender.run(self._flows.exchange(subject_token, scope, further))
+
+    async def ticket(self, subject_token: str, url: str, **further: str) -> str:
+        """As :meth:`Client.ticket`."""
+        return await self._sender.run(self._flows.ticket(subject_token, url, further))
 
     def holder(self, scope: str = "", *, resource: str = "", subject: str = "") -> AsyncHolder:
         """As :meth:`Client.holder`."""

@@ -18,6 +18,7 @@ from counterfoil.client.authorization import (
 from counterfoil.client.device import GRANT_TYPE, SLOWER, DeviceSignIn, device_sign_in
 from counterfoil.client.dpop import DpopKey, Prover
 from counterfoil.client.errors import NotTrusted, Refused
+from counterfoil.client.exchanging import exchange_form, ticket_form, with_ticket
 from counterfoil.client.id_token import Expected, identity_in
 from counterfoil.client.outside import REAL, Outside
 from counterfoil.client.provider import Provider
@@ -139,6 +140,23 @@ class Flows:
         form = {**narrowing, "grant_type": "client_credentials", "scope": scope}
         form |= _target(resource)
         return (yield from self._tokens(form, scope))
+
+    def exchange(
+        self, subject_token: str, scope: str, further: Mapping[str, str]
+    ) -> Exchange[Tokens]:
+        """Exchange a token for another (RFC 8693)."""
+        form = exchange_form(subject_token, further) | {"scope": scope}
+        return (yield from self._tokens(form, scope))
+
+    def ticket(self, subject_token: str, url: str, further: Mapping[str, str]) -> Exchange[str]:
+        """Exchange a token for a ticket (S73); gives the URL with it."""
+        metadata = yield from self._provider.metadata()
+        endpoint = metadata.address("token_endpoint")
+        form = ticket_form(subject_token, url, further)
+        answer = yield from self._proving(lambda: self._request(endpoint, form))
+        if answer.status != 200:
+            raise _refusal_in(answer)
+        return with_ticket(url, answer.json())
 
     def revoke(self, token: str) -> Exchange[None]:
         """Give a token back (RFC 7009 §2); one that is dead already is no error."""

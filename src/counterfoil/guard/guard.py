@@ -309,11 +309,15 @@ class Guard:
         await self._introspection.aclose()
 
     def _begin_tickets(self, tickets: Tickets, options: Options) -> None:
-        tickets.demand_endings(state.issuer.revocation for state in self._states.values())
-        checks = Checks(self.audience, self.hierarchy, self._states, options.clock)
+        issuers = [state.issuer for state in self._states.values()]
+        ways, registry = {each.revocation for each in issuers}, any(e.registry for e in issuers)
+        tickets.demand_endings(ways, registry=registry)
+        clock, wake = options.clock, self._wake
+        checks = Checks(self.audience, self.hierarchy, self._states, clock, wake)
         self.tickets = TicketCheck(tickets, checks)
-        giver = Giver(self.audience, options.max_age, options.clock, options.random)
-        self.ticket_issuing = TicketIssuing(tickets, giver)
+        if tickets.keys:
+            giver = Giver(self.audience, options.max_age, options.clock, options.random)
+            self.ticket_issuing = TicketIssuing(tickets, giver)
 
     def _api_by(self, options: Options) -> Api:
         unsealing, bound = Unsealing(options.encryption), options.proofs.required

@@ -31,7 +31,7 @@ class Request(Struct, frozen=True):
     @property
     def may_become_another(self) -> bool:
         """Whether a middleware behind the guard may make another method of it, by a header."""
-        return not OVERRIDES.isdisjoint([name for name, _ in self.headers]) and any(
+        return not OVERRIDES.isdisjoint(dict(self.headers)) and any(
             value.strip().upper() != self.method
             for name in OVERRIDES
             for value in self.values(name)

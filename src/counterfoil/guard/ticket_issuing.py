@@ -1,6 +1,5 @@
 """Giving a ticket for an access token that was let pass: it says less, and ends with it (S73)."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -19,6 +18,7 @@ from counterfoil.oauth.ticket import (
     NAME,
     NONCE_BYTES,
     Ticket,
+    covered,
     digest_of,
     sealed,
     tickets_in,
@@ -31,11 +31,6 @@ ANSWER_HEADERS: Final[Mapping[str, str]] = {
 }
 MOST_BYTES: Final = 32_768
 """So long may be what is asked for; nobody need read more of it."""
-_FIELD_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
-_FIELD_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?")
-_NOT_COVERED: Final = frozenset({"authorization", "cookie", "dpop", "host", "range", "if-range"})
-"""The URL has the host; a download goes on by ``Range``; the others are secrets."""
-_MOST_HEADERS: Final = 8
 _SAID: Final = ("acr", "auth_time", "act")
 _NARROWS: Final = ("url_bound", "max_uses", "authorization_details")
 """What makes less of a token than its scopes say, and is more than a ticket can hold."""
@@ -86,7 +81,7 @@ class TicketIssuing:
             if len(body) > MOST_BYTES:
                 raise ValueError(f"What is asked for has {MOST_BYTES} bytes at most.")
             wanted = msgspec.json.decode(body, type=_Wanted)
-            url, headers = _url_in(wanted, asked_at), _headers_in(wanted)
+            url, headers = _url_in(wanted, asked_at), covered(wanted.headers)
         except (ValueError, msgspec.MsgspecError) as error:
             return _invalid(str(error))
         now = int(self._giver.clock())
@@ -150,19 +145,6 @@ def _url_in(wanted: _Wanted, asked_at: str) -> CanonicalUrl:
     if len(str(url)) > MAX_LENGTH // 2:
         raise UrlRefused("The URL is too long to have a ticket added.")
     return url
-
-
-def _headers_in(wanted: _Wanted) -> list[tuple[str, str]]:
-    headers = sorted((name.lower(), value) for name, value in wanted.headers.items())
-    names = {name for name, _ in headers}
-    if len(names) < len(headers) or len(headers) > _MOST_HEADERS:
-        raise ValueError(f"A ticket covers {_MOST_HEADERS} headers at most, and each once.")
-    for name, value in headers:
-        if not _FIELD_NAME.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
-            raise ValueError("A header has a name, and a value of visible ASCII.")
-        if name in _NOT_COVERED:
-            raise ValueError(f"A ticket does not cover {', '.join(sorted(_NOT_COVERED))}.")
-    return headers
 
 
 def _ticket(token: Token, grounds: _Grounds) -> Ticket:

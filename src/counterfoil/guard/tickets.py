@@ -11,18 +11,20 @@ from msgspec import Struct
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.request import Request
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
+from counterfoil.guard.signed_tickets import SignedTickets
 from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.guard.token_cache import Verified
 from counterfoil.oauth.binding import UNBOUND, Binding
-from counterfoil.oauth.canonical_url import UrlRefused, canonical
+from counterfoil.oauth.canonical_url import UrlRefused, canonical_text
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.ticket import (
     MAX_LENGTH,
+    PREFIX,
     BadTicket,
+    Opener,
     Ticket,
     digest_of,
-    opened,
     tickets_in,
     without_ticket,
 )
@@ -40,12 +42,16 @@ _WORDS: Final[Mapping[Reason, str]] = MappingProxyType(
 
 
 class Checks(Struct, frozen=True):
-    """What a ticket is checked with: the API's name, its scopes, the issuers that it trusts."""
+    """What a ticket is checked with: the API's name, its scopes, the issuers that it trusts.
+
+    ``wake`` has keys that are missed fetched.
+    """
 
     audience: str
     hierarchy: ScopeHierarchy
     states: Mapping[str, IssuerState]
     clock: Callable[[], float]
+    wake: Callable[[], None]
 
 
 class TicketCheck:
@@ -54,7 +60,10 @@ class TicketCheck:
     def __init__(self, policy: Tickets, checks: Checks) -> None:
         self.policy = policy
         self._checks = checks
-        self._audience = checks.audience.encode()
+        self._opener = Opener(policy.keys, checks.audience.encode())
+        self._signed: SignedTickets | None = None
+        if policy.by_issuer:
+            self._signed = SignedTickets(checks.audience, checks.states, checks.clock, checks.wake)
         self._used: OrderedDict[bytes, tuple[int, _Whose]] = OrderedDict()
         self._of_one: dict[_Whose, int] = {}
         self._lock = threading.Lock()
@@ -70,14 +79,22 @@ class TicketCheck:
         found = tickets_in(request.query)
         if len(found) != 1 or len(found[0]) > MAX_LENGTH:
             raise Rejected(Reason.MALFORMED, detail=_WORDS[Reason.MALFORMED])
-        try:
-            ticket = opened(found[0], self.policy.keys, self._audience)
-        except BadTicket as bad:
-            raise Rejected(bad.reason, detail=_WORDS[bad.reason]) from None
+        ticket = self._opened(found[0])
         is_get = request.method in SAFE and not request.may_become_another
         if not is_get or _digest(request, url, ticket.headers) != ticket.request:
             raise Rejected(Reason.WRONG_TARGET, fingerprint=ticket.jti)
         return ticket
+
+    def _opened(self, unverified: bytes) -> Ticket:
+        signed = self._signed
+        if signed is not None and not unverified.startswith(PREFIX):
+            if not unverified.isascii():
+                raise Rejected(Reason.MALFORMED, detail=_WORDS[Reason.MALFORMED])
+            return signed.opened(unverified.decode("ascii"))
+        try:
+            return self._opener.opened(unverified)
+        except BadTicket as bad:
+            raise Rejected(bad.reason, detail=_WORDS[bad.reason]) from None
 
     def verified(self, ticket: Ticket) -> Verified:
         """Give a ticket the shape of its parent, as far as that reaches; it says nothing of now.
@@ -131,9 +148,9 @@ class TicketCheck:
 
 
 def _digest(request: Request, url: str, names: Iterable[str]) -> bytes:
-    query = without_ticket(request.query).decode("latin-1")
+    query = without_ticket(request.query).decode("latin-1") if b"&" in request.query else ""
     try:
-        text = str(canonical(f"{url}?{query}" if query else url))
+        text = canonical_text(f"{url}?{query}" if query else url)
     except UrlRefused:
         return b""
     headers = []

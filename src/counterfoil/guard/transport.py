@@ -11,6 +11,8 @@ from counterfoil.net.http import is_loopback
 
 _HTTP: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 """A WebSocket begins as a request of HTTP (RFC 6455 §4.1)."""
+_REMEMBERED: Final = 1024
+"""Addresses of which it is known whether they are a proxy's; reading one takes microseconds."""
 _FORWARDED_FOR: Final = b"x-forwarded-for"
 _FORWARDED = frozenset({b"forwarded", _FORWARDED_FOR, b"x-forwarded-proto"})
 _TOKEN_NAMED: Final = re.compile(
@@ -29,6 +31,7 @@ class Transport:
 
     def __init__(self, proxies: Sequence[str]) -> None:
         self._proxies = tuple(ip_network(proxy) for proxy in proxies)
+        self._are_proxies: dict[str, bool] = {}
 
     def is_safe(self, request: Request) -> bool:
         """Whether it is https, said to be https by a named proxy, or never left this machine."""
@@ -70,7 +73,12 @@ class Transport:
 
     def is_proxy(self, host: str) -> bool:
         """Whether this address is that of a named proxy, whose headers are believed."""
-        return is_within(host, self._proxies)
+        known = self._are_proxies.get(host)
+        if known is None:
+            if len(self._are_proxies) >= _REMEMBERED:
+                self._are_proxies = {}
+            known = self._are_proxies[host] = is_within(host, self._proxies)
+        return known
 
 
 def _says_https(forwarded: Sequence[tuple[bytes, bytes]]) -> bool:

@@ -24,7 +24,7 @@ from counterfoil.oauth.revocations import Marks
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
 from counterfoil.oauth.use_limit import TYPE as LIMITED
 
-_REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
+REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
     {
         "unknown_key": Reason.UNKNOWN_KEY,
         "wrong_type": Reason.WRONG_TYPE,
@@ -192,15 +192,15 @@ class Verification:
         states = self._states
         if len(states) == 1:
             return next(iter(states.values()))
-        state = states.get(_issuer_named_in(unverified))
+        state = states.get(issuer_named_in(unverified))
         if state is None:
             raise Rejected(Reason.WRONG_ISSUER)
         return state
 
     def _refuse(self, unverified: str, state: IssuerState, error: JoseError) -> NoReturn:
-        reason = _REASONS.get(error.reason, Reason.MALFORMED)
+        reason = REASONS.get(error.reason, Reason.MALFORMED)
         if reason is Reason.UNKNOWN_KEY:
-            if _issuer_named_in(unverified) != state.issuer.url:
+            if issuer_named_in(unverified) != state.issuer.url:
                 reason = Reason.WRONG_ISSUER
             elif self._is_withdrawn(unverified, state):
                 reason = Reason.KEY_RETIRED
@@ -231,7 +231,12 @@ class Verification:
         )
 
 
-def _issuer_named_in(unverified: str) -> str:
+def issuer_named_in(unverified: str) -> str:
+    """Give the issuer that a token names, which may be forged.
+
+    Raises:
+        Rejected: ``malformed``.
+    """
     try:
         return str(jwt.unverified_claims(unverified).get("iss"))
     except JoseError:

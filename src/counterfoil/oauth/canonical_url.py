@@ -78,6 +78,18 @@ def canonical(url: str, *, keep: frozenset[str] = frozenset()) -> CanonicalUrl:
     )
 
 
+def canonical_text(url: str) -> str:
+    """Give the canonical form as text; most URLs are in it already.
+
+    Raises:
+        UrlRefused: as :func:`canonical`.
+    """
+    plain = _PLAIN.fullmatch(url) if len(url) <= MAX_LENGTH else None
+    if plain is not None and (not plain[3] or _PLAIN_QUERY.fullmatch(plain[3])):
+        return url if plain[3] else plain[1] + plain[2]
+    return str(canonical(url))
+
+
 def canonical_path(path: str, *, keep: frozenset[str] = frozenset()) -> str:
     """Bring a path into its canonical form; an empty one is ``/``.
 

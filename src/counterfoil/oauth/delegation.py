@@ -12,6 +12,8 @@ ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
 JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
 TICKET: Final = "urn:counterfoil:token-type:ticket"
 """Ours alone: a right to one request, which stands in its URL (S73)."""
+NO_ACCESS_TOKEN: Final = "N_A"
+"""The ``token_type`` of what is none (§2.2.1)."""
 MOST_PARENTS: Final = 4
 """So many tokens stand behind one, actors' tokens included; none is exchanged further."""
 

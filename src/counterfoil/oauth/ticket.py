@@ -5,9 +5,10 @@ that takes those can take it for one (RFC 8725 §3.12).
 """
 
 import hmac
+import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -18,16 +19,29 @@ from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
 
+if TYPE_CHECKING:
+    from hashlib import _Hash as HASH
+
 NAME: Final = "ticket"
 """The parameter of the URL."""
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 8
 MAX_LENGTH: Final = 2048
-_PREFIX: Final = b"cftk_"
+PREFIX: Final = b"cftk_"
 _MAC_BYTES: Final = 16
 _DIGEST_BYTES: Final = 16
 _CONTEXT: Final = b"counterfoil ticket 1\0"
+_FIELD_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
+_FIELD_VALUE: Final = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,1022}[\x21-\x7e])?")
+_NOT_COVERED: Final = frozenset({"authorization", "cookie", "dpop", "host", "range", "if-range"})
+"""The URL has the host; a download goes on by ``Range``; the others are secrets."""
+_MOST_HEADERS: Final = 8
+_BLOCK: Final = 64
+_INNER: Final = bytes([byte ^ 0x36 for byte in range(256)])
+_OUTER: Final = bytes([byte ^ 0x5C for byte in range(256)])
 _PAIR: Final = NAME.encode() + b"="
+_PAIR_LENGTH: Final = len(_PAIR)
+_PREFIX_LENGTH: Final = len(PREFIX)
 
 
 class Ticket(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
@@ -84,31 +98,52 @@ class BadTicket(Exception):
 def sealed(ticket: Ticket, key: bytes, audience: bytes) -> str:
     """Sign a ticket for the API of this name."""
     payload = _ENCODER.encode(ticket)
-    return (_PREFIX + jws.encode_part(payload + _mac(key, audience, payload))).decode("ascii")
+    return (PREFIX + jws.encode_part(payload + _mac(key, audience, payload))).decode("ascii")
 
 
-def opened(unverified: bytes, keys: Sequence[bytes], audience: bytes) -> Ticket:
-    """Open a ticket that was signed with one of these keys, for the API of this name.
+class Opener:
+    """Opens tickets that were signed with one of these keys, for the API of this name.
 
-    Raises:
-        BadTicket: where it was not. Nothing of it is read before its signature is compared.
+    The keys are taken in once: with each ticket that would be a third of all that it costs.
     """
-    if not unverified.startswith(_PREFIX):
-        raise BadTicket(Reason.WRONG_TYPE)
-    try:
-        body = jws.decode_part(unverified[len(_PREFIX) :])
-    except JoseError:
-        raise BadTicket(Reason.MALFORMED) from None
-    payload, mac = body[:-_MAC_BYTES], body[-_MAC_BYTES:]
-    for key in keys:
-        if hmac.compare_digest(_mac(key, audience, payload), mac):
-            break
-    else:
-        raise BadTicket(Reason.BAD_SIGNATURE)
-    try:
-        return _DECODER.decode(payload)
-    except msgspec.MsgspecError:
-        raise BadTicket(Reason.MALFORMED) from None
+
+    __slots__ = ("_begun",)
+
+    def __init__(self, keys: Sequence[bytes], audience: bytes) -> None:
+        begun = _CONTEXT + audience + b"\0"
+        self._begun = tuple([_begun(key, begun) for key in keys])
+
+    def opened(self, unverified: bytes) -> Ticket:
+        """Open a ticket.
+
+        Raises:
+            BadTicket: where it is none. Nothing of it is read before its signature is compared.
+        """
+        if not unverified.startswith(PREFIX):
+            raise BadTicket(Reason.WRONG_TYPE)
+        try:
+            body = jws.decode_part(unverified[_PREFIX_LENGTH:])
+        except JoseError:
+            raise BadTicket(Reason.MALFORMED) from None
+        payload, mac = body[:-_MAC_BYTES], body[-_MAC_BYTES:]
+        for begun, finish in self._begun:
+            inner, outer = begun.copy(), finish.copy()
+            inner.update(payload)
+            outer.update(inner.digest())
+            if hmac.compare_digest(outer.digest()[:_MAC_BYTES], mac):
+                break
+        else:
+            raise BadTicket(Reason.BAD_SIGNATURE)
+        try:
+            return _DECODER.decode(payload)
+        except msgspec.MsgspecError:
+            raise BadTicket(Reason.MALFORMED) from None
+
+
+def _begun(key: bytes, context: bytes) -> tuple["HASH", "HASH"]:
+    """Begin both hashes of HMAC (RFC 2104 §4): what is the same for every ticket is hashed once."""
+    block = (key if len(key) <= _BLOCK else sha256(key).digest()).ljust(_BLOCK, b"\0")
+    return sha256(block.translate(_INNER) + context), sha256(block.translate(_OUTER))
 
 
 def digest_of(url: str, headers: Sequence[tuple[str, str]]) -> bytes:
@@ -122,13 +157,31 @@ def digest_of(url: str, headers: Sequence[tuple[str, str]]) -> bytes:
     return sha256(lines.encode("utf-8", "surrogatepass")).digest()[:_DIGEST_BYTES]
 
 
+def covered(given: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Read the headers that a ticket is to cover: by sorted names in lower case.
+
+    Raises:
+        ValueError: where there are too many, or one that no ticket covers.
+    """
+    headers = sorted((name.lower(), value) for name, value in given.items())
+    names = {name for name, _ in headers}
+    if len(names) < len(headers) or len(headers) > _MOST_HEADERS:
+        raise ValueError(f"A ticket covers {_MOST_HEADERS} headers at most, and each once.")
+    for name, value in headers:
+        if not _FIELD_NAME.fullmatch(name) or not _FIELD_VALUE.fullmatch(value):
+            raise ValueError("A header has a name, and a value of visible ASCII.")
+        if name in _NOT_COVERED:
+            raise ValueError(f"A ticket does not cover {', '.join(sorted(_NOT_COVERED))}.")
+    return headers
+
+
 def tickets_in(query: bytes) -> tuple[bytes, ...]:
     """Give every ticket in a query, unverified. In another spelling the parameter is none."""
+    if b"&" not in query:
+        return (query[_PAIR_LENGTH:],) if query.startswith(_PAIR) else ()
     if _PAIR not in query:
         return ()
-    if b"&" not in query:
-        return (query[len(_PAIR) :],) if query.startswith(_PAIR) else ()
-    return tuple([each[len(_PAIR) :] for each in query.split(b"&") if each.startswith(_PAIR)])
+    return tuple([each[_PAIR_LENGTH:] for each in query.split(b"&") if each.startswith(_PAIR)])
 
 
 def without_ticket(query: bytes) -> bytes:

@@ -22,6 +22,7 @@ TOKEN_TYPES: Final = (ACCESS_TOKEN, JWT)
 _CARRIED: Final = frozenset(
     {"iss", "sub", "aud", "exp", "iat", "client_id", "jti", "scope", "fam", "gen", "auth_time"}
     | {"cnf", "nbf", "status", "act", "may_act", "parents"}
+    | {"email", "email_verified", "name"}
 )
 """Claims that an exchange carries over, draws anew, or may drop."""
 _NO_TOKEN: Final = "is no access token of this server that can be exchanged"
@@ -62,18 +63,20 @@ async def shown_in(
     token = found.token
     is_of_an_api = isinstance(token.aud, str) and token.aud != authority.issuer
     # The notice that ends one made by hand stands for less long than what comes of it may live.
-    is_whole = found.personal is None and _is_whole(unverified, token)
+    is_whole = found.personal is None and await _is_whole(authority, tx, unverified, token)
     if token.iss != authority.issuer or not is_of_an_api or not is_whole:
         sentence = f"The {name} {_NO_TOKEN}: only one that is good for all of an API is."
         raise OAuthError("invalid_request", sentence, reason=Reason.WRONG_TYPE)
     return Shown(name, found)
 
 
-def _is_whole(genuine: str, token: AccessToken) -> bool:
+async def _is_whole(
+    authority: Authority, tx: Transaction, genuine: str, token: AccessToken
+) -> bool:
     """Whether all that a token says is known here: what narrows it must not be lost on the way."""
     said = msgspec.to_builtins(token)
     if not is_spelled(Kind.ACCESS_TOKEN, genuine):
-        said = unverified_claims(genuine)
+        said = unverified_claims(await authority.reader.signed_in(genuine, tx))
     return token.type == TYPE and said.keys() <= _CARRIED
 
 

@@ -49,12 +49,24 @@ class Lineage(Struct, frozen=True):
     auth_time: int | None = None
 
 
+class Ticket(Struct, frozen=True):
+    """The one GET that a ticket is for: its digest (base64url), which covers these headers (S73).
+
+    ``once``: it is good once.
+    """
+
+    request: str
+    headers: tuple[str, ...]
+    once: bool
+
+
 class Issuance(Struct, frozen=True, kw_only=True):
     """Tokens to mint: for whom, with which access, at which API. ``issued_at`` in seconds.
 
     ``family_id`` is empty where no user stands behind the token. ``may_act``: the client that
     alone may act for others with it; empty: whoever has the right to (RFC 8693 §4.4).
     ``max_uses`` is what was asked for; `uses` what is granted.
+    ``ticket``: it is that, and no access token.
     """
 
     client: Client
@@ -71,6 +83,7 @@ class Issuance(Struct, frozen=True, kw_only=True):
     lineage: Lineage | None = None
     may_act: str = ""
     max_uses: int | None = None
+    ticket: Ticket | None = None
 
     @property
     def uses(self) -> int | None:

@@ -3,21 +3,24 @@
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from counterfoil.oauth.access import OPENID_SCOPES
 from counterfoil.oauth.access_token import AccessToken
-from counterfoil.oauth.delegation import ACCESS_TOKEN, actor_named
-from counterfoil.oauth.errors import invalid_target
+from counterfoil.oauth.delegation import ACCESS_TOKEN, NO_ACCESS_TOKEN, TICKET, actor_named
+from counterfoil.oauth.errors import invalid_request, invalid_target
 from counterfoil.oauth.id_token import TYPE as ID_TOKEN
 from counterfoil.oauth.id_token import IdToken
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.sensitive_claims import Exposed, demand_unreadable
+from counterfoil.oauth.signed_ticket import SignedTicket
 from counterfoil.oauth.status_list import TYPE as STATUS_LIST
 from counterfoil.oauth.status_list import Status, StatusListToken
+from counterfoil.oauth.ticket import MAX_LENGTH
 from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol.audience import Audience
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.issuance import Issuance, Lineage
+from counterfoil.server.protocol.issuance import Issuance, Lineage, Ticket
 from counterfoil.server.protocol.person import personal_claims
 from counterfoil.server.protocol.size_budget import excess_of
 from counterfoil.server.records.signing_key import Purpose
@@ -67,6 +70,34 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
         max_uses=claims.max_uses,
     )
     return Minted(response, claims, kid)
+
+
+def mint_ticket(authority: Authority, issuance: Issuance, ticket: Ticket) -> TokenResponse:
+    """Sign a ticket, good for one GET (S73). It writes nothing.
+
+    Raises:
+        OAuthError: ``invalid_request`` where it would be too long for a URL, ``invalid_target``
+            where it would have to be counted how often it is used.
+    """
+    if issuance.uses is not None:
+        raise invalid_target("Nobody counts how often a ticket is used: ask for one that is not.")
+    claims = SignedTicket(
+        **asdict(_claims(authority, issuance, None)),
+        request=ticket.request,
+        headers=ticket.headers,
+        once=ticket.once,
+    )
+    _demand_readable(authority, claims)
+    text = authority.keyring.signer(Purpose.TOKENS, claims.type, claims.iat).sign(claims)
+    if len(text) > MAX_LENGTH:
+        raise invalid_request("The ticket would be too long for a URL: ask for fewer headers.")
+    return TokenResponse(
+        access_token=text,
+        token_type=NO_ACCESS_TOKEN,
+        expires_in=issuance.audience.lifetime,
+        scope=claims.scope,
+        issued_token_type=TICKET,
+    )
 
 
 def mint_status_list(authority: Authority, claims: StatusListToken) -> tuple[str, str]:

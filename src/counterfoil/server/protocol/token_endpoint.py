@@ -17,7 +17,7 @@ from counterfoil.server.protocol.actor_naming import with_actor
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.grant_types import GRANT_TYPES, GrantType
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
-from counterfoil.server.protocol.minting import mint
+from counterfoil.server.protocol.minting import mint, mint_ticket
 from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
 from counterfoil.server.protocol.size_budget import becomes_reference
@@ -64,6 +64,8 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         raise proof_of_possession.refusal_of(error) from None
     if isinstance(decided, Refusal):
         raise decided.error
+    if decided.ticket is not None:
+        return mint_ticket(authority, decided, decided.ticket)
     if not decided.costs_a_row:
         response = mint(authority, decided)
         if not becomes_reference(decided, response):

@@ -5,7 +5,9 @@ from urllib.parse import quote
 
 import pytest
 
+from counterfoil.oauth.delegation import GRANT_TYPE
 from counterfoil.server.protocol.endings import Ends
+from counterfoil.server.records.exchange_right import ExchangeRight
 from tests.installation import NOTES, Installation, Person
 
 pytestmark = pytest.mark.anyio
@@ -21,6 +23,14 @@ async def test_a_client_with_its_secrets_and_grants(
     assert person.email in page
     assert place.secrets["app"] not in page
     assert "/admin/end?kind=client&name=app" in page
+
+
+async def test_for_whom_a_client_may_act_is_shown(place: Installation, boss: Person) -> None:
+    """RFC 8693: from which API, to which, with which scopes."""
+    right = ExchangeRight(NOTES, NOTES, "notes:read")
+    await place.add_client("actor", grant_types=(GRANT_TYPE,), exchange_rights=(right,))
+    page = (await boss.browser.get("/admin/clients/actor")).text
+    assert f"{NOTES} → {NOTES}: notes:read" in page
 
 
 async def test_an_api_with_its_scopes(boss: Person) -> None:

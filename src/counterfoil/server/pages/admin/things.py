@@ -50,6 +50,7 @@ def _facts_of_client(found: clients.ClientDocument) -> tuple[tuple[str, str], ..
         for name, value in found.policy.items()
         if value != clients.UNDECIDED[name]
     ]
+    rights = found.exchange_rights
     return (
         ("client_id", found.client_id),
         ("Registered", moment_of(found.client_id_issued_at)),
@@ -61,6 +62,7 @@ def _facts_of_client(found: clients.ClientDocument) -> tuple[tuple[str, str], ..
         ("Comes back to", " ".join(found.redirect_uris)),
         ("After a sign-out", " ".join(found.post_logout_redirect_uris)),
         ("Decided for it", ", ".join(decided)),
+        ("Acts for others", "; ".join(f"{r.source} → {r.target}: {r.scope}" for r in rights)),
     )
 
 

@@ -7,7 +7,7 @@ acts at another API for whoever called it, and the token says so (``act``). Nobo
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access, scopes_in
-from counterfoil.oauth.delegation import ACCESS_TOKEN, MOST_PARENTS, Parent, acting, actor_in
+from counterfoil.oauth.delegation import MOST_PARENTS, Parent, acting, actor_in
 from counterfoil.oauth.errors import OAuthError, invalid_request, invalid_scope, invalid_target
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.reasons import Reason
@@ -17,6 +17,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.exchanged_tokens import Shown, demand_standing, shown_in
 from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, Lineage, TokenRequest
+from counterfoil.server.protocol.ticket_requests import as_ticket, ticket_in
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.store import Transaction
 
@@ -44,7 +45,7 @@ async def exchange(authority: Authority, tx: Transaction, request: TokenRequest)
         OAuthError: ``invalid_request`` for tokens that are refused, ``invalid_target``,
             ``invalid_scope`` (§2.2.2).
     """
-    demand_requested_type(request.parameters)
+    ticket = ticket_in(request.parameters)
     lifetime = lifetime_in(request.parameters)
     subject = await shown_in(authority, tx, request, "subject_token")
     permitted = _permitted(request, subject)
@@ -67,17 +68,7 @@ async def exchange(authority: Authority, tx: Transaction, request: TokenRequest)
     )
     if permitted.is_delegated:
         await _record(tx, request, subject, issuance)
-    return issuance
-
-
-def demand_requested_type(parameters: Parameters) -> None:
-    """Demand that an access token is asked for, if anything is said.
-
-    Raises:
-        OAuthError: ``invalid_request``.
-    """
-    if parameters.get("requested_token_type") not in (None, ACCESS_TOKEN):
-        raise invalid_request(f"The requested_token_type is {ACCESS_TOKEN}.")
+    return issuance if ticket is None else as_ticket(issuance, ticket)
 
 
 def lifetime_in(parameters: Parameters) -> int | None:
