@@ -66,3 +66,14 @@ def test_who_may_not_mint_does_not_from_here_either(minter: LivedIn):
     run.succeed("client", "disable", "batch", "--yes")
     assert "disabled" in run.refused("token", "mint", "-", "--client", "batch", stdin=body)
     assert "no right" in run.refused("client", "mint-right", "withdraw", "none", "--yes")
+
+
+def test_limits_of_an_api_are_set_as_json(lived_in: LivedIn):
+    """S15: and shown as they are written."""
+    limits = '[{"type":"counterfoil_limit","action":"transfer","unit":"EUR","per_transaction":25}]'
+    run = lived_in.installation
+    changed = run.json("api", "update", API, "--policy", f"limits={limits}")
+    assert changed["policy"]["limits"] == json.loads(limits)
+    assert f"limits={limits}" in run.succeed("api", "list")
+    assert "policy limits" in run.refused("api", "update", API, "--policy", "limits=[{}]")
+    assert run.json("api", "update", API, "--policy", "limits=")["policy"]["limits"] == []

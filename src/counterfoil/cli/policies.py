@@ -34,7 +34,15 @@ def changes_in(policies: tuple[str, ...]) -> Mapping[str, object]:
 def in_words(policy: Mapping[str, object], undecided: Mapping[str, object]) -> str:
     """Write what was decided, as ``--policy`` takes it."""
     return " ".join(
-        f"{name}={str(value).lower()}"
+        f"{name}={_written(value)}"
         for name, value in policy.items()
         if value != undecided.get(name)
     )
+
+
+def _written(value: object) -> str:
+    if isinstance(value, tuple):
+        import msgspec
+
+        return msgspec.json.encode(value).decode()
+    return str(value).lower()

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from counterfoil.oauth.limits import Act, are_within
 from counterfoil.oauth.reasons import Reason, meaning_of
 
 NO_ASKS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -74,6 +75,19 @@ class Token(Struct, frozen=True, kw_only=True):
             raise Rejected(
                 Reason.INSUFFICIENT_SCOPE, " ".join(scopes), fingerprint=self.fingerprint
             )
+
+    def within(self, action: str, amount: object = 0, unit: str = "", *, now: float) -> None:
+        """Demand that the token's limits let it do this, where it has any (RFC 9396 §9.1).
+
+        ``amount``: whole, in the smallest part of ``unit``; it may come as a stranger sent it.
+        ``now``: the guard's clock, ``guard.now``.
+
+        Raises:
+            Rejected: ``beyond_limit``.
+        """
+        details = self.claims.get("authorization_details")
+        if details is not None and not are_within(details, Act(action, amount, unit), now):
+            raise Rejected(Reason.BEYOND_LIMIT, fingerprint=self.fingerprint)
 
     def __repr__(self) -> str:
         return f"Token(fingerprint={self.fingerprint!r}, client_id={self.client_id!r})"

@@ -58,6 +58,7 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     act: object = None
     may_act: object = None
     parents: tuple[Parent, ...] = ()
+    authorization_details: object = None
     email: str | None = None
     email_verified: bool | None = None
     name: str | None = None

@@ -39,6 +39,7 @@ class Reason(StrEnum):
     NONCE_NEEDED = "nonce_needed"
     TOO_MANY_PROOFS = "too_many_proofs"
     INSUFFICIENT_SCOPE = "insufficient_scope"
+    BEYOND_LIMIT = "beyond_limit"
     NOT_PERMITTED = "not_permitted"
     ANOTHER_USER = "another_user"
     SIGN_IN_TOO_WEAK = "sign_in_too_weak"
@@ -142,6 +143,9 @@ MEANINGS: Final = MappingProxyType(
         ),
         Reason.INSUFFICIENT_SCOPE: Meaning(
             403, "insufficient_scope", "The access token does not carry the needed permission."
+        ),
+        Reason.BEYOND_LIMIT: Meaning(
+            403, "insufficient_scope", "This is more than the access token may do."
         ),
         Reason.NOT_PERMITTED: Meaning(
             403, "insufficient_scope", "The person behind the access token may not do this."

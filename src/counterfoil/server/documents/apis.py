@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from counterfoil.oauth.limits import Limit
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.policy import ApiPolicy
 
@@ -22,7 +23,7 @@ class ApiDocument(Struct, frozen=True, kw_only=True):
     scopes: Mapping[str, str]
     token_lifetime: int | None
     created_at: int
-    policy: Mapping[str, bool | int | str | None]
+    policy: Mapping[str, bool | int | str | tuple[Limit, ...] | None]
 
 
 class ApiList(Struct, frozen=True, kw_only=True):

@@ -65,6 +65,7 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     gen: tuple[int, int] | None = None
     registered: bool = False
     url_bound: UrlBound | None = None
+    authorization_details: object = None
     act: object = None
     may_act: object = None
     parents: tuple[Parent, ...] = ()
@@ -206,6 +207,7 @@ def _of_access_token(authority: Authority, found: _Found, known: frozenset[str])
         gen=token.gen if is_opaque else None,
         registered=read.registered,
         url_bound=token.url_bound,
+        authorization_details=token.authorization_details,
         act=token.act,
         may_act=token.may_act,
         parents=token.parents if is_opaque else (),

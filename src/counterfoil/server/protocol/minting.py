@@ -65,6 +65,7 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
         scope=claims.scope,
         refresh_token=refresh_token.reveal() if refresh_token else None,
         id_token=_id_token(authority, issuance) if wants_id_token else None,
+        authorization_details=issuance.audience.policy.limits or None,
         issued_token_type=ACCESS_TOKEN if issuance.lineage and issuance.lineage.parents else None,
         token_budget=excess_of(authority, issuance, access_token) if kid else None,
         max_uses=claims.max_uses,
@@ -152,6 +153,7 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         may_act=actor_named(issuance.may_act) if issuance.may_act else None,
         parents=lineage.parents,
         max_uses=issuance.uses,
+        authorization_details=audience.policy.limits or None,
         **_of_the_person(issuance),
     )
 

@@ -41,4 +41,5 @@ async def personal_claims_of(
         scope=" ".join(sorted(set(token.scopes) & api.scopes.keys())),
         gen=(0, api.generation),
         auth_time=token.auth_time,
+        authorization_details=api.policy.limits or None,
     )

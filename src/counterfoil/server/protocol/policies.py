@@ -7,7 +7,10 @@ import msgspec
 from msgspec.structs import FieldInfo, fields, replace
 
 from counterfoil.jose import akp
+from counterfoil.jose.errors import JoseError
+from counterfoil.jose.strict_json import decode_value
 from counterfoil.oauth.errors import invalid_request
+from counterfoil.oauth.limits import name_each_once
 from counterfoil.oauth.sensitive_claims import Exposed, demand_unreadable
 from counterfoil.server.protocol.own_api import is_own
 from counterfoil.server.records.api import Api
@@ -46,7 +49,13 @@ CLIENT_RULES: Final[tuple[tuple[Callable[[Client], bool], str], ...]] = (
 )
 """What must hold of a client with its policy, each with what is said where it does not."""
 
+LIMITS: Final = "limits"
+
 API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
+    (
+        lambda api: name_each_once(api.policy.limits),
+        "limits name each action once in a unit: of two the wider would count.",
+    ),
     (
         lambda api: not (api.policy.status_list and api.policy.token_format == "reference"),
         "status_list=true is for signed tokens: a reference token cannot point into a list.",
@@ -108,10 +117,23 @@ def with_changes(policy: P, changes: Mapping[str, object], *, is_typed: bool = F
 def _value(field: FieldInfo, given: object, is_typed: bool) -> object:
     if given is None or given == "":
         return field.default
+    if field.name == LIMITS:
+        # Numbers in it are never written as text, so that no amount is read in two ways.
+        given, is_typed = _json_in(given), True
     try:
         return msgspec.convert(given, field.type, strict=is_typed)
     except msgspec.ValidationError as error:
         raise invalid_request(f"The policy {field.name}: {error}.") from None
+
+
+def _json_in(given: object) -> object:
+    """Read what the command line takes as text."""
+    if not isinstance(given, str):
+        return given
+    try:
+        return decode_value(given.encode())
+    except JoseError as error:
+        raise invalid_request(f"The policy {LIMITS}: {error}") from None
 
 
 def demand_client_policy(client: Client) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from counterfoil.oauth.limits import Limits
 from counterfoil.oauth.use_limit import MaxUses
 
 _DAY: Final = 24 * 60 * 60
@@ -65,6 +66,7 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     are signed so that no quantum computer can forge them (RFC 9964). ``personal_tokens``: people
     may make tokens for it by hand (S11), which live ``personal_token_lifetime`` seconds at most;
     where that is open, as the settings say.
+    ``limits``: what they may do, up to which amount at a time (RFC 9396, S15).
     ``encryption``: they are encrypted to the API (S68). ``claims``: what they tell of the person,
     such as ``email name`` (S69). ``max_uses``: each token works so many times at most, whatever
     was asked for (S54).
@@ -76,6 +78,7 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     token_bytes: TokenBytes | None = None
     over_budget: Literal["warn", "reference"] = "warn"
     signing_algorithm: Literal["ML-DSA-65"] | None = None
+    limits: Limits = ()
     personal_tokens: bool = False
     personal_token_lifetime: Seconds | None = None
     max_uses: MaxUses | None = None

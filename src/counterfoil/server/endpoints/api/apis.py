@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict, replace
 
+from counterfoil.oauth.limits import Limit
 from counterfoil.server.documents.apis import ApiDocument, document_of
 from counterfoil.server.endpoints.api.operation import Asked, Call, Nothing
 from counterfoil.server.endpoints.api.paging import Paging
@@ -25,7 +26,7 @@ Scopes = Annotated[
     Meta(max_length=200, description="Each scope with its description in plain words."),
 ]
 Policy = Annotated[
-    Mapping[str, bool | int | str | None],
+    Mapping[str, bool | int | str | tuple[Limit, ...] | None],
     Meta(
         max_length=32,
         description="What is decided for it alone; null takes a decision back.",
