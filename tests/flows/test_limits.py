@@ -34,7 +34,7 @@ async def limited(place: Installation, **policy: Any) -> None:
 
 
 async def test_every_token_for_the_api_carries_its_limits_and_the_endpoint_asks(tmp_path: Path):
-    """S15, RFC 9396 §7, §9: of a service, and minted for a person; signed, and as a reference token."""
+    """S15, RFC 9396 §7, §9: of a service, minted for a person, as a reference token."""
     async with served(tmp_path) as place:
         assert place.user is not None
         await add_minter(place)
