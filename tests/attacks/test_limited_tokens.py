@@ -123,6 +123,25 @@ async def test_the_server_itself_takes_no_limited_token(counted: Installation):
         demand_api_policy(replace(own, policy=ApiPolicy(max_uses=1)))
 
 
+async def test_no_other_way_to_a_token_goes_round_the_limit_of_an_api(counted: Installation):
+    """What people make by hand has no limit; what is exchanged would lose it."""
+    notes = await counted.authority.store.read(lambda tx: tx.apis.find(NOTES))
+    assert notes is not None
+    with pytest.raises(OAuthError, match="has no limit"):
+        demand_api_policy(replace(notes, policy=ApiPolicy(max_uses=1, personal_tokens=True)))
+    token = await counted.service_token(max_uses=5)
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token": token,
+        "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+    }
+    await counted.add_client(
+        "exchanger", grant_types=(form["grant_type"],), scopes=frozenset({"notes:read"})
+    )
+    answer = await counted.post("/token", "exchanger", **form)
+    assert (answer.status_code, answer.json()["error_reason"]) == (400, "wrong_type")
+
+
 def limited(desk: Desk, **changes: object) -> str:
     return desk.token(**({"typ": TYPE, "max_uses": 3} | changes))
 

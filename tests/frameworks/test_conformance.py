@@ -14,9 +14,11 @@ from websockets.sync.client import connect
 
 from counterfoil.oauth.opaque import Kind, spell
 from counterfoil.oauth.revocations import Ended
+from counterfoil.oauth.use_limit import TYPE
 from tests.frameworks.served import FRAMEWORKS, Api, Servers, comparable
 from tests.frameworks.serving import client
 from tests.guard.issuer import TinyIssuer
+from tests.guard.test_use_line import grants
 from tests.proofs import Holder
 
 DECLARING = [name for name, framework in FRAMEWORKS.items() if framework.declares]
@@ -237,6 +239,21 @@ def test_what_only_the_issuer_can_say_is_asked_by_many_at_once(api: Api):
     api.issuer.active = lambda _form: False
     refused = api.ask("/notes", spell(Kind.ACCESS_TOKEN, secrets.token_bytes(32)).reveal())
     assert refused.json()["error_reason"] == "revoked"
+
+
+def test_a_limited_token_works_so_many_times_everywhere(api: Api):
+    """S54: and a request that its route refuses costs nothing."""
+    api.issuer.spends.clear()
+    api.issuer.spending = grants(2)
+    limited = {"typ": TYPE, "max_uses": 2, "jti": secrets.token_urlsafe(16)}
+    if api.framework.declares:
+        refused = api.ask("/write", api.issuer.token(**limited, scope="notes:none"), "POST")
+        assert refused.json()["error_reason"] == "insufficient_scope"
+        assert [each for each in api.issuer.spends if each["takes"]] == []
+    token = api.issuer.token(**limited)
+    assert [api.ask("/notes", token).status_code for _ in range(2)] == [200, 200]
+    refused = api.ask("/notes", token)
+    assert (refused.status_code, refused.json()["error_reason"]) == (401, "used_up")
 
 
 @pytest.mark.parametrize("path", ["/notes", "/twin"])

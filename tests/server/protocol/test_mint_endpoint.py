@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.errors import OAuthError, TooManyRequests
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.token_response import TokenResponse
@@ -17,7 +18,8 @@ from counterfoil.server.records.client import MINT
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.session import Origin
-from tests.installation import CALLBACK, MAIL, Installation
+from tests.allowing import left
+from tests.installation import CALLBACK, MAIL, NOTES, Installation
 from tests.minting import ONE, add_minter
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +65,18 @@ async def test_the_body_of_a_stranger_is_not_even_read(minting: Installation):
     with pytest.raises(OAuthError) as refused:
         await respond(minting, [1, 2, 3], "service")
     assert not isinstance(refused.value, MintRefused)
+
+
+async def test_where_an_api_limits_its_tokens_those_are_counted_too(minting: Installation):
+    """S54: their uses are written down before they are handed out."""
+    await minting.set_policy(NOTES, max_uses=3)
+    try:
+        answers = await respond(minting, [ONE, ONE])
+        for each in answers:
+            assert each.max_uses == 3
+            assert await left(minting, unverified_claims(each.access_token)["jti"]) == 3
+    finally:
+        await minting.set_policy(NOTES)
 
 
 async def test_what_costs_a_row_is_written_down_before_it_is_handed_out(minting: Installation):

@@ -84,6 +84,10 @@ API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
         "(counterfoil api key add), give it to the guards, and activate it.",
     ),
     (
+        lambda api: api.policy.max_uses is None or not api.policy.personal_tokens,
+        "max_uses is not for personal_tokens=true: what people make by hand has no limit.",
+    ),
+    (
         lambda api: api.policy.max_uses is None or not is_own(api),
         "max_uses is for other APIs: this server counts no uses of its own.",
     ),
