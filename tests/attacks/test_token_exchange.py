@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from counterfoil.jose import jwt
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.jose.keys import PrivateKey
-from counterfoil.oauth.delegation import ACCESS_TOKEN, GRANT_TYPE, JWT, MOST_PARENTS
+from counterfoil.oauth.delegation import ACCESS_TOKEN, JWT, MOST_PARENTS
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import registration, revocation
@@ -20,7 +20,6 @@ from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.signing_key import Purpose
 from tests.exchanging import FILES, child_of, exchanged, furnish_exchange, refused
 from tests.installation import MAIL, NOTES, Installation, Person, installed
-from tests.minting import add_minter, minted
 from tests.proofs import Holder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("what is decided asks no engine")]
@@ -175,17 +174,6 @@ async def test_the_policy_of_a_client_names_who_acts(place: Installation):
     assert unverified_claims(token)["may_act"] == {"sub": "notes-api"}
     other = {"grant_type": "client_credentials", "may_act": "mail-api"}
     assert refused(await place.post("/token", "careful", **other)) == REFUSED
-
-
-async def test_no_way_of_issue_gets_around_that_policy(place: Installation):
-    """S57: a token that is minted names who may act, too; and it is narrowed like any other."""
-    types = ("client_credentials", GRANT_TYPE)
-    await add_minter(place, grant_types=types, policy=ClientPolicy(may_act="notes-api"))
-    token = await minted(place, scope="notes:read notes:write")
-    assert unverified_claims(token)["may_act"] == {"sub": "notes-api"}
-    less = unverified_claims(await child_of(place, "minter", token, scope="notes:read"))
-    assert (less["may_act"], less["scope"]) == ({"sub": "notes-api"}, "notes:read")
-    assert less["parents"][0][0] == unverified_claims(token)["jti"]
 
 
 async def test_a_chain_comes_to_an_end(place: Installation, parent: str):

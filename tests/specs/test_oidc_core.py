@@ -43,6 +43,7 @@ async def test_the_id_token_says_who_signed_in_when_and_for_whom(
         "exp": now + place.authority.settings.id_token_lifetime,
         "iat": now,
         "auth_time": now,
+        "acr": "sfa",
         "nonce": "n0nce",
         "amr": ["pwd"],
     }

@@ -34,6 +34,7 @@ async def test_a_living_access_token_is_described(place: Installation, person: P
         "aud": NOTES,
         "iss": place.issuer,
         "auth_time": now,
+        "acr": "sfa",
     }
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from counterfoil.oauth.delegation import GRANT_TYPE
 from counterfoil.server.app import ROUTES
 from counterfoil.server.records.client import DEVICE_CODE
 from tests.installation import Installation
@@ -37,7 +38,7 @@ async def test_every_endpoint_that_is_named_is_there(place: Installation):
         for name, url in (await metadata(place)).items()
         if name.endswith(("_endpoint", "_uri"))
     }
-    assert len(named) == 14
+    assert len(named) == 16
     paths = {route.path for route in ROUTES}
     assert all(url.startswith(place.issuer) for url in named.values())
     assert {url.removeprefix(place.issuer) for url in named.values()} <= paths
@@ -71,6 +72,7 @@ async def test_no_way_is_offered_that_oauth_2_1_took_away(place: Installation):
         "client_credentials",
         "refresh_token",
         DEVICE_CODE,
+        GRANT_TYPE,
     }
 
 

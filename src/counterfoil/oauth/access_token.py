@@ -32,7 +32,8 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The claims of an access token.
 
     ``fam`` and ``gen`` are ours: the handle of the family, and the generations of the client and
-    of the API at the time of issue. RFC 9068 §2.2 requires all others up to ``jti``. ``status``
+    of the API at the time of issue. RFC 9068 §2.2 requires all others up to ``jti``. ``auth_time``
+    and ``acr`` say when and how a person signed in (§2.2.1). ``status``
     says where the token's bit stands in a Token Status List; other issuers put other things there.
     ``url_bound``, ours too: the one request for which it is good. ``act`` and ``may_act`` say who
     acts for the subject, and who alone may (RFC 8693 §4.1, §4.4); ``parents``, ours, which tokens
@@ -51,6 +52,7 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     fam: str = ""
     gen: tuple[int, int] = (0, 0)
     auth_time: _Seconds | None = None
+    acr: str | None = None
     cnf: Mapping[str, object] | None = None
     nbf: _Seconds | None = None
     status: object = None

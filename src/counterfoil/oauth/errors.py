@@ -36,6 +36,7 @@ ERRORS: Final = MappingProxyType(
         "invalid_dpop_proof": WireError(400, "RFC 9449 §5"),
         "use_dpop_nonce": WireError(400, "RFC 9449 §8"),
         "login_required": WireError(400, "OpenID Connect Core §3.1.2.6"),
+        "unmet_authentication_requirements": WireError(400, "RFC 9470 §5"),
         "consent_required": WireError(400, "OpenID Connect Core §3.1.2.6"),
         "interaction_required": WireError(400, "OpenID Connect Core §3.1.2.6"),
         "account_selection_required": WireError(400, "OpenID Connect Core §3.1.2.6"),

@@ -17,6 +17,7 @@ class IdToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     iat: int
     auth_time: int
     nonce: str | None = None
+    acr: str | None = None
     amr: tuple[str, ...] = ()
     sid: str | None = None
     email: str | None = None

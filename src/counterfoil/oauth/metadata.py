@@ -51,6 +51,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     id_token_signing_alg_values_supported: tuple[str, ...]
     dpop_signing_alg_values_supported: tuple[str, ...]
     claims_supported: tuple[str, ...]
+    acr_values_supported: tuple[str, ...]
     prompt_values_supported: tuple[str, ...]
     authorization_response_iss_parameter_supported: bool = True
     request_parameter_supported: bool = False

@@ -7,7 +7,8 @@ import pytest
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity.password_change import Changed, PasswordChange, change_password
 from counterfoil.server.identity.passwords import PasswordRefused
-from counterfoil.server.identity.sign_in import Attempt, NewSession, sign_in
+from counterfoil.server.identity.session_start import NewSession
+from counterfoil.server.identity.sign_in import Attempt, sign_in
 from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind

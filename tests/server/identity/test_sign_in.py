@@ -5,18 +5,12 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
-from counterfoil.server.identity.sign_in import (
-    Attempt,
-    NewSession,
-    offers_choice,
-    sign_in,
-    style_of,
-)
+from counterfoil.server.identity.session_start import NewSession
+from counterfoil.server.identity.sign_in import Attempt, sign_in
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import Event, EventKind
-from counterfoil.server.records.session import Origin, Session, SessionStyle
-from counterfoil.server.settings import load
+from counterfoil.server.records.session import Origin, Session
 from tests.installation import PASSWORD, Installation, Person
 
 pytestmark = pytest.mark.anyio
@@ -162,25 +156,3 @@ async def test_after_several_failures_even_the_right_password_waits(
     for _ in range(settings.sign_in_tries - 1):
         await attempt("wrong")
     assert await attempt() is not None
-
-
-@pytest.mark.parametrize(
-    ("configured", "choice", "keep", "style"),
-    [
-        ("sliding", True, True, SessionStyle.SLIDING),
-        ("sliding", True, False, SessionStyle.SESSION),
-        ("persistent", True, True, SessionStyle.PERSISTENT),
-        ("persistent", True, False, SessionStyle.SESSION),
-        ("sliding", False, False, SessionStyle.SLIDING),
-        ("persistent", False, False, SessionStyle.PERSISTENT),
-        ("session", True, True, SessionStyle.SESSION),
-        ("session", False, True, SessionStyle.SESSION),
-    ],
-)
-def test_the_person_chooses_where_the_settings_let_them(
-    configured: str, choice: bool, keep: bool, style: SessionStyle
-):
-    """S34: a tick that was not offered changes nothing."""
-    settings = load({}, {"session_style": configured, "session_choice": choice})
-    assert style_of(settings, keep=keep) is style
-    assert offers_choice(settings) is (choice and configured != "session")

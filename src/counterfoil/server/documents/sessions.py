@@ -9,7 +9,7 @@ from counterfoil.server.records.store import Transaction
 class SessionDocument(Struct, frozen=True, kw_only=True):
     """A signed-in browser. ``user_agent`` is what it says of itself. Times in seconds.
 
-    ``style`` says how long its cookie stays (S34).
+    ``style`` says how long its cookie stays (S34), ``amr`` how the person signed in (RFC 8176).
     """
 
     id: str
@@ -22,6 +22,7 @@ class SessionDocument(Struct, frozen=True, kw_only=True):
     user_agent: str
     ended_at: int | None
     style: SessionStyle
+    amr: tuple[str, ...]
 
 
 class SessionList(Struct, frozen=True, kw_only=True):
@@ -54,4 +55,5 @@ async def document_of(tx: Transaction, session: Session) -> SessionDocument:
         user_agent=session.origin.user_agent,
         ended_at=session.ended_at,
         style=session.style,
+        amr=session.amr,
     )

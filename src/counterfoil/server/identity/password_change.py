@@ -9,6 +9,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
+from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.throttle import locked_until
@@ -99,7 +100,9 @@ async def _conclude(
 
 async def _renewed(tx: Transaction, session: Session, ending: Ending) -> Changed:
     secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
-    times = {"auth_time": tx.now, "last_used_at": tx.now, "cookie_set_at": tx.now}
+    # What was shown now is the password alone: a stronger sign-in keeps its time.
+    shown_at = tx.now if session.amr == (PASSWORD,) else session.auth_time
+    times = {"auth_time": shown_at, "last_used_at": tx.now, "cookie_set_at": tx.now}
     renewed = replace(session, digest=secret.fingerprint(), **times)
     await tx.sessions.renew(renewed)
     return Changed(renewed, secret, ending)

@@ -12,7 +12,8 @@ from starlette.responses import Response
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity.passwords import TooBusy
-from counterfoil.server.identity.sign_in import Attempt, offers_choice, sign_in
+from counterfoil.server.identity.session_start import offers_choice
+from counterfoil.server.identity.sign_in import Attempt, sign_in
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.pages.views import SignedOutPage, SignInPage
 from counterfoil.server.protocol import authorization_request, events, revocation

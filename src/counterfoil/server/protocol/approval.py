@@ -167,6 +167,7 @@ def authorization_of(
         code_challenge=pending.code_challenge,
         access=decision.access,
         auth_time=decision.session.auth_time,
+        amr=decision.session.amr,
         expires_at=code.expires_at,
         origin=decision.origin,
         nonce=pending.nonce,

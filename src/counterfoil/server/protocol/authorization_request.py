@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from counterfoil.oauth import dpop, pkce
 from counterfoil.oauth.access import Access, asked, scopes_in
+from counterfoil.oauth.acr import least_of
 from counterfoil.oauth.errors import OAuthError, invalid_request, invalid_scope
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol import id_token_hint
@@ -119,7 +120,7 @@ def check_dpop(_: Client, parameters: Parameters) -> None:
 
 
 def _check_lengths(_: Client, parameters: Parameters) -> None:
-    for name in ("state", "nonce", "login_hint"):
+    for name in ("state", "nonce", "login_hint", "acr_values"):
         if len(parameters.get(name) or "") > _LONGEST:
             raise invalid_request(f"The parameter {name} is longer than {_LONGEST} characters.")
 
@@ -198,6 +199,7 @@ def _pending(asking: Asking, parameters: Parameters, access: Access, now: int) -
         nonce=parameters.get("nonce"),
         prompt=_prompts(parameters),
         max_age=int(max_age) if max_age is not None else None,
+        least_acr=least_of((parameters.get("acr_values") or "").split()),
         login_hint=parameters.get("login_hint"),
         dpop_jkt=parameters.get("dpop_jkt"),
     )

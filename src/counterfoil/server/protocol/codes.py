@@ -36,7 +36,11 @@ async def start_family(
     detail = {"client_id": family.client_id, "user_id": family.user_id}
     await events.record(tx, EventKind.FAMILY_STARTED, by, family.id, detail)
     signed_in = SignedIn(
-        standing.user, authorization.auth_time, authorization.session_id, authorization.nonce
+        standing.user,
+        authorization.auth_time,
+        authorization.amr,
+        authorization.session_id,
+        authorization.nonce,
     )
     issuance = families.issuance_under(tx, family, request, share, signed_in)
     return replace(issuance, refresh_token=refresh_token)
@@ -69,6 +73,7 @@ def _new_family(
         session_id=None if offline else authorization.session_id,
         access=authorization.access,
         auth_time=authorization.auth_time,
+        amr=authorization.amr,
         created_at=tx.now,
         last_used_at=tx.now,
         access_expires_at=0,

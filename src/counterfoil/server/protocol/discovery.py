@@ -5,6 +5,7 @@ from typing import Final
 from counterfoil.jose.algorithms import ALGORITHMS
 from counterfoil.oauth import client_assertion, dpop, pkce
 from counterfoil.oauth.access import OPENID_SCOPES
+from counterfoil.oauth.acr import CLASSES
 from counterfoil.oauth.metadata import Metadata
 from counterfoil.server.protocol.authorization_request import PROMPTS
 from counterfoil.server.protocol.client_authentication import CONFIDENTIAL, IN_HEADER, METHODS
@@ -14,7 +15,7 @@ from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
 CLAIMS: Final = (
-    "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "sid",
+    "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid",
     "email", "email_verified", "name",
 )  # fmt: skip
 
@@ -46,6 +47,7 @@ def metadata_of(settings: Settings, scopes: frozenset[str]) -> Metadata:
         id_token_signing_alg_values_supported=tuple(ALGORITHMS),
         dpop_signing_alg_values_supported=dpop.ALGORITHMS,
         claims_supported=CLAIMS,
+        acr_values_supported=CLASSES,
         prompt_values_supported=tuple(sorted(PROMPTS)),
         status_list_aggregation_endpoint=f"{issuer}{STATUS_LISTS}",
         notices_endpoint=f"{issuer}/notices",

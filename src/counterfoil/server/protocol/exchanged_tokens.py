@@ -21,7 +21,7 @@ TOKEN_TYPES: Final = (ACCESS_TOKEN, JWT)
 """What may be shown. Either is an access token of ours, and nothing else is."""
 _CARRIED: Final = frozenset(
     {"iss", "sub", "aud", "exp", "iat", "client_id", "jti", "scope", "fam", "gen", "auth_time"}
-    | {"cnf", "nbf", "status", "act", "may_act", "parents"}
+    | {"acr", "cnf", "nbf", "status", "act", "may_act", "parents"}
     | {"email", "email_verified", "name"}
 )
 """Claims that an exchange carries over, draws anew, or may drop."""

@@ -32,6 +32,10 @@ _SECRETS: Final = MappingProxyType(
             "This is the code of a device that waits to be let in, a secret that is good once. It "
             "should not be pasted."
         ),
+        Kind.ACTION_TOKEN: (
+            "This is what stands in a link that was sent by mail, a secret that is good once. It "
+            "should not be pasted."
+        ),
         Kind.SESSION: (
             "This is the secret of a signed-in browser. It should not be pasted: sign that browser "
             "out."

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from counterfoil.oauth.acr import is_enough
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.families import life_of
 from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
@@ -66,10 +67,14 @@ def next_step(
     if session is not None and _of_another(pending, session) and _made_for(pending, session):
         error = OAuthError("login_required", "Another person signed in than the app means.")
         return Refuse(error)
+    if session is not None and _made_for(pending, session) and _too_weak(pending, session):
+        sentence = "The person has no way of signing in that is as strong as the app demands."
+        return Refuse(OAuthError("unmet_authentication_requirements", sentence))
     if (
         session is None
         or _of_another(pending, session)
         or _too_old(pending, session, now)
+        or _too_weak(pending, session)
         or _must_prove(asker, session, now)
     ):
         error = OAuthError("login_required", "The person is not signed in, or too long ago.")
@@ -91,6 +96,10 @@ def _too_old(pending: Pending, session: Session, now: int) -> bool:
     if {"login", "select_account"} & pending.prompt:
         return True
     return pending.max_age is not None and now - session.auth_time > pending.max_age
+
+
+def _too_weak(pending: Pending, session: Session) -> bool:
+    return not is_enough(session.amr, pending.least_acr)
 
 
 def _must_prove(asker: Asker, session: Session, now: int) -> bool:

@@ -60,6 +60,7 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     iss: str | None = None
     jti: str | None = None
     auth_time: int | None = None
+    acr: str | None = None
     cnf: Mapping[str, object] | None = None
     fam: str | None = None
     gen: tuple[int, int] | None = None
@@ -202,6 +203,7 @@ def _of_access_token(authority: Authority, found: _Found, known: frozenset[str])
         iss=token.iss,
         jti=token.jti,
         auth_time=token.auth_time,
+        acr=token.acr,
         cnf=token.cnf,
         fam=(token.fam or None) if is_opaque else None,
         gen=token.gen if is_opaque else None,

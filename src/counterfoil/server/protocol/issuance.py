@@ -30,10 +30,11 @@ class TokenRequest(Struct, frozen=True):
 
 
 class SignedIn(Struct, frozen=True):
-    """Who signed in, when, and in which session: what an ID token says."""
+    """Who signed in, when and how, and in which session: what an ID token says."""
 
     user: User
     auth_time: int
+    amr: tuple[str, ...]
     session_id: str | None
     nonce: str | None = None
 
@@ -41,12 +42,13 @@ class SignedIn(Struct, frozen=True):
 class Lineage(Struct, frozen=True):
     """Where an exchanged token comes from, and who acts for whom (RFC 8693 §4).
 
-    ``auth_time`` is when the person signed in, if a person stands behind it.
+    ``auth_time`` and ``acr`` say when and how the person signed in, if one stands behind it.
     """
 
     parents: tuple[Parent, ...]
     act: object = None
     auth_time: int | None = None
+    acr: str | None = None
 
 
 class Ticket(Struct, frozen=True):

@@ -7,6 +7,7 @@ from msgspec.structs import asdict
 
 from counterfoil.oauth.access import OPENID_SCOPES
 from counterfoil.oauth.access_token import AccessToken
+from counterfoil.oauth.acr import acr_of
 from counterfoil.oauth.delegation import ACCESS_TOKEN, NO_ACCESS_TOKEN, TICKET, actor_named
 from counterfoil.oauth.errors import invalid_request, invalid_target
 from counterfoil.oauth.id_token import TYPE as ID_TOKEN
@@ -134,7 +135,6 @@ def _demand_readable(authority: Authority, claims: AccessToken) -> None:
 def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> AccessToken:
     audience, lineage = issuance.audience, issuance.lineage or _OF_ITS_OWN
     signed_in = issuance.signed_in
-    actor = issuance.may_act or issuance.client.policy.may_act
     return AccessToken(
         iss=authority.issuer,
         sub=issuance.subject,
@@ -147,11 +147,12 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         fam=issuance.family_id,
         gen=(issuance.client.generation, audience.generation),
         auth_time=signed_in.auth_time if signed_in else lineage.auth_time,
+        acr=acr_of(signed_in.amr) if signed_in else lineage.acr,
         cnf=issuance.binding.confirmation(),
         status=status,
         url_bound=issuance.url_bound,
         act=lineage.act,
-        may_act=actor_named(actor) if actor else None,
+        may_act=actor_named(issuance.may_act) if issuance.may_act else None,
         parents=lineage.parents,
         max_uses=issuance.uses,
         authorization_details=audience.policy.limits or None,
@@ -181,7 +182,8 @@ def _id_token(authority: Authority, issuance: Issuance) -> str:
         iat=issuance.issued_at,
         auth_time=signed_in.auth_time,
         nonce=signed_in.nonce,
-        amr=("pwd",),
+        acr=acr_of(signed_in.amr),
+        amr=signed_in.amr,
         sid=signed_in.session_id,
         email=person.email,
         email_verified=person.email_verified,

@@ -15,7 +15,8 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An authorization request that passed every check. Times in seconds since the epoch.
 
     ``session`` is the fingerprint of the session cookie that came with it: where a new sign-in is
-    demanded, that session is not one. ``subject_hint`` is the person that the app means.
+    demanded, that session is not one. ``subject_hint`` is the person that the app means, and
+    ``least_acr`` the weakest class of a sign-in that will do for it.
     """
 
     client_id: str
@@ -27,6 +28,7 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
     nonce: str | None = None
     prompt: frozenset[str] = frozenset()
     max_age: int | None = None
+    least_acr: str | None = None
     login_hint: str | None = None
     subject_hint: str | None = None
     session: str = ""

@@ -5,6 +5,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access
+from counterfoil.oauth.acr import PASSWORD
 from counterfoil.server.records.session import Origin
 
 MOST_WRONG_VERIFIERS: Final = 3
@@ -27,6 +28,7 @@ class Authorization(Struct, frozen=True, kw_only=True):
     auth_time: int
     expires_at: int
     origin: Origin
+    amr: tuple[str, ...] = (PASSWORD,)
     nonce: str | None = None
     taken_at: int | None = None
     family_id: str | None = None

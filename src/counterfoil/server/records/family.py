@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access
+from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.binding import UNBOUND, Binding
 from counterfoil.server.records.session import Origin
 
@@ -45,6 +46,7 @@ class Family(Struct, frozen=True, kw_only=True):
     last_used_at: int
     access_expires_at: int
     origin: Origin
+    amr: tuple[str, ...] = (PASSWORD,)
     binding: Binding = UNBOUND
     refresh_generation: int = 0
     refresh_digest: bytes | None = None

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from counterfoil.oauth.acr import PASSWORD
+
 
 class SessionStyle(StrEnum):
     """How long the sign-in stays in the browser (S34)."""
@@ -41,6 +43,8 @@ class Session(Struct, frozen=True, kw_only=True):
     origin: Origin
     ended_at: int | None = None
     style: SessionStyle = SessionStyle.SLIDING
+    amr: tuple[str, ...] = (PASSWORD,)
+    """By which methods the person signed in (RFC 8176)."""
     cookie_set_at: int = 0
 
     def is_live(self, now: int, idle_limit: int) -> bool:

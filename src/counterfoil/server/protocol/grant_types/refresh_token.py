@@ -134,7 +134,7 @@ async def _asked(
     share = await families.share_of(authority, tx, asked, request)
     if family.session_id is not None:
         authority.activity.note_session(family.session_id, tx.now)
-    return share, SignedIn(standing.user, family.auth_time, family.session_id)
+    return share, SignedIn(standing.user, family.auth_time, family.amr, family.session_id)
 
 
 async def _refuse_reused(tx: Transaction, request: TokenRequest, family: Family) -> Refusal:

@@ -63,7 +63,7 @@ async def exchange(authority: Authority, tx: Transaction, request: TokenRequest)
         handle=new_token_handle(tx, token.fam),
         family_id=token.fam,
         binding=request.proved,
-        lineage=Lineage(behind.parents, permitted.act, token.auth_time),
+        lineage=Lineage(behind.parents, permitted.act, token.auth_time, token.acr),
         may_act="" if permitted.is_delegated else actor_in(token.may_act),
     )
     if permitted.is_delegated:

@@ -9,20 +9,20 @@ from counterfoil.server.storage.statements.json_text import access_from, json_te
 _ADD: Final = """
 INSERT INTO authorizations (digest, client_id, user_id, grant_id, session_id, redirect_uri,
     code_challenge, access, auth_time, expires_at, origin, nonce, taken_at,
-    family_id, wrong_verifiers, dpop_jkt)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    family_id, wrong_verifiers, dpop_jkt, amr)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 TAKE: Final = """
 UPDATE authorizations SET taken_at = ?, family_id = ?
 WHERE digest = ? AND taken_at IS NULL AND expires_at > ? AND wrong_verifiers < ?
 RETURNING digest, client_id, user_id, grant_id, session_id, redirect_uri,
     code_challenge, access, auth_time, expires_at, origin, nonce, taken_at, family_id,
-    wrong_verifiers, dpop_jkt
+    wrong_verifiers, dpop_jkt, amr
 """
 _FIND: Final = """
 SELECT digest, client_id, user_id, grant_id, session_id, redirect_uri,
     code_challenge, access, auth_time, expires_at, origin, nonce, taken_at, family_id,
-    wrong_verifiers, dpop_jkt
+    wrong_verifiers, dpop_jkt, amr
 FROM authorizations WHERE digest = ?
 """
 _PUT_BACK: Final = """
@@ -72,6 +72,7 @@ class AuthorizationStatements:
             authorization.family_id,
             authorization.wrong_verifiers,
             authorization.dpop_jkt,
+            " ".join(authorization.amr),
         )
 
     async def take(self, digest: bytes, family_id: str, now: int) -> Authorization | None:
@@ -124,4 +125,5 @@ def authorization_from(row: Row) -> Authorization:
         family_id=row[13],
         wrong_verifiers=row[14],
         dpop_jkt=row[15],
+        amr=tuple(row[16].split()),
     )

@@ -11,8 +11,8 @@ _ADD: Final = """
 INSERT INTO families (id, grant_id, client_id, user_id, session_id, access, auth_time, created_at,
     last_used_at, access_expires_at, origin, binding_method, binding_thumbprint,
     refresh_generation, refresh_digest, refresh_expires_at, absolute_expires_at, rotated_at,
-    ended_at, ended_why, sealed_successor)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ended_at, ended_why, sealed_successor, amr)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _KEEP_CODE: Final = "UPDATE authorizations SET kept = 1 WHERE family_id = ?"
 _SELECT: Final = """
@@ -20,7 +20,7 @@ SELECT families.id, grant_id, families.client_id, families.user_id, session_id, 
     auth_time, families.created_at, last_used_at, access_expires_at, origin, binding_method,
     binding_thumbprint, refresh_generation, refresh_digest, refresh_expires_at,
     absolute_expires_at, rotated_at, families.ended_at, ended_why,
-    sealed_successor
+    sealed_successor, families.amr
 FROM families"""
 FIND: Final = f"{_SELECT} WHERE id = ?"
 # A token's life may only be recorded as longer: its notices live by it.
@@ -111,6 +111,7 @@ class FamilyStatements:
             family.ended_at,
             family.ended_why,
             family.sealed_successor,
+            " ".join(family.amr),
         )
         await self._connection.run(_KEEP_CODE, family.id)
 
@@ -233,4 +234,5 @@ def family_from(row: Row) -> Family:
         ended_at=row[18],
         ended_why=row[19],
         sealed_successor=row[20],
+        amr=tuple(row[21].split()),
     )

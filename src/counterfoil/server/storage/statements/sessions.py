@@ -9,12 +9,12 @@ from counterfoil.server.storage.statements.json_text import json_text, origin_fr
 
 _ADD: Final = """
 INSERT INTO sessions (id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at,
-    style, cookie_set_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    style, cookie_set_at, amr)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at, style,
-    cookie_set_at
+    cookie_set_at, amr
 FROM sessions"""
 FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_DIGEST: Final = f"{_SELECT} WHERE digest = ?"
@@ -25,7 +25,7 @@ _TOUCH: Final = "UPDATE sessions SET last_used_at = ? WHERE id = ? AND last_used
 _NOTE_COOKIE: Final = "UPDATE sessions SET cookie_set_at = ? WHERE id = ? AND cookie_set_at < ?"
 _RENEW: Final = """
 UPDATE sessions SET digest = ?, auth_time = ?, last_used_at = ?, expires_at = ?, origin = ?,
-    style = ?, cookie_set_at = ?
+    style = ?, cookie_set_at = ?, amr = ?
 WHERE id = ? AND ended_at IS NULL
 """
 _SWEEP_ENDED: Final = """
@@ -58,6 +58,7 @@ class SessionStatements:
             session.ended_at,
             session.style.value,
             session.cookie_set_at,
+            " ".join(session.amr),
         )
 
     async def find(self, session_id: str) -> Session | None:
@@ -93,6 +94,7 @@ class SessionStatements:
             json_text(session.origin),
             session.style.value,
             session.cookie_set_at,
+            " ".join(session.amr),
             session.id,
         )
         return renewed == 1
@@ -126,4 +128,5 @@ def _session(row: Row) -> Session:
         ended_at=row[7],
         style=SessionStyle(row[8]),
         cookie_set_at=row[9],
+        amr=tuple(row[10].split()),
     )

@@ -1,0 +1,46 @@
+"""How somebody showed who they are, and what that amounts to (RFC 8176; OpenID Connect Core §2).
+
+Pure. The methods are ``amr``; the class that they make together is ``acr``.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+PASSWORD: Final = "pwd"
+ONE_TIME: Final = "otp"
+"""A number of an authenticator app, a code by mail, a recovery code."""
+KEY: Final = "pop"
+"""A key that signed for this site and no other: a passkey."""
+SEVERAL_FACTORS: Final = "mfa"
+"""Two that are of different kinds: also a passkey whose device asked for a finger or a number."""
+
+SINGLE: Final = "sfa"
+MULTIPLE: Final = "mfa"
+PHISHING_RESISTANT: Final = "phr"
+CLASSES: Final = (SINGLE, MULTIPLE, PHISHING_RESISTANT)
+"""The classes, the weakest first: each is enough wherever one before it is."""
+
+
+def acr_of(amr: Iterable[str]) -> str:
+    """Give the class of a sign-in by these methods.
+
+    Phishing-resistant is more than one factor, one of them a key that no other site can use.
+    """
+    methods = frozenset(amr)
+    if SEVERAL_FACTORS not in methods:
+        return SINGLE
+    return PHISHING_RESISTANT if KEY in methods else MULTIPLE
+
+
+def least_of(acr_values: Iterable[str]) -> str | None:
+    """Give the weakest class that will do; ``None`` where none is named that is known here.
+
+    Classes of others are passed over: what is asked for by ``acr_values`` is a wish (§3.1.2.1).
+    """
+    wanted = frozenset(acr_values)
+    return next((each for each in CLASSES if each in wanted), None)
+
+
+def is_enough(amr: Iterable[str], least: str | None) -> bool:
+    """Whether a sign-in by these methods is of a class or a stronger one; ``None``: any will do."""
+    return least is None or CLASSES.index(acr_of(amr)) >= CLASSES.index(least)

@@ -1,0 +1,77 @@
+"""Beginning a session, however somebody showed who they are: its secret is new each time (S104)."""
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from counterfoil.oauth.acr import PASSWORD
+from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
+from counterfoil.server.protocol import events, revocation
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.session import Origin, Session, SessionStyle
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+from counterfoil.server.settings import Settings
+
+
+def offers_choice(settings: Settings) -> bool:
+    """Say whether the person decides if they stay signed in when the browser is closed (S34)."""
+    return settings.session_choice and settings.session_style != "session"
+
+
+def style_of(settings: Settings, *, keep: bool) -> SessionStyle:
+    """Say how long a new sign-in stays in the browser."""
+    if offers_choice(settings) and not keep:
+        return SessionStyle.SESSION
+    return SessionStyle(settings.session_style)
+
+
+class Beginning(Struct, frozen=True):
+    """From where somebody signs in, and how they showed who they are.
+
+    ``current`` is the session that the browser already has. ``keep``: they want to stay signed in
+    when the browser is closed. ``amr`` are the methods (RFC 8176), ``proof`` their word in events.
+    """
+
+    origin: Origin
+    current: Session | None = None
+    keep: bool = False
+    amr: tuple[str, ...] = (PASSWORD,)
+    proof: str = events.PASSWORD
+
+
+class NewSession(Struct, frozen=True):
+    """The new session, with the secret for its cookie."""
+
+    session: Session
+    secret: Secret
+
+
+async def begin_session(
+    authority: Authority, tx: Transaction, user: User, beginning: Beginning
+) -> NewSession:
+    """Begin a session; whoever signs in anew keeps theirs, and what goes on in it, renewed."""
+    secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
+    current = beginning.current
+    renews = current is not None and current.user_id == user.id
+    session = Session(
+        id=current.id if current is not None and renews else new_handle(tx),
+        digest=secret.fingerprint(),
+        user_id=user.id,
+        auth_time=tx.now,
+        last_used_at=tx.now,
+        expires_at=tx.now + authority.settings.session_lifetime,
+        origin=beginning.origin,
+        style=style_of(authority.settings, keep=beginning.keep),
+        cookie_set_at=tx.now,
+        amr=beginning.amr,
+    )
+    by = events.by_user(user.id, beginning.origin, beginning.proof)
+    if not (renews and await tx.sessions.renew(session)):
+        session = replace(session, id=new_handle(tx))
+        await tx.sessions.add(session)
+    if current is not None and not renews:
+        await revocation.end_session(tx, current.id, by)
+    await events.record(tx, EventKind.SIGNED_IN, by, session.id)
+    return NewSession(session, secret)

@@ -1,0 +1,44 @@
+"""What ways of signing in amount to, and which are enough (RFC 8176)."""
+
+import pytest
+
+from counterfoil.oauth.acr import CLASSES, acr_of, is_enough, least_of
+
+
+@pytest.mark.parametrize(
+    ("amr", "acr"),
+    [
+        ((), "sfa"),
+        (("pwd",), "sfa"),
+        (("pop",), "sfa"),
+        (("otp",), "sfa"),
+        (("pwd", "otp", "mfa"), "mfa"),
+        (("pop", "user", "mfa"), "phr"),
+        (("pwd", "pop", "mfa"), "phr"),
+        (("phr",), "sfa"),
+    ],
+)
+def test_only_several_factors_make_more_than_one(amr: tuple[str, ...], acr: str):
+    assert acr_of(amr) == acr
+
+
+@pytest.mark.parametrize(
+    ("acr_values", "least"),
+    [
+        ((), None),
+        (("urn:other",), None),
+        (("phr", "mfa"), "mfa"),
+        (("urn:other", "phr"), "phr"),
+        (("sfa", "phr"), "sfa"),
+    ],
+)
+def test_the_weakest_that_will_do_is_demanded(acr_values: tuple[str, ...], least: str | None):
+    assert least_of(acr_values) == least
+
+
+def test_a_stronger_class_is_enough_and_a_weaker_is_not():
+    ways = {"sfa": ("pwd",), "mfa": ("pwd", "otp", "mfa"), "phr": ("pop", "user", "mfa")}
+    for strength, name in enumerate(CLASSES):
+        assert is_enough(ways[name], None)
+        for demanded, least in enumerate(CLASSES):
+            assert is_enough(ways[name], least) is (strength >= demanded)
