@@ -9,6 +9,7 @@ from bench import floors, machine, report
 from bench.fanning import fan_out
 from bench.guarding import guard_costs, lease_cost, registry_cost
 from bench.many_notices import many_notices
+from bench.minting import mint_costs
 from bench.on_postgres import on_postgres
 from bench.operations import floor_of, measure, operations
 from bench.plan import FULL, QUICK, Plan
@@ -52,6 +53,7 @@ def _run(plan: Plan, directory: Path) -> dict[str, float]:
         each = [floor_of(floor), *operations(seeded, server, files)]
         results |= measure(each, seeded, server, plan, files)
         results["rss_after_mb"] = machine.memory_mb(server.pid)
+        results |= mint_costs(seeded, server.port, plan.mints)
         results |= _guard(seeded, server, plan)
         results |= verifier_costs(seeded, server, plan, files)
     # All followers of this machine come from one address.

@@ -19,6 +19,7 @@ class Plan(Struct, frozen=True):
     exams: int = 9
     exam_tokens: int = 40
     overviews: int = 20
+    mints: int = 20
     followers: int = 1000
     fan_outs: int = 40
     notices: int = 1_000_000
@@ -38,6 +39,7 @@ QUICK: Final = Plan(
     exams=1,
     exam_tokens=4,
     overviews=2,
+    mints=1,
     followers=20,
     fan_outs=2,
     notices=3000,
@@ -68,6 +70,7 @@ GOALS: Final = (
     Goal("guard_ticket_us", 10, "µs"),
     Goal("guard_cold_ratio", 1.15, "×"),
     Goal("guard_refusal_ratio", 1.15, "×"),
+    Goal("mint_ratio", 0.8, "×", at_least=True),
     Goal("revoke_to_refusal_p99_ms", 50, "ms"),
     Goal("fan_out_idle_p99_ms", 50, "ms"),
     Goal("fan_out_half_load_p99_ms", 50, "ms"),

@@ -65,7 +65,7 @@ def seed(installation: Installation, port: int) -> Seeded:
     installation.run("api", "add", AUDIENCE, "--name", "Notes", "--scope", f"{SCOPE}=Read notes")
     registry = ("--scope", f"{REGISTRY_SCOPE}=Read the ledger", "--policy", "registry=true")
     installation.run("api", "add", REGISTRY_AUDIENCE, "--name", "Ledger", *registry)
-    scopes = f"{SCOPE} {REGISTRY_SCOPE} introspect spend_allowances"
+    scopes = f"{SCOPE} {REGISTRY_SCOPE} introspect spend_allowances mint"
     types = ("--grant-type", "client_credentials", "--grant-type", "token-exchange")
     service = _client(installation, "service", *types, "--scope", scopes)
     app = _client(installation, "app", "--redirect-uri", CALLBACK, "--scope", f"openid {SCOPE}")

@@ -30,6 +30,8 @@ KEYS = {
     "guard_signed_ticket_us",
     "guard_cold_us",
     "guard_cold_ratio",
+    "mint_1000_ms",
+    "mint_ratio",
     "revoke_to_refusal_p50_ms",
     "revoke_to_refusal_p99_ms",
     "ready_s",

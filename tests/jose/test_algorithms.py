@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from counterfoil.jose import algorithms
 from counterfoil.jose.algorithms import ALGORITHMS
@@ -122,3 +123,10 @@ def test_an_es256_number_beyond_the_order_is_not_taken_modulo_the_order(es256: P
         if s < 2**256:
             with pytest.raises(InvalidSignature):
                 es256.public.native_verify(signature[:32] + s.to_bytes(32, "big"), message)
+
+
+@pytest.mark.parametrize("number", [1, 127, 128, 255, 256, 2**255, 2**256 - 1])
+def test_numbers_of_a_signature_are_of_one_length(number: int) -> None:
+    """In DER they have as many bytes as they need, and one more where the first would be a sign."""
+    der = encode_dss_signature(number, 1)
+    assert algorithms._fixed(der[4 : 4 + der[3]]) == number.to_bytes(32, "big")

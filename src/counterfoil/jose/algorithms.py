@@ -12,10 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from counterfoil.jose import akp
@@ -78,10 +75,17 @@ def _es256_signer(key: object) -> Sign:
     sign_der, ecdsa = key.sign, ec.ECDSA(SHA256())
 
     def sign(message: bytes) -> bytes:
-        r, s = decode_dss_signature(sign_der(message, ecdsa))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        # A sequence of two numbers, none so long that its length takes two bytes (RFC 3279 §2.2.3).
+        der = sign_der(message, ecdsa)
+        end = 4 + der[3]
+        return _fixed(der[4:end]) + _fixed(der[end + 2 :])
 
     return sign
+
+
+def _fixed(number: bytes) -> bytes:
+    """Give a positive number of DER in 32 bytes: without its sign, and with the zeros before it."""
+    return number[-32:].rjust(32, b"\0")
 
 
 def _es256_verifier(key: object) -> Verify:

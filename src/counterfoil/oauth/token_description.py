@@ -16,6 +16,7 @@ from msgspec.structs import FieldInfo, fields
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.strict_json import decode_value
 from counterfoil.oauth.subject_identifier import SubjectIdentifier
+from counterfoil.oauth.use_limit import MaxUses
 
 MOST: Final = 2000
 """So many tokens may be described in one array."""
@@ -35,6 +36,7 @@ class Description(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     Without ``subject`` it is for the client itself; a person is named as RFC 9493 says. Without
     ``lifetime`` it lives as long as any token there. ``url``, ``url_methods`` and
     ``url_hashed`` bind it to a URL, ``dpop_jkt`` to the key with this thumbprint (RFC 9449 §10).
+    ``max_uses``: so often it works.
     Claims are named nowhere: what is registered is the server's to say.
     """
 
@@ -46,6 +48,7 @@ class Description(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     url_methods: Annotated[tuple[_Text, ...], Meta(min_length=1, max_length=16)] | None = None
     url_hashed: bool = False
     dpop_jkt: _Thumbprint | None = None
+    max_uses: MaxUses | None = None
 
 
 class Mistake(Struct, frozen=True):

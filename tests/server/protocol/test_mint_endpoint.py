@@ -96,6 +96,23 @@ async def test_a_token_that_is_too_long_becomes_a_reference(tmp_path: Path, mint
     assert is_spelled(Kind.ACCESS_TOKEN, answer.access_token)
 
 
+async def test_a_token_that_works_so_often_has_its_uses_written_down(minting: Installation):
+    """S54: and no more often than its API allows."""
+    answer = await respond(minting, ONE | {"max_uses": 3})
+    assert answer.max_uses == 3
+    jti = str(unverified_claims(answer.access_token)["jti"])
+    kept = await minting.authority.store.read(lambda tx: tx.allowances.find(jti, "uses"))
+    assert kept is not None
+    assert kept.total == 3
+    await minting.add_api("https://few.example", "Few", {"few": "Few"})
+    await minting.set_policy("https://few.example", max_uses=2)
+    await add_minter(minting, "few", scopes=frozenset({MINT, "few"}))
+    few = {"audience": "https://few.example", "scope": "few"}
+    with pytest.raises(MintRefused, match=r"\$\.max_uses"):
+        await respond(minting, few | {"max_uses": 3}, "few")
+    assert (await respond(minting, few, "few")).max_uses == 2
+
+
 async def test_if_writing_fails_nothing_is_handed_out_or_each_says_so(
     minting: Installation, monkeypatch: pytest.MonkeyPatch
 ):

@@ -119,5 +119,6 @@ async def test_only_so_many_people_at_once(minting: Installation):
     people = [await minting.add_user(f"p{n}@example.com") for n in range(MOST_PEOPLE + 1)]
     described = [ONE | {"subject": whom(each.id)} for each in people]
     assert paths(await mint(minting, described, "wide")) == ["$"]
+    assert paths(await mint(minting, described, "wide", answer="each")) == ["$"]
     answers = (await mint(minting, described[:-1], "wide")).json()
     assert len({unverified_claims(each["access_token"])["sub"] for each in answers}) == MOST_PEOPLE

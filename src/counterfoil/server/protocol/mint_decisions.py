@@ -68,7 +68,7 @@ def decide(ground: Ground, tx: Transaction, described: Description, path: str) -
     access = _access(ground, described)
     leave = _leave(ground, audience, described, (access, tx.now))
     narrowing = _narrowing(described, path)
-    mistakes = [*_mistakes(ground, leave, described, path)]
+    mistakes = [*_mistakes(ground, leave, described, path), *_too_many(audience, described, path)]
     if isinstance(access, str):
         mistakes.append(mistake(f"{path}.scope", access, "invalid_scope"))
     if isinstance(narrowing, Mistake):
@@ -85,6 +85,7 @@ def decide(ground: Ground, tx: Transaction, described: Description, path: str) -
         handle=new_token_handle(tx, family_id),
         family_id=family_id,
         binding=Binding(KEY, described.dpop_jkt) if described.dpop_jkt else UNBOUND,
+        max_uses=described.max_uses,
         lineage=ground.acts if leave.right is not None else None,
     )
     ground.others.note(leave, issuance)
@@ -135,6 +136,12 @@ def _mistakes(
     if ground.client.policy.dpop_bound_access_tokens and described.dpop_jkt is None:
         sentence = "The tokens of this client are bound to a key: name its thumbprint."
         yield mistake(f"{path}.dpop_jkt", sentence)
+
+
+def _too_many(audience: Audience, described: Description, path: str) -> Iterable[Mistake]:
+    most = audience.policy.max_uses
+    if most is not None and described.max_uses is not None and described.max_uses > most:
+        yield mistake(f"{path}.max_uses", f"Tokens of this API work {most} times at most.")
 
 
 def _narrowing(described: Description, path: str) -> Narrowing | Mistake | None:

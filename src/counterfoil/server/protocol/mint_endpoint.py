@@ -28,7 +28,7 @@ from counterfoil.server.protocol.client_authentication import Credentials
 from counterfoil.server.protocol.events import Actor, by_client_with
 from counterfoil.server.protocol.issuance import Issuance
 from counterfoil.server.protocol.mint_decisions import Decided, decide, ground_of
-from counterfoil.server.protocol.mint_for_others import MOST_PEOPLE, Made, put_down
+from counterfoil.server.protocol.mint_for_others import MOST_PEOPLE, put_down
 from counterfoil.server.protocol.minting import mint
 from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
@@ -169,6 +169,7 @@ async def _decide(
     """Decide all of it, and put down what is made for others."""
     batch, described = asked.batch, asked.described
     read = [each for each in described if isinstance(each, Description)]
+    _demand_few(read)
     ground = await ground_of(authority, tx, minter.client, read)
     decided = [
         decide(ground, tx, each, batch.path(index)) if isinstance(each, Description) else each
@@ -176,7 +177,6 @@ async def _decide(
     ]
     if not asked.each:
         _demand_right(decided)
-    _demand_few(ground.others.made)
     await put_down(tx, ground.others.made, minter.by)
     return decided
 
@@ -197,8 +197,9 @@ def _demand_right(decided: Sequence[Decided]) -> None:
         raise MintRefused(wrong)
 
 
-def _demand_few(made: Sequence[Made]) -> None:
-    people = {each.issuance.subject for each in made}
+def _demand_few(described: Sequence[Description]) -> None:
+    """Demand few people, before any of them is looked up."""
+    people = {each.subject for each in described} - {None}
     if len(people) > MOST_PEOPLE:
         sentence = f"This names {len(people)} people; at most {MOST_PEOPLE} at once."
         raise MintRefused([mistake("$", sentence)])
