@@ -15,6 +15,7 @@ from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jwt import unverified_claims, unverified_header
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.delegation import TICKET
+from counterfoil.oauth.limits import Limit
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from counterfoil.oauth.signed_ticket import LIFETIME, TYPE
@@ -251,6 +252,17 @@ async def test_an_api_whose_tokens_are_looked_up_has_none(place: Installation, p
     await place.set_policy(MAIL)
     acted = (await exchanged(place, "notes-api", parent, **WANTED, resource=MAIL)).json()
     assert unverified_claims(acted["access_token"])["act"] == {"sub": "notes-api"}
+
+
+async def test_a_ticket_is_no_way_around_limits(place: Installation, parent: str):
+    """S15: it would carry none, and the endpoint would take it for a token that has none."""
+    limit = Limit(type="counterfoil_limit", action="send", per_transaction=1)
+    await place.set_policy(MAIL, limits=(limit,))
+    answer = await exchanged(place, "notes-api", parent, **WANTED, resource=MAIL)
+    assert refused(answer)[0] == "invalid_target"
+    acted = (await exchanged(place, "notes-api", parent, resource=MAIL)).json()["access_token"]
+    assert unverified_claims(acted)["authorization_details"][0]["action"] == "send"
+    await place.set_policy(MAIL)
 
 
 async def test_nobody_counts_how_often_a_ticket_is_used(place: Installation, parent: str):

@@ -70,10 +70,12 @@ def as_ticket(issuance: Issuance, ticket: Ticket) -> Issuance:
 
     Raises:
         OAuthError: ``invalid_target`` where the API wants its tokens written down, encrypted, or
-            signed by what is too long for a URL.
+            signed by what is too long for a URL, or limits what they may do.
     """
     policy = issuance.audience.policy
-    if policy.costs_a_row or policy.signing_algorithm is not None or not policy.is_readable:
+    # A ticket carries no limits, so that it would do what a token may not.
+    is_other = policy.signing_algorithm is not None or bool(policy.limits)
+    if policy.costs_a_row or is_other or not policy.is_readable:
         raise invalid_target("The tokens of this API are such that there are no tickets for it.")
     binding = UNBOUND if issuance.binding.method == KEY else issuance.binding
     audience = issuance.audience.at_most(LIFETIME)
