@@ -58,7 +58,7 @@ _FAILS_AT: Final = MappingProxyType(
         "wrong_type": (
             "type",
             Reason.WRONG_TYPE,
-            "It is of another type: an ID token, perhaps, which opens no API.",
+            "It is of another type, an ID token or a ticket, perhaps: neither is an access token.",
         ),
         "bad_signature": (
             "signature",
