@@ -15,6 +15,8 @@ UNDECIDED = {
     "signing_algorithm": None,
     "personal_tokens": False,
     "personal_token_lifetime": None,
+    "limits": [],
+    "max_uses": None,
     "encryption": False,
     "claims": "",
 }
@@ -33,6 +35,7 @@ def test_an_api_is_registered_with_its_scopes(installation: Installation):
         "token_lifetime": 300,
         "created_at": added["created_at"],
         "policy": UNDECIDED,
+        "encryption_keys": [],
     }
     assert installation.json("api", "list")["apis"][1:] == [added], "after the server's own"
     assert API in installation.succeed("api", "list")

@@ -18,7 +18,7 @@ from counterfoil.oauth.url_binding import TYPE as URL_BOUND
 from tests.attacks.test_url_bound import FILE, reason
 from tests.guard.desk import ISSUER, Desk, request
 
-PAIR = PrivateEncryptionKey.generate()
+PAIR = PrivateEncryptionKey.generate(agreement.P256)
 SHARED = SharedSecret.generate(secrets.token_bytes)
 KEYS = DecryptionKeys((PAIR, SHARED))
 REQUIRED = Encryption(keys=KEYS)

@@ -100,9 +100,32 @@ def service_token(server: Serving) -> str:
         return client.client_credentials("notes:read").access_token
 
 
-def verified(token: str, issuer: str, audience: str) -> dict[str, Any]:
+@pytest.mark.parametrize("way", [(), ("--curve", "X25519"), ("--shared",)])
+def test_jose_opens_an_encrypted_token(server: Serving, way: tuple[str, ...]):
+    """S65, S68: with the API's key, and then as any other token."""
+    name = "-".join(("vault", *way)).replace("--", "").lower()
+    uri, client_id = f"https://{name}.example", f"keeper-{name}"
+    server.counterfoil("api", "add", uri, "--scope", f"{name}:open=Open it")
+    key = json.loads(server.counterfoil("api", "key", "add", uri, *way, "--json"))
+    server.counterfoil("api", "key", "activate", uri, key["kid"])
+    server.counterfoil("api", "update", uri, "--policy", "encryption=true")
+    server.register(client_id, "--scope", f"{name}:open")
+    with Client(server.issuer, client_id, server.secrets[client_id]) as client:
+        token = client.client_credentials(f"{name}:open").access_token
+    opened = verified(token, server.issuer, uri, json.dumps(key["secret"]))
+    assert opened["payload"]["sub"] == client_id
+    assert (opened["outer"]["typ"], opened["outer"]["cty"]) == ("at+jwt", "JWT")
+    other = json.loads(server.counterfoil("api", "key", "add", uri, *way, "--json"))
+    refused = verified(token, server.issuer, uri, json.dumps(other["secret"]))
+    assert refused == {"refused": "ERR_JWE_DECRYPTION_FAILED"}
+
+
+def verified(token: str, issuer: str, audience: str, key: str = "") -> dict[str, Any]:
+    script = (
+        ["open_token.mjs", issuer, audience, key] if key else ["verify_token.mjs", issuer, audience]
+    )
     answer = subprocess.run(
-        ["node", "verify_token.mjs", issuer, audience],
+        ["node", *script],
         cwd=HERE,
         input=token,
         capture_output=True,

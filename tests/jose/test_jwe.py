@@ -19,7 +19,7 @@ from tests.specs.test_rfc7520 import DIRECT
 
 TYP = "at+jwt"
 CONTENT = b"a.signed.token"
-PAIR = PrivateEncryptionKey.generate()
+PAIR = PrivateEncryptionKey.generate(agreement.P256)
 SHARED = SharedSecret.generate(secrets.token_bytes)
 OPENER = jwe.Opener(DecryptionKeys((PAIR, SHARED)).find, TYP)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from counterfoil.cli.api_keys import api_key
 from counterfoil.cli.endings import end, named
 from counterfoil.cli.invocation import Invocation, installation
 from counterfoil.cli.output import Failure, print_fields, print_table
@@ -23,6 +24,9 @@ _LONGEST: Final = 30 * 24 * 60 * 60
 @click.group()
 def api() -> None:
     """APIs that tokens are for, with their scopes."""
+
+
+api.add_command(api_key)
 
 
 @api.command("add")

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct, to_builtins
 
 from counterfoil.cli.output import Failure, at
-from counterfoil.jose import jwt
+from counterfoil.jose import jwe, jwt
 from counterfoil.jose.errors import JoseError
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Kind, is_spelled
@@ -83,6 +83,8 @@ def _written_in(unverified: str, found: ReadToken | Reason) -> tuple[_Members, _
     """Give header and claims; an opaque token says nothing itself, but its record does."""
     if is_spelled(Kind.ACCESS_TOKEN, unverified) or _is_personal(unverified):
         return {}, {} if isinstance(found, Reason) else to_builtins(found.token)
+    if jwe.looks_encrypted(unverified):
+        return _encrypted(unverified), {} if isinstance(found, Reason) else to_builtins(found.token)
     try:
         return jwt.unverified_header(unverified), jwt.unverified_claims(unverified)
     except JoseError as error:
@@ -91,6 +93,15 @@ def _written_in(unverified: str, found: ReadToken | Reason) -> tuple[_Members, _
 
 def _is_personal(unverified: str) -> bool:
     return is_spelled(Kind.PERSONAL_TOKEN, unverified)
+
+
+def _encrypted(unverified: str) -> _Members:
+    """Give the header of an encrypted token; what is inside, the server has opened, if it can."""
+    try:
+        header = jwe.read_header(jwe.split(unverified).aad)
+    except JoseError as error:
+        raise Failure(f"this is no token: {error}") from None
+    return {name: header[name] for name in ("alg", "enc", "kid", "typ", "cty")}
 
 
 async def _refresh_token(authority: Authority, unverified: str) -> Inspection:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import msgspec
@@ -24,6 +25,10 @@ Private: TypeAlias = ec.EllipticCurvePrivateKey | x25519.X25519PrivateKey
 P256: Final = "P-256"
 X25519: Final = "X25519"
 CURVES: Final = (P256, X25519)
+MEMBERS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {P256: frozenset({"crv", "kty", "x", "y"}), X25519: frozenset({"crv", "kty", "x"})}
+)
+"""The members that a public JWK must have."""
 SCALAR_BYTES: Final = 48
 """Chance that a private key is made of; more than a scalar has, so that none is likelier."""
 _COORDINATE: Final = 32

@@ -82,7 +82,7 @@ class PrivateEncryptionKey(msgspec.Struct, frozen=True, eq=False):
     native: Private
 
     @classmethod
-    def generate(cls, crv: str = agreement.P256) -> PrivateEncryptionKey:
+    def generate(cls, crv: str = agreement.X25519) -> PrivateEncryptionKey:
         """Make a key pair with the operating system's chance."""
         native = agreement.generate(crv)
         return cls(PublicEncryptionKey.of(native.public_key()), native)
@@ -268,7 +268,7 @@ def ephemeral_in(header: Mapping[str, object]) -> tuple[Public, bytes]:
     if not isinstance(epk, Mapping) or not isinstance(apu, str) or not apu.isascii():
         raise JoseError("malformed", "The header's epk must be a JWK, its apu a string.")
     native = agreement.public_key_of(epk)
-    if epk.keys() != agreement.members_of(native).keys():
+    if epk.keys() != agreement.MEMBERS[agreement.curve_of(native)]:
         raise JoseError("malformed", "The header's epk must be a public key and nothing else.")
     return native, jws.decode_part(apu.encode("ascii"))
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from counterfoil.cli.token_inspection import inspected
 from counterfoil.guard.encryption import Encryption, Unsealing
-from counterfoil.jose import agreement, jwe
-from counterfoil.jose.encryption_keys import DecryptionKeys, PrivateEncryptionKey, SharedSecret
+from counterfoil.jose import jwe
+from counterfoil.jose.encryption_keys import DecryptionKeys, PrivateEncryptionKey
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol import encryption_keys, registration
@@ -19,6 +20,8 @@ from counterfoil.server.records.api import Api
 from counterfoil.server.records.encryption_key import MOST_KEYS, EncryptionKey
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.family import SKEW
+from tests.encryption import on_api, with_pair, with_secret
+from tests.exchanging import exchanged, furnish_exchange
 from tests.installation import NOTES, Installation, Person, installed
 
 pytestmark = pytest.mark.anyio
@@ -29,33 +32,6 @@ async def place(tmp_path: Any) -> Any:
     async with installed(tmp_path) as place:
         await place.add_client("guard", scopes=frozenset({"introspect"}))
         yield place
-
-
-async def on_api(
-    place: Installation, step: Callable[..., Any], *more: Any, uri: str = NOTES
-) -> Any:
-    """Do something to an API, as the command line does."""
-
-    async def work(tx: Any) -> Any:
-        api = await tx.apis.find(uri)
-        return await step(tx, api, *more, CLI)
-
-    return await place.authority.store.transact(work)
-
-
-async def with_pair(place: Installation, crv: str = agreement.P256) -> PrivateEncryptionKey:
-    pair = PrivateEncryptionKey.generate(crv)
-    await on_api(place, encryption_keys.add_public_key, pair.public)
-    await on_api(place, encryption_keys.activate, pair.kid)
-    return pair
-
-
-async def with_secret(place: Installation) -> SharedSecret:
-    _, secret = await on_api(
-        place, encryption_keys.add_shared_secret, place.authority.rotation.sealing
-    )
-    await on_api(place, encryption_keys.activate, secret.kid)
-    return secret
 
 
 async def decide(place: Installation, **policy: Any) -> Api:
@@ -144,6 +120,35 @@ async def test_what_the_api_wants_to_know_of_the_person_stands_inside(
     assert "email" not in unverified_claims(opened(await place.service_token(), key))
 
 
+async def test_it_is_exchanged_as_any_other(place: Installation, person: Person):
+    """S12, S68: what is made of it is encrypted in its turn, and tells nothing of the person."""
+    key = await with_pair(place)
+    await furnish_exchange(place)
+    await decide(place, encryption=True, claims="email")
+    parent = (await person.tokens("teller", scope="openid notes:read notes:write"))["access_token"]
+    answer = await exchanged(place, "teller", parent, scope="notes:read")
+    assert answer.status_code == 200, answer.text
+    claims = unverified_claims(opened(answer.json()["access_token"], key))
+    assert claims["scope"] == "notes:read"
+    assert "email" not in claims
+
+
+async def test_the_command_line_looks_into_it(place: Installation, person: Person):
+    """S109: with what stands inside, where the server has encrypted it itself."""
+    await with_pair(place)
+    await decide(place, encryption=True, claims="email")
+    token = (await person.tokens())["access_token"]
+    found = await inspected(place.authority, token)
+    assert (found.ours, found.header["alg"], found.claims["email"]) == (
+        True,
+        "ECDH-ES",
+        person.email,
+    )
+    head, tag = token.rsplit(".", 1)
+    changed = await inspected(place.authority, f"{head}.{tag[:-2]}AA")
+    assert (changed.ours, changed.reason, changed.claims) == (False, "unreadable", {})
+
+
 async def test_introspection_tells_a_guard_and_not_the_client(place: Installation, person: Person):
     """S68: else the client would read there what its token hides from it."""
     await with_pair(place)
@@ -223,6 +228,8 @@ async def test_a_withdrawn_key_ends_what_was_encrypted_to_it(place: Installation
     token = await place.service_token()
     ending = await on_api(place, encryption_keys.withdraw, pair.kid)
     assert ending.position.number > 0
+    api = await place.authority.store.read(lambda tx: tx.apis.find(NOTES))
+    assert api.generation == 2, "guards that have the key still end them"
     assert (await place.post("/introspect", "guard", token=token)).json() == {"active": False}
     asked = {"grant_type": "client_credentials", "scope": "notes:read"}
     answer = await place.post("/token", "service", **asked)

@@ -8,6 +8,8 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from counterfoil.oauth.limits import Limit
+from counterfoil.server.documents.encryption_keys import EncryptionKeyDocument
+from counterfoil.server.documents.encryption_keys import document_of as key_document_of
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.policy import ApiPolicy
 
@@ -24,6 +26,7 @@ class ApiDocument(Struct, frozen=True, kw_only=True):
     token_lifetime: int | None
     created_at: int
     policy: Mapping[str, bool | int | str | tuple[Limit, ...] | None]
+    encryption_keys: tuple[EncryptionKeyDocument, ...]
 
 
 class ApiList(Struct, frozen=True, kw_only=True):
@@ -41,4 +44,5 @@ def document_of(api: Api) -> ApiDocument:
         token_lifetime=api.token_lifetime,
         created_at=api.created_at,
         policy=asdict(api.policy),
+        encryption_keys=tuple(map(key_document_of, api.encryption_keys)),
     )

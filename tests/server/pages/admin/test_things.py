@@ -8,6 +8,7 @@ import pytest
 from counterfoil.oauth.delegation import GRANT_TYPE
 from counterfoil.server.protocol.endings import Ends
 from counterfoil.server.records.exchange_right import ExchangeRight
+from tests.encryption import with_pair
 from tests.installation import NOTES, Installation, Person
 
 pytestmark = pytest.mark.anyio
@@ -59,6 +60,21 @@ async def test_an_api_with_its_size_budget_and_who_is_beyond_it(
     await place.set_policy(uri, token_bytes=100, over_budget="reference")
     page = html.unescape((await boss.browser.get(address)).text)
     assert "100 bytes, then a reference token" in page
+
+
+async def test_an_api_with_what_its_tokens_are_encrypted_to(
+    place: Installation, boss: Person
+) -> None:
+    """S68."""
+    uri = "https://vault.example"
+    await place.add_api(uri, "Vault", {"vault:open": "Open the vault"})
+    address = f"/admin/apis/named?uri={quote(uri)}"
+    assert "Encrypted to" not in (await boss.browser.get(address)).text
+    pair = await with_pair(place, uri=uri)
+    await place.set_policy(uri, encryption=True, claims="email name")
+    page = html.unescape((await boss.browser.get(address)).text)
+    for told in ("Encrypted to", pair.kid, "ECDH-ES", "active", "jwt, encrypted", "email name"):
+        assert told in page, told
 
 
 async def test_a_person_a_grant_and_a_session_lead_to_each_other(

@@ -89,7 +89,7 @@ async def show_api(call: Call[NamedApi, Nothing]) -> ApiDocument:
     """``GET /api/apis/named``."""
 
     async def work(tx: Transaction) -> ApiDocument:
-        return document_of(await _find(tx, call.query.uri))
+        return document_of(await find_api(tx, call.query.uri))
 
     return await call.server.authority.store.read(work)
 
@@ -118,7 +118,7 @@ async def change_api(call: Call[NamedApi, ChangedApi]) -> ApiDocument:
     """``PATCH /api/apis/named``."""
 
     async def work(tx: Transaction) -> ApiDocument:
-        found = await _find(tx, call.query.uri)
+        found = await find_api(tx, call.query.uri)
         demand_powers(call.admitted, frozenset(found.scopes))
         given = {name: value for name, value in asdict(call.body).items() if value is not UNSET}
         policy = with_changes(found.policy, given.pop("policy", {}))
@@ -130,7 +130,8 @@ async def change_api(call: Call[NamedApi, ChangedApi]) -> ApiDocument:
     return await call.server.authority.store.transact(work)
 
 
-async def _find(tx: Transaction, uri: str) -> Api:
+async def find_api(tx: Transaction, uri: str) -> Api:
+    """Find the API of this identifier; `NotFound` where there is none."""
     found = await tx.apis.find(uri)
     if found is None:
         raise NotFound("There is no such API.")

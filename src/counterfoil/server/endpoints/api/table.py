@@ -5,6 +5,7 @@ from typing import Final
 from counterfoil.server.endpoints.api import (
     apis,
     clients,
+    encryption_keys,
     endings,
     events,
     families,
@@ -22,6 +23,7 @@ from counterfoil.server.protocol.own_api import END, READ, WRITE
 
 _CLIENT: Final = "/api/clients/{client_id}"
 _USER: Final = "/api/users/{user_id}"
+_API_KEY: Final = "/api/apis/keys/{encryption_kid}"
 _API: Final = "/api/apis/named"
 
 OPERATIONS: Final = (
@@ -77,6 +79,35 @@ OPERATIONS: Final = (
     Operation("POST", "/api/apis", WRITE, "Register an API.", apis.add_api, 201),
     Operation("GET", _API, READ, "Show an API.", apis.show_api),
     Operation("PATCH", _API, WRITE, "Change an API.", apis.change_api),
+    Operation(
+        "POST",
+        "/api/apis/keys",
+        WRITE,
+        "Add a key that an API's tokens may be encrypted to.",
+        encryption_keys.add_encryption_key,
+        201,
+    ),
+    Operation(
+        "POST",
+        f"{_API_KEY}/activate",
+        WRITE,
+        "Encrypt to a key from now on.",
+        encryption_keys.activate_encryption_key,
+    ),
+    Operation(
+        "POST",
+        f"{_API_KEY}/retire",
+        WRITE,
+        "Encrypt to the active key no more.",
+        encryption_keys.retire_encryption_key,
+    ),
+    Operation(
+        "POST",
+        f"{_API_KEY}/withdraw",
+        WRITE,
+        "Forget a key that has leaked, and end all tokens of its API.",
+        encryption_keys.withdraw_encryption_key,
+    ),
     Operation("GET", "/api/users", READ, "List people.", users.list_users),
     Operation("POST", "/api/users", WRITE, "Add a person.", users.add_user, 201),
     Operation("GET", _USER, READ, "Show a person.", users.show_user),

@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from counterfoil.server.pages.admin import ending, explaining, lists, overview, things
+from counterfoil.server.pages.admin import (
+    api_thing,
+    ending,
+    explaining,
+    lists,
+    overview,
+    things,
+)
 from counterfoil.server.pages.admin.visit import for_administrators, page
 from counterfoil.server.web.admission import Use
 from counterfoil.server.web.server import Caller, Route
@@ -14,7 +21,7 @@ _PAGES: Final = (
     ("/admin/clients", lists.of_clients),
     ("/admin/clients/{client_id}", things.client),
     ("/admin/apis", lists.of_apis),
-    ("/admin/apis/named", things.api),
+    ("/admin/apis/named", api_thing.api),
     ("/admin/users", lists.of_users),
     ("/admin/users/{user_id}", things.user),
     ("/admin/grants", lists.of_grants),

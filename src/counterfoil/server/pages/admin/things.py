@@ -1,14 +1,12 @@
 """The page of one thing: what is known of it, what belongs to it, and what can be ended of it."""
 
-from counterfoil.server.documents import apis, clients, families, grants, keys, sessions, users
+from counterfoil.server.documents import clients, families, grants, keys, sessions, users
 from counterfoil.server.pages.admin import personal_tokens, rows
 from counterfoil.server.pages.admin.views import AdminThingPage, Group, Row, Verb
 from counterfoil.server.pages.admin.visit import Visit
 from counterfoil.server.pages.wording import device_of, moment_of
 from counterfoil.server.protocol.endings import Ends
-from counterfoil.server.protocol.size_budget import budget_of
 from counterfoil.server.records.listing import Part
-from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.store import Transaction
 
 FEW = Part(10)
@@ -79,60 +77,6 @@ def _group_of_secrets(found: clients.ShownClientDocument) -> Group:
         for each in found.secrets
     )
     return Group(title="Secrets", rows=secrets)
-
-
-async def api(visit: Visit) -> AdminThingPage | None:
-    """``GET /admin/apis/named?uri=…``."""
-    uri = visit.query.get("uri", "")
-    found = await visit.read(lambda tx: tx.apis.find(uri))
-    if found is None:
-        return None
-    document = apis.document_of(found)
-    scopes = tuple(Row(name=name, facts=(("Lets", text),)) for name, text in found.scopes.items())
-    return AdminThingPage(
-        prefix=visit.server.prefix,
-        frame=visit.frame("apis"),
-        kind="API",
-        title=found.name,
-        facts=(
-            ("Identifier", found.uri),
-            ("Registered", moment_of(found.created_at)),
-            ("Tokens live", f"{found.token_lifetime} seconds" if found.token_lifetime else ""),
-            ("Tokens are", str(document.policy["token_format"])),
-            ("Size budget", _budget_in_words(visit, found.policy)),
-        ),
-        groups=(Group(title="Scopes", rows=scopes), *_groups_of_sizes(visit, found.uri)),
-        verbs=(
-            Verb(
-                says="Ends every token for this API, whoever holds it. Nobody is signed out.",
-                label="End all tokens for it",
-                href=_end(visit, Ends.API, found.uri),
-            ),
-        ),
-    )
-
-
-def _budget_in_words(visit: Visit, policy: ApiPolicy) -> str:
-    budget = budget_of(policy, visit.server.authority.settings)
-    if not budget:
-        return "none"
-    then = ", then a reference token" if policy.over_budget == "reference" else ""
-    return f"{budget:,} bytes{then}"
-
-
-def _groups_of_sizes(visit: Visit, uri: str) -> tuple[Group, ...]:
-    """Name those whose tokens were too long; nothing where there are none."""
-    found = visit.server.authority.token_sizes.of_api(uri)[: FEW.limit]
-    every = tuple(
-        Row(
-            name=each.client_id,
-            facts=(("Longest", f"{each.bytes:,} bytes"), ("Signed", moment_of(each.at))),
-            href=visit.url("clients", each.client_id),
-        )
-        for each in found
-    )
-    title = "Beyond the size budget, since this process started"
-    return (Group(title=title, rows=every),) if every else ()
 
 
 async def user(visit: Visit) -> AdminThingPage | None:
