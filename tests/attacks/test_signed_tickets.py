@@ -126,6 +126,10 @@ def test_it_says_what_tickets_say_and_nothing_else(desk: Desk, gate: Gate):
     now = int(desk.clock.now)
     assert reason(gate, using(ticket(desk, exp=now + LIFETIME + 1))) is Reason.MALFORMED
     assert reason(gate, using(ticket(desk, only="mondays"))) is Reason.MALFORMED
+    limits = [{"type": "x"}]
+    bound = {"methods": ["GET"], "url": FILE}
+    for narrowed in ({"authorization_details": limits}, {"max_uses": 3}, {"url_bound": bound}):
+        assert reason(gate, using(ticket(desk, **narrowed))) is Reason.MALFORMED, narrowed
     assert reason(gate, using(ticket(desk, request="%"))) is Reason.MALFORMED
     assert reason(gate, using(ticket(desk, request=None))) is Reason.MALFORMED
     later = ticket(desk, iat=now + 60, exp=now + 90)

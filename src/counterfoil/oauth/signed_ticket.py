@@ -37,11 +37,13 @@ class SignedTicket(
         return TYPE
 
     def as_ticket(self, kid: str) -> Ticket | None:
-        """Give the ticket that was signed by this key; ``None`` where its digest is none.
+        """Give the ticket that this key signed; ``None`` where it says more than a ticket can.
 
         It is its own parent: its handles are those by which it ends, beside those of what it was
         exchanged for.
         """
+        if (self.url_bound, self.max_uses, self.authorization_details) != (None, None, None):
+            return None
         try:
             request = jws.decode_part(self.request.encode())
         except JoseError:
