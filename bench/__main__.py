@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from bench import floors, machine, report
+from bench.encrypting import encrypted_costs
 from bench.fanning import fan_out
 from bench.guarding import guard_costs, lease_cost, registry_cost
 from bench.many_notices import many_notices
@@ -55,6 +56,7 @@ def _run(plan: Plan, directory: Path) -> dict[str, float]:
         results["rss_after_mb"] = machine.memory_mb(server.pid)
         results |= mint_costs(seeded, server.port, plan.mints)
         results |= _guard(seeded, server, plan)
+        results |= encrypted_costs(installation, server.port, plan)
         results |= verifier_costs(seeded, server, plan, files)
     # All followers of this machine come from one address.
     crowded = Installation(

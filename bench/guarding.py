@@ -27,7 +27,7 @@ def guard_costs(port: int, tokens: list[str], repeats: int) -> dict[str, float]:
             hand_written.verify(token)
             guard.check(token)
         cold = [_pair(guard, hand_written, turn) for turn in enumerate(tokens[20:])]
-        warm = [_warm(guard.check, tokens[-1]) for _ in range(repeats)]
+        warm = [warm(guard.check, tokens[-1]) for _ in range(repeats)]
     guard_us, hand_us = (statistics.median(each) for each in zip(*cold, strict=True))
     return {
         "guard_warm_us": statistics.median(warm),
@@ -45,7 +45,7 @@ def registry_cost(seeded: Seeded, port: int, repeats: int) -> float:
     with Guard(issuers=[issuer], audience=REGISTRY_AUDIENCE) as guard:
         (token,) = access_tokens(seeded, port, 1, REGISTRY_SCOPE)
         _wait_until_known(guard, token)
-        return statistics.median(_warm(guard.check, token) for _ in range(repeats))
+        return statistics.median(warm(guard.check, token) for _ in range(repeats))
 
 
 def lease_cost(seeded: Seeded, port: int, repeats: int) -> float:
@@ -66,7 +66,7 @@ def lease_cost(seeded: Seeded, port: int, repeats: int) -> float:
         for _ in range(repeats):
             # It asks for a lease, spends one use of it, and leaves as many as a batch takes.
             guard.uses.spend_blocking(guard.check(token, counts=True))
-            costs.append(_warm(use, token))
+            costs.append(warm(use, token))
         return statistics.median(costs)
 
 
@@ -86,19 +86,21 @@ def _pair(guard: Guard, hand_written: HandWritten, turn: tuple[int, str]) -> tup
     """Time both on one new token, in turns first."""
     number, token = turn
     if number % 2:
-        hand = _timed(hand_written.verify, token)
-        return _timed(guard.check, token), hand
-    cold = _timed(guard.check, token)
-    return cold, _timed(hand_written.verify, token)
+        hand = timed(hand_written.verify, token)
+        return timed(guard.check, token), hand
+    cold = timed(guard.check, token)
+    return cold, timed(hand_written.verify, token)
 
 
-def _timed(check: Callable[[str], object], token: str) -> float:
+def timed(check: Callable[[str], object], token: str) -> float:
+    """Microseconds of one check."""
     begun = time.perf_counter_ns()
     check(token)
     return (time.perf_counter_ns() - begun) / 1000
 
 
-def _warm(check: Callable[[str], object], token: str) -> float:
+def warm(check: Callable[[str], object], token: str) -> float:
+    """Microseconds of a check, over a batch of the same token."""
     begun = time.perf_counter_ns()
     for _ in range(_BATCH):
         check(token)

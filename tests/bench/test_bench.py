@@ -30,6 +30,8 @@ KEYS = {
     "guard_signed_ticket_us",
     "guard_cold_us",
     "guard_cold_ratio",
+    "guard_encrypted_cold_us",
+    "guard_encrypted_warm_us",
     "mint_1000_ms",
     "mint_ratio",
     "revoke_to_refusal_p50_ms",
