@@ -109,3 +109,35 @@ def opens(installation: Installation, password: str) -> bool:
 
 def before_now(at: int) -> bool:
     return time.time() - 60 < at <= time.time()
+
+
+def test_somebody_is_invited_and_has_no_password_yet(installation: Installation):
+    """S72: whoever runs the server sees no link, and no password opens the account."""
+    told = installation.run("user", "add", EMAIL, "--invite")
+    assert told.exit_code == 0
+    assert "cfal_" not in told.output
+    assert waiting(installation) == 1
+    assert not opens(installation, "")
+    assert "do not go together" in installation.refused(
+        "user", "add", "b@example.com", "--invite", "--password-stdin", stdin=PASSWORD
+    )
+
+
+def test_a_recovery_is_started_and_changes_nothing_yet(installation: Installation):
+    installation.json("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
+    told = installation.succeed("user", "recover", EMAIL)
+    assert told == f"{EMAIL} is sent a link to choose a new password.\n"
+    assert waiting(installation) == 1
+    assert opens(installation, PASSWORD)
+    installation.succeed("user", "disable", EMAIL, "--yes")
+    assert "disabled" in installation.refused("user", "recover", EMAIL)
+    assert waiting(installation) == 1
+
+
+def waiting(installation: Installation) -> int:
+    """How many letters wait to be sent."""
+
+    async def work(tx: Transaction) -> int:
+        return sum([await tx.outbox.is_full(most) for most in range(1, 9)])
+
+    return installation.transact(work)

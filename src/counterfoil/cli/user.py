@@ -12,6 +12,9 @@ from counterfoil.cli.output import Failure, at, print_fields, print_table
 from counterfoil.cli.receipts import AT_ONCE, Manner, ending_options
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.protocol.endings import Ending, Target
     from counterfoil.server.records.store import Transaction
     from counterfoil.server.records.user import User
@@ -27,23 +30,29 @@ def user() -> None:
 @click.option("--name", help="The name that apps may be told.")
 @click.option("--admin", is_flag=True, help="An administrator.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@click.option("--invite", is_flag=True, help="Send them a link by which they choose a password.")
 @installation
-def add(
-    call: Invocation, email: str, name: str | None, *, admin: bool, password_stdin: bool
-) -> None:
-    """Add a person. Asks for the password twice, hidden."""
+def add(call: Invocation, /, email: str, name: str | None, **how: bool) -> None:
+    """Add a person. Asks for the password twice, hidden, unless they are invited."""
     from counterfoil.server.documents.users import document_of
+    from counterfoil.server.identity import recovery
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.registration import NewUser, add_user
 
-    new = NewUser(email, _hashed(_password(from_stdin=password_stdin)), name, admin)
+    if how["invite"] and how["password_stdin"]:
+        raise Failure("--invite and --password-stdin do not go together")
+    hashed = None if how["invite"] else _hashed(_password(from_stdin=how["password_stdin"]))
+    new = NewUser(email, hashed, name, how["admin"])
 
-    async def work(tx: "Transaction") -> "User":
+    async def work(authority: "Authority", tx: "Transaction") -> "User":
         if await tx.users.find_by_email(email) is not None:
             raise Failure(f"the e-mail {email} is taken")
-        return await add_user(tx, new, CLI)
+        added = await add_user(tx, new, CLI)
+        if how["invite"]:
+            await recovery.start(authority, tx, added, CLI)
+        return added
 
-    document = document_of(call.change(work, makes=True))
+    document = document_of(_changed_by(call, work, makes=True))
     fields = (("id", document.id), ("email", document.email), ("name", document.name or ""))
     kind = "administrator" if document.is_admin else "user"
     call.show(document, lambda: print_fields((*fields, ("kind", kind))))
@@ -119,6 +128,26 @@ def set_password(call: Invocation, email: str, *, password_stdin: bool, manner: 
     make(call, Change("password_set", find, work, f"{email} has another password."), manner)
 
 
+@user.command("recover", context_settings=takes_id())
+@click.argument("email")
+@installation
+def recover(call: Invocation, email: str) -> None:
+    """Send a person a link to choose a new password. Nothing ends before they do."""
+    from counterfoil.cli.people import find_person
+    from counterfoil.server.documents.users import document_of
+    from counterfoil.server.identity import recovery
+    from counterfoil.server.protocol.events import CLI
+
+    async def work(authority: "Authority", tx: "Transaction") -> "User":
+        found = await find_person(tx, email)
+        await recovery.start(authority, tx, found, CLI)
+        return found
+
+    document = document_of(_changed_by(call, work))
+    sentence = f"{document.email} is sent a link to choose a new password."
+    call.show(document, lambda: click.echo(sentence))
+
+
 @user.command("disable", context_settings=takes_id())
 @click.argument("email")
 @ending_options
@@ -165,6 +194,18 @@ def changed(call: Invocation, email: str, *, manner: Manner) -> None:
     find = partial(_id_of, named=email)
     said = f"Guards know that {email} has changed."
     make(call, Change("user_data_changed", find, work, said), manner)
+
+
+def _changed_by(
+    call: Invocation,
+    work: "Callable[[Authority, Transaction], Awaitable[User]]",
+    *,
+    makes: bool = False,
+) -> "User":
+    """Run a work that needs the authority, too, and commit it."""
+    return call.run(
+        lambda authority: authority.store.transact(partial(work, authority)), makes=makes
+    )
 
 
 async def _id_of(tx: "Transaction", named: str) -> str:

@@ -6,15 +6,22 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from functools import partial
 from typing import Final
+from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
 from counterfoil.server.app import App
 from counterfoil.server.hub.presence import Presence
 from counterfoil.server.hub.publisher import Publisher
+from counterfoil.server.identity import recovery
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.janitor import Janitor
+from counterfoil.server.mail.catching import Catcher
+from counterfoil.server.mail.courier import Courier
+from counterfoil.server.mail.sender import Desk, Sender
+from counterfoil.server.mail.smtp import SmtpCourier
+from counterfoil.server.mail.writing import Writer
 from counterfoil.server.opening import REAL, Outside, keeper_of, open_authority, this_process
 from counterfoil.server.pages.rendering import Pages
 from counterfoil.server.protocol import encryption_keys, end_dates, shortening
@@ -25,6 +32,7 @@ from counterfoil.server.protocol.rates import Rates
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 from counterfoil.server.web.admission import Admission
@@ -35,6 +43,8 @@ from counterfoil.server.web.server import Server
 _LOG: Final = logging.getLogger(__name__)
 _FLUSH_SECONDS: Final = 5
 _SALT_BYTES: Final = 16
+NOBODY: Final = "Counterfoil <nobody@localhost>"
+"""Who writes in development, where no mail leaves the machine."""
 _CHORES: Final = (end_dates.end_due, shortening.clip_some, encryption_keys.forget_gone)
 
 
@@ -61,7 +71,12 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             if publisher is not None:
                 await stack.enter_async_context(_running(publisher.run(outside.clock)))
             server = _server(authority, presence, passwords, outside)
-            yield replace(server, publisher=publisher)
+            courier = _courier(settings)
+            catcher = courier if isinstance(courier, Catcher) else None
+            sender = _sender(authority, courier, outside)
+            if sender is not None:
+                await stack.enter_async_context(_running(sender.run()))
+            yield replace(server, publisher=publisher, sender=sender, catcher=catcher)
 
     return App(lifespan)
 
@@ -104,6 +119,25 @@ def _publisher(authority: Authority, outside: Outside) -> Publisher | None:
         return None
     holder = named(outside.random(HANDLE_BYTES))
     return Publisher(authority.hub, authority.store, holder, opens)
+
+
+def _courier(settings: Settings) -> Courier | None:
+    """Choose who carries mail away; nobody where it is not set, but in development."""
+    host = urlsplit(settings.issuer).hostname or "localhost"
+    server = settings.mail_server(host)
+    if server is not None:
+        return SmtpCourier(server)
+    return Catcher() if settings.development else None
+
+
+def _sender(authority: Authority, courier: Courier | None, outside: Outside) -> Sender | None:
+    if courier is None:
+        return None
+    settings = authority.settings
+    writer = Writer(settings.issuer, settings.mail_sender or NOBODY)
+    errands = {LetterKind.RECOVERY_ASKED: partial(recovery.answer, authority)}
+    holder = named(outside.random(HANDLE_BYTES))
+    return Sender(authority.store, Desk(authority.letters, writer, courier), holder, errands)
 
 
 @asynccontextmanager
@@ -153,6 +187,7 @@ def _server(
         sign_in_throttle=Throttle(settings.sign_in_rate_per_minute),
         client_throttle=Throttle(settings.token_failures_per_minute),
         device_tries=Rates(outside.random(_SALT_BYTES)),
+        recoveries=Rates(outside.random(_SALT_BYTES)),
         admission=Admission(settings, outside.random(_SALT_BYTES)),
         status_lists=StatusLists(),
         registry_feed=RegistryFeed(),

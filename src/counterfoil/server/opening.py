@@ -108,6 +108,7 @@ async def _authority(
         keyring=keyring,
         keys=keys,
         pending=Sealing(keys.pending, outside.random),
+        letters=Sealing(keys.letters, outside.random),
         rotation=rotation,
         hub=hub,
         receipts=Receipts(hub, store, keys.receipts, _most_lost(settings)),

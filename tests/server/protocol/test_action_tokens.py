@@ -58,6 +58,7 @@ async def test_it_has_a_prefix_and_a_checksum_of_its_own(place: Installation, pe
 
 
 async def test_it_is_good_for_its_own_purpose_alone(place: Installation, person: Person):
+    """S72, S75."""
     secret = await made(place, person)
     assert await spend(place, secret, Action.CONFIRM_EMAIL) is None
     assert await spend(place, secret) is not None

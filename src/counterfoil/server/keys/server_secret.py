@@ -21,6 +21,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     receipts: bytes
     user_codes: bytes
     ephemerals: bytes
+    letters: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

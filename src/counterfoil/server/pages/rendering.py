@@ -10,6 +10,13 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from counterfoil.server.pages.admin.views import AdminEndPage, AdminListPage, AdminThingPage
+from counterfoil.server.pages.recovery_views import (
+    CaughtMailPage,
+    ForgottenPage,
+    LinkOverPage,
+    LinkSentPage,
+    NewPasswordPage,
+)
 from counterfoil.server.pages.token_views import MadeTokenPage, NewTokenPage, TokensPage
 from counterfoil.server.pages.views import (
     AppsPage,
@@ -46,6 +53,11 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         EndPage: "end.html",
         EndedPage: "ended.html",
         PasswordPage: "password.html",
+        ForgottenPage: "forgotten.html",
+        LinkSentPage: "link_sent.html",
+        NewPasswordPage: "new_password.html",
+        LinkOverPage: "link_over.html",
+        CaughtMailPage: "caught_mail.html",
         ExplainPage: "explain.html",
         LogoutPage: "logout.html",
         SignedOutPage: "signed_out.html",

@@ -157,6 +157,7 @@ async def _page(
         error=said.error,
         offers_choice=offers_choice(server.authority.settings),
         keep=said.keep,
+        offers_recovery=server.sender is not None,
     )
     target = form_target_of(flow.pending.redirect_uri) if flow else ""
     return show(server, page, status=status, form_target=target)

@@ -19,7 +19,7 @@ class SignInPage(Page, frozen=True, kw_only=True):
     when it is empty. `error` is one sentence about the last attempt and must not tell which
     of the two fields was wrong. `fields` are carried along, name and value. Where the page
     `offers_choice`, it also posts `keep` (`yes`) if that is ticked, which it was before where
-    `keep` is true.
+    `keep` is true. Where it `offers_recovery`, it leads to where a link is asked for.
     """
 
     action: str
@@ -31,6 +31,7 @@ class SignInPage(Page, frozen=True, kw_only=True):
     error: str | None = None
     offers_choice: bool = False
     keep: bool = False
+    offers_recovery: bool = False
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ class Authority(Struct, frozen=True):
     keyring: Keyring
     keys: ServerKeys
     pending: Sealing
+    letters: Sealing
     rotation: Rotation
     hub: Hub
     receipts: Receipts

@@ -16,6 +16,7 @@ class Cause(StrEnum):
 
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_SET = "password_set"
+    PASSWORD_RESET = "password_reset"
     SECRET_REPLACED = "secret_replaced"
     SECRET_ROTATED = "secret_rotated"
     SECRET_REPORTED = "secret_reported"
@@ -60,6 +61,11 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
             Extent.EVERYTHING_OF_THE_PERSON,
             "Every browser of the person is signed out, and every session of an app and every "
             "personal token ends. Apps keep their permissions.",
+        ),
+        Cause.PASSWORD_RESET: Consequence(
+            Extent.EVERYTHING_OF_THE_PERSON,
+            "Every browser is signed out, and every session of an app and every personal token "
+            "ends. Apps keep their permissions.",
         ),
         Cause.SECRET_REPLACED: Consequence(
             Extent.EVERYTHING_OF_THE_CLIENT,

@@ -14,6 +14,8 @@ __all__ = ["CLI", "NO_PROOF", "Actor", "Origin"]
 
 PASSWORD: Final = "password"
 DPOP: Final = "dpop"
+LINK: Final = "link"
+"""Whoever acts opened a link that was sent to the address of the account."""
 
 
 def by_client(request: TokenRequest) -> Actor:

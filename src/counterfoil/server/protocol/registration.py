@@ -253,7 +253,7 @@ class NewUser(Struct, frozen=True):
     """A person to add. The password has been hashed already, outside the transaction."""
 
     email: str
-    password_hash: str
+    password_hash: str | None
     name: str | None = None
     is_admin: bool = False
 

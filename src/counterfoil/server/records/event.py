@@ -42,6 +42,8 @@ class EventKind(StrEnum):
     USER_DATA_CHANGED = "user_data_changed"
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_SET = "password_set"
+    PASSWORD_RESET = "password_reset"
+    RECOVERY_STARTED = "recovery_started"
     CLIENT_ADDED = "client_added"
     CLIENT_CHANGED = "client_changed"
     CLIENT_DISABLED = "client_disabled"
@@ -99,6 +101,8 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.USER_DATA_CHANGED: "user",
         EventKind.PASSWORD_CHANGED: "user",
         EventKind.PASSWORD_SET: "user",
+        EventKind.PASSWORD_RESET: "user",
+        EventKind.RECOVERY_STARTED: "user",
         EventKind.CLIENT_ADDED: "client",
         EventKind.CLIENT_CHANGED: "client",
         EventKind.CLIENT_DISABLED: "client",
@@ -151,9 +155,9 @@ class Event(Struct, frozen=True, kw_only=True):
 
     ``actor``: ``user:…``, ``client:…``, ``cli``, ``janitor`` or ``server``. ``proof`` says by what
     it was known: ``session:…``, ``secret:…``, ``key:…`` or ``token:…`` with its name, ``dpop``,
-    ``password``, ``cli``, ``janitor``, ``server``; ``none``: it only said so. ``subject`` names
-    what it was done to; ``detail`` holds ids and words, never a secret. Its ``user_id`` is the
-    person concerned, where the subject is something of theirs.
+    ``password``, ``link``, ``cli``, ``janitor``, ``server``; ``none``: it only said so. ``subject``
+    names what it was done to; ``detail`` holds ids and words, never a secret. Its ``user_id`` is
+    the person concerned, where the subject is something of theirs.
     """
 
     kind: EventKind

@@ -19,6 +19,7 @@ from counterfoil.server.records.grant import Grants
 from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.lease import Leases
+from counterfoil.server.records.letter import Outbox
 from counterfoil.server.records.listing import Lists
 from counterfoil.server.records.mint_right import MintRights
 from counterfoil.server.records.personal_token import PersonalTokens
@@ -103,6 +104,8 @@ class Transaction(Protocol):
     def device_requests(self) -> DeviceRequests: ...
     @property
     def action_tokens(self) -> ActionTokens: ...
+    @property
+    def outbox(self) -> Outbox: ...
     @property
     def families(self) -> Families: ...
     @property

@@ -13,6 +13,7 @@ from counterfoil.server.settings.table import PREFIX, SETTINGS, Settings
 
 FILE_NAME: Final = "counterfoil.toml"
 _ENVIRONMENT: Final = "the environment"
+_SECRETS: Final = frozenset({"master_key", "mail_password"})
 
 
 def load(environment: Mapping[str, str], overrides: Mapping[str, object]) -> Settings:
@@ -61,8 +62,9 @@ def _read_file(path: Path, *, is_optional: bool) -> dict[str, object]:
 def _checked(
     given: Mapping[str, object], source: str, spelled: Callable[[str], str]
 ) -> dict[str, object]:
-    if "master_key" in given and source != _ENVIRONMENT:
-        raise SettingsError(f"master_key, from {source}: it is read from {_ENVIRONMENT} only.")
+    for name in _SECRETS & given.keys():
+        if source != _ENVIRONMENT:
+            raise SettingsError(f"{name}, from {source}: it is read from {_ENVIRONMENT} only.")
     return {name: _value(name, value, source, spelled) for name, value in given.items()}
 
 

@@ -12,6 +12,7 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.server.settings.addresses import SettingsError, check_issuer, check_network
 from counterfoil.server.settings.carrying import Carrying
 from counterfoil.server.settings.database import DatabaseUrl
+from counterfoil.server.settings.mailing import check_mail
 from counterfoil.server.settings.meaning import DAY, MINUTE, number, seconds, words
 
 PREFIX: Final = "COUNTERFOIL_"
@@ -275,6 +276,7 @@ class Settings(Carrying, frozen=True, kw_only=True):
         check_issuer(self.issuer)
         for proxy in self.trusted_proxies:
             check_network(proxy)
+        check_mail(self)
         _check_order(self)
 
     @property

@@ -24,6 +24,7 @@ from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.lists import ListStatements
 from counterfoil.server.storage.statements.mint_rights import MintRightStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
+from counterfoil.server.storage.statements.outbox import OutboxStatements
 from counterfoil.server.storage.statements.personal_tokens import PersonalTokenStatements
 from counterfoil.server.storage.statements.proofs import ProofStatements
 from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatements
@@ -57,6 +58,7 @@ class BoundTransaction:
         self.authorizations = AuthorizationStatements(connection)
         self.device_requests = DeviceRequestStatements(connection)
         self.action_tokens = ActionTokenStatements(connection)
+        self.outbox = OutboxStatements(connection)
         self.families = FamilyStatements(connection)
         self.mint_rights = MintRightStatements(connection)
         self.proofs = ProofStatements(connection)
@@ -106,6 +108,7 @@ class BoundTransaction:
         swept += await self.authorizations.sweep(limit)
         swept += await self.device_requests.sweep(limit)
         swept += await self.action_tokens.sweep(limit)
+        swept += await self.outbox.sweep(limit)
         swept += await self.grants.sweep(limit)
         swept += await self.proofs.sweep(limit)
         swept += await self.allowances.sweep(limit)

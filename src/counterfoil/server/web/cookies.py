@@ -1,4 +1,4 @@
-"""The two cookies: which browser this is, and its signed-in session (RFC 6265bis §4.1.3.2)."""
+"""The cookies: which browser this is, its session, its link (RFC 6265bis §4.1.3.2)."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ stands behind one of those."""
 class Cookies:
     """``__Host-`` cookies over https. In development (plain http on loopback) without the prefix.
 
-    Both are HttpOnly and SameSite=Lax: links into the server work, foreign forms do not.
+    All are HttpOnly and SameSite=Lax: links into the server work, foreign forms do not.
     """
 
     def __init__(self, *, development: bool) -> None:
@@ -23,6 +23,7 @@ class Cookies:
         self._secure = not development
         self._browser: Final = f"{prefix}counterfoil_browser"
         self._session: Final = f"{prefix}counterfoil_session"
+        self._action: Final = f"{prefix}counterfoil_action"
 
     def browser_of(self, request: Request) -> Secret | None:
         """Give the browser's own secret."""
@@ -31,6 +32,18 @@ class Cookies:
     def session_of(self, request: Request) -> Secret | None:
         """Give the secret of the signed-in session."""
         return self._read(request, self._session, Kind.SESSION)
+
+    def action_of(self, request: Request) -> Secret | None:
+        """Give the action token of the link that was opened here last."""
+        return self._read(request, self._action, Kind.ACTION_TOKEN)
+
+    def set_action(self, response: Response, secret: Secret) -> None:
+        """Keep the token of a link until the browser is closed: it stands in no address then."""
+        self._set(response, self._action, secret.reveal(), None)
+
+    def clear_action(self, response: Response) -> None:
+        """Forget the token of a link."""
+        self._set(response, self._action, "", 0)
 
     def _read(self, request: Request, name: str, kind: Kind) -> Secret | None:
         headers = request.headers.getlist("cookie")

@@ -12,6 +12,8 @@ from counterfoil.server.hub.presence import Presence
 from counterfoil.server.hub.publisher import Publisher
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
+from counterfoil.server.mail.catching import Catcher
+from counterfoil.server.mail.sender import Sender
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.rates import Rates
 from counterfoil.server.protocol.registry_feed import RegistryFeed
@@ -26,7 +28,7 @@ class Server(Struct, frozen=True):
     """One issuer's server, as its handlers see it. ``clock`` gives seconds since the epoch.
 
     ``random`` gives as many random bytes as it is asked for. ``publisher`` is there where the
-    notices are carried.
+    notices are carried, ``sender`` where mail is sent, ``catcher`` where it is only caught.
     """
 
     authority: Authority
@@ -38,12 +40,15 @@ class Server(Struct, frozen=True):
     sign_in_throttle: Throttle
     client_throttle: Throttle
     device_tries: Rates
+    recoveries: Rates
     admission: Admission
     status_lists: StatusLists
     registry_feed: RegistryFeed
     clock: Callable[[], float]
     random: Callable[[int], bytes]
     publisher: Publisher | None = None
+    sender: Sender | None = None
+    catcher: Catcher | None = None
 
     @property
     def prefix(self) -> str:

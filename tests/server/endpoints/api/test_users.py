@@ -4,6 +4,7 @@ import pytest
 
 from tests.administration import Administrator
 from tests.installation import PASSWORD, Installation, Person
+from tests.recoveries import choose, open_link, token_for
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +46,24 @@ async def test_disabling_ends_everything_and_enabling_brings_nothing_back(
     assert (await admin.post(f"{path}/enable"))["disabled_at"] is None
     page = await admin.get("/api/sessions", user_id=person.user_id)
     assert page["sessions"] == []
+
+
+async def test_a_recovery_is_started_and_only_the_person_gets_the_link(
+    place: Installation, admin: Administrator, person: Person
+) -> None:
+    """S72: nothing ends before they choose."""
+    await person.tokens()
+    path = f"/api/users/{person.user_id}"
+    assert "cfal_" not in str(await admin.post(f"{path}/recover"))
+    page = await admin.get("/api/sessions", user_id=person.user_id)
+    assert len(page["sessions"]) == 1
+    newest = (await admin.get("/api/events", subject=person.user_id))["events"][0]
+    assert newest["kind"] == "recovery_started"
+    opened = await open_link(person.browser, await token_for(place, person.email))
+    assert (await choose(person.browser, opened)).status_code == 200
+    assert await admin.refused("POST", "/api/users/nobody/recover") == (404, "not_found")
+    await admin.post(f"{path}/disable")
+    assert await admin.refused("POST", f"{path}/recover") == (400, "invalid_request")
 
 
 async def test_that_a_person_has_changed_ends_nothing(admin: Administrator, person: Person) -> None:

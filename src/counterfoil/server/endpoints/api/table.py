@@ -121,6 +121,13 @@ OPERATIONS: Final = (
     Operation("POST", f"{_USER}/enable", WRITE, "Enable a person.", users.enable_user),
     Operation(
         "POST",
+        f"{_USER}/recover",
+        WRITE,
+        "Send a person a link to choose a new password.",
+        users.recover_user,
+    ),
+    Operation(
+        "POST",
         f"{_USER}/changed",
         WRITE,
         "Tell guards that a person's data changed.",

@@ -13,6 +13,7 @@ from counterfoil.server.endpoints.api.paging import Paging
 from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
+from counterfoil.server.identity import recovery
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.protocol import changed_data, registration, revocation
 from counterfoil.server.protocol.own_api import SCOPES
@@ -102,6 +103,21 @@ async def enable_user(call: Call[Nothing, Nothing]) -> UserDocument:
         return document_of(await _find(tx, found.id))
 
     return await call.server.authority.store.transact(work)
+
+
+async def recover_user(call: Call[Nothing, Nothing]) -> UserDocument:
+    """``POST /api/users/{user_id}/recover``: a link is sent to them, and to nobody else."""
+    authority, sender = call.server.authority, call.server.sender
+
+    async def work(tx: Transaction) -> UserDocument:
+        found = await _find(tx, call.names["user_id"])
+        await recovery.start(authority, tx, found, call.by)
+        return document_of(found)
+
+    document = await authority.store.transact(work)
+    if sender is not None:
+        sender.wake()
+    return document
 
 
 async def tell_of_change(call: Call[Waiting, Nothing]) -> EndingDocument:

@@ -21,6 +21,8 @@ _BURN_CODES: Final = "DELETE FROM authorizations WHERE taken_at IS NULL"
 _FORGET_DEVICES: Final = "DELETE FROM device_requests"
 # A restored link may have been used since, and its mail lies in a mailbox still.
 _FORGET_ACTION_TOKENS: Final = "DELETE FROM action_tokens"
+# What has been sent since is not known either: nobody is written to twice.
+_FORGET_MAIL: Final = "DELETE FROM outbox"
 # Nobody knows which of their places were given: what a verifier cannot fetch it must refuse.
 _FORGET_LISTS: Final = "DELETE FROM status_lists"
 _RAISE: Final = (
@@ -56,6 +58,7 @@ class BeginningStatements:
         personal = await run(_END_PERSONAL, at, why)
         await run(_FORGET_DEVICES)
         await run(_FORGET_ACTION_TOKENS)
+        await run(_FORGET_MAIL)
         await run(_FORGET_LISTS)
         return Begun(sessions, grants, families, codes, personal)
 

@@ -1,0 +1,80 @@
+"""Mail over SMTP (RFC 5321), by TLS from the first byte (RFC 8314 §3) or STARTTLS (RFC 3207).
+
+Where TLS is set it is demanded: a server that does not offer it, or shows a certificate that nobody
+vouches for, gets no message and no password.
+"""
+
+import ssl
+from email.message import EmailMessage
+from email.utils import parseaddr
+from typing import Final
+
+import aiosmtplib
+from aiosmtplib import (
+    SMTPDataError,
+    SMTPException,
+    SMTPNotSupported,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+)
+
+from counterfoil.server.mail.courier import NotNow, Undeliverable
+from counterfoil.server.settings.mailing import MailServer
+
+_FOR_GOOD: Final = range(500, 600)
+
+
+class SmtpCourier:
+    """Hands each message to one server, on a connection of its own."""
+
+    def __init__(self, server: MailServer) -> None:
+        self._server = server
+        self._context = _context(server) if server.tls != "none" else None
+
+    async def deliver(self, message: EmailMessage) -> None:
+        """Hand a message over; the server has it once this returns.
+
+        Raises:
+            NotNow: the server is not there, not itself, too slow, or busy.
+            Undeliverable: it refuses this address or this message for good (5yz).
+        """
+        try:
+            await self._send(message)
+        except SMTPRecipientsRefused as error:
+            raise _refused([each.code for each in error.recipients]) from None
+        except SMTPDataError as error:
+            raise _refused([error.code]) from None
+        except SMTPNotSupported:
+            raise Undeliverable("The server does not take such an address.") from None
+        except SMTPResponseException as error:
+            raise NotNow(f"The server answered {error.code}.") from None
+        except (SMTPException, OSError) as error:
+            raise NotNow(f"{type(error).__name__}") from None
+
+    async def _send(self, message: EmailMessage) -> None:
+        server = self._server
+        await aiosmtplib.send(
+            message,
+            sender=parseaddr(str(message["From"]))[1],
+            recipients=[parseaddr(str(message["To"]))[1]],
+            hostname=server.host,
+            port=server.port,
+            username=server.user or None,
+            password=server.password.reveal() if server.password else None,
+            local_hostname=server.own_name,
+            timeout=server.timeout,
+            use_tls=server.tls == "tls",
+            start_tls=server.tls == "starttls",
+            tls_context=self._context,
+        )
+
+
+def _refused(codes: list[int]) -> NotNow | Undeliverable:
+    words = f"The server answered {', '.join(map(str, codes))}."
+    return Undeliverable(words) if all(c in _FOR_GOOD for c in codes) else NotNow(words)
+
+
+def _context(server: MailServer) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=server.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
