@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from counterfoil.server.mail.courier import NotNow, Undeliverable
+from counterfoil.server.mail.courier import LONGEST, NotNow, Undeliverable
 from counterfoil.server.mail.posting import post
 from counterfoil.server.mail.sender import CLAIM_SECONDS, FIRST_WAIT, LONGEST_WAIT, Desk, Sender
 from counterfoil.server.mail.writing import Writer
@@ -90,6 +90,11 @@ async def test_what_its_transaction_undoes_is_not_sent(office: Installation, cou
     with pytest.raises(LookupError):
         await office.authority.store.transact(work)
     assert not await sender(office, courier).tick()
+
+
+def test_a_claim_outlasts_whatever_a_courier_takes():
+    """Or else another process would send the letter while this one does."""
+    assert LONGEST < CLAIM_SECONDS
 
 
 async def test_of_two_processes_one_sends(office: Installation, courier: Courier):

@@ -1,7 +1,10 @@
 """What carries a message away, and how that fails."""
 
 from email.message import EmailMessage
-from typing import Protocol
+from typing import Final, Protocol
+
+LONGEST: Final = 90
+"""Seconds for a message at most, with all the steps that it takes."""
 
 
 class NotNow(Exception):

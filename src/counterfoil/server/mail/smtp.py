@@ -4,6 +4,7 @@ Where TLS is set it is demanded: a server that does not offer it, or shows a cer
 vouches for, gets no message and no password.
 """
 
+import asyncio
 import ssl
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -18,7 +19,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from counterfoil.server.mail.courier import NotNow, Undeliverable
+from counterfoil.server.mail.courier import LONGEST, NotNow, Undeliverable
 from counterfoil.server.settings.mailing import MailServer
 
 _FOR_GOOD: Final = range(500, 600)
@@ -39,7 +40,8 @@ class SmtpCourier:
             Undeliverable: it refuses this address or this message for good (5yz).
         """
         try:
-            await self._send(message)
+            async with asyncio.timeout(LONGEST):
+                await self._send(message)
         except SMTPRecipientsRefused as error:
             raise _refused([each.code for each in error.recipients]) from None
         except SMTPDataError as error:
