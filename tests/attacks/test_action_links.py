@@ -306,7 +306,10 @@ async def test_asking_costs_the_same_whoever_is_asked_for(
     run = SqliteConnection._rows
 
     def noted(self: SqliteConnection, sql: str, values: Any) -> Any:
-        if re.search("users|outbox|action_tokens|lines|sealed|leases", sql):
+        # The janitor, who may be at work beside it, only removes from these.
+        if re.match(
+            r"\s*(SELECT|UPDATE|INSERT).*(users|outbox|action_tokens|INTO events)", sql, re.DOTALL
+        ):
             seen.append(sql)
         return run(self, sql, values)
 
