@@ -1,7 +1,7 @@
 """The page of one thing: what is known of it, what belongs to it, and what can be ended of it."""
 
 from counterfoil.server.documents import clients, families, grants, keys, sessions, users
-from counterfoil.server.pages.admin import personal_tokens, rows
+from counterfoil.server.pages.admin import mint_rights, personal_tokens, rows
 from counterfoil.server.pages.admin.views import AdminThingPage, Group, Row, Verb
 from counterfoil.server.pages.admin.visit import Visit
 from counterfoil.server.pages.wording import device_of, moment_of
@@ -31,7 +31,11 @@ async def client(visit: Visit) -> AdminThingPage | None:
         title=found.client_name,
         tags=rows.tags_of_client(found),
         facts=_facts_of_client(found),
-        groups=(_group_of_secrets(found), await _grants(visit, client_id=found.client_id)),
+        groups=(
+            _group_of_secrets(found),
+            *await mint_rights.groups_of(visit, found.client_id),
+            await _grants(visit, client_id=found.client_id),
+        ),
         verbs=(
             Verb(
                 says="Ends every token that it has. It stays registered and may ask anew.",
