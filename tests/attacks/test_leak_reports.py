@@ -56,6 +56,19 @@ async def test_the_answer_is_the_same_whatever_was_sent(place: Installation):
     assert shapes[0][0] == 202
 
 
+async def test_one_secret_twice_in_a_report_ends_once(place: Installation):
+    """Otherwise twenty copies would draw twenty generations, each with a notice."""
+    token, personal = await place.service_token(), (await make(place)).secret.reveal()
+    secret = place.secrets["service"]
+    await report(place, [{"token": each} for each in (secret, token, personal) for _ in range(6)])
+    query = EventQuery(kind=EventKind.SECRET_REPORTED)
+    events = await place.authority.store.read(lambda tx: tx.events.find(query))
+    assert len(events) <= 3
+    client = await place.authority.store.read(lambda tx: tx.clients.find("service"))
+    assert client is not None
+    assert client.generation == 2
+
+
 async def test_names_end_nothing(place: Installation):
     """Whoever knows a fingerprint, a digest or an id does not hold the secret."""
     made = await make(place)

@@ -12,8 +12,9 @@ from counterfoil.guard import Credentials, Guard, Issuer
 from counterfoil.guard.asgi import GuardMiddleware
 from counterfoil.oauth.opaque import Kind, spell
 from counterfoil.oauth.personal_token import CLIENT_ID
+from tests.exchanging import exchanged, furnish_exchange, refused
 from tests.flows.serving import fresh, served
-from tests.installation import CALLBACK, NOTES, Installation, token_request
+from tests.installation import CALLBACK, MAIL, NOTES, Installation, token_request
 from tests.server.protocol.test_personal_tokens import make
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("what is decided asks no engine")]
@@ -58,6 +59,17 @@ async def test_the_token_endpoint_takes_it_for_nothing(place: Installation, kind
     assert answer.status_code == 400
     assert "access_token" not in answer.json()
     assert text not in answer.text
+
+
+async def test_whoever_may_act_for_callers_gets_nothing_for_one(place: Installation):
+    """RFC 8693: what came of it would live on when the notice of its end is forgotten."""
+    await furnish_exchange(place)
+    made = await make(place, networks=("192.0.2.0/24",))
+    answer = await exchanged(place, "notes-api", made.secret.reveal(), resource=MAIL)
+    assert refused(answer) == ("invalid_request", "wrong_type")
+    ordinary = await place.service_token()
+    answer = await exchanged(place, "notes-api", ordinary, resource=MAIL)
+    assert answer.status_code == 200
 
 
 async def test_it_is_no_secret_of_a_client_and_no_cookie(place: Installation):

@@ -219,6 +219,22 @@ async def test_what_is_kept_is_bounded(issuer: TinyIssuer):
         await asking.guard.aclose()
 
 
+async def test_where_there_is_no_event_loop_it_is_the_same(issuer: TinyIssuer):
+    """Flask and Django under WSGI ask through the guard's own thread."""
+    asking = Asking(issuer)
+    asking.says(networks=["192.0.2.0/24"])
+    token = personal()
+    with asking.guard:
+        assert asking.guard.wait_until_fresh(10)
+        decide = asking.guard.decide_blocking
+        found = await asyncio.to_thread(decide, token, where=shown_from("192.0.2.7"))
+        assert found.fingerprint == "t1"
+        with pytest.raises(Rejected) as refused:
+            await asyncio.to_thread(decide, token, where=shown_from("203.0.113.7"))
+        assert refused.value.reason is Reason.WRONG_ADDRESS
+    assert asking.asked == 1
+
+
 async def test_the_oldest_token_of_an_api_is_no_exception(issuer: TinyIssuer):
     """S27: an API that takes nothing older than an hour takes no older personal token either."""
     asking = Asking(issuer, max_age=3600)

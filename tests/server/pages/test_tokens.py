@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from counterfoil.oauth.opaque import Kind, is_spelled
+from counterfoil.server.pages import tokens
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.personal_token import PersonalToken, TokenEnd, Use
@@ -149,6 +150,27 @@ async def test_a_sign_in_of_long_ago_is_not_enough(place: Installation, person: 
     page = await person.sign_in(await person.browser.get(answer.headers["location"]))
     assert "What it may do" in page.text
     assert (await make_one(person)).status_code == 200
+
+
+async def test_none_is_made_when_everything_ends_in_the_meantime(
+    place: Installation, person: Person, monkeypatch: pytest.MonkeyPatch
+):
+    """Between the look at the session and the making of the token, the person ends everything."""
+    form: dict[str, Any] = hidden_fields((await form_page(person)).text)
+    form |= {"name": "x", "permission": ["notes:read"], "lifetime": "60"}
+    looked_up = tokens.person_of
+
+    async def then_ended(*given: Any) -> Any:
+        found = await looked_up(*given)
+        await place.authority.store.transact(
+            lambda tx: revocation.end_everything_of(tx, person.user_id, "test", CLI)
+        )
+        return found
+
+    monkeypatch.setattr(tokens, "person_of", then_ended)
+    answer = await person.browser.post("/account/tokens/new", data=form)
+    assert urlsplit(answer.headers["location"]).path == "/sign-in"
+    assert await kept(place) == []
 
 
 async def test_who_is_not_signed_in_sees_and_makes_nothing(place: Installation):

@@ -128,6 +128,14 @@ async def test_nobody_has_more_than_so_many(place: Installation):
     assert made.token.is_live(int(place.clock())) is False
 
 
+async def test_nobody_fills_the_records_with_what_has_ended(place: Installation):
+    for _ in range(10):
+        for _ in range(50):
+            await make(place, lifetime=60)
+        place.clock.turn(60)
+    assert "in the last 30 days" in await refused(place)
+
+
 async def test_a_disabled_account_makes_none(place: Installation):
     user = place.user
     assert user is not None

@@ -197,7 +197,13 @@ async def _end(tx: Transaction, leaked: _Leaked, by: Actor) -> Ending:
 
 
 async def _end_secret(tx: Transaction, leaked: _Leaked, by: Actor) -> Ending:
-    """End a client's secret, and all that may have been got with it."""
+    """End a client's secret, and all that may have been got with it.
+
+    It may be in one report twice: the second finds that nothing is left.
+    """
+    secrets = await tx.clients.secrets_of(leaked.client_id)
+    if not any(each.id == leaked.name and each.is_live(tx.now) for each in secrets):
+        return await revocation.nothing_ended(tx)
     await tx.clients.expire_secret(leaked.name, tx.now)
     detail = {"id": leaked.name, "why": WHY}
     await events.record(tx, EventKind.CLIENT_SECRET_RETIRED, by, leaked.client_id, detail)

@@ -19,6 +19,8 @@ from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
 _LONGEST_NAME: Final = 100
+_KEPT_FOR_EACH: Final = 10
+"""So many that have ended are kept for each that may live; whoever makes more has to wait."""
 
 
 class Maker(Struct, frozen=True):
@@ -111,9 +113,10 @@ async def _demand_room(settings: Settings, tx: Transaction, user_id: str) -> Non
     user = await tx.users.find(user_id)
     if user is None or not user.is_enabled:
         raise invalid_request("This account cannot make tokens.")
-    live = [token for token in await tx.personal_tokens.of_user(user_id) if token.is_live(tx.now)]
-    if len(live) >= settings.personal_tokens_most:
-        most = settings.personal_tokens_most
+    kept, most = await tx.personal_tokens.of_user(user_id), settings.personal_tokens_most
+    if len(kept) >= _KEPT_FOR_EACH * most:
+        raise invalid_request("Too many personal tokens were made in the last 30 days.")
+    if sum(token.is_live(tx.now) for token in kept) >= most:
         raise invalid_request(f"There are {most} personal tokens already: end one first.")
 
 
