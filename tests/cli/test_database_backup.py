@@ -79,7 +79,13 @@ def test_it_is_restored_elsewhere_too(lived_in: LivedIn, backup: Path, tmp_path:
     arguments = ("--from", str(backup), "--to", str(at), "--json")
     document = json.loads(place.succeed("database", "restore", *arguments))
     assert document["to"] == f"{at}/counterfoil.db"
-    assert document["ended"] == {"sessions": 1, "grants": 1, "families": 2, "codes": 0}
+    assert document["ended"] == {
+        "sessions": 1,
+        "grants": 1,
+        "families": 2,
+        "codes": 0,
+        "personal_tokens": 0,
+    }
     assert document["keys_withdrawn"] == 2
     assert document["epoch"] != document["backup"]["epoch"]
     assert [each.name for each in at.iterdir()] == ["counterfoil.db"]

@@ -15,6 +15,9 @@ from counterfoil.server.protocol.endings import Ending, carry_out
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.personal_tokens import Made
 from counterfoil.server.protocol.token_reading import ReadToken
+from counterfoil.server.records.event import EventKind, EventQuery
+from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.records.personal_token import Use
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation, installed
 from tests.server.protocol.test_personal_tokens import make
@@ -121,3 +124,32 @@ async def test_a_shorter_lifetime_of_its_api_leaves_it(place: Installation):
     await change_scopes(place, token_lifetime=60)
     place.clock.turn(120)
     assert isinstance(await read(place, made), ReadToken)
+
+
+async def test_the_first_use_is_an_event_and_the_last_one_is_kept(place: Installation):
+    """Noted in memory, written in one go; what a failure keeps from being written stays noted."""
+    made = await make(place)
+    activity, store = place.authority.activity, place.authority.store
+    now = int(place.clock())
+    activity.note_personal_token(made.token.id, Use(now, "192.0.2.7"))
+    activity.note_personal_token(made.token.id, Use(now + 5))
+
+    class Broken:
+        async def transact(self, *_: Any, **__: Any) -> None:
+            raise StoreUnavailable
+
+    with pytest.raises(StoreUnavailable):
+        await activity.flush(Broken())  # type: ignore[arg-type]
+    for at in (now + 5, now + 60):
+        activity.note_personal_token(made.token.id, Use(at))
+        await activity.flush(store)
+    token = await store.read(lambda tx: tx.personal_tokens.find_by_id(made.token.id))
+    assert token is not None
+    assert (token.last_used_at, token.last_used_from) == (now + 60, "192.0.2.7")
+    query = EventQuery(kind=EventKind.PERSONAL_TOKEN_USED)
+    (event,) = await store.read(lambda tx: tx.events.find(query))
+    assert (event.subject, event.actor, event.address) == (
+        made.token.id,
+        f"user:{made.token.user_id}",
+        "192.0.2.7",
+    )
