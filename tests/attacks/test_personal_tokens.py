@@ -110,7 +110,7 @@ async def test_the_server_itself_is_not_opened_by_one(place: Installation):
 async def test_who_does_not_enforce_its_networks_is_told_nothing(place: Installation):
     """A server of others would take it from anywhere."""
     text = (await make(place, networks=("192.0.2.0/24",))).secret.reveal()
-    for known in ({}, {"known_types": "url-bound-at+jwt"}, {"known_types": "personal-token x"}):
+    for known in ({}, {"known_types": "url-bound-at+jwt"}, {"known_types": "personal-tokens"}):
         answer = await place.post("/introspect", "guard", token=text, **known)
         assert answer.json() == {"active": False}
     answer = await place.post("/introspect", "guard", token=text, known_types="personal-token")
