@@ -109,7 +109,7 @@ def test_behind_the_middleware_the_token_is_checked_once(issuer: TinyIssuer):
     guard = Guard(issuer.url, audience=AUDIENCE)
     decided = []
     decide = guard.decide
-    guard.decide = lambda *asked: decided.append(asked) or decide(*asked)
+    guard.decide = lambda *asked, **how: decided.append(asked) or decide(*asked, **how)
     with Served(GuardMiddleware(notes_app(guard), guard)) as served:
         assert served.get("/notes", issuer.token()).status_code == 200
         assert served.get("/admin", issuer.token()).status_code == 403

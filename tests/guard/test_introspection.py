@@ -68,7 +68,8 @@ async def test_the_question_is_well_formed(asking: Asking):
     asking.issuer.active = lambda form: forms.append(form) or True
     token = asking.issuer.token()
     assert await asking.reason(token) is None
-    asked = f"token={token}&token_type_hint=access_token&known_types=url-bound-at%2Bjwt"
+    known = "url-bound-at%2Bjwt+limited-at%2Bjwt"
+    asked = f"token={token}&token_type_hint=access_token&known_types={known}"
     assert forms == [asked]
 
 
