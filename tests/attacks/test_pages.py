@@ -37,6 +37,8 @@ async def all_pages(site: Installation) -> dict[str, httpx2.Response]:
             "signed in": await browser.get("/"),
             "apps": await browser.get("/account/apps"),
             "browsers": await browser.get("/account/browsers"),
+            "profile": await browser.get("/account/profile"),
+            "security": await browser.get("/account/security"),
             "password": await browser.get("/account/password"),
             "end": await browser.get(f"/account/end/user/{person.user_id}"),
             "logout": await browser.get("/logout"),

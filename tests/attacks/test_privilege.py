@@ -201,6 +201,9 @@ async def test_the_account_is_closed_to_whoever_is_not_signed_in(site: Installat
     async with site.browser() as browser:
         for method, path in (
             ("GET", "/account/apps"),
+            ("GET", "/account/profile"),
+            ("POST", "/account/profile"),
+            ("GET", "/account/security"),
             ("GET", "/account/browsers"),
             ("GET", "/account/password"),
             ("POST", "/account/password"),

@@ -71,7 +71,14 @@ def look_around_the_account(person: Person, look: Callable[[str], None]) -> None
     """Every page that asks before it ends, and what it says afterwards."""
     page = person.page
     look_at_an_explanation(person, look)
-    page.get_by_role("link", name="Password").click()
+    page.get_by_role("link", name="Profile").click()
+    look("profile")
+    page.get_by_label("Name that apps").fill("Ada King")
+    page.get_by_role("button", name="Save").click()
+    look("profile-saved")
+    page.get_by_role("link", name="Security").click()
+    look("security")
+    page.get_by_role("link", name="Change your password").click()
     look("password")
     page.get_by_label("Your present password").fill("wrong")
     for label in ("New password, at least", "New password again"):

@@ -39,6 +39,16 @@ async def test_a_user_is_disabled_once(store: Store) -> None:
     assert await store.read(lambda tx: tx.users.find("ada")) == user()
 
 
+async def test_a_user_is_renamed_only_to_another_name(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user()))
+    for name, renamed in (("Ada King", True), ("Ada King", False), (None, True), (None, False)):
+        assert await store.transact(lambda tx, to=name: tx.users.rename("ada", to)) is renamed
+        found = await store.read(lambda tx: tx.users.find("ada"))
+        assert found is not None
+        assert found.name == name
+    assert not await store.transact(lambda tx: tx.users.rename("bob", "Bob"))
+
+
 async def test_a_password_is_changed_only_where_the_one_that_was_proved_still_stands(
     store: Store,
 ) -> None:

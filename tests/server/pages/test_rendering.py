@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from jinja2 import UndefinedError
 
+from counterfoil.server.pages.account_views import ProfilePage, SecurityPage, SecurityRow
 from counterfoil.server.pages.admin.views import (
     AdminEndPage,
     AdminListPage,
@@ -146,6 +147,19 @@ def asking(text: str, *, nothing: bool = False) -> EndPage:
         nothing=nothing,
         here=True,
     )
+
+
+def account(text: str) -> dict[str, Page]:
+    """The pages of the account that are about the person."""
+    own = {"user_email": text, "csrf": f"csrf {text}"}
+    profile = ProfilePage(**own, action="/go", name=text, since=text, longest=100)
+    row = SecurityRow(title=text, state=text, path="password", verb=text)
+    return {
+        "profile": profile,
+        "profile saved": msgspec.structs.replace(profile, saved=True),
+        "profile refused": msgspec.structs.replace(profile, error=text),
+        "security": SecurityPage(**own, rows=(row, row)),
+    }
 
 
 def administration(text: str) -> dict[str, Page]:
@@ -298,6 +312,7 @@ def views(text: str) -> dict[str, Page]:
         "home of an administrator": HomePage(
             issuer=text, csrf=f"csrf {text}", signed_in_as=text, is_admin=True
         ),
+        **account(text),
         **administration(text),
     }
 

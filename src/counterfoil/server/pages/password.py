@@ -75,7 +75,7 @@ def _changed(server: Server, changed: Changed) -> Response:
         title="The password has been changed",
         sentence=ended_sentence(ending) if ending.ended else "You were signed in nowhere else.",
         receipt=str(ending.position),
-        back=f"{server.prefix}/account/browsers",
+        back=f"{server.prefix}/account/security",
         back_title="Back to my account",
     )
     response = show(server, page)

@@ -9,6 +9,7 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from counterfoil.server.pages.account_views import ProfilePage, SecurityPage
 from counterfoil.server.pages.admin.views import AdminEndPage, AdminListPage, AdminThingPage
 from counterfoil.server.pages.recovery_views import (
     CaughtMailPage,
@@ -45,6 +46,8 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         DeviceConsentPage: "device_consent.html",
         DeviceDonePage: "device_done.html",
         ErrorPage: "error.html",
+        ProfilePage: "profile.html",
+        SecurityPage: "security.html",
         AppsPage: "apps.html",
         BrowsersPage: "browsers.html",
         TokensPage: "tokens.html",

@@ -44,6 +44,9 @@ class Users(Protocol):
         """Look up by the normalised form of ``email``."""
 
     async def every(self) -> list[User]: ...
+    async def rename(self, user_id: str, name: str | None) -> bool:
+        """Give another name; ``False`` where it has that one, or there is no such user."""
+
     async def disable(self, user_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled user."""
 

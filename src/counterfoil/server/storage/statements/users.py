@@ -19,6 +19,7 @@ _FIND_BY_EMAIL: Final = f"{_SELECT} WHERE email_key = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, id"
 _DISABLE: Final = "UPDATE users SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL"
 _ENABLE: Final = "UPDATE users SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL"
+_RENAME: Final = "UPDATE users SET name = ? WHERE id = ? AND COALESCE(name, '') <> ?"
 _SET_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ?"
 _CHANGE_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?"
 _NOTE_FAILURE: Final = """
@@ -67,6 +68,10 @@ class UserStatements:
     async def every(self) -> list[User]:
         """All, oldest first."""
         return [_user(row) for row in await self._connection.all(_EVERY)]
+
+    async def rename(self, user_id: str, name: str | None) -> bool:
+        """Give another name; ``False`` where it has that one, or there is no such user."""
+        return await self._connection.run(_RENAME, name, user_id, name or "") == 1
 
     async def disable(self, user_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled user."""

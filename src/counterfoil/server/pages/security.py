@@ -1,0 +1,51 @@
+"""My account, security: by what the person proves who they are, a row for each."""
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.server.pages.account_views import SecurityPage, SecurityRow
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+from counterfoil.server.web.browser import go, person_of, show
+from counterfoil.server.web.csrf import csrf_token
+from counterfoil.server.web.server import Server
+
+Section = Callable[[Transaction, User], Awaitable[SecurityRow]]
+"""Says in the reading transaction of the page how one thing stands with a person."""
+
+
+async def password(_: Transaction, user: User) -> SecurityRow:
+    """Say whether there is one."""
+    has_one = user.password_hash is not None
+    return SecurityRow(
+        title="Password",
+        state="You sign in with a password." if has_one else "You have no password.",
+        path="password",
+        verb="Change your password",
+    )
+
+
+SECTIONS: Final[tuple[Section, ...]] = (password,)
+"""What stands on the page, in this order."""
+
+
+async def security(server: Server, request: Request) -> Response:
+    """``GET /account/security``."""
+    person = await person_of(server, request)
+    if person is None:
+        return go(f"{server.prefix}/sign-in")
+    user = person.user
+
+    async def read(tx: Transaction) -> tuple[SecurityRow, ...]:
+        return tuple([await section(tx, user) for section in SECTIONS])
+
+    page = SecurityPage(
+        prefix=server.prefix,
+        user_email=user.email,
+        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
+        rows=await server.authority.store.read(read),
+    )
+    return show(server, page)
