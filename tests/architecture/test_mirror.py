@@ -24,6 +24,8 @@ ELSEWHERE = MappingProxyType(
         "server/protocol/exchange_rights.py": "attacks/test_token_exchange.py",
         "server/protocol/exchanged_tokens.py": "attacks/test_token_exchange.py",
         "server/protocol/grant_types/token_exchange.py": "attacks/test_token_exchange.py",
+        "server/pages/account_routes.py": "server/test_app.py",
+        "server/pages/account_views.py": "server/pages/test_rendering.py",
         "server/records/exchange_right.py": "storage/test_clients_and_apis.py",
         "guard/status_line.py": "guard/test_status_lists.py",
         "guard/watch.py": "guard/test_health.py",

@@ -1,0 +1,37 @@
+"""My account: the routes of its pages, in one table."""
+
+from typing import Final
+
+from counterfoil.server.pages import (
+    account,
+    ending,
+    explain,
+    password,
+    profile,
+    security,
+    sign_in,
+    tokens,
+)
+from counterfoil.server.web.admission import Use
+from counterfoil.server.web.server import Caller, Route
+
+_GET: Final = ("GET", "HEAD")
+_POST: Final = ("POST",)
+
+ACCOUNT_ROUTES: Final = (
+    Route("/account/apps", _GET, account.apps, Caller.PERSON, Use.PAGE),
+    Route("/account/explain", _GET, explain.account_ask, Caller.PERSON, Use.PAGE),
+    Route("/account/explain", _POST, explain.account_answer, Caller.PERSON, Use.PAGE),
+    Route("/account/sign-out", _POST, sign_in.sign_out, Caller.PERSON, Use.LEAVING),
+    Route("/account/tokens", _GET, tokens.tokens, Caller.PERSON, Use.PAGE),
+    Route("/account/tokens/new", _GET, tokens.ask, Caller.PERSON, Use.PAGE),
+    Route("/account/tokens/new", _POST, tokens.answer, Caller.PERSON, Use.PAGE),
+    Route("/account/profile", _GET, profile.ask, Caller.PERSON, Use.PAGE),
+    Route("/account/profile", _POST, profile.answer, Caller.PERSON, Use.PAGE),
+    Route("/account/security", _GET, security.security, Caller.PERSON, Use.PAGE),
+    Route("/account/browsers", _GET, account.browsers, Caller.PERSON, Use.PAGE),
+    Route("/account/password", _GET, password.ask, Caller.PERSON, Use.PAGE),
+    Route("/account/password", _POST, password.answer, Caller.PERSON, Use.PAGE),
+    Route("/account/end/{kind}/{name}", _GET, ending.ask, Caller.PERSON, Use.LEAVING),
+    Route("/account/end/{kind}/{name}", _POST, ending.answer, Caller.PERSON, Use.LEAVING),
+)
