@@ -27,6 +27,8 @@ ELSEWHERE = MappingProxyType(
         "server/pages/account_routes.py": "server/test_app.py",
         "server/pages/account_views.py": "server/pages/test_rendering.py",
         "server/records/exchange_right.py": "storage/test_clients_and_apis.py",
+        "server/endpoints/routes.py": "server/test_app.py",
+        "server/pages/routes.py": "server/test_app.py",
         "guard/status_line.py": "guard/test_status_lists.py",
         "guard/watch.py": "guard/test_health.py",
         "guard/web.py": "guard/test_manners.py",

@@ -1,4 +1,4 @@
-"""The map of the server: every route in one table, and the ASGI app that follows it."""
+"""The map of the server: the tables of routes, and the ASGI app that follows them."""
 
 import asyncio
 import logging
@@ -13,32 +13,11 @@ from starlette.responses import Response
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.metadata import OAUTH_PATH, OPENID_PATH
-from counterfoil.server.endpoints import (
-    allowances,
-    authorize,
-    leaks,
-    metadata,
-    mint,
-    notices,
-    oauth,
-    openid,
-    registry,
-    reports,
-    status_lists,
-)
 from counterfoil.server.endpoints.api.routes import API_ROUTES
-from counterfoil.server.pages import (
-    account,
-    consent,
-    development,
-    device,
-    logout,
-    recovery,
-    sign_in,
-)
+from counterfoil.server.endpoints.routes import ENDPOINT_ROUTES
 from counterfoil.server.pages.account_routes import ACCOUNT_ROUTES
 from counterfoil.server.pages.admin.routes import ADMIN_ROUTES
-from counterfoil.server.pages.assets import asset
+from counterfoil.server.pages.routes import PAGE_ROUTES
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
 from counterfoil.server.web.admission import Use
@@ -50,56 +29,8 @@ from counterfoil.server.web.refusal import error_of, log_refusal
 from counterfoil.server.web.server import Caller, Route, Server
 
 _LOG: Final = logging.getLogger(__name__)
-_GET: Final = ("GET", "HEAD")
-_POST: Final = ("POST",)
-_BOTH: Final = ("GET", "HEAD", "POST")
 
-ROUTES: Final = (
-    Route("/token", _POST, oauth.token, Caller.SCRIPT, Use.TOKEN),
-    Route("/mint", _POST, mint.mint, Caller.MACHINE, Use.TOKEN),
-    Route("/device_authorization", _POST, oauth.device_authorization, Caller.SCRIPT, Use.DEVICE),
-    Route("/introspect", _POST, oauth.introspect, Caller.MACHINE, Use.INTROSPECTION),
-    Route("/revoke", _POST, oauth.revoke, Caller.SCRIPT, Use.REVOCATION),
-    Route("/global-token-revocation", _POST, oauth.end_user, Caller.MACHINE, Use.REVOCATION),
-    Route("/userinfo", _BOTH, openid.userinfo, Caller.SCRIPT, Use.INTROSPECTION),
-    Route("/jwks.json", _GET, metadata.jwks, Caller.SCRIPT),
-    Route(leaks.REPORTS_PATH, _POST, leaks.take, Caller.MACHINE, Use.LEAK),
-    Route(leaks.PATTERNS_PATH, _GET, leaks.patterns, Caller.SCRIPT),
-    Route("/notices", _GET, notices.stream, Caller.SCRIPT, Use.GUARD),
-    Route("/notices/snapshot", _GET, notices.snapshot, Caller.SCRIPT, Use.GUARD),
-    Route("/notices/acknowledgements", _POST, notices.acknowledge, Caller.MACHINE, Use.GUARD),
-    Route("/notices/jwks.json", _GET, metadata.notices_jwks, Caller.SCRIPT),
-    Route("/registry", _GET, registry.stream, Caller.MACHINE),
-    Route("/allowances", _POST, allowances.spend, Caller.MACHINE),
-    Route("/reports", _POST, reports.take, Caller.MACHINE),
-    Route("/status-lists", _GET, status_lists.aggregation, Caller.SCRIPT),
-    Route("/status-lists/{list_id}", _GET, status_lists.status_list, Caller.SCRIPT),
-    Route(OAUTH_PATH, _GET, metadata.discovery, Caller.SCRIPT),
-    Route(OPENID_PATH, _GET, metadata.discovery, Caller.SCRIPT),
-    Route("/health/live", _GET, metadata.live, Caller.MACHINE, Use.HEALTH),
-    Route("/health/ready", _GET, metadata.ready, Caller.MACHINE, Use.HEALTH),
-    Route("/authorize", _BOTH, authorize.start, Caller.PERSON, Use.PAGE),
-    Route("/authorize/continue", _GET, authorize.proceed, Caller.PERSON, Use.PAGE),
-    Route("/sign-in", _GET, sign_in.ask, Caller.PERSON, Use.PAGE),
-    Route("/sign-in", _POST, sign_in.answer, Caller.PERSON, Use.PAGE),
-    Route("/forgotten-password", _GET, recovery.ask, Caller.PERSON, Use.PAGE),
-    Route("/forgotten-password", _POST, recovery.answer, Caller.PERSON, Use.PAGE),
-    Route("/new-password", _GET, recovery.open_link, Caller.PERSON, Use.PAGE),
-    Route("/new-password", _POST, recovery.choose, Caller.PERSON, Use.PAGE),
-    Route("/development/mail", _GET, development.caught_mail, Caller.PERSON, Use.PAGE),
-    Route("/consent", _GET, consent.ask, Caller.PERSON, Use.PAGE),
-    Route("/consent", _POST, consent.answer, Caller.PERSON, Use.PAGE),
-    Route("/device", _GET, device.ask, Caller.PERSON, Use.PAGE),
-    Route("/device", _POST, device.answer, Caller.PERSON, Use.PAGE),
-    Route("/logout", _GET, logout.ask, Caller.PERSON, Use.LEAVING),
-    Route("/logout", _POST, logout.answer, Caller.PERSON, Use.LEAVING),
-    Route("/signed-out", _GET, sign_in.signed_out, Caller.PERSON, Use.PAGE),
-    Route("/", _GET, account.home, Caller.PERSON, Use.PAGE),
-    *ACCOUNT_ROUTES,
-    *API_ROUTES,
-    *ADMIN_ROUTES,
-    Route("/static/{name}", _GET, asset, Caller.PERSON),
-)
+ROUTES: Final = (*ENDPOINT_ROUTES, *PAGE_ROUTES, *ACCOUNT_ROUTES, *API_ROUTES, *ADMIN_ROUTES)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
