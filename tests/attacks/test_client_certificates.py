@@ -12,6 +12,8 @@ from counterfoil.oauth.reasons import Reason
 from tests.guard.desk import Desk, request
 from tests.guard.test_client_certificate import ENVOY, PEM, SEQUENCE, THUMBPRINT
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 PROXY = "10.0.0.1"
 FORMS = {"rfc9440": SEQUENCE, "pem": PEM, "xfcc": ENVOY}
 

@@ -9,6 +9,8 @@ from counterfoil.guard.request import Request
 from counterfoil.oauth.reasons import Reason
 from tests.guard.desk import Desk, request
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 PEOPLE = {
     "s-ada": SignedIn(subject="ada", scopes=("notes:read", "notes:write")),
     "s-eve": SignedIn(subject="eve", scopes=("notes:read", "notes:write")),

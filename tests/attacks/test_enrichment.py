@@ -8,6 +8,8 @@ from counterfoil.guard import Enrich, Token
 from counterfoil.guard.gate import Gate
 from tests.guard.desk import Desk, request
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 
 @pytest.fixture
 def gate(desk: Desk) -> Gate:

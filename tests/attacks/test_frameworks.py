@@ -29,7 +29,7 @@ from tests.frameworks.apps import django_project
 from tests.frameworks.served import FRAMEWORKS, Api, Servers
 from tests.guard.desk import Desk
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("no server of ours is there")]
 OPEN = {"well", "file"}
 """All that anybody may read without a token."""
 

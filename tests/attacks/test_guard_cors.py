@@ -5,6 +5,8 @@ import pytest
 from counterfoil.guard import Cors, Rejected, ResourceMetadata, Web
 from tests.guard.desk import Desk, request
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 APP = "https://app.example"
 LOOKALIKES = [
     "https://app.example.evil.example", "https://evilapp.example", "http://app.example",

@@ -1,9 +1,12 @@
 """Whoever can send requests would like to write into the metrics, or to fill them."""
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from counterfoil.guard import Guard, Issuer, Rejected
 from tests.guard.desk import Desk, request
+
+pytestmark = pytest.mark.one_engine("no server of ours is there")
 
 HOSTILE = 'a"} 1\ncounterfoil_guard_up 7\nx{y="'
 

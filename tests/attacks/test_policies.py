@@ -7,6 +7,8 @@ from counterfoil.guard.demands import Demand, demands_of
 from counterfoil.oauth.reasons import Reason
 from tests.guard.desk import NOW, Desk, request
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 
 def refused(desk: Desk, demand: str | Demand, **claims: object) -> Reason | None:
     gate = desk.gate(implied={"notes": ("notes:read",), "admin": ("notes",)})

@@ -13,6 +13,8 @@ from counterfoil.oauth.reasons import Reason
 from tests.guard.issuer import AUDIENCE, TinyIssuer
 from tests.proofs import Holder
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 OTHER_API = "https://ledger.example"
 URL = "https://notes.example/notes"
 STRANGER = "203.0.113.9"

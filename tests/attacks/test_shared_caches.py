@@ -9,6 +9,8 @@ from counterfoil.guard.request import Request
 from counterfoil.oauth.reasons import Reason
 from tests.guard.desk import Desk, request
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 Answer = tuple[dict[str, str], str]
 
 

@@ -14,6 +14,8 @@ from counterfoil.oauth.status_list import StatusList, StatusListToken, WrongStat
 from tests.guard.issuer import TinyIssuer
 from tests.guard.test_status_lists import guarded, listed, reason
 
+pytestmark = pytest.mark.one_engine("no server of ours is there")
+
 NOW = 1_800_000_000.0
 
 
