@@ -52,7 +52,7 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     fam: str = ""
     gen: tuple[int, int] = (0, 0)
     auth_time: _Seconds | None = None
-    acr: str | None = None
+    acr: object = None
     cnf: Mapping[str, object] | None = None
     nbf: _Seconds | None = None
     status: object = None

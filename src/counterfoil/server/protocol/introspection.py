@@ -60,7 +60,7 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
     iss: str | None = None
     jti: str | None = None
     auth_time: int | None = None
-    acr: str | None = None
+    acr: object = None
     cnf: Mapping[str, object] | None = None
     fam: str | None = None
     gen: tuple[int, int] | None = None

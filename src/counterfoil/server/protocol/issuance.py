@@ -48,7 +48,7 @@ class Lineage(Struct, frozen=True):
     parents: tuple[Parent, ...]
     act: object = None
     auth_time: int | None = None
-    acr: str | None = None
+    acr: object = None
 
 
 class Ticket(Struct, frozen=True):
