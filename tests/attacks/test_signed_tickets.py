@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from counterfoil.guard import Credentials, Issuer, MaxAge, Options, Rejected, Tickets
+from counterfoil.guard import Credentials, Issuer, MaxAge, Options, Rejected, StepUp, Tickets
 from counterfoil.guard.demands import demands_of
 from counterfoil.guard.gate import Gate
 from counterfoil.guard.guard import Guard
@@ -159,6 +159,26 @@ def test_it_is_no_younger_than_what_it_came_of(desk: Desk, gate: Gate):
     old = ["t0", "c0", 0, "https://notes.example", 0, "k0", int(desk.clock.now) - 500]
     assert reason(gate, using(ticket(desk, parents=[old])), MaxAge(400)) is Reason.TOO_OLD
     assert reason(gate, using(ticket(desk, parents=[old])), MaxAge(600)) is None
+
+
+def test_what_is_too_old_for_the_api_gets_in_by_no_ticket(desk: Desk):
+    """S27: ``Options(max_age=...)`` counts from the first issue, whichever text is shown."""
+    gate = desk.gate(tickets=BY_ISSUER, max_age=400)
+    for age, why in ((399, None), (400, Reason.TOO_OLD), (500, Reason.TOO_OLD)):
+        old = ["t0", "c0", 0, "https://notes.example", 0, "k0", int(desk.clock.now) - age]
+        assert reason(gate, request("/files/7", token=desk.token(parents=[old]))) is why
+        assert reason(gate, using(ticket(desk, parents=[old]))) is why
+    assert reason(gate, using(ticket(desk))) is None
+
+
+def test_how_somebody_signed_in_is_said_by_a_ticket_too(desk: Desk, gate: Gate):
+    """RFC 9470: what the parent could open, its ticket opens; and nothing more."""
+    said = {"acr": "urn:mfa", "auth_time": int(desk.clock.now) - 50}
+    text = ticket(desk, **said)
+    assert reason(gate, using(text), StepUp(acr=("urn:mfa",), max_age=60)) is None
+    assert reason(gate, using(text), StepUp(max_age=40)) is Reason.SIGN_IN_TOO_OLD
+    weak = using(ticket(desk))
+    assert reason(gate, weak, StepUp(acr=("urn:mfa",))) is Reason.SIGN_IN_TOO_WEAK
 
 
 def test_a_guard_that_was_not_told_of_them_takes_none(desk: Desk):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from counterfoil.jose import jwt
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.jose.keys import PrivateKey
-from counterfoil.oauth.delegation import ACCESS_TOKEN, JWT, MOST_PARENTS
+from counterfoil.oauth.delegation import ACCESS_TOKEN, GRANT_TYPE, JWT, MOST_PARENTS
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import registration, revocation
@@ -18,8 +18,10 @@ from counterfoil.server.protocol.own_api import own_api_uri
 from counterfoil.server.records.exchange_right import ExchangeRight
 from counterfoil.server.records.policy import ClientPolicy
 from counterfoil.server.records.signing_key import Purpose
+from tests.allowing import add_guard, granted, take
 from tests.exchanging import FILES, child_of, exchanged, furnish_exchange, refused
 from tests.installation import MAIL, NOTES, Installation, Person, installed
+from tests.minting import add_minter, give_right, minted, whom
 from tests.proofs import Holder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("what is decided asks no engine")]
@@ -174,6 +176,33 @@ async def test_the_policy_of_a_client_names_who_acts(place: Installation):
     assert unverified_claims(token)["may_act"] == {"sub": "notes-api"}
     other = {"grant_type": "client_credentials", "may_act": "mail-api"}
     assert refused(await place.post("/token", "careful", **other)) == REFUSED
+
+
+async def test_no_way_of_issue_gets_around_that_policy(place: Installation):
+    """RFC 8693 §4.4: a token that is minted names who may act, too, for whomever it is."""
+    types = ("client_credentials", GRANT_TYPE)
+    await add_minter(place, grant_types=types, policy=ClientPolicy(may_act="mail-api"))
+    assert place.user is not None
+    await give_right(place, place.user.id)
+    for subject in ({}, {"subject": whom(place.user.id)}):
+        token = await minted(place, **subject)
+        assert unverified_claims(token)["may_act"] == {"sub": "mail-api"}
+        answer = await exchanged(place, "notes-api", token, resource=MAIL)
+        assert refused(answer) == ("invalid_request", "not_permitted")
+        less = unverified_claims(await child_of(place, "minter", token))
+        assert less["may_act"] == {"sub": "mail-api"}
+
+
+async def test_of_a_limited_token_nothing_is_taken_once_its_parent_has_ended(
+    place: Installation, parent: str
+):
+    """S54, S75: at the store, however far the guard is behind that asks for it."""
+    await add_guard(place)
+    child = await child_of(place, "teller", parent, max_uses="5")
+    jti = unverified_claims(child)["jti"]
+    assert await granted(place, take(jti)) == [1]
+    await place.post("/revoke", "teller", token=parent)
+    assert await granted(place, take(jti)) == ["revoked"]
 
 
 async def test_a_chain_comes_to_an_end(place: Installation, parent: str):

@@ -25,10 +25,11 @@ from tests.storage.samples import NOTES, NOW
 pytestmark = pytest.mark.anyio
 
 JTI = "token"
+PARENT = Marks("parent", "", "other", 3, "https://api.example/mail", 4, "kid", NOW - 9)
 ALLOWED = Allowance(
     name=USES,
     total=5,
-    marks=Marks(JTI, "family", "app", 1, NOTES, 2, "kid", NOW - 5),
+    marks=Marks(JTI, "family", "app", 1, NOTES, 2, "kid", NOW - 5, (PARENT,)),
     subject="ada",
     expires_at=NOW + 300,
     kept_until=NOW + 360,

@@ -312,8 +312,8 @@ class Guard:
         issuers = [state.issuer for state in self._states.values()]
         ways, registry = {each.revocation for each in issuers}, any(e.registry for e in issuers)
         tickets.demand_endings(ways, registry=registry)
-        clock, wake = options.clock, self._wake
-        checks = Checks(self.audience, self.hierarchy, self._states, clock, wake)
+        known = self.audience, self.hierarchy, self._states
+        checks = Checks(*known, options.clock, self._wake, options.max_age)
         self.tickets = TicketCheck(tickets, checks)
         if tickets.keys:
             giver = Giver(self.audience, options.max_age, options.clock, options.random)

@@ -44,7 +44,8 @@ _WORDS: Final[Mapping[Reason, str]] = MappingProxyType(
 class Checks(Struct, frozen=True):
     """What a ticket is checked with: the API's name, its scopes, the issuers that it trusts.
 
-    ``wake`` has keys that are missed fetched.
+    ``wake`` has keys that are missed fetched. ``max_age``: seconds after their first issue in which
+    the API takes tokens at all, if it has said so.
     """
 
     audience: str
@@ -52,6 +53,13 @@ class Checks(Struct, frozen=True):
     states: Mapping[str, IssuerState]
     clock: Callable[[], float]
     wake: Callable[[], None]
+    max_age: float | None = None
+
+    def end_of(self, ticket: Ticket) -> float:
+        """Say until when a ticket is taken (S27)."""
+        if self.max_age is None:
+            return ticket.expires_at
+        return min(ticket.expires_at, ticket.iat + self.max_age)
 
 
 class TicketCheck:
@@ -108,7 +116,7 @@ class TicketCheck:
             raise Rejected(Reason.WRONG_ISSUER, fingerprint=ticket.jti)
         return Verified(
             _token(ticket, checks),
-            ticket.expires_at,
+            checks.end_of(ticket),
             0,
             Binding(*ticket.binding) if ticket.binding is not None else UNBOUND,
             ticket.marks(checks.audience),

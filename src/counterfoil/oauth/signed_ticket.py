@@ -48,7 +48,7 @@ class SignedTicket(
             request = jws.decode_part(self.request.encode())
         except JoseError:
             return None
-        said = {"auth_time": self.auth_time, "act": self.act}
+        said = {"acr": self.acr, "auth_time": self.auth_time, "act": self.act}
         binding = self.binding
         return Ticket(
             request=request,

@@ -135,6 +135,7 @@ def _demand_readable(authority: Authority, claims: AccessToken) -> None:
 def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> AccessToken:
     audience, lineage = issuance.audience, issuance.lineage or _OF_ITS_OWN
     signed_in = issuance.signed_in
+    actor = issuance.may_act or issuance.client.policy.may_act
     return AccessToken(
         iss=authority.issuer,
         sub=issuance.subject,
@@ -152,7 +153,7 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         status=status,
         url_bound=issuance.url_bound,
         act=lineage.act,
-        may_act=actor_named(issuance.may_act) if issuance.may_act else None,
+        may_act=actor_named(actor) if actor else None,
         parents=lineage.parents,
         max_uses=issuance.uses,
         authorization_details=audience.policy.limits or None,

@@ -6,15 +6,16 @@ from counterfoil.oauth.revocations import Marks
 from counterfoil.server.records.allowance import Allowance, Outcome, Owner, Return, Take, Taken
 from counterfoil.server.records.listing import Part
 from counterfoil.server.storage.connection import Connection, Row
+from counterfoil.server.storage.statements.json_text import json_text, marks_from
 
 _ADD: Final = """
 INSERT INTO allowances (jti, name, total, taken, granted, subject, family_id, client_id,
-    client_generation, audience, api_generation, kid, issued_at, expires_at, kept_until)
-VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    client_generation, audience, api_generation, kid, issued_at, parents, expires_at, kept_until)
+VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT jti, name, total, taken, subject, family_id, client_id, client_generation, audience,
-    api_generation, kid, issued_at, expires_at, kept_until
+    api_generation, kid, issued_at, parents, expires_at, kept_until
 FROM allowances"""
 _FIND: Final = f"{_SELECT} WHERE jti = ? AND name = ?"
 _NEWEST: Final = """AND name = ? AND expires_at > ? AND (issued_at, jti) < (?, ?)
@@ -77,6 +78,7 @@ class AllowanceStatements:
             marks.api_generation,
             marks.kid,
             marks.issued_at,
+            json_text(marks.parents),
             allowance.expires_at,
             allowance.kept_until,
         )
@@ -143,7 +145,8 @@ class AllowanceStatements:
 
 
 def _allowance(row: Row) -> Allowance:
-    jti, name, total, taken, subject, *marks, expires_at, kept_until = row
+    jti, name, total, taken, subject, *marks, parents, expires_at, kept_until = row
+    marks.append(marks_from(parents))
     return Allowance(
         name=name,
         total=total,
