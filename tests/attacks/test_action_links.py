@@ -214,6 +214,23 @@ async def test_one_persons_link_sets_no_others_password(
     assert await opens(house, "thief@example.com", NEW)
 
 
+async def test_a_link_that_is_opened_in_between_gets_no_password_meant_for_another(
+    house: Installation, browser: httpx2.AsyncClient
+):
+    """A page of somebody else can open a link of theirs here, while ours is filled in."""
+    own = await linked(house, "between@example.com")
+    planted = await linked(house, "planter@example.com")
+    page = await open_link(browser, own)
+    await browser.get("/new-password", params={"token": planted})
+    answer = await choose(browser, page)
+    assert answer.status_code == 400
+    assert "Another link was opened in this browser since." in answer.text
+    assert "planter@example.com" in answer.text
+    assert not await opens(house, "planter@example.com", NEW)
+    assert (await choose(browser, await open_link(browser, own))).status_code == 200
+    assert await opens(house, "between@example.com", NEW)
+
+
 @pytest.mark.parametrize(
     "headers",
     [

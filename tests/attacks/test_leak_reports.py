@@ -118,6 +118,7 @@ BODIES: dict[str, bytes] = {
     "too long a token": json.dumps({"token": "x" * 16_385}).encode(),
     "too long a url": json.dumps({"token": "x", "url": "x" * 2_001}).encode(),
     "deep": b"[" * 5_000 + b"]" * 5_000,
+    "deep where nobody looks": b'{"token": "x", "a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
     "no utf-8": b'{"token": "\xff"}',
     "half a pair": b'{"token": "\\ud800"}',
     "too long at all": b" " * 262_145,

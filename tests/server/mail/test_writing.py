@@ -107,7 +107,23 @@ def test_what_is_no_single_address_is_none(address: str):
 
 
 def test_a_domain_in_another_script_is_spelled_as_the_wire_has_it():
-    assert address_in("ada@bücher.example").addr_spec == "ada@xn--bcher-kva.example"
+    for domain in ("bücher.example", "BÜCHER.example"):
+        assert address_in(f"ada@{domain}").addr_spec == "ada@xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize(
+    ("domain", "spelled"),
+    [("faß.example", "xn--fa-hia.example"), ("βόλος.example", "xn--nxasmm1c.example")],
+)
+def test_a_letter_never_goes_to_a_domain_that_only_looks_the_same(domain: str, spelled: str):
+    """By the rules before RFC 5891 it went to ``fass.example``, with a link in it."""
+    assert address_in(f"ada@{domain}").addr_spec == f"ada@{spelled}"
+
+
+@pytest.mark.parametrize("domain", ["\uff45xample.com", "a\u3002example", "\u2490.example"])
+def test_a_domain_that_would_be_read_as_another_is_refused(domain: str):
+    with pytest.raises(Undeliverable):
+        address_in(f"ada@{domain}")
 
 
 @pytest.mark.parametrize("sender", ["Counter\nfoil <id@id.example>", "Counterfoil", "a@b <c>"])

@@ -54,6 +54,9 @@ async def test_the_log_says_who_asked_and_by_what_it_was_set(place: Installation
     found = await place.authority.store.read(lambda tx: tx.events.find(query))
     known = {each.kind: each.proof for each in found}
     assert known[EventKind.RECOVERY_STARTED] == "none"
+    actors = {each.kind: each.actor for each in found}
+    assert actors[EventKind.RECOVERY_STARTED] == "anyone"
+    assert actors[EventKind.PASSWORD_RESET] == f"user:{person.user_id}"
     assert known[EventKind.PASSWORD_RESET] == "link"
 
 

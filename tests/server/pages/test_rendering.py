@@ -286,7 +286,9 @@ def views(text: str) -> dict[str, Page]:
         "forgotten": ForgottenPage(**form, email=text, error=text),
         "plain forgotten": ForgottenPage(**form),
         "link sent": LinkSentPage(email=text, minutes=60),
-        "new password": NewPasswordPage(**form, user_email=text, sentence=text, error=text),
+        "new password": NewPasswordPage(
+            **form, link=text, user_email=text, sentence=text, error=text
+        ),
         "link over": LinkOverPage(),
         "caught mail": CaughtMailPage(
             messages=(CaughtMessage(to=text, subject=text, date=text, text=text, link="/id/x"),)

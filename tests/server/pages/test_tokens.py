@@ -235,3 +235,20 @@ async def test_an_api_that_allows_less_offers_less(place: Installation, person: 
     page = Document((await form_page(person)).text)
     offered = [each.attributes["value"] for each in page.all("option")]
     assert offered == [str(days * DAY) for days in (1, 7, 10)]
+
+
+@pytest.mark.parametrize("lifetime", ["9" * 5000, "9" * 30, "-1", "1e5", "\u0663", ""])
+async def test_a_lifetime_that_is_no_number_is_a_mistake_of_whoever_sends_it(
+    place: Installation, person: Person, lifetime: str
+):
+    """Python reads no number of more than 4300 digits: that was an error of ours."""
+    answer = await make_one(person, lifetime=lifetime)
+    assert answer.status_code == 400
+    assert await kept(place) == []
+
+
+async def test_a_network_is_never_cut_to_a_wider_one(place: Installation, person: Person):
+    """``192.0.0.0/24`` behind many blanks once became ``192.0.0.0/2``: a quarter of the world."""
+    for blanks in range(1980, 2000):
+        assert (await make_one(person, networks=" " * blanks + "192.0.0.0/24")).status_code == 200
+    assert {token.networks for token in await kept(place)} == {("192.0.0.0/24",)}

@@ -11,6 +11,7 @@ import pytest
 from counterfoil.oauth.opaque import Kind, is_spelled, spell
 from counterfoil.server.protocol.leak_reports import Report
 from counterfoil.server.records.event import Event, EventKind, EventQuery
+from tests.encryption import with_pair
 from tests.installation import NOTES, Installation, Person, installed, token_request
 from tests.server.protocol.test_personal_tokens import make
 
@@ -76,6 +77,15 @@ async def test_a_signed_access_token_ends_and_its_siblings_stand(place: Installa
     assert [event.detail["found_at"] for event in await told(place)] == [
         "a place that was not named"
     ]
+
+
+async def test_an_encrypted_access_token_ends_as_any_other(place: Installation):
+    await with_pair(place)
+    await place.set_policy(NOTES, encryption=True)
+    leaked, sibling = await place.service_token(), await place.service_token()
+    assert leaked.count(".") == 4
+    await report(place, {"token": leaked})
+    assert (await active(place, leaked), await active(place, sibling)) == (False, True)
 
 
 async def test_a_reference_token_ends(place: Installation):

@@ -85,7 +85,8 @@ async def answer(authority: Authority, tx: Transaction, errand: Letter) -> Lette
     if user is None or not user.is_enabled:
         return None
     origin = Origin(errand.values["address"], errand.values["user_agent"])
-    return await _letter(authority, tx, user, errand, events.by_user(user.id, origin))
+    # Whoever asks has only named the account: it is not its owner who acts.
+    return await _letter(authority, tx, user, errand, Actor(events.ANYONE, origin))
 
 
 async def start(authority: Authority, tx: Transaction, user: User, by: Actor) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+import idna
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from counterfoil.server.mail.courier import Undeliverable
@@ -103,5 +104,11 @@ def sender_in(text: str) -> Address:
 
 
 def _spelled(domain: str) -> str:
-    """Spell a domain as the wire has it (RFC 5891)."""
-    return domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    """Spell a domain as the wire has it (RFC 5891).
+
+    Python's own codec keeps to the rules before (RFC 3490), by which a letter for ``faß.example``
+    goes to ``fass.example``: to somebody else.
+    """
+    if domain.isascii():
+        return domain
+    return idna.encode(domain.lower(), strict=True).decode("ascii")

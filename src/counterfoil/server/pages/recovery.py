@@ -24,12 +24,13 @@ from counterfoil.server.pages.recovery_views import (
     NewPasswordPage,
 )
 from counterfoil.server.pages.views import EndedPage, ErrorPage
+from counterfoil.server.protocol.action_tokens import Opened
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.identifiers import named
 from counterfoil.server.protocol.rates import key_of
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.session import Origin
-from counterfoil.server.records.user import User, normalised_email
+from counterfoil.server.records.user import normalised_email
 from counterfoil.server.web.browser import Browser, browser_of, go, remember, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.page import Page
@@ -43,6 +44,9 @@ _MINUTES: Final = 60
 _NONE: Final = "Type the email address of your account."
 _OFTEN: Final = "A link was asked for too often. Look into your mailbox, or try again in an hour."
 _BUSY: Final = "Too many people are asking at this moment. Wait a little and try again."
+_ANOTHER: Final = (
+    "Another link was opened in this browser since. Look whose account this is, and go on."
+)
 _DIFFERENT: Final = "The two new passwords are not the same."
 
 
@@ -115,7 +119,7 @@ async def open_link(server: Server, request: Request) -> Response:
     opened = await recovery.look(server.authority, token) if token is not None else None
     if opened is None:
         return _over(server)
-    return remember(server, visit.browser, _choosing(visit, opened.user))
+    return remember(server, visit.browser, _choosing(visit, opened))
 
 
 async def choose(server: Server, request: Request) -> Response:
@@ -126,22 +130,29 @@ async def choose(server: Server, request: Request) -> Response:
     opened = await recovery.look(server.authority, token) if token is not None else None
     if token is None or opened is None:
         return _over(server)
+    if (form.get("link") or "") != _name_of(visit, opened):
+        return _choosing(visit, opened, _ANOTHER, 400)
     if (form.get("new") or "") != (form.get("again") or ""):
-        return _choosing(visit, opened.user, _DIFFERENT, 400)
+        return _choosing(visit, opened, _DIFFERENT, 400)
     try:
         ending = await recovery.choose_password(
             server.authority, server.passwords, _choice(visit, token, form)
         )
     except PasswordRefused as error:
-        return _choosing(visit, opened.user, str(error), 400)
+        return _choosing(visit, opened, str(error), 400)
     except TooBusy:
-        return _choosing(visit, opened.user, _BUSY, 503)
+        return _choosing(visit, opened, _BUSY, 503)
     if ending is None:
         return _over(server)
     if server.sender is not None:
         server.sender.wake()
     await server.authority.hub.catch_up()
     return _chosen(server, ending)
+
+
+def _name_of(visit: _Visit, opened: Opened) -> str:
+    """Name a link in its form: the cookie may be another's by the time that it is sent."""
+    return csrf_token(visit.server.authority.keys.csrf, f"link {opened.token.digest.hex()}")
 
 
 def _choice(visit: _Visit, token: Secret, form: Parameters) -> Choice:
@@ -162,13 +173,16 @@ def _asking(
     return _shown(server, page, status)
 
 
-def _choosing(visit: _Visit, user: User, error: str | None = None, status: int = 200) -> Response:
+def _choosing(
+    visit: _Visit, opened: Opened, error: str | None = None, status: int = 200
+) -> Response:
     server = visit.server
     page = NewPasswordPage(
         prefix=server.prefix,
         action=f"{server.prefix}{LINK_PATH}",
         csrf=csrf_token(server.authority.keys.csrf, visit.browser.name),
-        user_email=user.email,
+        link=_name_of(visit, opened),
+        user_email=opened.user.email,
         sentence=CONSEQUENCES[Cause.PASSWORD_RESET].sentence,
         error=error,
     )

@@ -26,13 +26,15 @@ class LinkSentPage(Page, frozen=True, kw_only=True):
 
 
 class NewPasswordPage(Page, frozen=True, kw_only=True):
-    """Asks for `new` and `again`; says before what ends. Posts to `action` with `csrf`.
+    """Asks for `new` and `again`; says before what ends. Posts to `action` with `csrf` and `link`,
+    which says of which link this page is.
 
     `error` is one sentence about the last attempt.
     """
 
     action: str
     csrf: str
+    link: str
     user_email: str
     sentence: str
     error: str | None = None

@@ -35,7 +35,7 @@ from counterfoil.server.web.server import Server
 
 _DAY: Final = 24 * 60 * 60
 _DAYS: Final = (1, 7, 30, 90, 365)
-_LONGEST_LIST: Final = 2000
+_LONGEST_NUMBER: Final = 12
 _REPEATABLE: Final = frozenset({"permission"})
 _MOST_FIELDS: Final = 512
 
@@ -149,14 +149,19 @@ def _sign_in_first(server: Server, uri: str) -> Response:
 
 
 def _wish_in(form: Parameters) -> Wish:
-    lifetime = form.get("lifetime") or ""
     return Wish(
         name=form.get("name") or "",
         audience=form.get("api") or "",
         scopes=form.every("permission"),
-        lifetime=int(lifetime) if lifetime.isascii() and lifetime.isdigit() else 0,
-        networks=(form.get("networks") or "")[:_LONGEST_LIST].replace(",", " ").split(),
+        lifetime=_seconds_in(form.get("lifetime") or ""),
+        networks=(form.get("networks") or "").replace(",", " ").split(),
     )
+
+
+def _seconds_in(text: str) -> int:
+    """Read a lifetime; 0, which none has, where it is no number."""
+    is_one = text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER
+    return int(text) if is_one else 0
 
 
 async def _form(server: Server, person: Person, wish: Wish, error: str | None = None) -> Response:

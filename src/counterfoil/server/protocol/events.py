@@ -12,6 +12,8 @@ from counterfoil.server.records.store import Transaction
 
 __all__ = ["CLI", "NO_PROOF", "Actor", "Origin"]
 
+ANYONE: Final = "anyone"
+"""Who acts has not said, or not shown, who they are."""
 PASSWORD: Final = "password"
 DPOP: Final = "dpop"
 LINK: Final = "link"

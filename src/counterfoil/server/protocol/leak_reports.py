@@ -30,7 +30,8 @@ from counterfoil.server.records.store import Transaction
 MOST_REPORTS: Final = 20
 WHY: Final = "reported"
 _LONGEST_PLACE: Final = 300
-_DOTS: Final = 2
+_DOTS: Final = (2, 4)
+"""Of a token that is signed, and of one that is encrypted besides (RFC 7515, RFC 7516)."""
 _LIKE_A_SECRET: Final = re.compile(r"cf[a-z]{1,3}_[\w-]{16,}|eyJ[\w.-]{16,}")
 _What: TypeAlias = Literal["personal_token", "family", "client_secret", "session", "token"]
 
@@ -78,7 +79,7 @@ async def take(authority: Authority, body: bytes, origin: Origin) -> Received:
     await authority.hub.catch_up()
     found = await authority.store.read(partial(_found, authority, reports))
     if found:
-        by = Actor("anyone", origin)
+        by = Actor(events.ANYONE, origin)
         await authority.store.transact(partial(_end_all, found, by), urgent=True)
         await authority.hub.catch_up()
     return Received(len(reports))
@@ -87,7 +88,7 @@ async def take(authority: Authority, body: bytes, origin: Origin) -> Received:
 def _reports_in(body: bytes) -> Sequence[Report]:
     try:
         read = msgspec.json.decode(body, type=Report | list[Report])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         read = []
     reports = read if isinstance(read, list) else [read]
     if not 0 < len(reports) <= MOST_REPORTS:
@@ -145,7 +146,7 @@ async def _session(_: Authority, tx: Transaction, text: str) -> _Leaked | None:
 
 async def _access_token(authority: Authority, tx: Transaction, text: str) -> _Leaked | None:
     """Read one that counts, and no other: with a leaked key anyone makes more, without an end."""
-    if not is_spelled(Kind.ACCESS_TOKEN, text) and text.count(".") != _DOTS:
+    if not is_spelled(Kind.ACCESS_TOKEN, text) and text.count(".") not in _DOTS:
         return None
     read = authority.reader.judge(await authority.reader.find(text, tx), tx.now)
     if isinstance(read, Reason):
