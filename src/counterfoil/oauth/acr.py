@@ -11,6 +11,8 @@ ONE_TIME: Final = "otp"
 """A number of an authenticator app, a code by mail, a recovery code."""
 KEY: Final = "pop"
 """A key that signed for this site and no other: a passkey."""
+PRESENT: Final = "user"
+"""A person was there, and touched the device that holds the key."""
 SEVERAL_FACTORS: Final = "mfa"
 """Two that are of different kinds: also a passkey whose device asked for a finger or a number."""
 

@@ -17,6 +17,9 @@ class Cause(StrEnum):
     PASSWORD_CHANGED = "password_changed"
     PASSWORD_SET = "password_set"
     PASSWORD_RESET = "password_reset"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
+    PASSKEY_LOST = "passkey_lost"
     SECRET_REPLACED = "secret_replaced"
     SECRET_ROTATED = "secret_rotated"
     SECRET_REPORTED = "secret_reported"
@@ -66,6 +69,20 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
             Extent.EVERYTHING_OF_THE_PERSON,
             "Every browser is signed out, and every session of an app and every personal token "
             "ends. Apps keep their permissions.",
+        ),
+        Cause.PASSKEY_ADDED: Consequence(
+            Extent.NOTHING, "Nothing ends. The person may sign in by it from now on."
+        ),
+        Cause.PASSKEY_REMOVED: Consequence(
+            Extent.NOTHING,
+            "Nobody signs in by it any more. Nothing else ends, unless the person says that its "
+            "device is lost.",
+        ),
+        Cause.PASSKEY_LOST: Consequence(
+            Extent.ALL_BUT_THIS_BROWSER,
+            "Nobody signs in by it any more. Every other browser is signed out, and every app that "
+            "is signed in elsewhere or goes on while you are away. Personal tokens end. This "
+            "browser stays signed in. Apps keep their permissions.",
         ),
         Cause.SECRET_REPLACED: Consequence(
             Extent.EVERYTHING_OF_THE_CLIENT,

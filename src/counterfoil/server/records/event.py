@@ -44,6 +44,10 @@ class EventKind(StrEnum):
     PASSWORD_SET = "password_set"
     PASSWORD_RESET = "password_reset"
     RECOVERY_STARTED = "recovery_started"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_RENAMED = "passkey_renamed"
+    PASSKEY_REMOVED = "passkey_removed"
+    PASSKEY_SUSPECT = "passkey_suspect"
     CLIENT_ADDED = "client_added"
     CLIENT_CHANGED = "client_changed"
     CLIENT_DISABLED = "client_disabled"
@@ -103,6 +107,10 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.PASSWORD_SET: "user",
         EventKind.PASSWORD_RESET: "user",
         EventKind.RECOVERY_STARTED: "user",
+        EventKind.PASSKEY_ADDED: "user",
+        EventKind.PASSKEY_RENAMED: "user",
+        EventKind.PASSKEY_REMOVED: "user",
+        EventKind.PASSKEY_SUSPECT: "user",
         EventKind.CLIENT_ADDED: "client",
         EventKind.CLIENT_CHANGED: "client",
         EventKind.CLIENT_DISABLED: "client",
@@ -155,9 +163,9 @@ class Event(Struct, frozen=True, kw_only=True):
 
     ``actor``: ``user:…``, ``client:…``, ``cli``, ``janitor`` or ``server``. ``proof`` says by what
     it was known: ``session:…``, ``secret:…``, ``key:…`` or ``token:…`` with its name, ``dpop``,
-    ``password``, ``link``, ``cli``, ``janitor``, ``server``; ``none``: it only said so. ``subject``
-    names what it was done to; ``detail`` holds ids and words, never a secret. Its ``user_id`` is
-    the person concerned, where the subject is something of theirs.
+    ``password``, ``passkey:…``, ``link``, ``cli``, ``janitor``, ``server``; ``none``: it only said
+    so. ``subject`` names what it was done to; ``detail`` holds ids and words, never a secret. Its
+    ``user_id`` is the person concerned, where the subject is something of theirs.
     """
 
     kind: EventKind

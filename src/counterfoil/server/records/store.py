@@ -22,6 +22,7 @@ from counterfoil.server.records.lease import Leases
 from counterfoil.server.records.letter import Outbox
 from counterfoil.server.records.listing import Lists
 from counterfoil.server.records.mint_right import MintRights
+from counterfoil.server.records.passkey import Passkeys
 from counterfoil.server.records.personal_token import PersonalTokens
 from counterfoil.server.records.refresh_limits import LimitNotes
 from counterfoil.server.records.server_process import Servers
@@ -106,6 +107,8 @@ class Transaction(Protocol):
     def action_tokens(self) -> ActionTokens: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def passkeys(self) -> Passkeys: ...
     @property
     def families(self) -> Families: ...
     @property

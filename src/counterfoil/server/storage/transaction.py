@@ -25,6 +25,7 @@ from counterfoil.server.storage.statements.lists import ListStatements
 from counterfoil.server.storage.statements.mint_rights import MintRightStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
 from counterfoil.server.storage.statements.outbox import OutboxStatements
+from counterfoil.server.storage.statements.passkeys import PasskeyStatements
 from counterfoil.server.storage.statements.personal_tokens import PersonalTokenStatements
 from counterfoil.server.storage.statements.proofs import ProofStatements
 from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatements
@@ -59,6 +60,7 @@ class BoundTransaction:
         self.device_requests = DeviceRequestStatements(connection)
         self.action_tokens = ActionTokenStatements(connection)
         self.outbox = OutboxStatements(connection)
+        self.passkeys = PasskeyStatements(connection)
         self.families = FamilyStatements(connection)
         self.mint_rights = MintRightStatements(connection)
         self.proofs = ProofStatements(connection)

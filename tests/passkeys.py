@@ -1,0 +1,63 @@
+"""People who have passkeys, by the functions that the pages call."""
+
+import secrets
+
+from counterfoil.server.identity import passkeys
+from counterfoil.server.identity.ceremony import Answer
+from counterfoil.server.identity.passkey_proof import Fresh, Question
+from counterfoil.server.identity.passkeys import Adding
+from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
+from counterfoil.server.records.passkey import Passkey
+from counterfoil.server.records.session import Origin, Session
+from counterfoil.server.records.user import User
+from tests.authenticator import Authenticator
+from tests.installation import Installation, Person
+
+ORIGIN = Origin("192.0.2.7", "Firefox")
+ISSUER = "https://id.example"
+
+
+def fresh(place: Installation) -> Fresh:
+    handle = secrets.token_bytes(32)
+    return Fresh(secrets.token_bytes(32), int(place.clock()), handle)
+
+
+async def user_of(person: Person) -> User:
+    user = await person.installation.authority.store.read(lambda tx: tx.users.find(person.user_id))
+    assert user is not None
+    return user
+
+
+async def session_of(person: Person) -> Session:
+    """A fresh session of a person."""
+    authority, user = person.installation.authority, await user_of(person)
+
+    async def work(tx: object) -> NewSession:
+        return await begin_session(authority, tx, user, Beginning(ORIGIN))  # type: ignore[arg-type]
+
+    return (await authority.store.transact(work)).session
+
+
+async def asked_to_make(person: Person, session: Session) -> Question:
+    place = person.installation
+    return await passkeys.begin(place.authority, await user_of(person), session, fresh(place))
+
+
+async def add(
+    person: Person, session: Session, question: Question, answer: str, name: str = "Phone"
+) -> Passkey:
+    place = person.installation
+    adding = Adding(session, ORIGIN, name, Answer(question.sealed, answer))
+    return await passkeys.add(place.authority, adding, place.clock())
+
+
+async def with_passkey(person: Person, authenticator: Authenticator) -> Passkey:
+    """Give a person a passkey on this authenticator."""
+    session = await session_of(person)
+    question = await asked_to_make(person, session)
+    return await add(person, session, question, authenticator.create(question.options))
+
+
+async def passkeys_of(person: Person) -> list[Passkey]:
+    store = person.installation.authority.store
+    return await store.read(lambda tx: tx.passkeys.of_user(person.user_id))
