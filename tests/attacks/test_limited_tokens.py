@@ -1,11 +1,15 @@
 """A token that works so many times, in the hands of whoever wants to use it more often."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from msgspec.structs import replace
 
-from counterfoil.guard import Rejected, Tickets
+from counterfoil.guard import MaxAge, Rejected, Tickets, asgi, wsgi
+from counterfoil.guard.admission import admit_once, admit_once_blocking
 from counterfoil.guard.gate import Gate
 from counterfoil.jose import jwt
 from counterfoil.jose.errors import JoseError
@@ -176,3 +180,102 @@ def test_no_ticket_is_made_of_a_limited_token(desk: Desk):
     with pytest.raises(Rejected) as refused:
         gate.ticket(asked, token, b'{"url": "/files/7"}')
     assert refused.value.reason is Reason.NOT_PERMITTED
+
+
+TOO_OLD = (MaxAge(5),)
+"""What a route demands of a token, and the one below does not meet."""
+
+
+def one_use(desk: Desk) -> str:
+    assert desk.state.uses is not None
+    desk.state.uses.hold("t1", int(desk.clock.now) + 600, new_key(), 1)
+    return limited(desk, max_uses=1, iat=int(desk.clock.now) - 10)
+
+
+async def uses_of(gate: Gate, token: str) -> int:
+    """How many more requests pass."""
+    passed = 0
+    for _ in range(10):
+        try:
+            await admit_once(gate, {}, request(token=token), ())
+        except Rejected:
+            continue
+        passed += 1
+    return passed
+
+
+async def test_a_connection_that_is_refused_again_and_again_makes_no_uses(desk: Desk):
+    """A WebSocket whose messages each demand something: what was one use was as many as refused."""
+    token, gate, kept = one_use(desk), desk.gate(), dict[str, object]()
+    await admit_once(gate, kept, request(token=token), ())
+    for _ in range(5):
+        with pytest.raises(Rejected) as refused:
+            await admit_once(gate, kept, request(token=token), TOO_OLD)
+    gate.refusal(refused.value, request(token=token))
+    assert await uses_of(gate, token) == 1
+
+
+async def test_who_is_served_in_spite_of_a_refusal_has_spent_the_use(desk: Desk):
+    """An app that only wants to know whether the token could do more, and answers in any case."""
+    token, gate, kept = one_use(desk), desk.gate(), dict[str, object]()
+    await admit_once(gate, kept, request(token=token), ())
+    with pytest.raises(Rejected):
+        await admit_once(gate, kept, request(token=token), TOO_OLD)
+    await admit_once(gate, kept, request(token=token), ())
+    assert await uses_of(gate, token) == 0
+
+
+async def test_who_was_given_the_use_back_must_spend_another(desk: Desk):
+    token, gate, kept = one_use(desk), desk.gate(), dict[str, object]()
+    await admit_once(gate, kept, request(token=token), ())
+    with pytest.raises(Rejected) as refused:
+        admit_once_blocking(gate, kept, request(token=token), TOO_OLD)
+    gate.refusal(refused.value, request(token=token))
+    admit_once_blocking(gate, kept, request(token=token), ())
+    assert await uses_of(gate, token) == 0
+
+
+class Streaming:
+    """An app that answers first, and then demands more."""
+
+    def __init__(self, desk: Desk, gate: Gate) -> None:
+        self.token, self.gate = one_use(desk), gate
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        yield b"what was to be had once"
+        admit_once_blocking(self.gate, environ, wsgi.request_of(environ), TOO_OLD)
+
+    async def asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.accept"})
+        else:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+        await admit_once(self.gate, dict(scope), asgi.request_of(scope), TOO_OLD)
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+async def test_a_use_is_not_given_back_in_the_middle_of_an_answer(desk: Desk, kind: str):
+    """What was served was served: of a stream, and of a WebSocket that was accepted."""
+    app = Streaming(desk, desk.gate())
+    headers = [(b"authorization", f"Bearer {app.token}".encode()), (b"host", b"notes.example")]
+    scope = {"type": kind, "method": "GET", "scheme": "https", "path": "/", "headers": headers}
+
+    async def send(_: object) -> None: ...
+
+    with suppress(RuntimeError):
+        await asgi.GuardMiddleware(app.asgi, app.gate.guard)(dict(scope), send, send)
+    assert await uses_of(app.gate, app.token) == 0
+
+
+def test_nor_is_it_by_a_wsgi_app(desk: Desk):
+    app = Streaming(desk, desk.gate())
+    environ: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Bearer {app.token}"}
+    setup_testing_defaults(environ)
+    environ["wsgi.url_scheme"] = "https"
+    body = wsgi.GuardMiddleware(app, app.gate.guard)(environ, lambda *_: lambda _: None)
+    with pytest.raises(Rejected) as refused:
+        list(body)
+    app.gate.refusal(refused.value, request())
+    assert desk.state.uses is not None
+    assert len(desk.state.uses) == 0

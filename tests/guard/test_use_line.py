@@ -175,8 +175,73 @@ async def test_an_issuer_that_says_nothing_holds_nobody_for_long(
     issuer.spending = lambda _: None
     async with held(issuer) as line:
         assert await reason_of(line, limited()) is Reason.UNCOUNTED
-    assert len(issuer.spends) == 2
-    assert issuer.spends[0] == issuer.spends[1]
+        assert len(issuer.spends) == 2
+    assert all(each == issuer.spends[0] for each in issuer.spends)
+
+
+def answers_nobody(spend: Callable[[dict[str, Any]], object]) -> Callable[[dict[str, Any]], object]:
+    """Count, and say nothing of it: as a server does whose database was slow."""
+
+    def counts(asked: dict[str, Any]) -> object:
+        spend(asked)
+        return 503
+
+    return counts
+
+
+async def test_what_was_never_answered_is_not_lost(issuer: TinyIssuer):
+    """The one use was granted, twice unheard. It is there for who comes next, and for no more."""
+    granting = grants(1)
+    async with held(issuer) as line:
+        issuer.spending = answers_nobody(granting)
+        assert await reason_of(line, limited()) is Reason.UNCOUNTED
+        line._resting_until, issuer.spending = 0.0, granting
+        reasons = await asyncio.gather(*(reason_of(line, limited()) for _ in range(3)))
+        assert sorted(map(str, reasons)) == ["None", "used_up", "used_up"]
+
+
+async def test_what_was_never_answered_and_nobody_wants_is_given_back(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    """When it was idle; or when the guard stops."""
+    granting = grants(1)
+    for idle in (0.01, 600.0):
+        monkeypatch.setattr(use_line, "IDLE", idle)
+        issuer.spends.clear()
+        async with held(issuer) as line:
+            issuer.spending = answers_nobody(granting)
+            assert await reason_of(line, limited()) is Reason.UNCOUNTED
+            issuer.spending = granting
+            if idle < 1:
+                await until(lambda: bool(issuer.spends[-1]["returns"]))
+        asked = {take["key"] for each in issuer.spends for take in each["takes"]}
+        given = {back["key"]: back["amount"] for each in issuer.spends for back in each["returns"]}
+        assert asked == {"key-of-a-take-0"}
+        assert given == {"key-of-a-take-0": 1}
+
+
+async def test_no_more_is_leased_than_there_is_room_for(issuer: TinyIssuer):
+    """Whoever holds many tokens of their own has no use of another's forfeited."""
+    issuer.spending = grants(1000)
+    async with held(issuer, leases=50) as line:
+        line.uses._most = 2
+        for jti in ("own1", "own2"):
+            await line.take(limited(jti))
+        for _ in range(10):
+            await line.take(limited())
+    amounts = [take["amount"] for each in issuer.spends for take in each["takes"]]
+    assert amounts == [50, 50, *[1] * 10]
+
+
+async def test_what_there_is_no_room_for_any_more_is_given_back(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    async with held(issuer, leases=50) as line:
+        asked = asyncio.create_task(line.take(limited()))
+        await until(lambda: len(issuer.spends) == 1)
+        monkeypatch.setattr(line.uses, "_most", 0)
+        await asked
+    assert [each["amount"] for each in issuer.spends[-1]["returns"]] == [49]
 
 
 @pytest.mark.parametrize(

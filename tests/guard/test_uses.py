@@ -101,3 +101,19 @@ def test_a_child_after_a_fork_has_none(uses: Uses):
     assert uses.spend(JTI) == ""
     assert not uses.is_used_up("t2")
     assert uses.all() == []
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait(uses: Uses, clock: Clock):
+    uses.say_used_up(JTI)
+    assert uses.is_used_up(JTI)
+    clock.now -= 3600
+    assert not uses.is_used_up(JTI)
+
+
+def test_what_there_is_no_room_for_is_not_held(clock: Clock):
+    uses = Uses(AUDIENCE, clock, most=1)
+    assert uses.hold(JTI, int(NOW) + 600, "one", 1)
+    assert not uses.has_room("t2")
+    assert not uses.hold("t2", int(NOW) + 600, "two", 1)
+    assert uses.hold(JTI, int(NOW) + 600, "three", 1)
+    assert len(uses) == 2

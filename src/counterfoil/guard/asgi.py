@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
-from counterfoil.guard.admission import admit_once, has_let_pass
+from counterfoil.guard.admission import admit_once, begin_answer, has_let_pass
 from counterfoil.guard.declared import OpenPaths
 from counterfoil.guard.demands import NOTHING
 from counterfoil.guard.gate import LOCAL_PROXY, Gate
@@ -147,6 +147,7 @@ def _with_headers(gate: Gate, request: Request, scope: Scope, send: Send) -> Sen
     """Let what the app answers to a request that was let pass carry what it must."""
 
     async def sending(message: Message) -> None:
+        begin_answer(scope)
         starts = message["type"] in ("http.response.start", "websocket.http.response.start")
         if starts and has_let_pass(gate.guard, scope):
             headers = [(bytes(name).lower(), value) for name, value in message.get("headers", ())]

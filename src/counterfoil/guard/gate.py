@@ -147,6 +147,8 @@ class Gate:
 
     def refusal(self, rejected: Rejected, request: Request) -> Refusal:
         """Name and log a refusal, and say it for the wire; the operator's detail stays here."""
+        if rejected.when_answered is not None:
+            rejected.when_answered()
         challenge = Challenge(
             rejected.reason,
             self._realm,

@@ -1,6 +1,6 @@
 """What a check gives: a token that stands, or the refusal with its reason (RFC 6750 §3.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ class Rejected(Exception):
     ``scope`` names the permissions that would have been needed, ``detail`` is for the operator,
     ``fingerprint`` names the token where its signature was good. None holds a piece of its text.
     ``asks`` is what a client must do for a better one: members of the challenge (RFC 9470 §3).
+    ``when_answered`` is called where this refusal is the answer to its request.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Rejected(Exception):
         self.detail = detail
         self.fingerprint = fingerprint
         self.asks = asks
+        self.when_answered: Callable[[], None] | None = None
 
 
 class Token(Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """The line on which a guard takes uses of limited tokens, and gives back what it did not spend.
 
 Takes that come while one request is under way go into the next one together. A take whose answer
-was lost is asked for once more, under the same key: it is never spent twice.
+was lost is asked for again, under the same key, before any other of its token: it is never spent
+twice, nor lost to an issuer that was slow.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.line import Surroundings
@@ -50,6 +52,18 @@ class _Waiting:
         self.token = token
         self.requests: list[asyncio.Future[str]] = []
 
+    @property
+    def present(self) -> list[asyncio.Future[str]]:
+        """Those that have not gone meanwhile."""
+        return [request for request in self.requests if not request.done()]
+
+
+class _Unanswered(Struct, frozen=True):
+    """A take that the issuer may have granted, for all that is known here."""
+
+    token: Token
+    take: Wanted
+
 
 class UseLine:
     """Takes of one issuer. To be used in the event loop in which it is held."""
@@ -63,13 +77,16 @@ class UseLine:
         self._asking: asyncio.Task[None] | None = None
         self._resting_until = float("-inf")
         self._unspent: list[Unspent] = []
+        self._unanswered: dict[str, _Unanswered] = {}
 
     async def hold(self, http: HttpClient) -> None:
         """Give back what is idle, until cancelled, and then all that is left."""
-        self._http, self._waiting, self._asking, self._unspent = http, {}, None, []
+        self._http, self._waiting, self._asking = http, {}, None
+        self._unspent, self._unanswered = [], {}
         try:
             while True:
                 await asyncio.sleep(IDLE * (0.75 + self._surroundings.chance() / 2))
+                await self._ask_again()
                 await self._give_back(self._uses.idle())
         finally:
             self._http = None
@@ -91,8 +108,7 @@ class UseLine:
         waiting = self._waiting.setdefault(jti, _Waiting(token))
         request: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         waiting.requests.append(request)
-        if self._asking is None:
-            self._asking = asyncio.create_task(self._ask_all())
+        self._begin_asking()
         try:
             async with asyncio.timeout(WAIT):
                 return await request
@@ -106,6 +122,22 @@ class UseLine:
             raise _uncounted(jti, "the issuer is not known yet, or counts no uses")
         if asyncio.get_running_loop().time() < self._resting_until:
             raise _uncounted(jti, "the issuer did not answer a moment ago")
+
+    def _begin_asking(self) -> asyncio.Task[None]:
+        if self._asking is None:
+            self._asking = asyncio.create_task(self._ask_all())
+        return self._asking
+
+    async def _ask_again(self) -> None:
+        """Ask for what was not answered and nobody wants any more, so that it can be given back."""
+        now = self._surroundings.clock()
+        for jti, each in list(self._unanswered.items()):
+            if now < each.token.expires_at:
+                self._waiting.setdefault(jti, _Waiting(each.token))
+            else:
+                self._unanswered.pop(jti, None)
+        if self._waiting:
+            await asyncio.wait([self._begin_asking()])
 
     async def _ask_all(self) -> None:
         try:
@@ -121,6 +153,7 @@ class UseLine:
             spent = await self._send(http, Spending(self._uses.audience, takes))
             answers = dict(zip((take.key for take in takes), spent.takes, strict=True))
         except (HttpFailure, TimeoutError, msgspec.ValidationError, ValueError) as error:
+            self._keep_unanswered(some, takes)
             self._failed(some, str(error) or "it does not answer in time")
             return
         self._state.troubles.end(NOT_COUNTED)
@@ -128,9 +161,19 @@ class UseLine:
             self._settle(waiting, take.key, answers[take.key])
 
     def _wanted(self, waiting: _Waiting) -> Wanted:
-        amount = max(self._state.issuer.leases, len(waiting.requests))
         jti = waiting.token.fingerprint
+        unanswered = self._unanswered.pop(jti, None)
+        if unanswered is not None:
+            return unanswered.take
+        # What there is no room for must not be leased: it would only be kept from the others.
+        leases = self._state.issuer.leases if self._uses.has_room(jti) else 1
+        amount = max(leases, len(waiting.present))
         return Wanted(jti, USES, self._surroundings.name(), amount, 1)
+
+    def _keep_unanswered(self, some: Sequence[_Waiting], takes: Sequence[Wanted]) -> None:
+        for waiting, take in zip(some, takes, strict=True):
+            if len(self._unanswered) < MOST:
+                self._unanswered[take.jti] = _Unanswered(waiting.token, take)
 
     async def _send(self, http: HttpClient, spending: Spending) -> Spent:
         """Ask, and once more under the same keys where no answer came."""
@@ -156,22 +199,25 @@ class UseLine:
         return msgspec.convert(answer, Spent)
 
     def _settle(self, waiting: _Waiting, key: str, answer: Answered) -> None:
-        """Give each request its use; what is over is held, also for whom nobody waits any more."""
-        token, granted = waiting.token, answer.granted
-        jti = token.fingerprint
-        for request in waiting.requests:
-            if request.done():
-                continue
-            if granted > 0:
-                granted -= 1
-                request.set_result(key)
-            else:
+        """Give each request its use; what is over is held, also for whom nobody waits any more.
+
+        Whoever got none while others did asks again: only by an answer of its own is it refused.
+        """
+        token, jti = waiting.token, waiting.token.fingerprint
+        present = waiting.present
+        for request in present[: answer.granted]:
+            request.set_result(key)
+        without, over = present[answer.granted :], answer.granted - len(present)
+        if answer.granted <= 0:
+            for request in without:
                 request.set_exception(self._refusal(jti, answer))
-        if granted > 0:
-            self._uses.hold(jti, token.expires_at, key, granted)
+        elif without:
+            self._waiting.setdefault(jti, _Waiting(token)).requests += without
+        if over > 0 and not self._uses.hold(jti, token.expires_at, key, over):
+            self._unspent.append(Unspent(jti, key, over))
 
     def _refusal(self, jti: str, answer: Answered) -> Rejected:
-        """Say why there is no use: fewer than were asked for were left, or as the issuer says."""
+        """Say why there is no use, as the issuer says."""
         try:
             reason = Reason(answer.refused or Reason.USED_UP)
         except ValueError:
@@ -212,11 +258,14 @@ class UseLine:
         try:
             async with asyncio.timeout(LAST_WITHIN):
                 self._http = http
+                await self._ask_again()
                 await self._give_back(self._uses.all())
         except TimeoutError:
             logger.warning("%s: uses that were held are forfeited", self._state.issuer.url)
         finally:
             self._http = None
+            if self._asking is not None:
+                self._asking.cancel()
 
 
 def _refuse(every: Iterable[_Waiting], why: str) -> None:

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 MOST: Final = 10_000
-"""So many tokens are held at once; of others a use is asked for, and what is over is forfeited."""
+"""So many tokens are held at once; of others no more is asked for than what is spent at once."""
 REMEMBERED: Final = 1.0
 """Seconds for which it is remembered that a token is used up, as the issuer has said."""
 
@@ -63,15 +63,21 @@ class Uses:
         held.touched = True
         return key
 
-    def hold(self, jti: str, expires_at: int, key: str, count: int) -> None:
-        """Hold uses that were taken, or given back by a request that did not need its own."""
-        held = self._held.get(jti)
-        if held is None:
-            if len(self._held) >= self._most:
-                return
-            held = self._held.setdefault(jti, _Held(expires_at))
+    def has_room(self, jti: str) -> bool:
+        """Whether uses of this token can be held."""
+        return jti in self._held or len(self._held) < self._most
+
+    def hold(self, jti: str, expires_at: int, key: str, count: int) -> bool:
+        """Hold uses that were taken, or given back by a request that did not need its own.
+
+        ``False``: there is no room for them.
+        """
+        if not self.has_room(jti):
+            return False
+        held = self._held.get(jti) or self._held.setdefault(jti, _Held(expires_at))
         held.touched = True
         held.keys.extend([key] * count)
+        return True
 
     def say_used_up(self, jti: str) -> None:
         """Remember for a moment that the issuer has said so."""
@@ -82,7 +88,8 @@ class Uses:
     def is_used_up(self, jti: str) -> bool:
         """Whether the issuer has said just now that nothing is left."""
         until = self._used_up.get(jti)
-        return until is not None and self._clock() < until
+        # A clock that was set back must not make a moment of it that lasts for hours.
+        return until is not None and until - REMEMBERED <= self._clock() < until
 
     def idle(self) -> list[Unspent]:
         """Let go of what was not touched since this was last asked; expired ones just go."""

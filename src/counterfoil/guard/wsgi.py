@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from counterfoil.guard.admission import admit_once_blocking, has_let_pass
+from counterfoil.guard.admission import admit_once_blocking, begin_answer, has_let_pass
 from counterfoil.guard.declared import OpenPaths
 from counterfoil.guard.demands import NOTHING
 from counterfoil.guard.gate import LOCAL_PROXY, Gate
@@ -194,6 +194,7 @@ def with_headers(
         def said(name: str) -> str | None:
             return ", ".join(value for each, value in headers if each.lower() == name) or None
 
+        begin_answer(environ)
         if has_let_pass(gate.guard, environ):
             further = gate.further_headers(request, said)
             kept = [pair for pair in headers if pair[0].lower() not in further]
