@@ -1,6 +1,5 @@
 """The mint endpoint in the hands of whoever wants more than they have."""
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from counterfoil.server.protocol.own_api import own_api_uri
 from counterfoil.server.protocol.registration import update_client
 from counterfoil.server.protocol.revocation import disable_user, withdraw_right
 from counterfoil.server.records.client import MINT
-from counterfoil.server.records.event import EventKind, EventQuery
 from tests.installation import MAIL, NOTES, Installation, Person
 from tests.minting import ONE, add_minter, give_right, mint, minted, paths, whom
 
@@ -117,38 +115,6 @@ async def test_strange_json_is_refused_and_named(mint_site: Installation, body: 
 
 
 @pytest.mark.one_engine("no row is written")
-async def test_a_huge_body_costs_others_no_turn_for_long(mint_site: Installation):
-    """While two thousand descriptions full of mistakes are read, the loop turns on and on."""
-    wrong = [{f"m{number}": number for number in range(40)} for _ in range(1000)]
-    turns = 0
-
-    async def other() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    task = asyncio.create_task(other())
-    try:
-        answer = await mint(mint_site, wrong, answer="each")
-    finally:
-        task.cancel()
-    assert answer.status_code == 200
-    assert len(answer.json()) == 1000
-    assert turns > 30
-
-
-async def test_half_of_all_or_nothing_is_nothing(own: Installation):
-    """S57: One wrong description among those that cost rows, and no row is written."""
-    await add_minter(own)
-    await own.set_policy(NOTES, token_format="reference")
-    answer = await mint(own, [ONE] * 20 + [ONE | {"lifetime": 0}])
-    assert answer.status_code == 400
-    rows = await own.authority.store.read(lambda tx: tx.issued_tokens.after(NOTES, 0, 100))
-    assert rows == []
-
-
-@pytest.mark.one_engine("no row is written")
 async def test_credentials_in_the_body_or_the_query_count_for_nothing(mint_site: Installation):
     secret = mint_site.secrets["minter"]
     async with mint_site.browser() as anyone:
@@ -243,27 +209,6 @@ async def scoped(place: Installation, scopes: frozenset[str]) -> None:
         await update_client(tx, client, CLI, development=True)
 
     await place.authority.store.transact(work)
-
-
-async def test_half_of_all_or_nothing_for_others_leaves_no_trace(own: Installation):
-    """No family, no event, no count: neither where one is refused, nor where it goes wrong."""
-    assert own.user is not None
-    ada = own.user.id
-    eve = await own.add_user("eve@example.com")
-    await add_minter(own)
-    await give_right(own, ada)
-    described = [ONE | {"subject": whom(each)} for each in (ada, eve.id)]
-    assert (await mint(own, described)).status_code == 403
-    store = own.authority.store
-    assert await store.read(lambda tx: tx.mint_rights.made_for_user(ada)) == []
-    assert await store.read(lambda tx: tx.families.live_of_user(ada)) == []
-    query = EventQuery(kind=EventKind.TOKENS_MINTED)
-    assert await store.read(lambda tx: tx.events.find(query)) == []
-    first, second = (await mint(own, described, answer="each")).json()
-    assert first["access_token"]
-    assert second["error"] == "access_denied"
-    assert len(await store.read(lambda tx: tx.families.live_of_user(ada))) == 1
-    assert await store.read(lambda tx: tx.families.live_of_user(eve.id)) == []
 
 
 async def test_what_was_made_for_a_person_is_not_what_they_allowed(own: Installation):

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from counterfoil.oauth.canonical_url import (
     MAX_LENGTH,
     MAX_PAIRS,
+    MAX_SEGMENTS,
     CanonicalUrl,
     UrlRefused,
     canonical,
     canonical_query,
+    canonical_text,
 )
 
 SAME = {
@@ -174,6 +176,8 @@ REFUSED = {
     "too much": [
         "https://api.example/" + "a" * MAX_LENGTH,
         "https://api.example/?" + "&".join(["a=1"] * (MAX_PAIRS + 1)),
+        "https://api.example" + "/!" * (MAX_SEGMENTS + 1),
+        "https://api.example" + "/a" * (MAX_SEGMENTS + 1) + "/",
     ],
 }
 
@@ -183,6 +187,13 @@ def test_what_means_the_same_has_one_form(form: str):
     """S52: never two URLs with one meaning."""
     assert {str(canonical(each)) for each in SAME[form]} == {form}
     assert str(canonical(form)) == form
+
+
+@pytest.mark.parametrize("end", ["", "/", "/?a=1"])
+def test_as_many_segments_as_there_may_be_have_one_form_in_every_spelling(end: str):
+    most, spelled = ["https://api.example" + each * MAX_SEGMENTS + end for each in ("/a", "/%61")]
+    assert str(canonical(most)) == canonical_text(most) == most
+    assert str(canonical(spelled)) == canonical_text(spelled) == most
 
 
 @pytest.mark.parametrize(("one", "other"), APART)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 MAX_LENGTH: Final = 8192
 MAX_PAIRS: Final = 256
+MAX_SEGMENTS: Final = 256
 WILD: Final = frozenset({"*", "**"})
 _USUAL_PORTS: Final = {"http": 80, "https": 443}
 _LAST_PORT: Final = 65535
@@ -20,10 +21,11 @@ _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _SHAPE: Final = re.compile(r"([Hh][Tt]{2}[Pp][Ss]?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?")
 _AUTHORITY: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::([0-9]{0,5}))?")
 _A_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?")
+_PLAIN_PATH: Final = re.compile(rf"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){{1,{MAX_SEGMENTS}}}/?")
 _PLAIN: Final = re.compile(
     r"(https?://(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*)"
-    r"((?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?)(?:\?([\x21\x22\x24-\x7e]*))?"
+    rf"((?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){{1,{MAX_SEGMENTS}}}/?)"
+    r"(?:\?([\x21\x22\x24-\x7e]*))?"
 )
 """Most URLs: all but the query is in canonical form already."""
 _PLAIN_QUERY: Final = re.compile(r"[A-Za-z0-9._~-]+=[A-Za-z0-9._~-]*")
@@ -101,6 +103,8 @@ def canonical_path(path: str, *, keep: frozenset[str] = frozenset()) -> str:
     first, *segments = path.split("/")
     if first:
         raise UrlRefused("A path begins with a slash.")
+    if path.count("/", 0, -1) > MAX_SEGMENTS:
+        raise UrlRefused(f"A path has no more than {MAX_SEGMENTS} segments.")
     if "" in segments[:-1]:
         raise UrlRefused("A path has no empty segment: some read two slashes as one.")
     return "/" + "/".join([each if each in keep else _segment(each, keep) for each in segments])

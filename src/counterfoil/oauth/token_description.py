@@ -25,6 +25,8 @@ _MOST_MISTAKES: Final = 20
 """Named of one description. Others are seen once these are mended."""
 _LONGEST_SENTENCE: Final = 300
 _SHOWN: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UNSAYABLE: Final = re.compile(r"[^ -~]+")
+_QUOTES: Final = str.maketrans('"\\`', "'''")
 _PLACE: Final = re.compile(r"(?P<said>.*?)(?: - at `(?:key in )?\$(?P<place>[^`]*)`)?", re.DOTALL)
 _Text = Annotated[str, Meta(min_length=1, max_length=4096)]
 _Thumbprint = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$")]
@@ -80,7 +82,7 @@ class NotDescribed(Exception):
 
 def mistake(path: str, says: str, error: str = "invalid_request") -> Mistake:
     """Say what is wrong; of a stranger's text only what may stand in an error (RFC 6749 §5.2)."""
-    said = "".join("'" if c in '"\\`' else c for c in says[:_LONGEST_SENTENCE] if " " <= c <= "~")
+    said = _UNSAYABLE.sub("", says[:_LONGEST_SENTENCE]).translate(_QUOTES)
     return Mistake(path, error, said)
 
 
@@ -116,6 +118,9 @@ _FIELDS: Final[Mapping[str, FieldInfo]] = MappingProxyType(
 )
 
 
+_NO_MEMBER: Final = f"A description has no such member; it may have {', '.join(_FIELDS)}."
+
+
 def _mistakes(value: object, path: str) -> tuple[Mistake, ...]:
     if not isinstance(value, dict):
         return (mistake(path, "A token is described by an object."),)
@@ -133,8 +138,7 @@ def _mistake_of(name: str, given: Any, path: str) -> Mistake | None:
     field = _FIELDS.get(name)
     if field is None:
         place = f"{path}.{name}" if _SHOWN.fullmatch(name) else path
-        there = ", ".join(_FIELDS)
-        return mistake(place, f"A description has no such member; it may have {there}.")
+        return mistake(place, _NO_MEMBER)
     try:
         msgspec.convert(given, field.type)
     except msgspec.ValidationError as error:

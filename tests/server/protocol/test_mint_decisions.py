@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from counterfoil.oauth.token_description import Description, Mistake
+from counterfoil.oauth.token_description import Mistake
 from counterfoil.server.protocol import mint_decisions
 from counterfoil.server.protocol.issuance import Issuance
 from counterfoil.server.protocol.own_api import own_api_uri
@@ -27,12 +27,13 @@ async def minting(place: Installation) -> Installation:
 
 
 async def decide(place: Installation, client_id: str = "minter", **members: Any) -> Any:
-    described = Description(**ONE | members)
+    read = mint_decisions.read(ONE | members, "$")
+    assert isinstance(read, mint_decisions.Read), read
 
     async def work(tx: Any) -> Any:
         client = await tx.clients.find(client_id)
-        ground = await mint_decisions.ground_of(place.authority, tx, client, [described])
-        return mint_decisions.decide(ground, tx, described, "$")
+        ground = await mint_decisions.ground_of(place.authority, tx, client, [read.description])
+        return mint_decisions.decide(ground, tx, read)
 
     return await place.authority.store.read(work)
 

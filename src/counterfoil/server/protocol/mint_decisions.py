@@ -9,34 +9,65 @@ from counterfoil.oauth.access import Access, scopes_in
 from counterfoil.oauth.binding import KEY, UNBOUND, Binding
 from counterfoil.oauth.delegation import acting
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.oauth.token_description import Description, Mistake, mistake
+from counterfoil.oauth.token_description import (
+    Description,
+    Mistake,
+    description_in,
+    mistake,
+)
 from counterfoil.oauth.url_binding import bound_to, hashed
 from counterfoil.server.protocol.audience import Audience, audience_of, catalogue
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, Lineage
 from counterfoil.server.protocol.mint_for_others import Leave, Others, others_named
+from counterfoil.server.protocol.minting import exposure_of
 from counterfoil.server.protocol.own_api import SCOPES as OWN_SCOPES
 from counterfoil.server.protocol.url_narrowing import Narrowing
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
 
 Decided = Issuance | tuple[Mistake, ...]
+_LONG_URL: Final = 256
+_NO_API: Final = "This names no API at which this client may mint."
 _NO_LEAVE: Final = (
     "No right of this client to mint names this person with this API and scope, or nobody is meant."
 )
 
 
+class Read(Struct, frozen=True):
+    """A description that stands at ``path``, and to which request its token is to be bound."""
+
+    description: Description
+    path: str
+    narrowing: Narrowing | Mistake | None
+
+    @property
+    def was_long(self) -> bool:
+        """Whether its URL is so long that to read it took as long as to sign."""
+        return len(self.description.url or "") > _LONG_URL
+
+
+def read(value: object, path: str) -> Read | tuple[Mistake, ...]:
+    """Read one description, as far as nothing has to be looked up; or name what is wrong."""
+    described = description_in(value, path)
+    if not isinstance(described, Description):
+        return described
+    return Read(described, path, _narrowing(described, path))
+
+
 class Ground(Struct, frozen=True):
     """What all descriptions of one call stand on: looked up once, however many they are.
 
-    ``scopes`` says at which APIs the client may have what. ``accesses`` fills as it is asked.
-    ``acts`` is what a token for somebody else says of the client (RFC 8693 §4.1).
+    ``scopes`` says at which APIs the client may have what. ``audiences`` holds a sentence in place
+    of an API for which no token can be made. ``accesses`` fills as it is asked. ``acts`` is what a
+    token for somebody else says of the client (RFC 8693 §4.1).
     """
 
+    authority: Authority
     client: Client
     scopes: Mapping[str, frozenset[str]]
-    audiences: Mapping[str, Audience]
+    audiences: Mapping[str, Audience | str]
     accesses: dict[tuple[str, str], Access | str]
     others: Others
     acts: Lineage
@@ -49,25 +80,33 @@ async def ground_of(
     described = list(described)
     scopes = await catalogue(tx, client)
     audiences = {
-        uri: await audience_of(tx, uri, client, authority.settings)
+        uri: await _audience(authority, tx, client, uri)
         for uri in {each.audience for each in described}
         if uri in scopes and scopes[uri].isdisjoint(OWN_SCOPES)
     }
     people = {each.subject for each in described if each.subject is not None}
     others = await others_named(tx, authority.issuer, client.client_id, people)
     acts = Lineage((), acting(client.client_id, None))
-    return Ground(client, scopes, audiences, {}, others, acts)
+    return Ground(authority, client, scopes, audiences, {}, others, acts)
 
 
-def decide(ground: Ground, tx: Transaction, described: Description, path: str) -> Decided:
+async def _audience(
+    authority: Authority, tx: Transaction, client: Client, uri: str
+) -> Audience | str:
+    try:
+        return await audience_of(tx, uri, client, authority.settings)
+    except OAuthError as error:
+        return error.description
+
+
+def decide(ground: Ground, tx: Transaction, asked: Read) -> Decided:
     """Decide one token, or name all that stands against it. What is for others is noted there."""
-    audience = ground.audiences.get(described.audience)
-    if audience is None:
-        sentence = "This names no API at which this client may mint."
-        return (mistake(f"{path}.audience", sentence, "invalid_target"),)
+    described, path, narrowing = asked.description, asked.path, asked.narrowing
+    audience = ground.audiences.get(described.audience, _NO_API)
+    if isinstance(audience, str):
+        return (mistake(f"{path}.audience", audience, "invalid_target"),)
     access = _access(ground, described)
     leave = _leave(ground, audience, described, (access, tx.now))
-    narrowing = _narrowing(described, path)
     mistakes = [*_mistakes(ground, leave, described, path), *_too_many(audience, described, path)]
     if isinstance(access, str):
         mistakes.append(mistake(f"{path}.scope", access, "invalid_scope"))
@@ -88,8 +127,13 @@ def decide(ground: Ground, tx: Transaction, described: Description, path: str) -
         max_uses=described.max_uses,
         lineage=ground.acts if leave.right is not None else None,
     )
+    if narrowing is not None:
+        issuance = narrowing.narrow(issuance, "")
+    exposure = exposure_of(ground.authority, issuance)
+    if exposure:
+        return (mistake(path, exposure, "invalid_target"),)
     ground.others.note(leave, issuance)
-    return issuance if narrowing is None else narrowing.narrow(issuance, "")
+    return issuance
 
 
 def _leave(

@@ -18,7 +18,6 @@ from counterfoil.oauth.token_description import (
     Mistake,
     NotDescribed,
     batch_in,
-    description_in,
     mistake,
 )
 from counterfoil.oauth.token_response import TokenResponse
@@ -27,7 +26,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import Credentials
 from counterfoil.server.protocol.events import Actor, by_client_with
 from counterfoil.server.protocol.issuance import Issuance
-from counterfoil.server.protocol.mint_decisions import Decided, decide, ground_of
+from counterfoil.server.protocol.mint_decisions import Decided, Read, decide, ground_of, read
 from counterfoil.server.protocol.mint_for_others import MOST_PEOPLE, put_down
 from counterfoil.server.protocol.minting import mint
 from counterfoil.server.protocol.rates import Once
@@ -120,12 +119,12 @@ async def mint_described(
 
     async def work(tx: Transaction) -> list[Decided]:
         minter = await demand(tx)
-        decided = await _decide(authority, tx, minter, _Asked(batch, described, each))
+        decided = await _decide(authority, tx, minter, _Asked(described, each))
         if manner.told:
             await _tell(tx, minter, decided)
         return decided
 
-    if manner.told or any(isinstance(one, Description) and one.subject for one in described):
+    if manner.told or any(isinstance(one, Read) and one.description.subject for one in described):
         decided = await authority.store.transact(work)
     else:
         decided = await authority.store.read(work)
@@ -143,14 +142,16 @@ async def _demand_minter(
     return Minter(known.client, by_client_with(known.client.client_id, known.proof, origin))
 
 
-_Described = list[Description | tuple[Mistake, ...]]
+_Described = list[Read | tuple[Mistake, ...]]
 
 
 async def _described(batch: Batch) -> _Described:
+    """Read the descriptions; after each one that may have taken long, others have their turn."""
     described: _Described = []
     for index, value in enumerate(batch.values):
-        described.append(description_in(value, batch.path(index)))
-        if index % AT_A_TIME == AT_A_TIME - 1:
+        one = read(value, batch.path(index))
+        described.append(one)
+        if index % AT_A_TIME == AT_A_TIME - 1 or not isinstance(one, Read) or one.was_long:
             await asyncio.sleep(0)
     return described
 
@@ -158,7 +159,6 @@ async def _described(batch: Batch) -> _Described:
 class _Asked(Struct, frozen=True):
     """What was read of a body, and whether each description has an answer of its own."""
 
-    batch: Batch
     described: _Described
     each: bool
 
@@ -167,16 +167,13 @@ async def _decide(
     authority: Authority, tx: Transaction, minter: Minter, asked: _Asked
 ) -> list[Decided]:
     """Decide all of it, and put down what is made for others."""
-    batch, described = asked.batch, asked.described
-    read = [each for each in described if isinstance(each, Description)]
-    _demand_few(read)
-    ground = await ground_of(authority, tx, minter.client, read)
-    decided = [
-        decide(ground, tx, each, batch.path(index)) if isinstance(each, Description) else each
-        for index, each in enumerate(described)
-    ]
+    descriptions = [one.description for one in asked.described if isinstance(one, Read)]
+    _demand_few_people(descriptions)
+    ground = await ground_of(authority, tx, minter.client, descriptions)
+    decided = [decide(ground, tx, one) if isinstance(one, Read) else one for one in asked.described]
     if not asked.each:
         _demand_right(decided)
+        _demand_few_rows(sum(one.costs_a_row for one in decided if isinstance(one, Issuance)))
     await put_down(tx, ground.others.made, minter.by)
     return decided
 
@@ -197,7 +194,14 @@ def _demand_right(decided: Sequence[Decided]) -> None:
         raise MintRefused(wrong)
 
 
-def _demand_few(described: Sequence[Description]) -> None:
+def _demand_few_rows(rows: int) -> None:
+    """Demand few rows where they are written all at once."""
+    if rows > MOST_WRITTEN:
+        sentence = f"At most {MOST_WRITTEN} tokens of APIs that have them written down at once."
+        raise MintRefused([mistake("$", sentence)])
+
+
+def _demand_few_people(described: Sequence[Description]) -> None:
     """Demand few people, before any of them is looked up."""
     people = {each.subject for each in described} - {None}
     if len(people) > MOST_PEOPLE:
@@ -234,9 +238,9 @@ async def _write(
 ) -> None:
     """Write tokens down: in one transaction, or, where each has its own answer, in several."""
     places = list(written)
-    if not each and len(places) > MOST_WRITTEN:
-        sentence = f"At most {MOST_WRITTEN} tokens of APIs that have them written down at once."
-        raise MintRefused([mistake("$", sentence)])
+    if not each:
+        # Known only now of those that turned out too long to be signed.
+        _demand_few_rows(len(places))
     size = AT_A_TIME if each else MOST_WRITTEN
     for begin in range(0, len(places), size):
         some = places[begin : begin + size]

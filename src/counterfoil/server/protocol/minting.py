@@ -9,7 +9,7 @@ from counterfoil.oauth.access import OPENID_SCOPES
 from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.acr import acr_of
 from counterfoil.oauth.delegation import ACCESS_TOKEN, NO_ACCESS_TOKEN, TICKET, actor_named
-from counterfoil.oauth.errors import invalid_request, invalid_target
+from counterfoil.oauth.errors import OAuthError, invalid_request, invalid_target
 from counterfoil.oauth.id_token import TYPE as ID_TOKEN
 from counterfoil.oauth.id_token import IdToken
 from counterfoil.oauth.opaque import Secret
@@ -121,6 +121,18 @@ def _access_token(
         return authority.encrypting.encrypt(key, signed, claims.iat), signer.kid
     _demand_readable(authority, claims)
     return signer.sign(claims), signer.kid
+
+
+def exposure_of(authority: Authority, issuance: Issuance) -> str:
+    """Say what stands against signing what was decided: that it can be read (S69); else nothing."""
+    policy, marked = issuance.audience.policy, authority.settings.sensitive_claims
+    if not marked or not policy.is_readable:
+        return ""
+    try:
+        _demand_readable(authority, _claims(authority, issuance, None))
+    except OAuthError as error:
+        return error.description
+    return ""
 
 
 def _demand_readable(authority: Authority, claims: AccessToken) -> None:
