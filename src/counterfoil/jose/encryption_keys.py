@@ -259,6 +259,15 @@ class DecryptionKeys:
         return f"DecryptionKeys({[*self._pairs, *self._secrets]!r})"
 
 
+def key_named_in(unverified: str) -> str:
+    """The name of the key that a token says it is encrypted to, without a shared secret's day.
+
+    Raises `JoseError`, as `jwe.Opener.open`: it has no header of a token of ours.
+    """
+    header = jwe.read_header(jwe.split(unverified).aad)
+    return str(header["kid"]).partition(".")[0]
+
+
 def ephemeral_in(header: Mapping[str, object]) -> tuple[Public, bytes]:
     """The ephemeral key of a header, exact and public, and what `apu` says.
 

@@ -88,3 +88,15 @@ def test_a_name_that_is_given_anew_is_not_taken_for_the_old_key():
 
 def test_it_shows_nothing():
     assert repr(process()) == "Encrypting(…)"
+
+
+def test_of_the_keys_of_others_none_is_touched():
+    """One that is damaged, or of which there are two, makes no other API's tokens unreadable."""
+    pair, twin = PrivateEncryptionKey.generate(), public(PrivateEncryptionKey.generate())
+    damaged = shared(Sealing(b"\1" * 32, os.urandom))
+    encrypting = process()
+    token = encrypting.encrypt(public(pair), "a.b.c", NOW)
+    assert encrypting.open([damaged, twin, twin, public(pair)], token) == "a.b.c"
+    with pytest.raises(JoseError) as refused:
+        encrypting.open([damaged, twin], token)
+    assert refused.value.reason == "unknown_key"

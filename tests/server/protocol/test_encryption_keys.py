@@ -160,6 +160,37 @@ async def test_introspection_tells_a_guard_and_not_the_client(place: Installatio
     assert "email" not in told
 
 
+async def test_introspection_tells_the_guard_of_another_api_nothing(
+    place: Installation, person: Person
+):
+    """S69: the token that it was sent by mistake was not meant for it to read."""
+    await place.add_api("https://mail.example", "Mail", {"mail:read": "Read"})
+    for name, scope in (("of-mail", "mail:read"), ("of-notes", "notes:read")):
+        await place.add_client(name, scopes=frozenset({"introspect", scope}))
+    await with_pair(place)
+    for policy in ({"encryption": True}, {"encryption": False, "token_format": "reference"}):
+        await decide(place, **policy, claims="email name")
+        token = (await person.tokens())["access_token"]
+        told = (await place.post("/introspect", "of-mail", token=token)).json()
+        assert told["active"] is True
+        assert not told.keys() & {"email", "email_verified", "name"}
+        known = (await place.post("/introspect", "of-notes", token=token)).json()
+        assert (known["email"], known["name"]) == (person.email, "Grace")
+
+
+async def test_introspection_hides_what_an_operator_has_marked(tmp_path: Any):
+    """S69: it is in the token, which its client cannot read."""
+    async with installed(tmp_path, sensitive_claims=("sub", "registered")) as place:
+        await place.add_client("guard", scopes=frozenset({"introspect"}))
+        await with_pair(place)
+        await decide(place, encryption=True)
+        token = await place.service_token()
+        assert (await place.post("/introspect", "guard", token=token)).json()["sub"] == "service"
+        told = (await place.post("/introspect", "service", token=token)).json()
+        assert told["active"] is True
+        assert "sub" not in told
+
+
 async def test_readable_tokens_with_sensitive_claims_cannot_be_asked_for(place: Installation):
     """S69: with a sentence that says what to do."""
     with pytest.raises(OAuthError, match=r"let the API's tokens be encrypted"):

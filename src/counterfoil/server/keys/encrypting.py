@@ -19,6 +19,7 @@ from counterfoil.jose.encryption_keys import (
     PublicEncryptionKey,
     SenderKey,
     SharedSecret,
+    key_named_in,
 )
 from counterfoil.oauth.access_token import TYPE
 from counterfoil.server.keys.master_key import open_kept
@@ -60,7 +61,9 @@ class Encrypting:
             JoseError: it was not.
             MasterKeyError: as ``encrypt``.
         """
-        opening = DecryptionKeys(tuple(self._opening(key) for key in keys))
+        # Of the others none is prepared: there are many, and one may be damaged.
+        named = key_named_in(unverified)
+        opening = DecryptionKeys(tuple(self._opening(key) for key in keys if key.kid == named))
         return jwe.Opener(opening.find, TYPE).open(unverified)
 
     def _opening(self, key: EncryptionKey) -> SenderKey | SharedSecret:

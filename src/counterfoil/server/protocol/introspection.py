@@ -1,7 +1,7 @@
 """Token introspection: whether a token stands, for those who may know (RFC 7662)."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,7 @@ from counterfoil.oauth.personal_token import (
     networks_in,
 )
 from counterfoil.oauth.reasons import Reason
+from counterfoil.oauth.sensitive_claims import SENSITIVE
 from counterfoil.oauth.url_binding import KNOWN, UrlBound
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
 from counterfoil.oauth.use_limit import TYPE as LIMITED
@@ -78,6 +79,8 @@ class Introspection(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 INACTIVE: Final = Introspection(active=False)
+_SAID: Final = frozenset(Introspection.__struct_fields__) - {"active", "registered", "parents"}
+"""What may be left unsaid."""
 
 
 class _Found(Struct, frozen=True):
@@ -190,8 +193,7 @@ def _of_access_token(authority: Authority, found: _Found, known: frozenset[str])
     networks = read.personal.networks if read.personal is not None else ()
     if not _narrowing_types(token, networks) <= known:
         return INACTIVE
-    is_guard = INTROSPECT in found.asker.client.scopes
-    return Introspection(
+    answer = Introspection(
         active=True,
         scope=token.scope,
         client_id=token.client_id,
@@ -214,11 +216,24 @@ def _of_access_token(authority: Authority, found: _Found, known: frozenset[str])
         may_act=token.may_act,
         parents=token.parents if is_opaque else (),
         networks=networks or None,
-        email=token.email if is_guard else None,
-        email_verified=token.email_verified if is_guard else None,
-        name=token.name if is_guard else None,
+        email=token.email,
+        email_verified=token.email_verified,
+        name=token.name,
         max_uses=token.max_uses,
     )
+    if _is_guard_of(found.asker.client, token):
+        return answer
+    return _without_sensitive(answer, authority.settings.sensitive_claims)
+
+
+def _is_guard_of(client: Client, token: AccessToken) -> bool:
+    audiences = (token.aud,) if isinstance(token.aud, str) else token.aud
+    return INTROSPECT in client.scopes and any(map(client.guards, audiences))
+
+
+def _without_sensitive(answer: Introspection, marked: Iterable[str]) -> Introspection:
+    """Leave out what a token hides from all but its own API (S69)."""
+    return replace(answer, **dict.fromkeys(_SAID.intersection([*SENSITIVE, *marked])))
 
 
 def _narrowing_types(token: AccessToken, networks: tuple[str, ...]) -> frozenset[str]:
