@@ -268,6 +268,24 @@ async def test_a_use_is_not_given_back_in_the_middle_of_an_answer(desk: Desk, ki
     assert await uses_of(app.gate, app.token) == 0
 
 
+async def test_nor_is_it_where_the_app_accepts_before_it_asks(desk: Desk):
+    """By a copy of the scope, as middleware makes it: accepted, admitted, served, and refused."""
+    token, gate = one_use(desk), desk.gate()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        scope = dict(scope)
+        await send({"type": "websocket.accept"})
+        await admit_once(gate, scope, asgi.request_of(scope), ())
+        await admit_once(gate, scope, asgi.request_of(scope), TOO_OLD)
+
+    async def send(_: object) -> None: ...
+
+    headers = [(b"authorization", f"Bearer {token}".encode()), (b"host", b"notes.example")]
+    scope = {"type": "websocket", "scheme": "wss", "path": "/", "headers": headers}
+    await asgi.serve(gate, app, scope, send, send)
+    assert await uses_of(gate, token) == 0
+
+
 def test_nor_is_it_by_a_wsgi_app(desk: Desk):
     app = Streaming(desk, desk.gate())
     environ: dict[str, Any] = {"HTTP_AUTHORIZATION": f"Bearer {app.token}"}

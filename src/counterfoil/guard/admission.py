@@ -55,6 +55,11 @@ def admit_once_blocking(gate: Gate, kept: Kept, request: Request, demands: Deman
     return token
 
 
+def begin_request(kept: Kept) -> None:
+    """Begin to keep, before anybody copies it, what all copies must share."""
+    _admissions(kept)
+
+
 def has_let_pass(guard: Guard, kept: Kept) -> bool:
     """Whether this guard has let the request pass."""
     return guard in _admissions(kept).tokens

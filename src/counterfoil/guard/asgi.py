@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
-from counterfoil.guard.admission import admit_once, begin_answer, has_let_pass
+from counterfoil.guard.admission import admit_once, begin_answer, begin_request, has_let_pass
 from counterfoil.guard.declared import OpenPaths
 from counterfoil.guard.demands import NOTHING
 from counterfoil.guard.gate import LOCAL_PROXY, Gate
@@ -85,6 +85,7 @@ async def serve(gate: Gate, app: App, scope: Scope, receive: Receive, send: Send
     What needs no token is answered before; what every answer must carry is added.
     """
     hide_ticket(gate, scope)
+    begin_request(scope)
     request = request_of(scope)
     reply = gate.answer(request) if scope["type"] == "http" else None
     if reply is not None:
