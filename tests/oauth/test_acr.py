@@ -2,7 +2,14 @@
 
 import pytest
 
-from counterfoil.oauth.acr import CLASSES, acr_of, is_enough, least_of
+from counterfoil.oauth.acr import (
+    CLASSES,
+    acr_of,
+    is_enough,
+    least_of,
+    strongest_of,
+    with_second,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +49,25 @@ def test_a_stronger_class_is_enough_and_a_weaker_is_not():
         assert is_enough(ways[name], None)
         for demanded, least in enumerate(CLASSES):
             assert is_enough(ways[name], least) is (strength >= demanded)
+
+
+@pytest.mark.parametrize(
+    ("named", "strongest"),
+    [((), None), ((None,), None), ((None, "mfa"), "mfa"), (("phr", "mfa"), "phr"), (("x",), None)],
+)
+def test_of_several_demands_the_strongest_counts(
+    named: tuple[str | None, ...], strongest: str | None
+):
+    assert strongest_of(named) == strongest
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("pwd",), ("pwd", "otp", "mfa")),
+        (("pwd", "otp", "mfa"), ("pwd", "otp", "mfa")),
+        (("pop", "user", "mfa"), ("pop", "user", "otp", "mfa")),
+    ],
+)
+def test_a_second_method_is_added_once(before: tuple[str, ...], after: tuple[str, ...]):
+    assert with_second(before, "otp") == after

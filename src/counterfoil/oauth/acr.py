@@ -43,6 +43,19 @@ def least_of(acr_values: Iterable[str]) -> str | None:
     return next((each for each in CLASSES if each in wanted), None)
 
 
+def strongest_of(classes: Iterable[str | None]) -> str | None:
+    """Give the strongest of classes; ``None`` stands for no demand."""
+    named = frozenset(classes)
+    return next((each for each in reversed(CLASSES) if each in named), None)
+
+
+def with_second(amr: tuple[str, ...], method: str) -> tuple[str, ...]:
+    """Give the methods of a sign-in to which one of another kind was added."""
+    return tuple(
+        dict.fromkeys((*(each for each in amr if each != SEVERAL_FACTORS), method, SEVERAL_FACTORS))
+    )
+
+
 def is_enough(amr: Iterable[str], least: str | None) -> bool:
     """Whether a sign-in by these methods is of a class or a stronger one; ``None``: any will do."""
     return least is None or CLASSES.index(acr_of(amr)) >= CLASSES.index(least)

@@ -17,6 +17,7 @@ from counterfoil.server.endpoints.api.routes import API_ROUTES
 from counterfoil.server.endpoints.routes import ENDPOINT_ROUTES
 from counterfoil.server.pages.account_routes import ACCOUNT_ROUTES
 from counterfoil.server.pages.admin.routes import ADMIN_ROUTES
+from counterfoil.server.pages.factor_routes import FACTOR_ROUTES
 from counterfoil.server.pages.routes import PAGE_ROUTES
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
@@ -30,7 +31,14 @@ from counterfoil.server.web.server import Caller, Route, Server
 
 _LOG: Final = logging.getLogger(__name__)
 
-ROUTES: Final = (*ENDPOINT_ROUTES, *PAGE_ROUTES, *ACCOUNT_ROUTES, *API_ROUTES, *ADMIN_ROUTES)
+ROUTES: Final = (
+    *ENDPOINT_ROUTES,
+    *PAGE_ROUTES,
+    *FACTOR_ROUTES,
+    *ACCOUNT_ROUTES,
+    *API_ROUTES,
+    *ADMIN_ROUTES,
+)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

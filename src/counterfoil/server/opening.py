@@ -109,6 +109,7 @@ async def _authority(
         keys=keys,
         pending=Sealing(keys.pending, outside.random),
         letters=Sealing(keys.letters, outside.random),
+        authenticators=Sealing(keys.authenticators, outside.random),
         rotation=rotation,
         hub=hub,
         receipts=Receipts(hub, store, keys.receipts, _most_lost(settings)),

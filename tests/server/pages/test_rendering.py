@@ -17,6 +17,12 @@ from counterfoil.server.pages.admin.views import (
     Row,
     Verb,
 )
+from counterfoil.server.pages.factor_views import (
+    NewAuthenticatorPage,
+    QrCode,
+    RecoveryCodesPage,
+    SecondFactorPage,
+)
 from counterfoil.server.pages.recovery_views import (
     CaughtMailPage,
     CaughtMessage,
@@ -204,6 +210,23 @@ def administration(text: str) -> dict[str, Page]:
     }
 
 
+def new_authenticator(text: str, *, demanded: bool) -> NewAuthenticatorPage:
+    return NewAuthenticatorPage(
+        action="/go",
+        csrf=f"csrf {text}",
+        flow=f"flow {text}",
+        fields=(("next", text),),
+        setup=text,
+        user_email=text,
+        qr=QrCode(2, "M0 0h1v1h-1z"),
+        secret=text,
+        sentence=text,
+        demanded=demanded,
+        back="/back",
+        error=text if demanded else None,
+    )
+
+
 def views(text: str) -> dict[str, Page]:
     """Each page with `text` in every field that takes text, and its sparest form."""
     form = {"action": "/go", "csrf": f"csrf {text}"}
@@ -221,6 +244,21 @@ def views(text: str) -> dict[str, Page]:
             fields=(("next", text),),
         ),
         "plain sign-in": SignInPage(**form),
+        "second factor": SecondFactorPage(
+            **form,
+            flow=f"flow {text}",
+            fields=(("next", text),),
+            user_email=text,
+            other_account=f"/sign-in?{text}",
+            authenticator=True,
+            error=text,
+        ),
+        "recovery code alone": SecondFactorPage(
+            **form, flow="", fields=(), user_email=text, other_account="/", authenticator=False
+        ),
+        "new authenticator": new_authenticator(text, demanded=False),
+        "new authenticator on the way": new_authenticator(text, demanded=True),
+        "recovery codes": RecoveryCodesPage(codes=(text, "0"), onward="/on", sentence=text),
         "consent": asks,
         "empty consent": msgspec.structs.replace(asks, permissions=(), until=None, error=None),
         "device": DevicePage(**form, user_email=text, error=text),

@@ -11,6 +11,7 @@ from counterfoil.server.protocol.interaction import (
     Asker,
     Consent,
     Refuse,
+    SecondFactor,
     SignIn,
     asker_of,
     next_step,
@@ -215,3 +216,41 @@ def test_nobody_is_asked_to_sign_in_twice(prompt: frozenset[str], max_age: int |
 def test_where_another_program_could_stand_is_known(uri: str, local: bool):
     """RFC 8252 §8.6."""
     assert returns_locally(uri) is local
+
+
+STRONG = ("pwd", "otp", "mfa")
+STRENGTH = [
+    # what the app wishes, what policy demands, what is within reach, who is signed in: what comes
+    (None, None, "sfa", BEFORE, Approve),
+    ("mfa", None, "mfa", BEFORE, SecondFactor),
+    ("mfa", None, "mfa", AFTER, SecondFactor),
+    ("mfa", None, "phr", BEFORE, SecondFactor),
+    ("phr", None, "mfa", BEFORE, SignIn),
+    ("phr", None, "mfa", AFTER, Refuse),
+    (None, "mfa", "mfa", BEFORE, SecondFactor),
+    (None, "mfa", "sfa", BEFORE, SignIn),
+    (None, "mfa", "sfa", AFTER, Refuse),
+    ("mfa", "phr", "mfa", AFTER, Refuse),
+    ("sfa", "mfa", "mfa", BEFORE, SecondFactor),
+    (None, "mfa", "mfa", replace(BEFORE, amr=STRONG), Approve),
+    (None, "phr", "phr", replace(BEFORE, amr=STRONG), SecondFactor),
+    (None, "mfa", "mfa", None, SignIn),
+]
+
+
+@pytest.mark.parametrize(("wish", "policy", "reach", "session", "step"), STRENGTH)
+def test_only_what_is_missing_is_asked_for(
+    wish: str | None, policy: str | None, reach: str, session: Session | None, step: type
+):
+    """S105, RFC 9470 §5: the stronger of wish and policy counts."""
+    asker = Asker(APP, None, policy, reach)
+    pending = replace(asks(), least_acr=wish)
+    assert isinstance(next_step(pending, asker, session, ALLOWED, NOW), step)
+    silent = next_step(replace(pending, prompt=frozenset({"none"})), asker, session, ALLOWED, NOW)
+    assert isinstance(silent, Approve if step is Approve else Refuse)
+
+
+def test_a_sign_in_that_is_too_old_is_made_anew_before_anything_is_added() -> None:
+    asker = Asker(APP, None, "mfa", "mfa")
+    found = next_step(asks("login"), asker, BEFORE, ALLOWED, NOW)
+    assert isinstance(found, SignIn)

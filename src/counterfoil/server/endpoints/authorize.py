@@ -94,6 +94,8 @@ async def _go_on(server: Server, request: Request, flow: Flow, there: _There) ->
     match there.step:
         case interaction.SignIn():
             return go(f"{server.prefix}/sign-in?flow={quote(flow.sealed)}")
+        case interaction.SecondFactor():
+            return go(f"{server.prefix}/sign-in/second-factor?flow={quote(flow.sealed)}")
         case interaction.Consent():
             return go(f"{server.prefix}/consent?flow={quote(flow.sealed)}")
         case interaction.Refuse(error):

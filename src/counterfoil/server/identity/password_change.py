@@ -16,6 +16,7 @@ from counterfoil.server.identity.throttle import locked_until
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.consequences import Cause
+from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.session import Origin, Session
@@ -55,6 +56,7 @@ async def change_password(
     A wrong one counts as a failed sign-in, for whoever holds a stolen session guesses here too.
 
     Raises:
+        OAuthError: ``access_denied``: a second factor is on, and was not shown just now.
         PasswordRefused: the new one is too short or too long.
         TooBusy: too many passwords are being checked at the moment.
         StoreUnavailable: nothing was changed.
@@ -82,6 +84,8 @@ async def _conclude(
         return None
     if user is None or not user.is_enabled or user.locked_until > tx.now:
         return None
+    if (await tx.second_factors.of_user(user.id)).is_on:
+        await demand_fresh(authority.settings, tx, change.session)
     by = events.by_session(session, change.origin)
     # The current password may have been replaced while it was being verified.
     changed = proved is not None and await tx.users.change_password(

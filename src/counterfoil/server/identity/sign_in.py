@@ -10,11 +10,14 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.oauth.opaque import Secret
+from counterfoil.server.identity import half_sign_in
+from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.throttle import locked_until
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.second_factor_policy import least_of_person
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
@@ -38,8 +41,11 @@ class Attempt(Struct, frozen=True):
 
 async def sign_in(
     authority: Authority, passwords: Passwords, attempt: Attempt
-) -> NewSession | None:
+) -> NewSession | HalfSignIn | None:
     """Sign somebody in, or give ``None``: nothing more is said about why.
+
+    Where a second factor is due, because they switched one on or it is demanded of them, no
+    session begins: half a sign-in is given.
 
     Raises:
         TooBusy: too many passwords are being checked at the moment.
@@ -59,7 +65,7 @@ async def _find(email: str, tx: Transaction) -> User | None:
 
 async def _conclude(
     authority: Authority, attempt: Attempt, proved: str | None, tx: Transaction
-) -> NewSession | None:
+) -> NewSession | HalfSignIn | None:
     user = await tx.users.find_by_email(attempt.email)
     if user is None or not user.is_enabled or user.locked_until > tx.now:
         await _count_refusal(tx)
@@ -73,6 +79,9 @@ async def _conclude(
         await events.record(tx, EventKind.SIGN_IN_FAILED, by, user.id)
         return None
     await tx.users.note_success(user.id)
+    is_on = (await tx.second_factors.of_user(user.id)).is_on
+    if is_on or least_of_person(authority.settings, user) is not None:
+        return half_sign_in.begin(tx, user, keep=attempt.keep)
     beginning = Beginning(attempt.origin, attempt.current, keep=attempt.keep)
     return await begin_session(authority, tx, user, beginning)
 

@@ -22,6 +22,8 @@ class ServerKeys(Struct, frozen=True, eq=False):
     user_codes: bytes
     ephemerals: bytes
     letters: bytes
+    authenticators: bytes
+    recovery_codes: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

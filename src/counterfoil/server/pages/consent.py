@@ -19,7 +19,7 @@ from counterfoil.server.pages.views import ConsentPage
 from counterfoil.server.pages.wording import end_of
 from counterfoil.server.protocol import approval, events
 from counterfoil.server.protocol.approval import Decision
-from counterfoil.server.protocol.interaction import Consent, Refuse, SignIn, returns_locally
+from counterfoil.server.protocol.interaction import Approve, Consent, returns_locally
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
@@ -73,7 +73,7 @@ async def _allow(
     if access.is_empty:
         error = "Choose at least one permission, or do not allow the app."
         return await _page(server, flow, person, error)
-    if isinstance(await next_of(server, flow, person), SignIn | Refuse):
+    if not isinstance(await next_of(server, flow, person), Consent | Approve):
         return _back(server, flow)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     return await conclude(server, flow, Decision(person.session, access, origin, True, span))

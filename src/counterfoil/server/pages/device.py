@@ -6,7 +6,6 @@ before the person has compared it and said so (§5.4).
 
 from functools import partial
 from typing import Final
-from urllib.parse import urlencode
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -15,6 +14,8 @@ from starlette.responses import Response
 from counterfoil.oauth import user_code
 from counterfoil.oauth.errors import TooManyRequests, invalid_request
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.pages.halves import SECOND_FACTOR_PATH
+from counterfoil.server.pages.onward import DEVICE, Onward, sign_in_first
 from counterfoil.server.pages.permissions import (
     Asked,
     allowed_by,
@@ -23,14 +24,13 @@ from counterfoil.server.pages.permissions import (
     spans_of,
     what_is_asked,
 )
-from counterfoil.server.pages.sign_in import DEVICE
 from counterfoil.server.pages.views import DeviceConsentPage, DeviceDonePage, DevicePage
 from counterfoil.server.pages.wording import ago, device_of, end_of
 from counterfoil.server.protocol import device_approval, events
 from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.device_approval import Waiting
 from counterfoil.server.protocol.device_authorization import PATH
-from counterfoil.server.protocol.interaction import SignIn
+from counterfoil.server.protocol.interaction import Refuse, SecondFactor, SignIn, Step
 from counterfoil.server.protocol.rates import key_of
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
@@ -56,11 +56,11 @@ class _Visit(Struct, frozen=True):
 
 
 class _Found(Struct, frozen=True):
-    """What a code names, as it is shown to one person; ``must_sign_in``: anew, for this."""
+    """What a code names, as it is shown to one person, and what comes next for them."""
 
     waiting: Waiting
     asked: Asked
-    must_sign_in: bool
+    step: Step
 
 
 async def ask(server: Server, request: Request) -> Response:
@@ -100,8 +100,24 @@ def _visit(server: Server, request: Request, person: Person) -> _Visit:
 
 def _sign_in(server: Server, typed: str | None) -> Response:
     """Send somebody to sign in, and back here."""
-    asked = {"next": DEVICE} | ({"user_code": typed} if typed else {})
-    return go(f"{server.prefix}/sign-in?{urlencode(asked)}")
+    return sign_in_first(server, Onward(next=DEVICE, carried=typed or ""))
+
+
+def _before(server: Server, found: _Found, typed: str) -> Response | None:
+    """Send somebody to show what is missing first; ``None`` where nothing is.
+
+    Raises:
+        OAuthError: they have nothing that is as strong as is demanded.
+    """
+    match found.step:
+        case SignIn():
+            return _sign_in(server, typed)
+        case SecondFactor():
+            query = Onward(next=DEVICE, carried=typed).query
+            return go(f"{server.prefix}/{SECOND_FACTOR_PATH}{query}")
+        case Refuse(error):
+            raise error
+    return None
 
 
 async def _find(visit: _Visit, typed: str) -> _Found | None:
@@ -128,16 +144,14 @@ async def _look(visit: _Visit, typed: str, tx: Transaction) -> _Found | None:
         return None
     asked = await what_is_asked(waiting.client.client_id, visit.person, tx)
     step = await next_in(visit.server, waiting.pending, visit.person, tx)
-    return _Found(waiting, asked, isinstance(step, SignIn))
+    return _Found(waiting, asked, step)
 
 
 async def _consent(visit: _Visit, typed: str) -> Response:
     found = await _find(visit, typed)
     if found is None:
         return _typing(visit, _UNKNOWN)
-    if found.must_sign_in:
-        return _sign_in(visit.server, typed)
-    return _asking(visit, found, typed)
+    return _before(visit.server, found, typed) or _asking(visit, found, typed)
 
 
 async def _allow(visit: _Visit, typed: str, form: Parameters) -> Response:
@@ -145,6 +159,9 @@ async def _allow(visit: _Visit, typed: str, form: Parameters) -> Response:
     if found is None:
         return _typing(visit, _UNKNOWN)
     waiting, authority = found.waiting, visit.server.authority
+    before = _before(visit.server, found, typed)
+    if before is not None:
+        return before
     access = allowed_by(waiting.request.access, frozenset(form.every("permission")))
     if access.is_empty:
         return _asking(visit, found, typed, "Choose at least one permission, or do not allow it.")
@@ -153,7 +170,7 @@ async def _allow(visit: _Visit, typed: str, form: Parameters) -> Response:
     async def work(tx: Transaction) -> bool:
         return await device_approval.allow(authority, tx, waiting, decision)
 
-    if found.must_sign_in or not await authority.store.transact(work):
+    if not await authority.store.transact(work):
         return _sign_in(visit.server, typed)
     return _done(visit, waiting, allowed=True)
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.server.pages.onward import APP, Onward, sign_in_first
 from counterfoil.server.pages.views import EndedPage, EndPage
 from counterfoil.server.protocol import endings, events
 from counterfoil.server.protocol.ending_targets import unknown
@@ -15,6 +16,7 @@ from counterfoil.server.protocol.endings import Ending, Ends, Foreseen, Target, 
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.fresh import signed_in_just_now
 from counterfoil.server.web.reading import form_of, origin_of
 from counterfoil.server.web.server import Server
 
@@ -42,6 +44,9 @@ VERBS: Final = MappingProxyType(
 )
 """What a person may end of their own. They are the kinds that have an owner."""
 
+FRESH: Final = frozenset({Ends.GRANT})
+"""What is ended only by who signed in just now: a permission is not there again by signing in."""
+
 
 async def ask(server: Server, request: Request) -> Response:
     """``GET /account/end/{kind}/{name}``: says what will end. It changes nothing."""
@@ -49,6 +54,8 @@ async def ask(server: Server, request: Request) -> Response:
     if person is None:
         return go(f"{server.prefix}/sign-in")
     target = _target(request)
+    if target.kind in FRESH and not await signed_in_just_now(server, person):
+        return sign_in_first(server, Onward(next=APP, carried=target.name))
     work = partial(_foresee, server, person, target)
     return _asking(server, person, await server.authority.store.read(work))
 
@@ -61,6 +68,8 @@ async def answer(server: Server, request: Request) -> Response:
         return go(f"{server.prefix}/sign-in")
     demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
     target = _target(request)
+    if target.kind in FRESH and not await signed_in_just_now(server, person):
+        return sign_in_first(server, Onward(next=APP, carried=target.name))
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
 

@@ -11,6 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from counterfoil.server.pages.account_views import ProfilePage, SecurityPage
 from counterfoil.server.pages.admin.views import AdminEndPage, AdminListPage, AdminThingPage
+from counterfoil.server.pages.factor_views import (
+    NewAuthenticatorPage,
+    RecoveryCodesPage,
+    SecondFactorPage,
+)
 from counterfoil.server.pages.recovery_views import (
     CaughtMailPage,
     ForgottenPage,
@@ -41,6 +46,9 @@ from counterfoil.server.web.page import Asset, Page
 TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
     {
         SignInPage: "sign_in.html",
+        SecondFactorPage: "second_factor.html",
+        NewAuthenticatorPage: "authenticator_new.html",
+        RecoveryCodesPage: "recovery_codes.html",
         ConsentPage: "consent.html",
         DevicePage: "device.html",
         DeviceConsentPage: "device_consent.html",

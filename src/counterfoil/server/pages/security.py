@@ -7,14 +7,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.server.pages.account_views import SecurityPage, SecurityRow
+from counterfoil.server.pages.factors import authenticator, recovery_codes
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from counterfoil.server.web.browser import go, person_of, show
 from counterfoil.server.web.csrf import csrf_token
 from counterfoil.server.web.server import Server
 
-Section = Callable[[Transaction, User], Awaitable[SecurityRow]]
-"""Says in the reading transaction of the page how one thing stands with a person."""
+Section = Callable[[Transaction, User], Awaitable[SecurityRow | None]]
+"""Says in the reading transaction of the page how one thing stands with a person.
+
+``None``: there is nothing to be said of it.
+"""
 
 
 async def password(_: Transaction, user: User) -> SecurityRow:
@@ -28,7 +32,7 @@ async def password(_: Transaction, user: User) -> SecurityRow:
     )
 
 
-SECTIONS: Final[tuple[Section, ...]] = (password,)
+SECTIONS: Final[tuple[Section, ...]] = (password, authenticator, recovery_codes)
 """What stands on the page, in this order."""
 
 
@@ -40,7 +44,8 @@ async def security(server: Server, request: Request) -> Response:
     user = person.user
 
     async def read(tx: Transaction) -> tuple[SecurityRow, ...]:
-        return tuple([await section(tx, user) for section in SECTIONS])
+        rows = [await section(tx, user) for section in SECTIONS]
+        return tuple(row for row in rows if row is not None)
 
     page = SecurityPage(
         prefix=server.prefix,

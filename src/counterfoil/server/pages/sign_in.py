@@ -1,9 +1,6 @@
 """Sign in, sign out: the handlers of these pages."""
 
 from functools import partial
-from types import MappingProxyType
-from typing import Final
-from urllib.parse import quote, urlencode
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -12,15 +9,17 @@ from starlette.responses import Response
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity.passwords import TooBusy
-from counterfoil.server.identity.session_start import offers_choice
+from counterfoil.server.identity.session_start import NewSession, offers_choice
 from counterfoil.server.identity.sign_in import Attempt, sign_in
 from counterfoil.server.identity.throttle import source_of
+from counterfoil.server.pages.halves import SECOND_FACTOR_PATH, keep_half
+from counterfoil.server.pages.onward import Onward, enter, onward_in
 from counterfoil.server.pages.views import SignedOutPage, SignInPage
 from counterfoil.server.protocol import authorization_request, events, revocation
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.flow import Flow, flow_in
+from counterfoil.server.web.flow import Flow
 from counterfoil.server.web.headers import form_target_of
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
@@ -30,40 +29,6 @@ _WRONG = (
     "After several failures an account pauses for a while."
 )
 _BUSY = "Too many people are signing in at this moment. Wait a little and try again."
-
-
-DEVICE: Final = "device"
-"""What ``next`` says where somebody signs in to let a device in."""
-TOKENS: Final = "tokens"
-"""What ``next`` says where they sign in to make a token by hand; every other word is nothing."""
-
-
-_PATHS: Final = MappingProxyType({DEVICE: DEVICE, TOKENS: "account/tokens/new"})
-_CARRIED: Final = MappingProxyType({DEVICE: "user_code", TOKENS: "api"})
-
-
-class _Onward(Struct, frozen=True):
-    """Where somebody goes on: with an app's flow, to a device, to make a token, to their account.
-
-    ``carried``: what the form and the address beyond it carry along, by name.
-    """
-
-    flow: Flow | None = None
-    next: str = ""
-    carried: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def path(self) -> str:
-        """Below the prefix."""
-        if self.flow is not None:
-            return f"authorize/continue?flow={quote(self.flow.sealed)}"
-        path = _PATHS.get(self.next, "account/apps")
-        return f"{path}?{urlencode(self.carried)}" if self.carried else path
-
-    @property
-    def fields(self) -> tuple[tuple[str, str], ...]:
-        """What the form carries along, besides the flow."""
-        return (("next", self.next), *self.carried) if self.next else ()
 
 
 class _Said(Struct, frozen=True):
@@ -77,7 +42,7 @@ class _Said(Struct, frozen=True):
 async def ask(server: Server, request: Request) -> Response:
     """``GET /sign-in``, with or without a flow to go on with."""
     browser = browser_of(server, request)
-    onward = _onward_in(server, request, query_of(request))
+    onward = onward_in(server, request, query_of(request))
     email = (onward.flow.pending.login_hint or "") if onward.flow else ""
     return remember(server, browser, await _page(server, browser, onward, _Said(email)))
 
@@ -87,23 +52,12 @@ async def answer(server: Server, request: Request) -> Response:
     form = await form_of(request)
     browser = browser_of(server, request)
     demand_own_form(server.authority.keys.csrf, browser.name, form, request)
-    onward = _onward_in(server, request, form)
+    onward = onward_in(server, request, form)
     return await _try(server, request, browser, (form, onward))
 
 
-def _onward_in(server: Server, request: Request, parameters: Parameters) -> _Onward:
-    sealed = parameters.get("flow")
-    if sealed:
-        return _Onward(flow_in(server, request, sealed))
-    word = parameters.get("next") or ""
-    if word not in _PATHS:
-        return _Onward()
-    given = parameters.get(_CARRIED[word])
-    return _Onward(next=word, carried=((_CARRIED[word], given),) if given else ())
-
-
 async def _try(
-    server: Server, request: Request, browser: Browser, given: tuple[Parameters, _Onward]
+    server: Server, request: Request, browser: Browser, given: tuple[Parameters, Onward]
 ) -> Response:
     form, onward = given
     attempt = await _attempt(server, request, form)
@@ -116,11 +70,11 @@ async def _try(
         return await _page(server, browser, onward, _said(attempt, _BUSY), 503)
     if signed_in is None:
         return await _page(server, browser, onward, _said(attempt, _WRONG), 400)
-    response = go(f"{server.prefix}/{onward.path}")
-    session, idle = signed_in.session, server.authority.settings.session_idle_lifetime
-    lifetime = session.cookie_lifetime(session.auth_time, idle)
-    server.cookies.set_session(response, signed_in.secret, lifetime)
-    return response
+    if isinstance(signed_in, NewSession):
+        return enter(server, signed_in, onward)
+    response = go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
+    keep_half(server, browser, signed_in, response)
+    return remember(server, browser, response)
 
 
 async def _attempt(server: Server, request: Request, form: Parameters) -> Attempt:
@@ -141,7 +95,7 @@ def _said(attempt: Attempt, error: str) -> _Said:
 async def _page(
     server: Server,
     browser: Browser,
-    onward: _Onward,
+    onward: Onward,
     said: _Said,
     status: int = 200,
 ) -> Response:
@@ -184,6 +138,7 @@ async def sign_out(server: Server, request: Request) -> Response:
         await server.authority.store.transact(end)
         await server.authority.hub.catch_up()
     server.cookies.clear_session(response)
+    server.cookies.clear_half(response)
     return response
 
 

@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Final
-from urllib.parse import urlencode
 
 from msgspec import Struct
 from starlette.requests import Request
@@ -10,7 +9,7 @@ from starlette.responses import Response
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.parameters import Parameters
-from counterfoil.server.pages.sign_in import TOKENS
+from counterfoil.server.pages.onward import TOKENS, Onward, sign_in_first
 from counterfoil.server.pages.token_views import (
     MadeTokenPage,
     NewTokenPage,
@@ -30,6 +29,7 @@ from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 from counterfoil.server.web.browser import Person, go, person_in, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.fresh import signed_in_just_now
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
 
@@ -71,7 +71,7 @@ async def ask(server: Server, request: Request) -> Response:
     if person is None:
         return go(f"{server.prefix}/sign-in")
     uri = query_of(request).get("api") or ""
-    if not _is_fresh(server, person):
+    if not await signed_in_just_now(server, person):
         return _sign_in_first(server, uri)
     return await _form(server, person, Wish(name="", audience=uri, scopes=()))
 
@@ -83,10 +83,12 @@ async def answer(server: Server, request: Request) -> Response:
     if person is None:
         return go(f"{server.prefix}/sign-in")
     demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    if not await signed_in_just_now(server, person):
+        return _sign_in_first(server, form.get("api") or "")
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
     wish = _wish_in(form)
-    maker = Maker(person.user.id, person.session.auth_time)
+    maker = Maker(person.user.id, person.session.auth_time, person.session.amr)
 
     secret = server.cookies.session_of(request)
 
@@ -139,13 +141,8 @@ async def _shown(user_id: str, tx: Transaction) -> _Shown:
     return _Shown(in_order, apis, await personal_tokens.open_apis(tx))
 
 
-def _is_fresh(server: Server, person: Person) -> bool:
-    settings, now = server.authority.settings, int(server.clock())
-    return personal_tokens.is_fresh(settings, person.session.auth_time, now)
-
-
 def _sign_in_first(server: Server, uri: str) -> Response:
-    return go(f"{server.prefix}/sign-in?{urlencode({'next': TOKENS, 'api': uri})}")
+    return sign_in_first(server, Onward(next=TOKENS, carried=uri))
 
 
 def _wish_in(form: Parameters) -> Wish:

@@ -27,6 +27,7 @@ class Authority(Struct, frozen=True):
     keys: ServerKeys
     pending: Sealing
     letters: Sealing
+    authenticators: Sealing
     rotation: Rotation
     hub: Hub
     receipts: Receipts

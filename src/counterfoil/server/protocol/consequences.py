@@ -20,6 +20,9 @@ class Cause(StrEnum):
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
     PASSKEY_LOST = "passkey_lost"
+    SECOND_FACTOR_ADDED = "second_factor_added"
+    SECOND_FACTOR_REMOVED = "second_factor_removed"
+    SECOND_FACTOR_RESET = "second_factor_reset"
     SECRET_REPLACED = "secret_replaced"
     SECRET_ROTATED = "secret_rotated"
     SECRET_REPORTED = "secret_reported"
@@ -83,6 +86,21 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
             "Nobody signs in by it any more. Every other browser is signed out, and every app that "
             "is signed in elsewhere or goes on while you are away. Personal tokens end. This "
             "browser stays signed in. Apps keep their permissions.",
+        ),
+        Cause.SECOND_FACTOR_ADDED: Consequence(
+            Extent.ALL_BUT_THIS_BROWSER,
+            "Whoever came in with the password alone is out: every other browser is signed out, "
+            "and every app that is signed in elsewhere or goes on while you are away. Personal "
+            "tokens end. This browser stays signed in. Apps keep their permissions.",
+        ),
+        Cause.SECOND_FACTOR_REMOVED: Consequence(
+            Extent.NOTHING, "Nothing ends. From now on the password alone signs you in."
+        ),
+        Cause.SECOND_FACTOR_RESET: Consequence(
+            Extent.EVERYTHING_OF_THE_PERSON,
+            "The person's authenticator app and recovery codes are good no more. Every browser of "
+            "theirs is signed out, and every session of an app and every personal token ends. "
+            "Apps keep their permissions.",
         ),
         Cause.SECRET_REPLACED: Consequence(
             Extent.EVERYTHING_OF_THE_CLIENT,

@@ -15,6 +15,7 @@ __all__ = ["CLI", "NO_PROOF", "Actor", "Origin"]
 ANYONE: Final = "anyone"
 """Who acts has not said, or not shown, who they are."""
 PASSWORD: Final = "password"
+SECOND_FACTOR: Final = "second_factor"
 DPOP: Final = "dpop"
 LINK: Final = "link"
 """Whoever acts opened a link that was sent to the address of the account."""

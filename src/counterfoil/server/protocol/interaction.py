@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from counterfoil.oauth.acr import is_enough
+from counterfoil.oauth.acr import CLASSES, SINGLE, is_enough, strongest_of
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.families import life_of
 from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
@@ -18,6 +18,10 @@ from counterfoil.server.records.session import Session
 
 class SignIn(Struct, frozen=True):
     """The person must show who they are."""
+
+
+class SecondFactor(Struct, frozen=True):
+    """The person is signed in, and must show more than they have."""
 
 
 class Consent(Struct, frozen=True):
@@ -34,14 +38,20 @@ class Refuse(Struct, frozen=True):
     error: OAuthError
 
 
-Step: TypeAlias = SignIn | Consent | Approve | Refuse
+Step: TypeAlias = SignIn | SecondFactor | Consent | Approve | Refuse
 
 
 class Asker(Struct, frozen=True):
-    """The client that asks, and how old a sign-in may be for it, in seconds; ``None``: any age."""
+    """The client that asks, and how old a sign-in may be for it, in seconds; ``None``: any age.
+
+    ``least_acr`` is the weakest class of a sign-in that policy lets in there, ``reach`` the
+    strongest that whoever is there can show.
+    """
 
     client: Client
     sign_in_lifetime: int | None = None
+    least_acr: str | None = None
+    reach: str = SINGLE
 
 
 def asker_of(client: Client, pending: Pending, limits: RefreshLimits) -> Asker:
@@ -67,18 +77,17 @@ def next_step(
     if session is not None and _of_another(pending, session) and _made_for(pending, session):
         error = OAuthError("login_required", "Another person signed in than the app means.")
         return Refuse(error)
-    if session is not None and _made_for(pending, session) and _too_weak(pending, session):
-        sentence = "The person has no way of signing in that is as strong as the app demands."
-        return Refuse(OAuthError("unmet_authentication_requirements", sentence))
     if (
         session is None
         or _of_another(pending, session)
         or _too_old(pending, session, now)
-        or _too_weak(pending, session)
         or _must_prove(asker, session, now)
     ):
         error = OAuthError("login_required", "The person is not signed in, or too long ago.")
         return Refuse(error) if silent else SignIn()
+    least = strongest_of((pending.least_acr, asker.least_acr))
+    if least is not None and not is_enough(session.amr, least):
+        return _strengthened(pending, asker, session, least)
     if grant is None or not grant.is_live(now) or _needs_consent(pending, asker.client, grant):
         error = OAuthError("consent_required", "The person has to be asked first.")
         return Refuse(error) if silent else Consent()
@@ -98,8 +107,16 @@ def _too_old(pending: Pending, session: Session, now: int) -> bool:
     return pending.max_age is not None and now - session.auth_time > pending.max_age
 
 
-def _too_weak(pending: Pending, session: Session) -> bool:
-    return not is_enough(session.amr, pending.least_acr)
+def _strengthened(pending: Pending, asker: Asker, session: Session, least: str) -> Step:
+    """Say what comes where a sign-in is too weak: only what is missing is asked for."""
+    if "none" in pending.prompt:
+        return Refuse(OAuthError("login_required", "The person did not sign in as strongly."))
+    if CLASSES.index(asker.reach) >= CLASSES.index(least):
+        return SecondFactor()
+    if _made_for(pending, session):
+        sentence = "The person has no way of signing in that is as strong as is demanded."
+        return Refuse(OAuthError("unmet_authentication_requirements", sentence))
+    return SignIn()
 
 
 def _must_prove(asker: Asker, session: Session, now: int) -> bool:

@@ -5,11 +5,13 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.oauth.acr import MULTIPLE, is_enough
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.oauth.personal_token import MOST_NETWORKS, network_in
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.fresh_sign_in import is_recent
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.personal_standing import takes_personal_tokens
 from counterfoil.server.records.api import Api
@@ -24,10 +26,14 @@ _KEPT_FOR_EACH: Final = 10
 
 
 class Maker(Struct, frozen=True):
-    """Whose token it will be, and when they signed in; ``None``: an administrator makes it."""
+    """Whose token it will be, and when they signed in; ``None``: an administrator makes it.
+
+    ``amr``: by which methods they did (RFC 8176).
+    """
 
     user_id: str
     auth_time: int | None
+    amr: tuple[str, ...] = ()
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -49,11 +55,6 @@ class Made(Struct, frozen=True):
 
 class SignInTooOld(Exception):
     """The person must sign in anew before they make a token."""
-
-
-def is_fresh(settings: Settings, auth_time: int, now: int) -> bool:
-    """Whether a sign-in at ``auth_time`` is recent enough to make a token."""
-    return now < auth_time + settings.personal_token_sign_in_age
 
 
 def longest_lifetime(settings: Settings, api: Api) -> int:
@@ -78,9 +79,10 @@ async def make(settings: Settings, tx: Transaction, maker: Maker, wish: Wish, by
         OAuthError: ``invalid_request``, saying what cannot be had.
         SignInTooOld: the person signed in too long ago.
     """
-    if maker.auth_time is not None and not is_fresh(settings, maker.auth_time, tx.now):
+    if maker.auth_time is not None and not is_recent(settings, maker.auth_time, tx.now):
         raise SignInTooOld
     api = await _api_of(tx, wish)
+    _demand_strength(api, maker, wish)
     expires_at = tx.now + _lifetime_of(settings, api, wish)
     await _demand_room(settings, tx, maker.user_id)
     secret = spell(Kind.PERSONAL_TOKEN, tx.random(SECRET_BYTES))
@@ -107,6 +109,13 @@ async def _api_of(tx: Transaction, wish: Wish) -> Api:
     if api is None or not takes_personal_tokens(api):
         raise invalid_request("For this API no personal tokens can be made.")
     return api
+
+
+def _demand_strength(api: Api, maker: Maker, wish: Wish) -> None:
+    if maker.auth_time is None or is_enough(maker.amr, MULTIPLE):
+        return
+    if not set(wish.scopes).isdisjoint(api.policy.strong_scopes):
+        raise invalid_request("One of these permissions is for who signed in with a second factor.")
 
 
 async def _demand_room(settings: Settings, tx: Transaction, user_id: str) -> None:

@@ -15,6 +15,12 @@ class EventKind(StrEnum):
 
     SIGNED_IN = "signed_in"
     SIGN_IN_FAILED = "sign_in_failed"
+    SECOND_FACTOR_ADDED = "second_factor_added"
+    SECOND_FACTOR_REMOVED = "second_factor_removed"
+    SECOND_FACTOR_FAILED = "second_factor_failed"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    STEPPED_UP = "stepped_up"
     CONSENT_GIVEN = "consent_given"
     CONSENT_REFUSED = "consent_refused"
     CODE_REPLAYED = "code_replayed"
@@ -78,6 +84,12 @@ SUBJECTS: Final = MappingProxyType(
     {
         EventKind.SIGNED_IN: "session",
         EventKind.SIGN_IN_FAILED: "user",
+        EventKind.SECOND_FACTOR_ADDED: "user",
+        EventKind.SECOND_FACTOR_REMOVED: "user",
+        EventKind.SECOND_FACTOR_FAILED: "user",
+        EventKind.RECOVERY_CODES_MADE: "user",
+        EventKind.RECOVERY_CODE_USED: "user",
+        EventKind.STEPPED_UP: "session",
         EventKind.CONSENT_GIVEN: "grant",
         EventKind.CONSENT_REFUSED: "client",
         EventKind.CODE_REPLAYED: "family",
@@ -163,9 +175,10 @@ class Event(Struct, frozen=True, kw_only=True):
 
     ``actor``: ``user:…``, ``client:…``, ``cli``, ``janitor`` or ``server``. ``proof`` says by what
     it was known: ``session:…``, ``secret:…``, ``key:…`` or ``token:…`` with its name, ``dpop``,
-    ``password``, ``passkey:…``, ``link``, ``cli``, ``janitor``, ``server``; ``none``: it only said
-    so. ``subject`` names what it was done to; ``detail`` holds ids and words, never a secret. Its
-    ``user_id`` is the person concerned, where the subject is something of theirs.
+    ``password``, ``passkey:…``, ``second_factor``, ``link``, ``cli``, ``janitor``, ``server``;
+    ``none``: it only said so. ``subject`` names what it was done to; ``detail`` holds ids and
+    words, never a secret. Its ``user_id`` is the person concerned, where the subject is something
+    of theirs.
     """
 
     kind: EventKind

@@ -21,6 +21,12 @@ ActorName = Annotated[str, Meta(pattern="^[A-Za-z0-9._~-]{1,128}$")]
 _CLAIM = "(email|email_verified|name)"
 ClaimNames = Annotated[str, Meta(pattern=f"^({_CLAIM}( {_CLAIM})*)?$")]
 """Claims about the person, apart by spaces."""
+LeastAcr = Literal["mfa", "phr"]
+"""The weakest class of a sign-in that will do (see ``oauth/acr.py``)."""
+ScopeNames = Annotated[
+    str, Meta(pattern=r"^([\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*)?$")
+]
+"""Scopes, apart by spaces (RFC 6749 §3.3)."""
 InTwoPlaces = Literal["record", "end", "allow"]
 """What happens where a token is seen in two places at once (S106)."""
 
@@ -38,7 +44,8 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     nothing, for a service that runs in many places with one token (``allow``).
     ``may_act``: the one client that may act for others with its tokens (RFC 8693 §4.4).
     ``rate_per_minute``: so many token requests and introspections, in each process; it is for
-    clients with a secret.
+    clients with a secret. ``least_acr``: people sign in at least so for it: ``mfa``, with a second
+    factor; ``phr``, with a passkey.
     """
 
     access_token_lifetime: AccessSeconds | None = None
@@ -53,6 +60,7 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     in_two_places: InTwoPlaces = "record"
     rate_per_minute: PerMinute | None = None
     may_act: ActorName | None = None
+    least_acr: LeastAcr | None = None
 
 
 class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -69,7 +77,8 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``limits``: what they may do, up to which amount at a time (RFC 9396, S15).
     ``encryption``: they are encrypted to the API (S68). ``claims``: what they tell of the person,
     such as ``email name`` (S69). ``max_uses``: each token works so many times at most, whatever
-    was asked for (S54).
+    was asked for (S54). ``second_factor_scopes``: scopes, apart by spaces, for which people sign in
+    with a second factor (S105).
     """
 
     token_format: Literal["jwt", "reference"] = "jwt"
@@ -84,11 +93,17 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     max_uses: MaxUses | None = None
     encryption: bool = False
     claims: ClaimNames = ""
+    second_factor_scopes: ScopeNames = ""
 
     @property
     def claim_names(self) -> tuple[str, ...]:
         """What the tokens tell of the person."""
         return tuple(self.claims.split())
+
+    @property
+    def strong_scopes(self) -> tuple[str, ...]:
+        """The scopes for which people sign in with a second factor."""
+        return tuple(self.second_factor_scopes.split())
 
     @property
     def is_readable(self) -> bool:

@@ -25,6 +25,7 @@ from counterfoil.server.records.mint_right import MintRights
 from counterfoil.server.records.passkey import Passkeys
 from counterfoil.server.records.personal_token import PersonalTokens
 from counterfoil.server.records.refresh_limits import LimitNotes
+from counterfoil.server.records.second_factor import SecondFactors
 from counterfoil.server.records.server_process import Servers
 from counterfoil.server.records.session import Sessions
 from counterfoil.server.records.sighting import Sightings
@@ -109,6 +110,8 @@ class Transaction(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def passkeys(self) -> Passkeys: ...
+    @property
+    def second_factors(self) -> SecondFactors: ...
     @property
     def families(self) -> Families: ...
     @property

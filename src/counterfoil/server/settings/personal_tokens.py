@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 
 from counterfoil.server.settings.devices import Devices
-from counterfoil.server.settings.meaning import DAY, MINUTE, number, seconds
+from counterfoil.server.settings.meaning import DAY, number, seconds
 
 _MOST: Final = 3650 * DAY
 
@@ -22,12 +22,3 @@ class PersonalTokens(Devices, frozen=True, kw_only=True):
     personal_tokens_most: Annotated[
         int, number("Personal tokens that one person may have at once.", 1, 1000)
     ] = 50
-    personal_token_sign_in_age: Annotated[
-        int,
-        seconds(
-            "Whoever makes a personal token has signed in so long ago at most; otherwise the "
-            "sign-in page comes first.",
-            MINUTE,
-            DAY,
-        ),
-    ] = 15 * MINUTE

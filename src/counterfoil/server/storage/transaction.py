@@ -30,6 +30,7 @@ from counterfoil.server.storage.statements.personal_tokens import PersonalTokenS
 from counterfoil.server.storage.statements.proofs import ProofStatements
 from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
+from counterfoil.server.storage.statements.second_factors import SecondFactorStatements
 from counterfoil.server.storage.statements.segments import SegmentStatements
 from counterfoil.server.storage.statements.server_processes import ServerProcessStatements
 from counterfoil.server.storage.statements.sessions import SessionStatements
@@ -61,6 +62,7 @@ class BoundTransaction:
         self.action_tokens = ActionTokenStatements(connection)
         self.outbox = OutboxStatements(connection)
         self.passkeys = PasskeyStatements(connection)
+        self.second_factors = SecondFactorStatements(connection)
         self.families = FamilyStatements(connection)
         self.mint_rights = MintRightStatements(connection)
         self.proofs = ProofStatements(connection)
@@ -111,6 +113,7 @@ class BoundTransaction:
         swept += await self.device_requests.sweep(limit)
         swept += await self.action_tokens.sweep(limit)
         swept += await self.outbox.sweep(limit)
+        swept += await self.second_factors.sweep(limit)
         swept += await self.grants.sweep(limit)
         swept += await self.proofs.sweep(limit)
         swept += await self.allowances.sweep(limit)

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
+from counterfoil.server.protocol.second_factor_policy import is_strong_enough
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -41,7 +42,8 @@ def browser_of(server: Server, request: Request) -> Browser:
 async def person_of(server: Server, request: Request) -> Person | None:
     """Find the person who is signed in at this browser, and note that the session is in use.
 
-    Who has to prove anew who they are (``reproof_interval``; S30) is not signed in.
+    Who has to prove anew who they are (``reproof_interval``; S30) is not signed in, nor is who
+    showed less than is demanded of them by now (``second_factor_for``).
     """
     secret = server.cookies.session_of(request)
     if secret is None:
@@ -53,10 +55,11 @@ async def person_of(server: Server, request: Request) -> Person | None:
 async def person_in(server: Server, secret: Secret | None, tx: Transaction) -> Person | None:
     """Find in a transaction whom a session's secret names, as ``person_of`` does."""
     found = await _person(server, secret, tx)
-    interval = server.authority.settings.reproof_interval
+    settings = server.authority.settings
+    interval = settings.reproof_interval
     if found is None or (interval and tx.now >= found.session.auth_time + interval):
         return None
-    return found
+    return found if is_strong_enough(settings, found.user, found.session) else None
 
 
 def in_use(server: Server, request: Request, person: Person | None) -> Person | None:

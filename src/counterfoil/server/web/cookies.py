@@ -1,4 +1,4 @@
-"""The cookies: which browser this is, its session, its link (RFC 6265bis §4.1.3.2)."""
+"""The cookies: this browser, its session, its link, half a sign-in (RFC 6265bis §4.1.3.2)."""
 
 from typing import Final
 
@@ -24,6 +24,7 @@ class Cookies:
         self._browser: Final = f"{prefix}counterfoil_browser"
         self._session: Final = f"{prefix}counterfoil_session"
         self._action: Final = f"{prefix}counterfoil_action"
+        self._half: Final = f"{prefix}counterfoil_half_sign_in"
 
     def browser_of(self, request: Request) -> Secret | None:
         """Give the browser's own secret."""
@@ -45,14 +46,20 @@ class Cookies:
         """Forget the token of a link."""
         self._set(response, self._action, "", 0)
 
+    def half_of(self, request: Request) -> str | None:
+        """Give the sealed half of a sign-in, for which a second factor is due."""
+        return self._value(request, self._half)
+
     def _read(self, request: Request, name: str, kind: Kind) -> Secret | None:
+        value = self._value(request, name)
+        return Secret(value) if value is not None and is_spelled(kind, value) else None
+
+    def _value(self, request: Request, name: str) -> str | None:
         headers = request.headers.getlist("cookie")
         pairs = [pair.partition("=") for header in headers for pair in header.split(";")]
         values = [value.strip(_SPACES) for key, _, value in pairs if key.strip(_SPACES) == name]
         # Of two, one may have been tossed in by a neighbouring host: then neither is believed.
-        if len(values) != 1 or not is_spelled(kind, values[0]):
-            return None
-        return Secret(values[0])
+        return values[0] if len(values) == 1 else None
 
     def set_browser(self, response: Response, secret: Secret) -> None:
         """Name the browser until it is closed."""
@@ -61,6 +68,14 @@ class Cookies:
     def set_session(self, response: Response, secret: Secret, max_age: int | None) -> None:
         """Keep the session for at most ``max_age`` seconds; ``None``: until it is closed."""
         self._set(response, self._session, secret.reveal(), max_age)
+
+    def set_half(self, response: Response, sealed: str, max_age: int) -> None:
+        """Keep half a sign-in for so many seconds."""
+        self._set(response, self._half, sealed, max_age)
+
+    def clear_half(self, response: Response) -> None:
+        """Forget half a sign-in."""
+        self._set(response, self._half, "", 0)
 
     def sets_session(self, response: Response) -> bool:
         """Whether this answer already says what becomes of the session's cookie."""

@@ -4,6 +4,7 @@ from functools import partial
 from urllib.parse import quote
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,6 +13,8 @@ from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.interaction import Step, asker_of, next_step
 from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.pending import Pending
+from counterfoil.server.protocol.second_factor_policy import least_of_request, within_reach
+from counterfoil.server.records.second_factor import NO_FACTORS
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go
 from counterfoil.server.web.server import Server
@@ -45,9 +48,12 @@ async def next_in(server: Server, pending: Pending, person: Person | None, tx: T
     """Say it within a transaction."""
     client = await authorization_request.known_client(tx, pending.client_id)
     grant = await tx.grants.between(person.user.id, client.client_id) if person else None
-    limits = await limits_in_force(tx, server.authority.settings)
-    asker, session = asker_of(client, pending, limits), person.session if person else None
-    return next_step(pending, asker, session, grant, tx.now)
+    settings = server.authority.settings
+    asker = asker_of(client, pending, await limits_in_force(tx, settings))
+    least = await least_of_request(tx, client, pending.access)
+    factors = await tx.second_factors.of_user(person.user.id) if person else NO_FACTORS
+    asker = replace(asker, least_acr=least, reach=within_reach(settings, factors, least))
+    return next_step(pending, asker, person.session if person else None, grant, tx.now)
 
 
 async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:

@@ -1,0 +1,64 @@
+"""Changing the second factor: by the person from a fresh session, or taken away (S105)."""
+
+from functools import partial
+
+from counterfoil.server.identity.enrolment import new_codes
+from counterfoil.server.protocol import events, revocation
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.consequences import Cause
+from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.fresh_sign_in import demand_fresh
+from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.session import Origin, Session
+from counterfoil.server.records.store import Transaction
+
+
+async def renew_codes(authority: Authority, session: Session, origin: Origin) -> tuple[str, ...]:
+    """Draw new recovery codes; those before are good no more. None where no factor is on.
+
+    Raises:
+        OAuthError: ``access_denied``: the sign-in is not fresh.
+    """
+
+    async def work(tx: Transaction) -> tuple[str, ...]:
+        fresh = await demand_fresh(authority.settings, tx, session)
+        if not (await tx.second_factors.of_user(fresh.user_id)).is_on:
+            return ()
+        codes = await new_codes(authority, tx, fresh.user_id)
+        by = events.by_session(fresh, origin)
+        await events.record(tx, EventKind.RECOVERY_CODES_MADE, by, fresh.user_id)
+        return codes
+
+    return await authority.store.transact(work)
+
+
+async def switch_off(authority: Authority, session: Session, origin: Origin) -> bool:
+    """Take the authenticator app and the recovery codes away; ``False`` where there was none.
+
+    Raises:
+        OAuthError: ``access_denied``: the sign-in is not fresh.
+    """
+    return await authority.store.transact(partial(_switch_off, authority, session, origin))
+
+
+async def _switch_off(
+    authority: Authority, session: Session, origin: Origin, tx: Transaction
+) -> bool:
+    fresh = await demand_fresh(authority.settings, tx, session)
+    removed = await tx.second_factors.remove(fresh.user_id)
+    if removed:
+        by = events.by_session(fresh, origin)
+        await events.record(tx, EventKind.SECOND_FACTOR_REMOVED, by, fresh.user_id)
+    return removed
+
+
+async def reset(tx: Transaction, user_id: str, by: Actor) -> Ending:
+    """Take a person's second factor away for them, and end everything of theirs.
+
+    They sign in with the password alone then, and set another up where that is demanded.
+    """
+    if not await tx.second_factors.remove(user_id):
+        return await revocation.nothing_ended(tx)
+    await events.record(tx, EventKind.SECOND_FACTOR_REMOVED, by, user_id)
+    return await revocation.follow(tx, Cause.SECOND_FACTOR_RESET, user_id, by)

@@ -1,0 +1,157 @@
+"""The second factor: a code of an authenticator app, or a recovery code (RFC 6238, S105).
+
+Wrong codes of an app are counted apart from wrong passwords, and after some no more are looked at
+for a while; a recovery code, which nobody can guess, still lets its owner in.
+"""
+
+from functools import partial
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from counterfoil.oauth.acr import MULTIPLE, ONE_TIME, is_enough, with_second
+from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
+from counterfoil.server.identity import recovery_codes, totp
+from counterfoil.server.identity.half_sign_in import HalfSignIn
+from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
+from counterfoil.server.identity.throttle import locked_until
+from counterfoil.server.protocol import events
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.events import Actor
+from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.second_factor import Authenticator
+from counterfoil.server.records.session import Origin, Session
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+
+
+class Shown(Struct, frozen=True):
+    """What somebody typed, from where; ``current`` is the session that the browser has."""
+
+    typed: Secret
+    origin: Origin
+    current: Session | None = None
+
+
+async def finish(authority: Authority, half: HalfSignIn, shown: Shown) -> NewSession | None:
+    """Make a session of half a sign-in; ``None``: the code was wrong, or the half is over.
+
+    Raises:
+        StoreUnavailable: nothing was stored.
+    """
+    return await authority.store.transact(partial(_finish, authority, half, shown))
+
+
+async def _finish(
+    authority: Authority, half: HalfSignIn, shown: Shown, tx: Transaction
+) -> NewSession | None:
+    user = await tx.users.find(half.user_id)
+    if user is None or not half.is_good(user, tx.now):
+        return None
+    by = events.by_user(user.id, shown.origin)
+    # The half is used up last: a wrong code leaves it, and of two right ones it makes one session.
+    if not await _is_right(authority, tx, user, shown.typed, by) or not await half.use_up(tx):
+        return None
+    beginning = Beginning(
+        shown.origin,
+        shown.current,
+        keep=half.keep,
+        amr=with_second(half.amr, ONE_TIME),
+        proof=events.SECOND_FACTOR,
+    )
+    return await begin_session(authority, tx, user, beginning)
+
+
+async def step_up(authority: Authority, shown: Shown) -> NewSession | None:
+    """Add a second factor to the session that the browser has; ``None``: the code was wrong.
+
+    The time of the sign-in stays: the password was not shown again. The secret is new.
+
+    Raises:
+        StoreUnavailable: nothing was stored.
+    """
+    return await authority.store.transact(partial(_step_up, authority, shown))
+
+
+async def _step_up(authority: Authority, shown: Shown, tx: Transaction) -> NewSession | None:
+    before = shown.current
+    session = await tx.sessions.find(before.id) if before is not None else None
+    idle = authority.settings.session_idle_lifetime
+    if before is None or session is None or session.digest != before.digest:
+        return None
+    user = await tx.users.find(session.user_id)
+    if user is None or not user.is_enabled or not session.is_live(tx.now, idle):
+        return None
+    by = events.by_session(session, shown.origin)
+    if not await _is_right(authority, tx, user, shown.typed, by):
+        return None
+    return await strengthened(tx, session, by)
+
+
+async def strengthened(tx: Transaction, session: Session, by: Actor) -> NewSession:
+    """Give a session a one-time code among its methods, and a new secret."""
+    secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
+    renewed = replace(
+        session,
+        digest=secret.fingerprint(),
+        amr=with_second(session.amr, ONE_TIME),
+        last_used_at=tx.now,
+        cookie_set_at=tx.now,
+    )
+    await tx.sessions.renew(renewed)
+    if not is_enough(session.amr, MULTIPLE):
+        await events.record(tx, EventKind.STEPPED_UP, by, session.id)
+    return NewSession(renewed, secret)
+
+
+async def _is_right(
+    authority: Authority, tx: Transaction, user: User, typed: Secret, by: Actor
+) -> bool:
+    text = "".join(typed.reveal().split())
+    letters = recovery_codes.read(text)
+    if letters is not None:
+        right = await _spend_recovery_code(authority, tx, user, letters, by)
+    else:
+        right = await _spend_code(authority, tx, user, text)
+    if right:
+        await tx.second_factors.note_success(user.id)
+    else:
+        await events.record(tx, EventKind.SECOND_FACTOR_FAILED, by, user.id)
+    return right
+
+
+async def _spend_recovery_code(
+    authority: Authority, tx: Transaction, user: User, letters: str, by: Actor
+) -> bool:
+    digest = recovery_codes.digest_of(authority.keys.recovery_codes, user.id, letters)
+    if not await tx.second_factors.take_recovery_code(user.id, digest):
+        return False
+    left = (await tx.second_factors.of_user(user.id)).recovery_codes
+    await events.record(tx, EventKind.RECOVERY_CODE_USED, by, user.id, {"left": str(left)})
+    return True
+
+
+async def _spend_code(authority: Authority, tx: Transaction, user: User, typed: str) -> bool:
+    failures = await tx.second_factors.failures(user.id)
+    if failures.locked_until > tx.now:
+        return False
+    authenticator = await tx.second_factors.authenticator(user.id)
+    if authenticator is not None:
+        step = totp.step_of(secret_of(authority, authenticator), typed, tx.now)
+        if step is not None and await tx.second_factors.spend_step(user.id, step):
+            return True
+    settings = authority.settings
+    most = settings.second_factor_lock_most
+    until = locked_until(failures.failures + 1, tx.now, replace(settings, sign_in_lock_most=most))
+    await tx.second_factors.note_failure(user.id, until)
+    return False
+
+
+def secret_of(authority: Authority, authenticator: Authenticator) -> bytes:
+    """Open the secret of an authenticator app, which it shares with us."""
+    return authority.authenticators.open(authenticator.sealed, context_of(authenticator.user_id))
+
+
+def context_of(user_id: str) -> str:
+    """Say for whom a secret is sealed."""
+    return f"authenticator of {user_id}"

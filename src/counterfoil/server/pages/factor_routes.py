@@ -1,0 +1,24 @@
+"""The routes of second factors: signing in with one, and what the account says of them."""
+
+from typing import Final
+
+from counterfoil.server.pages import authenticator, factors, second_factor
+from counterfoil.server.web.admission import Use
+from counterfoil.server.web.server import Caller, Route
+
+_GET: Final = ("GET", "HEAD")
+_POST: Final = ("POST",)
+FACTOR_ROUTES: Final = tuple(
+    Route(path, methods, handler, Caller.PERSON, Use.PAGE)
+    for path, methods, handler in (
+        ("/sign-in/second-factor", _GET, second_factor.ask),
+        ("/sign-in/second-factor", _POST, second_factor.answer),
+        ("/sign-in/authenticator", _GET, authenticator.ask),
+        ("/sign-in/authenticator", _POST, authenticator.answer),
+        ("/account/security/authenticator", _GET, factors.set_up),
+        ("/account/security/recovery-codes", _GET, factors.ask_to_renew),
+        ("/account/security/recovery-codes", _POST, factors.renew),
+        ("/account/security/switch-off", _GET, factors.ask_to_switch_off),
+        ("/account/security/switch-off", _POST, factors.turn_off),
+    )
+)

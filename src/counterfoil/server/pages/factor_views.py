@@ -1,0 +1,68 @@
+"""What the pages of second factors show, as frozen values; nothing in them is trusted."""
+
+import msgspec
+
+from counterfoil.server.web.page import Page
+
+
+class SecondFactorPage(Page, frozen=True, kw_only=True):
+    """Asks for `code`, or for `recovery_code`; posts one to `action` with `csrf` and `flow`.
+
+    `fields` are carried along, name and value. `authenticator`: an app is set up, so that there
+    is a code. `other_account` is where somebody else signs in. `error` is one sentence about the
+    last attempt.
+    """
+
+    action: str
+    csrf: str
+    flow: str
+    fields: tuple[tuple[str, str], ...]
+    user_email: str
+    other_account: str
+    authenticator: bool
+    error: str | None = None
+
+
+class QrCode(msgspec.Struct, frozen=True):
+    """A QR code to be drawn: `size` modules in each direction, `path` the dark ones."""
+
+    size: int
+    path: str
+
+    def __repr__(self) -> str:
+        return "QrCode(…)"
+
+
+class NewAuthenticatorPage(Page, frozen=True, kw_only=True):
+    """Shows the secret of a new authenticator app, and asks for the `code` that the app shows.
+
+    Posts it to `action` with `csrf`, `flow`, `fields` and `setup`, the sealed secret. `sentence`
+    says before what ends. `demanded`: nobody comes in without one; `back` is where a no leads.
+    """
+
+    action: str
+    csrf: str
+    flow: str
+    fields: tuple[tuple[str, str], ...]
+    setup: str
+    user_email: str
+    qr: QrCode
+    secret: str
+    sentence: str
+    demanded: bool
+    back: str
+    error: str | None = None
+
+    def __repr__(self) -> str:
+        return "NewAuthenticatorPage(…)"
+
+
+class RecoveryCodesPage(Page, frozen=True, kw_only=True):
+    """Shows new recovery codes, this once. `onward` is where one goes on."""
+
+    codes: tuple[str, ...]
+    onward: str
+    sentence: str
+
+    def __repr__(self) -> str:
+        return "RecoveryCodesPage(…)"

@@ -1,0 +1,146 @@
+"""My account, security: the authenticator app and the recovery codes, and changing them (S105)."""
+
+from functools import partial
+from typing import Final
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.server.identity.factor_change import renew_codes, switch_off
+from counterfoil.server.identity.recovery_codes import HOW_MANY
+from counterfoil.server.pages.account_views import SecurityRow
+from counterfoil.server.pages.authenticator import show_codes
+from counterfoil.server.pages.halves import AUTHENTICATOR_PATH
+from counterfoil.server.pages.onward import SECURITY, Onward, sign_in_first
+from counterfoil.server.pages.views import EndPage
+from counterfoil.server.pages.wording import day_of
+from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
+from counterfoil.server.records.second_factor import Factors
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+from counterfoil.server.web.browser import Person, go, person_of, show
+from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.fresh import signed_in_just_now
+from counterfoil.server.web.reading import form_of, origin_of
+from counterfoil.server.web.server import Server
+
+_ROOM: Final = "account/security"
+_RENEWED: Final = "The codes that you have are good no more. Ten new ones are shown, once."
+
+
+class _Asking(Struct, frozen=True):
+    """A change that is asked about first: its path below the room, and what is said."""
+
+    path: str
+    title: str
+    verb: str
+    sentence: str
+
+
+async def authenticator(tx: Transaction, user: User) -> SecurityRow:
+    """Say whether there is an authenticator app."""
+    found = await tx.second_factors.authenticator(user.id)
+    if found is None:
+        return SecurityRow(
+            title="Authenticator app",
+            state="Off. With an app that shows codes, whoever learns your password still cannot "
+            "sign in.",
+            path="security/authenticator",
+            verb="Set an app up",
+        )
+    return SecurityRow(
+        title="Authenticator app",
+        state=f"On since {day_of(found.added_at)}. After your password you type its code.",
+        path="security/switch-off",
+        verb="Switch the app off",
+    )
+
+
+async def recovery_codes(tx: Transaction, user: User) -> SecurityRow | None:
+    """Say how many recovery codes are left, where there is something to recover from."""
+    factors = await tx.second_factors.of_user(user.id)
+    if not factors.is_on:
+        return None
+    return SecurityRow(
+        title="Recovery codes",
+        state=f"{factors.recovery_codes} of {HOW_MANY} are left. Each lets you in once, in place "
+        "of the app.",
+        path="security/recovery-codes",
+        verb="Make new codes",
+    )
+
+
+async def set_up(server: Server, _: Request) -> Response:
+    """``GET /account/security/authenticator``: it is done where people sign in."""
+    return go(f"{server.prefix}/{AUTHENTICATOR_PATH}{Onward(next=SECURITY).query}")
+
+
+async def ask_to_renew(server: Server, request: Request) -> Response:
+    """``GET /account/security/recovery-codes``: says what follows."""
+    asking = _Asking("recovery-codes", "Make new recovery codes?", "Make new codes", _RENEWED)
+    return await _ask(server, request, asking)
+
+
+async def renew(server: Server, request: Request) -> Response:
+    """``POST /account/security/recovery-codes``: new ones, in place of those before."""
+    person = await _fresh(server, request, posted=True)
+    if isinstance(person, Response):
+        return person
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    codes = await renew_codes(server.authority, person.session, origin)
+    room = f"{server.prefix}/{_ROOM}"
+    return show_codes(server, codes, room) if codes else go(room)
+
+
+async def ask_to_switch_off(server: Server, request: Request) -> Response:
+    """``GET /account/security/switch-off``: says what follows."""
+    sentence = CONSEQUENCES[Cause.SECOND_FACTOR_REMOVED].sentence
+    asking = _Asking("switch-off", "Switch the app off?", "Switch the app off", sentence)
+    return await _ask(server, request, asking)
+
+
+async def _ask(server: Server, request: Request, asking: _Asking) -> Response:
+    person = await _fresh(server, request, posted=False)
+    if isinstance(person, Response):
+        return person
+    factors = await server.authority.store.read(partial(_factors, person.user.id))
+    page = EndPage(
+        prefix=server.prefix,
+        user_email=person.user.email,
+        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
+        action=f"{server.prefix}/{_ROOM}/{asking.path}",
+        back=f"{server.prefix}/{_ROOM}",
+        title=asking.title,
+        verb=asking.verb,
+        sentence=asking.sentence,
+        nothing=not factors.is_on,
+    )
+    return show(server, page)
+
+
+async def _factors(user_id: str, tx: Transaction) -> Factors:
+    return await tx.second_factors.of_user(user_id)
+
+
+async def turn_off(server: Server, request: Request) -> Response:
+    """``POST /account/security/switch-off``."""
+    person = await _fresh(server, request, posted=True)
+    if isinstance(person, Response):
+        return person
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    await switch_off(server.authority, person.session, origin)
+    return go(f"{server.prefix}/{_ROOM}")
+
+
+async def _fresh(server: Server, request: Request, *, posted: bool) -> Person | Response:
+    """Find who has signed in just now; others sign in first, and come back to the room."""
+    form = await form_of(request) if posted else None
+    person = await person_of(server, request)
+    if person is None:
+        return sign_in_first(server, Onward(next=SECURITY))
+    if form is not None:
+        demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    if await signed_in_just_now(server, person):
+        return person
+    return sign_in_first(server, Onward(next=SECURITY))

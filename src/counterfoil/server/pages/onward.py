@@ -1,0 +1,124 @@
+"""Where somebody goes on once they have signed in; every page of signing in carries it along."""
+
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.identity.session_start import NewSession
+from counterfoil.server.web.browser import go
+from counterfoil.server.web.flow import Flow, flow_in
+from counterfoil.server.web.server import Server
+
+DEVICE: Final = "device"
+"""What ``next`` says where somebody signs in to let a device in."""
+TOKENS: Final = "tokens"
+"""Where they sign in to make a token by hand."""
+PASSWORD: Final = "password"
+SECURITY: Final = "security"
+AUTHENTICATOR: Final = "authenticator"
+"""Where they sign in to set an authenticator app up."""
+APP: Final = "app"
+"""Where they sign in to remove an app."""
+
+
+class _Way(Struct, frozen=True):
+    """A page below the prefix, and the one value that is carried to it, by name.
+
+    Where the path has room for it (``{}``), it goes there.
+    """
+
+    path: str
+    carried: str = ""
+
+
+_WAYS: Final = MappingProxyType(
+    {
+        DEVICE: _Way("device", "user_code"),
+        TOKENS: _Way("account/tokens/new", "api"),
+        PASSWORD: _Way("account/password"),
+        SECURITY: _Way("account/security"),
+        AUTHENTICATOR: _Way("sign-in/authenticator?next=security"),
+        APP: _Way("account/end/grant/{}", "app"),
+    }
+)
+"""Every other word is nothing."""
+
+
+class Onward(Struct, frozen=True):
+    """Where somebody goes on: with an app's flow, to a page by a word, or to their account.
+
+    ``carried``: what the form and the address beyond it carry along.
+    """
+
+    flow: Flow | None = None
+    next: str = ""
+    carried: str = ""
+
+    @property
+    def path(self) -> str:
+        """Below the prefix."""
+        if self.flow is not None:
+            return f"authorize/continue?flow={quote(self.flow.sealed)}"
+        way = _WAYS.get(self.next)
+        if way is None:
+            return "account/apps"
+        if "{}" in way.path:
+            return way.path.format(quote(self.carried, safe=""))
+        return f"{way.path}?{urlencode({way.carried: self.carried})}" if self.carried else way.path
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """What a form carries along, besides the flow."""
+        if not self.next:
+            return ()
+        carried = ((_WAYS[self.next].carried, self.carried),) if self.carried else ()
+        return (("next", self.next), *carried)
+
+    @property
+    def query(self) -> str:
+        """What the address of another page of signing in carries along, with its mark."""
+        flow = (("flow", self.flow.sealed),) if self.flow is not None else ()
+        pairs = (*flow, *self.fields)
+        return f"?{urlencode(pairs)}" if pairs else ""
+
+
+def onward_in(server: Server, request: Request, parameters: Parameters) -> Onward:
+    """Read where somebody goes on.
+
+    Raises:
+        OAuthError: the flow is not of this browser, or too old.
+    """
+    sealed = parameters.get("flow")
+    if sealed:
+        return Onward(flow_in(server, request, sealed))
+    word = parameters.get("next") or ""
+    way = _WAYS.get(word)
+    if way is None:
+        return Onward()
+    carried = (parameters.get(way.carried) or "") if way.carried else ""
+    return Onward(next=word, carried=carried) if carried or "{}" not in way.path else Onward()
+
+
+def sign_in_first(server: Server, onward: Onward) -> Response:
+    """Send somebody to sign in, and on from there."""
+    return go(f"{server.prefix}/sign-in{onward.query}")
+
+
+def enter(server: Server, begun: NewSession, onward: Onward) -> Response:
+    """Give a browser its new session, and send it on."""
+    response = go(f"{server.prefix}/{onward.path}")
+    set_session(server, begun, response)
+    return response
+
+
+def set_session(server: Server, begun: NewSession, response: Response) -> None:
+    """Give a browser its new session; half a sign-in is none any more."""
+    session, idle = begun.session, server.authority.settings.session_idle_lifetime
+    lifetime = session.cookie_lifetime(session.cookie_set_at, idle)
+    server.cookies.set_session(response, begun.secret, lifetime)
+    server.cookies.clear_half(response)

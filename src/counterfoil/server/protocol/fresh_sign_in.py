@@ -1,0 +1,41 @@
+"""A fresh sign-in: asked for before anything changes that guards an account (S105)."""
+
+from typing import Final
+
+from counterfoil.oauth.acr import MULTIPLE, is_enough
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.server.records.second_factor import Factors
+from counterfoil.server.records.session import Session
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.settings import Settings
+
+_TOO_OLD: Final = "You signed in too long ago for this. Sign in again, then do it once more."
+
+
+def is_recent(settings: Settings, auth_time: int, now: int) -> bool:
+    """Whether a sign-in at ``auth_time`` is recent enough."""
+    return now < auth_time + settings.fresh_sign_in_age
+
+
+def is_fresh(settings: Settings, session: Session, factors: Factors, now: int) -> bool:
+    """Whether a session was signed in to just now, with a second factor where one is on."""
+    is_strong = not factors.is_on or is_enough(session.amr, MULTIPLE)
+    return is_strong and is_recent(settings, session.auth_time, now)
+
+
+async def demand_fresh(settings: Settings, tx: Transaction, session: Session) -> Session:
+    """Demand it in the transaction of the change; gives the session as it is now.
+
+    Raises:
+        OAuthError: ``access_denied``; nothing was changed.
+    """
+    found = await tx.sessions.find(session.id)
+    factors = await tx.second_factors.of_user(session.user_id)
+    if (
+        found is None
+        or found.digest != session.digest
+        or not found.is_live(tx.now, settings.session_idle_lifetime)
+        or not is_fresh(settings, found, factors, tx.now)
+    ):
+        raise OAuthError("access_denied", _TOO_OLD)
+    return found

@@ -1,0 +1,43 @@
+"""Where more than a password is demanded: of people, by clients, for scopes. Pure but for look-ups.
+
+What an app asks for by ``acr_values`` is a wish of that app; what stands here is policy (S105).
+"""
+
+from counterfoil.oauth.access import Access
+from counterfoil.oauth.acr import MULTIPLE, is_enough, strongest_of
+from counterfoil.server.records.client import Client
+from counterfoil.server.records.second_factor import Factors
+from counterfoil.server.records.session import Session
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+from counterfoil.server.settings import Settings
+
+
+def least_of_person(settings: Settings, user: User) -> str | None:
+    """Say of which class every sign-in of a person must be; ``None``: any will do."""
+    demanded = settings.second_factor_for
+    of_all = demanded == "everyone"
+    return MULTIPLE if of_all or (demanded == "administrators" and user.is_admin) else None
+
+
+def is_strong_enough(settings: Settings, user: User, session: Session) -> bool:
+    """Whether a session counts: one from before more was demanded does not."""
+    return is_enough(session.amr, least_of_person(settings, user))
+
+
+async def least_of_request(tx: Transaction, client: Client, access: Access) -> str | None:
+    """Say of which class a sign-in must be for what a client asks."""
+    for uri, scopes in access.apis.items():
+        api = await tx.apis.find(uri)
+        if api is not None and not scopes.isdisjoint(api.policy.strong_scopes):
+            return strongest_of([MULTIPLE, client.policy.least_acr])
+    return client.policy.least_acr
+
+
+def within_reach(settings: Settings, factors: Factors, policy: str | None) -> str:
+    """Say what class the person can show now, or set up on the way.
+
+    Setting one up is for who has none, and for policy alone: an app's wish makes nobody do it.
+    """
+    may_set_up = settings.second_factor_enrolment and not factors.is_on
+    return MULTIPLE if policy is not None and may_set_up else factors.strongest
