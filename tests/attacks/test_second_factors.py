@@ -173,7 +173,7 @@ async def test_many_guesses_at_once_are_all_counted(
 
 @one_engine
 async def test_half_a_sign_in_opens_no_page(owner: Person, thief: Person):
-    """Skipped by going straight to what lies behind."""
+    """S105: skipped by going straight to what lies behind."""
     await enrol(owner)
     begun = await thief.open()
     flow = hidden_fields(begun.text)["flow"]
@@ -400,7 +400,7 @@ async def test_a_forged_form_sets_nothing_up_and_takes_nothing_away(
 async def test_with_a_factor_on_the_password_is_changed_by_a_strong_session_alone(
     place: Installation, owner: Person
 ):
-    """A session that somebody got by the password cannot take the account over."""
+    """S105: a session that somebody got by the password cannot take the account over."""
     await enrol(owner)
     page = await owner.browser.get("/account/password")
 

@@ -123,7 +123,7 @@ async def test_switching_it_on_ends_what_was_begun_with_the_password_alone(
 async def test_a_session_that_is_too_weak_is_stepped_up_by_the_code_alone(
     place: Installation, person: Person
 ):
-    """What an app wishes by acr_values: no password, the same session, auth_time as it was."""
+    """S105, by acr_values: no password, the same session, auth_time as it was."""
     app, _ = await enrol(person)
     await weaken(place, person)
     signed_in = int(place.clock())
@@ -261,7 +261,7 @@ async def test_demanded_of_administrators_without_a_way_they_cannot_come_in(
 async def test_an_api_demands_more_and_the_new_token_passes(
     on_engine: str, tmp_path_factory: pytest.TempPathFactory
 ):
-    """RFC 9470: challenge, authorize with acr_values, second factor, and the new token passes."""
+    """S105, RFC 9470: challenge, authorize with acr_values, second factor, and the new token passes."""
     demand = StepUp(acr=("mfa", "phr"))
     async with served_here(tmp_path_factory.mktemp("data")) as place, place.browser() as browser:
         person = Person(place, browser)

@@ -29,7 +29,7 @@ def test_rfc6238_appendix_b(now: int, code: str):
 
 @pytest.mark.parametrize(
     ("count", "code"),
-    enumerate(HOTP.split()),
+    list(enumerate(HOTP.split())),
 )
 def test_rfc4226_appendix_d(count: int, code: str):
     assert totp.code_at(SECRET, count) == code

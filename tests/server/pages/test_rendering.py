@@ -222,7 +222,6 @@ def new_authenticator(text: str, *, demanded: bool) -> NewAuthenticatorPage:
         secret=text,
         sentence=text,
         demanded=demanded,
-        back="/back",
         error=text if demanded else None,
     )
 
@@ -249,16 +248,21 @@ def views(text: str) -> dict[str, Page]:
             flow=f"flow {text}",
             fields=(("next", text),),
             user_email=text,
-            other_account=f"/sign-in?{text}",
+            other_account=f"sign-in?{text}",
             authenticator=True,
             error=text,
         ),
         "recovery code alone": SecondFactorPage(
-            **form, flow="", fields=(), user_email=text, other_account="/", authenticator=False
+            **form,
+            flow="",
+            fields=(),
+            user_email=text,
+            other_account="sign-in",
+            authenticator=False,
         ),
         "new authenticator": new_authenticator(text, demanded=False),
         "new authenticator on the way": new_authenticator(text, demanded=True),
-        "recovery codes": RecoveryCodesPage(codes=(text, "0"), onward="/on", sentence=text),
+        "recovery codes": RecoveryCodesPage(codes=(text, "0"), onward="on", sentence=text),
         "consent": asks,
         "empty consent": msgspec.structs.replace(asks, permissions=(), until=None, error=None),
         "device": DevicePage(**form, user_email=text, error=text),

@@ -32,6 +32,8 @@ def _spell(octets: bytes) -> str:
 
 def read(typed: str) -> str | None:
     """Give the letters of a code that was typed; ``None`` where it cannot be one."""
+    if not typed.isascii():
+        return None
     letters = "".join(typed.upper().replace("-", "").split()).translate(_TAKEN_FOR)
     is_one = len(letters) == _LENGTH and all(letter in _LETTERS for letter in letters)
     return letters if is_one else None

@@ -68,7 +68,7 @@ async def answer(server: Server, request: Request) -> Response:
     if enrolled is None:
         return _page(server, visit, setup, _WRONG)
     await server.authority.hub.catch_up()
-    response = show_codes(server, enrolled.codes, f"{server.prefix}/{visit.onward.path}")
+    response = show_codes(server, enrolled.codes, visit.onward.path)
     set_session(server, enrolled.begun, response)
     return response
 
@@ -121,13 +121,12 @@ def _page(server: Server, visit: _Visit, setup: Setup, error: str | None = None)
         secret=totp.spelled(setup.secret),
         sentence=CONSEQUENCES[Cause.SECOND_FACTOR_ADDED].sentence,
         demanded=visit.halfway.half is not None or onward.flow is not None,
-        back=f"{server.prefix}/account/security",
         error=error,
     )
     return remember(server, visit.browser, show(server, page, status=400 if error else 200))
 
 
 def show_codes(server: Server, codes: tuple[str, ...], onward: str) -> Response:
-    """Show new recovery codes, this once."""
+    """Show new recovery codes, this once. ``onward`` is below the prefix."""
     page = RecoveryCodesPage(prefix=server.prefix, codes=codes, onward=onward, sentence=_KEEP)
     return show(server, page)

@@ -9,8 +9,8 @@ class SecondFactorPage(Page, frozen=True, kw_only=True):
     """Asks for `code`, or for `recovery_code`; posts one to `action` with `csrf` and `flow`.
 
     `fields` are carried along, name and value. `authenticator`: an app is set up, so that there
-    is a code. `other_account` is where somebody else signs in. `error` is one sentence about the
-    last attempt.
+    is a code. `other_account` is where somebody else signs in, below the prefix. `error` is one
+    sentence about the last attempt.
     """
 
     action: str
@@ -37,7 +37,7 @@ class NewAuthenticatorPage(Page, frozen=True, kw_only=True):
     """Shows the secret of a new authenticator app, and asks for the `code` that the app shows.
 
     Posts it to `action` with `csrf`, `flow`, `fields` and `setup`, the sealed secret. `sentence`
-    says before what ends. `demanded`: nobody comes in without one; `back` is where a no leads.
+    says before what ends. `demanded`: nobody comes in without one.
     """
 
     action: str
@@ -50,7 +50,6 @@ class NewAuthenticatorPage(Page, frozen=True, kw_only=True):
     secret: str
     sentence: str
     demanded: bool
-    back: str
     error: str | None = None
 
     def __repr__(self) -> str:
@@ -58,7 +57,7 @@ class NewAuthenticatorPage(Page, frozen=True, kw_only=True):
 
 
 class RecoveryCodesPage(Page, frozen=True, kw_only=True):
-    """Shows new recovery codes, this once. `onward` is where one goes on."""
+    """Shows new recovery codes, this once. `onward` is where one goes on, below the prefix."""
 
     codes: tuple[str, ...]
     onward: str

@@ -89,8 +89,7 @@ async def renew(server: Server, request: Request) -> Response:
         return person
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     codes = await renew_codes(server.authority, person.session, origin)
-    room = f"{server.prefix}/{_ROOM}"
-    return show_codes(server, codes, room) if codes else go(room)
+    return show_codes(server, codes, _ROOM) if codes else go(f"{server.prefix}/{_ROOM}")
 
 
 async def ask_to_switch_off(server: Server, request: Request) -> Response:

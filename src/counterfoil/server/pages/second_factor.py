@@ -103,7 +103,7 @@ def _page(
         flow=onward.flow.sealed if onward.flow else "",
         fields=onward.fields,
         user_email=halfway.user.email,
-        other_account=f"{server.prefix}/sign-in{onward.query}",
+        other_account=f"sign-in{onward.query}",
         authenticator=halfway.factors.authenticator,
         error=error,
     )
