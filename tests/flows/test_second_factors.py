@@ -261,7 +261,7 @@ async def test_demanded_of_administrators_without_a_way_they_cannot_come_in(
 async def test_an_api_demands_more_and_the_new_token_passes(
     on_engine: str, tmp_path_factory: pytest.TempPathFactory
 ):
-    """S105, RFC 9470: challenge, authorize with acr_values, second factor, and the new token passes."""
+    """S105, RFC 9470: challenge, acr_values, second factor, and the new token passes."""
     demand = StepUp(acr=("mfa", "phr"))
     async with served_here(tmp_path_factory.mktemp("data")) as place, place.browser() as browser:
         person = Person(place, browser)
