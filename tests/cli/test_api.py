@@ -19,6 +19,7 @@ UNDECIDED = {
     "max_uses": None,
     "encryption": False,
     "claims": "",
+    "second_factor_scopes": "",
 }
 
 

@@ -109,16 +109,16 @@ def sign_in_first(server: Server, onward: Onward) -> Response:
     return go(f"{server.prefix}/sign-in{onward.query}")
 
 
-def enter(server: Server, begun: NewSession, onward: Onward) -> Response:
+def enter(server: Server, request: Request, begun: NewSession, onward: Onward) -> Response:
     """Give a browser its new session, and send it on."""
     response = go(f"{server.prefix}/{onward.path}")
-    set_session(server, begun, response)
+    set_session(server, request, begun, response)
     return response
 
 
-def set_session(server: Server, begun: NewSession, response: Response) -> None:
+def set_session(server: Server, request: Request, begun: NewSession, response: Response) -> None:
     """Give a browser its new session; half a sign-in is none any more."""
     session, idle = begun.session, server.authority.settings.session_idle_lifetime
     lifetime = session.cookie_lifetime(session.cookie_set_at, idle)
     server.cookies.set_session(response, begun.secret, lifetime)
-    server.cookies.clear_half(response)
+    server.cookies.clear_half(request, response)

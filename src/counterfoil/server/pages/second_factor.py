@@ -62,7 +62,7 @@ async def answer(server: Server, request: Request) -> Response:
     begun = await _try(server, request, halfway, form)
     if begun is None:
         return _page(server, browser, (halfway, onward), _WRONG, 400)
-    return enter(server, begun, onward)
+    return enter(server, request, begun, onward)
 
 
 async def _try(

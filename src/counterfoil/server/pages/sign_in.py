@@ -71,7 +71,7 @@ async def _try(
     if signed_in is None:
         return await _page(server, browser, onward, _said(attempt, _WRONG), 400)
     if isinstance(signed_in, NewSession):
-        return enter(server, signed_in, onward)
+        return enter(server, request, signed_in, onward)
     response = go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
     keep_half(server, browser, signed_in, response)
     return remember(server, browser, response)
@@ -138,7 +138,7 @@ async def sign_out(server: Server, request: Request) -> Response:
         await server.authority.store.transact(end)
         await server.authority.hub.catch_up()
     server.cookies.clear_session(response)
-    server.cookies.clear_half(response)
+    server.cookies.clear_half(request, response)
     return response
 
 

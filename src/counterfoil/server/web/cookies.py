@@ -73,9 +73,10 @@ class Cookies:
         """Keep half a sign-in for so many seconds."""
         self._set(response, self._half, sealed, max_age)
 
-    def clear_half(self, response: Response) -> None:
-        """Forget half a sign-in."""
-        self._set(response, self._half, "", 0)
+    def clear_half(self, request: Request, response: Response) -> None:
+        """Forget half a sign-in, where the browser has one."""
+        if self._half in request.cookies:
+            self._set(response, self._half, "", 0)
 
     def sets_session(self, response: Response) -> bool:
         """Whether this answer already says what becomes of the session's cookie."""

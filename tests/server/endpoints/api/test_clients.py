@@ -65,6 +65,7 @@ DECISIONS = {
     "in_two_places": "end",
     "rate_per_minute": 600,
     "may_act": "robot",
+    "least_acr": "mfa",
 }
 
 
