@@ -8,7 +8,7 @@ from counterfoil.server.identity import recovery
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from tests.installation import Installation, Person
-from tests.recoveries import NEW, choose, open_link, token_for
+from tests.recoveries import NEW, choose, mail_for, open_link, token_for
 
 pytestmark = pytest.mark.anyio
 
@@ -23,6 +23,9 @@ async def test_an_account_is_activated_by_a_link_on_another_device(place: Instal
         return user
 
     user = await place.authority.store.transact(invite)
+    (letter,) = await mail_for(place, email)
+    assert "There is an account for you" in letter
+    assert "asked for a new password" not in letter
     token = await token_for(place, email)
     async with place.browser() as desk, place.browser() as phone:
         person = Person(place, desk, email, user.id)

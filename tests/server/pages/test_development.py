@@ -30,6 +30,19 @@ async def test_another_name_for_this_machine_sees_nothing(person: Person, host: 
     assert "cfal_" not in page.text
 
 
+@pytest.mark.parametrize("name", ["x-forwarded-for", "forwarded", "x-real-ip", "via"])
+async def test_whoever_is_brought_by_a_tunnel_sees_nothing(person: Person, name: str):
+    """It connects from this machine, and may well say our own name."""
+    page = await person.browser.get("/development/mail", headers={name: "203.0.113.7"})
+    assert page.status_code == 403
+
+
+async def test_a_line_without_an_address_sees_nothing(place: Installation):
+    transport = httpx2.ASGITransport(place.app, client=("", 0))
+    async with httpx2.AsyncClient(transport=transport, base_url=place.issuer) as browser:
+        assert (await browser.get("/development/mail")).status_code == 403
+
+
 async def test_another_machine_sees_nothing(place: Installation):
     transport = httpx2.ASGITransport(place.app, client=("192.0.2.7", 1234))
     async with httpx2.AsyncClient(transport=transport, base_url=place.issuer) as browser:

@@ -13,6 +13,7 @@ from counterfoil.server.protocol.leak_reports import Report
 from counterfoil.server.records.event import Event, EventKind, EventQuery
 from tests.encryption import with_pair
 from tests.installation import NOTES, Installation, Person, installed, token_request
+from tests.recoveries import ask, open_link, token_for
 from tests.server.protocol.test_personal_tokens import make
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +78,19 @@ async def test_a_signed_access_token_ends_and_its_siblings_stand(place: Installa
     assert [event.detail["found_at"] for event in await told(place)] == [
         "a place that was not named"
     ]
+
+
+async def test_a_link_in_a_mail_ends(place: Installation, person: Person):
+    """It lies in logs of proxies and in mailboxes, and opens an account for an hour."""
+    await ask(person.browser, person.email)
+    leaked = await token_for(place, person.email)
+    await report(place, {"token": leaked, "url": URL})
+    assert (await open_link(person.browser, leaked)).status_code == 410
+    (event,) = await told(place)
+    assert (event.detail["what"], event.detail["user_id"]) == ("action_token", person.user_id)
+    assert person.user_id != event.subject
+    await report(place, {"token": leaked})
+    assert len(await told(place)) == 1
 
 
 async def test_an_encrypted_access_token_ends_as_any_other(place: Installation):

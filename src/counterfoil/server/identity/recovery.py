@@ -119,7 +119,7 @@ async def _letter(
     await events.record(tx, EventKind.RECOVERY_STARTED, by, user.id)
     return Letter(
         id=errand.id,
-        kind=LetterKind.NEW_PASSWORD,
+        kind=LetterKind.INVITED if user.password_hash is None else LetterKind.NEW_PASSWORD,
         to=user.email,
         language=errand.language,
         written_at=errand.written_at,

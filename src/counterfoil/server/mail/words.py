@@ -33,9 +33,21 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                     ),
                     "Choose a new password",
                     (
-                        "The link works once, within {minutes} minutes, on any device.",
+                        "The link works once, within {minutes} minutes of the time of this mail, "
+                        "on any device.",
                         "If it was not you, do nothing: your password stays as it is, and nobody "
                         "but you has this link.",
+                    ),
+                ),
+                LetterKind.INVITED: Words(
+                    "Choose a password",
+                    ("There is an account for you at {place}. Choose a password for it here:",),
+                    "Choose a password",
+                    (
+                        "The link works once, within {minutes} minutes of the time of this mail, "
+                        "on any device. Later you get another by “Forgotten your password?” on "
+                        "the sign-in page.",
+                        "If you know nothing of this, do nothing.",
                     ),
                 ),
                 LetterKind.PASSWORD_WAS_SET: Words(
@@ -61,9 +73,21 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                     ),
                     "Neues Passwort wählen",
                     (
-                        "Der Link gilt einmal, {minutes} Minuten lang, auf jedem Gerät.",
+                        "Der Link gilt einmal, {minutes} Minuten lang ab der Uhrzeit dieser Mail, "
+                        "auf jedem Gerät.",
                         "Wenn Sie das nicht waren, brauchen Sie nichts zu tun: Ihr Passwort "
                         "bleibt, wie es ist, und niemand außer Ihnen hat diesen Link.",
+                    ),
+                ),
+                LetterKind.INVITED: Words(
+                    "Ein Passwort wählen",
+                    ("Bei {place} gibt es ein Konto für Sie. Wählen Sie hier ein Passwort dafür:",),
+                    "Passwort wählen",
+                    (
+                        "Der Link gilt einmal, {minutes} Minuten lang ab der Uhrzeit dieser Mail, "
+                        "auf jedem Gerät. Danach gibt es einen neuen über „Forgotten your "
+                        "password?“ auf der Anmeldeseite.",
+                        "Wenn Sie davon nichts wissen, brauchen Sie nichts zu tun.",
                     ),
                 ),
                 LetterKind.PASSWORD_WAS_SET: Words(

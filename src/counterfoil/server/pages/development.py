@@ -2,13 +2,13 @@
 
 import re
 from email.message import EmailMessage
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.oauth.addresses import address_in
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.pages.recovery_views import CaughtMailPage, CaughtMessage
 from counterfoil.server.web.browser import show
@@ -16,6 +16,8 @@ from counterfoil.server.web.server import Server
 
 _SIGNATURE: Final = "\n-- \n"
 _LINK: Final = re.compile(r"https?://\S+")
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+"""By any of these a proxy or a tunnel tells that it brings somebody else."""
 
 
 async def caught_mail(server: Server, request: Request) -> Response:
@@ -35,12 +37,15 @@ async def caught_mail(server: Server, request: Request) -> Response:
 def _is_here(server: Server, request: Request) -> bool:
     """Whether a browser of this machine asks, under our own name.
 
-    Another name that somebody lets point at this machine would have its scripts read the page.
+    Another name that somebody lets point at this machine would have its scripts read the page. What
+    a proxy or a tunnel on this machine brings comes from anywhere.
     """
     host = request.headers.get("host", "")
     client = request.scope.get("client")
     is_own = host == urlsplit(server.authority.issuer).netloc
-    return is_own and client is not None and ip_address(client[0]).is_loopback
+    address = address_in(client[0]) if client is not None else None
+    is_brought = any(name in request.headers for name in _FORWARDED)
+    return is_own and not is_brought and address is not None and address.is_loopback
 
 
 def _shown(message: EmailMessage) -> CaughtMessage:

@@ -22,6 +22,7 @@ from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
 from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.action_token import Action
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.personal_token import TokenEnd
 from counterfoil.server.records.session import Origin
@@ -33,7 +34,9 @@ _LONGEST_PLACE: Final = 300
 _DOTS: Final = (2, 4)
 """Of a token that is signed, and of one that is encrypted besides (RFC 7515, RFC 7516)."""
 _LIKE_A_SECRET: Final = re.compile(r"cf[a-z]{1,3}_[\w-]{16,}|eyJ[\w.-]{16,}")
-_What: TypeAlias = Literal["personal_token", "family", "client_secret", "session", "token"]
+_What: TypeAlias = Literal[
+    "personal_token", "family", "client_secret", "session", "action_token", "token"
+]
 
 
 class Report(Struct, frozen=True):
@@ -144,6 +147,13 @@ async def _session(_: Authority, tx: Transaction, text: str) -> _Leaked | None:
     return _Leaked("session", session.id, user_id=session.user_id)
 
 
+async def _action_token(_: Authority, tx: Transaction, text: str) -> _Leaked | None:
+    digest = fingerprint(text)
+    found = [await tx.action_tokens.find(digest, action, tx.now) for action in Action]
+    token = next((each for each in found if each is not None), None)
+    return None if token is None else _Leaked("action_token", "link", user_id=token.user_id)
+
+
 async def _access_token(authority: Authority, tx: Transaction, text: str) -> _Leaked | None:
     """Read one that counts, and no other: with a leaked key anyone makes more, without an end."""
     if not is_spelled(Kind.ACCESS_TOKEN, text) and text.count(".") not in _DOTS:
@@ -162,6 +172,7 @@ _READERS: Final[Mapping[Kind, _Reader]] = MappingProxyType(
         Kind.REFRESH_TOKEN: _refresh_token,
         Kind.CLIENT_SECRET: _client_secret,
         Kind.SESSION: _session,
+        Kind.ACTION_TOKEN: _action_token,
     }
 )
 """What each of our secrets leads to; whatever else there is may be an access token."""
@@ -191,6 +202,9 @@ async def _end(tx: Transaction, leaked: _Leaked, by: Actor) -> Ending:
             return await revocation.end_family(tx, leaked.name, WHY, by)
         case "session":
             return await revocation.end_session(tx, leaked.name, by)
+        case "action_token":
+            ended = await tx.action_tokens.end_of(leaked.user_id) > 0
+            return replace(await revocation.nothing_ended(tx), ended=ended)
         case "token":
             return await revocation.end_token(tx, leaked.name, leaked.expires_at, by, WHY)
         case "client_secret":

@@ -13,6 +13,8 @@ class LetterKind(StrEnum):
     RECOVERY_ASKED = "recovery_asked"
     """An errand, and no letter yet: somebody asked for a new password for the address ``to``."""
     NEW_PASSWORD = "new_password"
+    INVITED = "invited"
+    """As that, for whoever has had none yet."""
     PASSWORD_WAS_SET = "password_was_set"
 
 
