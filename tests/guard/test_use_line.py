@@ -220,6 +220,29 @@ async def test_what_was_never_answered_and_nobody_wants_is_given_back(
         assert given == {"key-of-a-take-0": 1}
 
 
+async def test_what_is_idle_is_given_back_though_others_never_cease_to_ask(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(use_line, "IDLE", 0.01)
+    issuer.spending, goes_on = grants(100_000), [True]
+    async with held(issuer) as line:
+
+        async def asks() -> None:
+            while goes_on[0]:
+                await line.take(limited())
+
+        asking = [asyncio.create_task(asks())]
+        await until(lambda: line._asking is not None and not line._waiting)
+        asking.append(asyncio.create_task(asks()))  # when one is answered, the other waits
+        try:
+            await until(lambda: len(issuer.spends) > 5)
+            line.uses.hold("idle", limited().expires_at, "key-of-an-idle-one", 3)
+            await until(lambda: any(each["returns"] for each in issuer.spends))
+        finally:
+            goes_on[0] = False
+            await asyncio.gather(*asking)
+
+
 async def test_no_more_is_leased_than_there_is_room_for(issuer: TinyIssuer):
     """Whoever holds many tokens of their own has no use of another's forfeited."""
     issuer.spending = grants(1000)

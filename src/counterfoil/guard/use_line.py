@@ -86,7 +86,7 @@ class UseLine:
         try:
             while True:
                 await asyncio.sleep(IDLE * (0.75 + self._surroundings.chance() / 2))
-                await self._ask_again()
+                self._ask_again()
                 await self._give_back(self._uses.idle())
         finally:
             self._http = None
@@ -123,13 +123,15 @@ class UseLine:
         if asyncio.get_running_loop().time() < self._resting_until:
             raise _uncounted(jti, "the issuer did not answer a moment ago")
 
-    def _begin_asking(self) -> asyncio.Task[None]:
+    def _begin_asking(self) -> None:
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask_all())
-        return self._asking
 
-    async def _ask_again(self) -> None:
-        """Ask for what was not answered and nobody wants any more, so that it can be given back."""
+    def _ask_again(self) -> None:
+        """Ask for what was not answered and nobody wants any more: what comes is given back.
+
+        It is not waited for: where requests come all the time, the asking never ends.
+        """
         now = self._surroundings.clock()
         for jti, each in list(self._unanswered.items()):
             if now < each.token.expires_at:
@@ -137,7 +139,7 @@ class UseLine:
             else:
                 self._unanswered.pop(jti, None)
         if self._waiting:
-            await asyncio.wait([self._begin_asking()])
+            self._begin_asking()
 
     async def _ask_all(self) -> None:
         try:
@@ -258,7 +260,9 @@ class UseLine:
         try:
             async with asyncio.timeout(LAST_WITHIN):
                 self._http = http
-                await self._ask_again()
+                self._ask_again()
+                if self._asking is not None:
+                    await asyncio.wait([self._asking])
                 await self._give_back(self._uses.all())
         except TimeoutError:
             logger.warning("%s: uses that were held are forfeited", self._state.issuer.url)
