@@ -95,7 +95,11 @@ async def test_the_guard_of_another_api_spends_nothing(counted: Installation, jt
     mail = {"client_id": "mail-guard"}
     assert (await spend(counted, take(jti), **mail, audience=NOTES)).status_code == 400
     assert await granted(counted, take(jti), **mail, audience=MAIL) == ["not_registered"]
-    assert await left(counted, jti) == 5
+    lease = take(jti, 2)
+    assert await granted(counted, lease) == [2]
+    answer = await spend(counted, returns=[lease], audience=MAIL)
+    assert answer.json()["returns"] == [0]
+    assert await left(counted, jti) == 3
 
 
 async def test_tokens_cannot_be_guessed_or_made_up(counted: Installation):

@@ -2,7 +2,9 @@
 
 import pytest
 
+from counterfoil.server.records.allowance import Return, Take, Taken
 from counterfoil.server.records.client import SPEND
+from counterfoil.server.storage.statements.allowances import AllowanceStatements
 from tests.allowing import add_guard, allow, granted, left, spend, take
 from tests.installation import MAIL, Installation, Person
 
@@ -53,3 +55,30 @@ async def test_every_name_is_counted_for_itself(counted: Installation):
     await allow(counted, token, 100, "eur")
     euros = [take(jti, 60, name="eur"), take(jti, 60, name="eur"), take(jti), take(jti, name="x")]
     assert await granted(counted, *euros) == [60, "used_up", 1, "not_registered"]
+
+
+async def test_all_is_done_in_one_order_whoever_asks(
+    counted: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """Two requests over the same tokens never wait for one another in a circle; returns first."""
+    done = list[tuple[str, str]]()
+    keep, undo = AllowanceStatements.take, AllowanceStatements.give_back
+
+    async def take_noted(self: AllowanceStatements, asked: Take) -> Taken:
+        done.append((asked.jti, "take"))
+        return await keep(self, asked)
+
+    async def give_back_noted(self: AllowanceStatements, back: Return) -> int:
+        done.append((back.jti, "return"))
+        return await undo(self, back)
+
+    monkeypatch.setattr(AllowanceStatements, "take", take_noted)
+    monkeypatch.setattr(AllowanceStatements, "give_back", give_back_noted)
+    every = sorted([await allow(counted, await counted.service_token(), 5) for _ in range(4)])
+    asked = [take(jti) for jti in reversed(every)]
+    assert await granted(counted, *asked) == [1] * 4
+    assert done == [(jti, "take") for jti in every]
+    done.clear()
+    await spend(counted, *map(take, reversed(every)), returns=asked[:2])
+    assert done == sorted(done)
+    assert len(done) == 6
