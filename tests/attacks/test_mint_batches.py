@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from counterfoil.server.protocol.mint_endpoint import MOST_WRITTEN
+from counterfoil.server.protocol.mint_endpoint import MOST_WRITTEN, POST_QUANTUM
 from counterfoil.server.records.client import MINT
 from counterfoil.server.records.event import EventKind, EventQuery
 from tests.installation import MAIL, NOTES, Installation, installed
@@ -45,6 +45,40 @@ async def test_a_huge_body_costs_others_no_turn_for_long(
     assert answer.status_code == 200
     assert len(answer.json()) == number
     assert turns > number // 2
+
+
+@pytest.mark.one_engine("how long a signature takes asks no engine")
+async def test_signatures_that_take_long_are_fewer_at_once(own: Installation):
+    """RFC 9964: one that is post-quantum takes milliseconds; a transaction holds up everybody."""
+    await add_minter(own)
+    await own.set_policy(NOTES, signing_algorithm="ML-DSA-65")
+    await own.authority.store.transact(own.authority.rotation.follow_apis)
+    await own.authority.hub.catch_up()
+    for _ in range(200):
+        if (await mint(own, ONE)).status_code == 200:
+            break
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    try:
+        await mint(own, [ONE])
+        of_one, turns = turns, 0
+        assert (await mint(own, [ONE] * 30)).status_code == 200
+    finally:
+        task.cancel()
+    assert turns > of_one + 4
+    one = ONE | {"max_uses": 1}
+    most = MOST_WRITTEN // POST_QUANTUM
+    assert (await mint(own, [one] * most)).status_code == 200
+    assert paths(await mint(own, [one] * (most + 1))) == ["$"]
+    each = (await mint(own, [one] * (most + 1), answer="each")).json()
+    assert all("access_token" in made for made in each)
 
 
 async def test_half_of_all_or_nothing_is_nothing(own: Installation):

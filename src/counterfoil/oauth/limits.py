@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 TYPE: Final = "counterfoil_limit"
-"""The type, as metadata name it (RFC 9396 §10)."""
+"""The ``type`` of each (RFC 9396 §2)."""
 MOST_LIMITS: Final = 32
 MOST_AMOUNT: Final = 2**53 - 1
 """The greatest number that JSON carries everywhere (RFC 8259 §6)."""

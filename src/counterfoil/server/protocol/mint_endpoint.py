@@ -5,7 +5,7 @@ others have their turn.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -42,6 +42,8 @@ AT_A_TIME: Final = 32
 """Signatures between two turns of the others: about a millisecond."""
 MOST_WRITTEN: Final = 500
 """So many tokens are written down in one transaction, during which nobody else has a turn."""
+POST_QUANTUM: Final = 10
+"""As so many signatures counts one that is post-quantum: it takes milliseconds."""
 MOST_MISTAKES: Final = 100
 """Named in one refusal, where all was to be made or nothing."""
 
@@ -173,7 +175,7 @@ async def _decide(
     decided = [decide(ground, tx, one) if isinstance(one, Read) else one for one in asked.described]
     if not asked.each:
         _demand_right(decided)
-        _demand_few_rows(sum(one.costs_a_row for one in decided if isinstance(one, Issuance)))
+        _demand_few_rows(one for one in decided if isinstance(one, Issuance) and one.costs_a_row)
     await put_down(tx, ground.others.made, minter.by)
     return decided
 
@@ -194,11 +196,32 @@ def _demand_right(decided: Sequence[Decided]) -> None:
         raise MintRefused(wrong)
 
 
-def _demand_few_rows(rows: int) -> None:
+def _demand_few_rows(issuances: Iterable[Issuance]) -> None:
     """Demand few rows where they are written all at once."""
-    if rows > MOST_WRITTEN:
-        sentence = f"At most {MOST_WRITTEN} tokens of APIs that have them written down at once."
+    if sum(map(_weight, issuances)) > MOST_WRITTEN:
+        sentence = (
+            f"At most {MOST_WRITTEN} tokens that are written down at once; one with a post-quantum "
+            f"signature counts as {POST_QUANTUM}."
+        )
         raise MintRefused([mistake("$", sentence)])
+
+
+def _weight(issuance: Issuance) -> int:
+    return 1 if issuance.audience.policy.signing_algorithm is None else POST_QUANTUM
+
+
+def _portions(written: Mapping[int, Issuance], most: int) -> Iterable[list[int]]:
+    """Divide the places so that each portion weighs as much as may be signed in a row, or little
+    more."""
+    portion, weight = list[int](), 0
+    for place, issuance in written.items():
+        portion.append(place)
+        weight += _weight(issuance)
+        if weight >= most:
+            yield portion
+            portion, weight = [], 0
+    if portion:
+        yield portion
 
 
 def _demand_few_people(described: Sequence[Description]) -> None:
@@ -212,7 +235,7 @@ def _demand_few_people(described: Sequence[Description]) -> None:
 async def _made(authority: Authority, decided: Sequence[Decided], *, each: bool) -> list[Answer]:
     """Sign what needs no row, write down the rest, and answer in the order of the descriptions."""
     answers: list[Answer | None] = [None] * len(decided)
-    written = dict[int, Issuance]()
+    written, weight = dict[int, Issuance](), 0
     for index, issuance in enumerate(decided):
         if not isinstance(issuance, Issuance):
             answers[index] = issuance
@@ -223,7 +246,9 @@ async def _made(authority: Authority, decided: Sequence[Decided], *, each: bool)
             if becomes_reference(issuance, response):
                 written[index] = issuance
             answers[index] = response
-        if index % AT_A_TIME == AT_A_TIME - 1:
+            weight += _weight(issuance)
+        if weight >= AT_A_TIME:
+            weight = 0
             await asyncio.sleep(0)
     await _write(authority, written, answers, each=each)
     return [answer for answer in answers if answer is not None]
@@ -237,13 +262,10 @@ async def _write(
     each: bool,
 ) -> None:
     """Write tokens down: in one transaction, or, where each has its own answer, in several."""
-    places = list(written)
     if not each:
         # Known only now of those that turned out too long to be signed.
-        _demand_few_rows(len(places))
-    size = AT_A_TIME if each else MOST_WRITTEN
-    for begin in range(0, len(places), size):
-        some = places[begin : begin + size]
+        _demand_few_rows(written.values())
+    for some in _portions(written, AT_A_TIME if each else MOST_WRITTEN):
         try:
             made = await authority.store.transact(
                 partial(_issue_all, authority, [written[place] for place in some])

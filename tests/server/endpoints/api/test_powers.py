@@ -3,11 +3,13 @@
 import pytest
 
 from counterfoil.oauth.access import OPENID_SCOPES
+from counterfoil.oauth.delegation import GRANT_TYPE
 from counterfoil.server.endpoints.api.powers import POWERS
-from counterfoil.server.protocol.own_api import READ, WRITE
+from counterfoil.server.protocol.own_api import END, READ, WRITE
 from counterfoil.server.protocol.registration import RESERVED
 from tests.administration import administrator
-from tests.installation import Installation
+from tests.exchanging import furnish_exchange
+from tests.installation import MAIL, NOTES, Installation
 
 pytestmark = pytest.mark.anyio
 
@@ -39,6 +41,20 @@ async def test_a_token_that_may_register_makes_nobody_mightier_than_itself(
     assert await writer.refused("POST", f"{path}/rotate-secret", json={}) == refused
     await writer.post(f"{path}/disable")
     assert await writer.refused("POST", f"{path}/enable") == refused
+
+
+async def test_nor_lets_it_a_client_act_for_others(place: Installation) -> None:
+    """RFC 8693: whoever calls one API would have given it tokens for the other."""
+    await furnish_exchange(place)
+    writer, refused = await administrator(place, WRITE, READ), (403, "insufficient_scope")
+    right = {"from": NOTES, "to": MAIL, "scope": "mail:read"}
+    body = {"client_name": "X", "grant_types": [GRANT_TYPE], "exchange_rights": [right]}
+    assert await writer.refused("POST", "/api/clients", json=body) == refused
+    change = {"exchange_rights": [right]}
+    assert await writer.refused("PATCH", "/api/clients/stranger", json=change) == refused
+    assert await writer.refused("POST", "/api/clients/notes-api/rotate-secret", json={}) == refused
+    ender = await administrator(place, WRITE, READ, END)
+    await ender.post("/api/clients", body, 201)
 
 
 async def test_who_may_do_all_may_give_all(place: Installation) -> None:

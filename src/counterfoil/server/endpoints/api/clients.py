@@ -26,7 +26,7 @@ from counterfoil.server.documents.endings import EndingDocument
 from counterfoil.server.documents.endings import document_of as receipt_of
 from counterfoil.server.endpoints.api.operation import Asked, Call, Nothing
 from counterfoil.server.endpoints.api.paging import Paging
-from counterfoil.server.endpoints.api.powers import demand_powers
+from counterfoil.server.endpoints.api.powers import demand_powers, powers_of
 from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
 from counterfoil.server.protocol import client_keys, key_registration, registration, revocation
@@ -154,7 +154,7 @@ async def add_client(call: Call[Nothing, NewClient]) -> NewClientDocument:
             policy=with_changes(ClientPolicy(), asked.policy, is_typed=True),
             exchange_rights=asked.exchange_rights,
         )
-        demand_powers(call.admitted, new.scopes)
+        demand_powers(call.admitted, powers_of(new))
         secret = await registration.add_client(tx, new, call.by, development=development)
         return new_document(new, secret)
 
@@ -184,7 +184,7 @@ async def change_client(call: Call[Nothing, ChangedClient]) -> ClientDocument:
     async def work(tx: Transaction) -> ClientDocument:
         found = await _find(tx, call.names["client_id"])
         wanted = _changed(found, call.body)
-        demand_powers(call.admitted, found.scopes | wanted.scopes)
+        demand_powers(call.admitted, powers_of(found, wanted))
         changed = await registration.update_client(tx, wanted, call.by, development=development)
         return document_of(changed or found)
 
@@ -204,7 +204,7 @@ async def rotate_secret(call: Call[Waiting, SecretRotation]) -> RotatedSecretDoc
 
     async def work(tx: Transaction) -> tuple[NewClientDocument, Position]:
         found = await _find(tx, call.names["client_id"])
-        demand_powers(call.admitted, found.scopes)
+        demand_powers(call.admitted, powers_of(found))
         if not found.has_secret:
             raise invalid_request("This client has no secret: it is public, or has keys.")
         overlap = call.body.overlap
@@ -221,7 +221,7 @@ async def set_keys(call: Call[Waiting, KeyChange]) -> KeyedClientDocument:
 
     async def work(tx: Transaction) -> tuple[Client, Position]:
         found = await _find(tx, call.names["client_id"])
-        demand_powers(call.admitted, found.scopes)
+        demand_powers(call.admitted, powers_of(found))
         ending = await key_registration.set_keys(tx, found, jwks, call.by)
         return await _find(tx, found.client_id), ending.position
 
@@ -245,7 +245,7 @@ async def enable_client(call: Call[Nothing, Nothing]) -> ClientDocument:
 
     async def work(tx: Transaction) -> ClientDocument:
         found = await _find(tx, call.names["client_id"])
-        demand_powers(call.admitted, found.scopes)
+        demand_powers(call.admitted, powers_of(found))
         await registration.enable_client(tx, found.client_id, call.by)
         return document_of(await _find(tx, found.client_id))
 

@@ -10,7 +10,7 @@ from typing import Final
 from counterfoil.guard.token import Rejected
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol.own_api import END, READ, SCOPES
-from counterfoil.server.records.client import END_USERS, INTROSPECT, MINT, REPORT, SPEND
+from counterfoil.server.records.client import END_USERS, INTROSPECT, MINT, REPORT, SPEND, Client
 from counterfoil.server.web.gate import Admitted
 
 POWERS: Final[Mapping[str, str]] = MappingProxyType(
@@ -24,6 +24,15 @@ POWERS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Each scope that is a power over this server, with the scope that one needs to give it."""
+
+
+def powers_of(*clients: Client) -> frozenset[str]:
+    """Name the scopes that these clients have between them.
+
+    Whoever may act for those who call it (RFC 8693) is as mighty as who mints for them.
+    """
+    scopes = frozenset[str]().union(*(client.scopes for client in clients))
+    return scopes | {MINT} if any(client.exchange_rights for client in clients) else scopes
 
 
 def demand_powers(admitted: Admitted, scopes: frozenset[str]) -> None:
