@@ -108,3 +108,17 @@ async def test_all_of_it_is_swept_when_it_can_matter_no_more(store: Store, clock
     clock.now = NOW + 1000 + KEPT_SECONDS
     await store.transact(lambda tx: tx.sweep(100))
     assert await store.read(lambda tx: tx.mint_rights.find("right")) is None
+
+
+async def test_one_that_was_withdrawn_is_swept_long_before_it_would_have_ended(
+    store: Store, clock: Clock
+):
+    await store.transact(
+        lambda tx: tx.mint_rights.add(replace(RIGHT, id="long", ends_at=NOW + 10**8))
+    )
+    await store.transact(lambda tx: tx.mint_rights.withdraw("long", NOW))
+    for now, is_there in ((NOW + KEPT_SECONDS - 1, True), (NOW + KEPT_SECONDS, False)):
+        clock.now = now
+        await store.transact(lambda tx: tx.sweep(100))
+        found = await store.read(lambda tx: tx.mint_rights.find("long"))
+        assert (found is not None) is is_there

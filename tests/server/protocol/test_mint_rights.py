@@ -6,6 +6,7 @@ import pytest
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol import mint_rights
+from counterfoil.server.protocol.erasure import erase_from_log
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.mint_rights import LONGEST_RIGHT, MOST_RIGHTS, NewMintRight
 from counterfoil.server.protocol.own_api import own_api_uri
@@ -52,13 +53,25 @@ async def test_it_names_whom_and_what_until_when_and_is_written_down(
         "cli",
         {
             "id": right.id,
-            "users": person.user_id,
+            "user_id": person.user_id,
             "audience": NOTES,
             "scope": "notes:read",
             "longest": "60",
             "ends_at": str(right.ends_at),
         },
     )
+
+
+async def test_who_is_erased_is_named_by_no_line_of_a_right(minting: Installation, person: Person):
+    """S111: nor is anybody else's line lost with theirs."""
+    other = (await minting.add_user("named@example.com")).id
+    right = await give(minting, any_user=False, users=(person.user_id, other))
+    store, query = minting.authority.store, EventQuery(kind=EventKind.MINT_RIGHT_GIVEN)
+    await store.transact(lambda tx: erase_from_log(tx, person.user_id, CLI))
+    lines = await store.read(lambda tx: tx.events.find(query))
+    assert person.user_id not in str(lines)
+    ids = [line.detail.get("id") for line in lines if line.detail.get("user_id") == other]
+    assert ids == [right.id]
 
 
 @pytest.mark.parametrize(

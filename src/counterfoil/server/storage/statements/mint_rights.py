@@ -37,7 +37,7 @@ _MADE_FOR_USER: Final = f"{_MADE} AND made_for.user_id = ? ORDER BY made_for.fam
 _SWEEP: Final = """
 DELETE FROM mint_rights WHERE id IN (
     SELECT id FROM mint_rights
-    WHERE ends_at <= ?
+    WHERE (ends_at <= ? OR ended_at <= ?)
         AND NOT EXISTS (SELECT 1 FROM made_for WHERE made_for.right_id = mint_rights.id)
     LIMIT ?)
 """
@@ -102,7 +102,8 @@ class MintRightStatements:
 
     async def sweep(self, limit: int) -> int:
         """Remove rights that ended long ago. What was made leaves with its family."""
-        return await self._connection.run(_SWEEP, self._connection.now - KEPT_SECONDS, limit)
+        since = self._connection.now - KEPT_SECONDS
+        return await self._connection.run(_SWEEP, since, since, limit)
 
 
 def _right(row: Row) -> MintRight:
