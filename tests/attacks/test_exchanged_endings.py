@@ -43,7 +43,7 @@ ENDINGS: dict[str, Ending] = {
 
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_a_child_is_dead_to_its_last_second(tmp_path: Path, ending: str):
-    """Of whatever kind: at a server that was started again, and after all that may be was swept."""
+    """S12: of whatever kind, at a server that was restarted, after all was swept that may be."""
     plenty = {"sign_in_rate_per_minute": 1_000_000, "token_failures_per_minute": 1_000_000}
     async with installed(tmp_path, **plenty) as place:
         await furnish_exchange(place)
