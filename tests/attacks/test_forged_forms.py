@@ -155,8 +155,8 @@ async def test_a_flow_left_lying_about_expires(own: Installation) -> None:
 
 
 async def verbs_of(browser: httpx2.AsyncClient) -> list[str]:
-    pages = [(await browser.get(f"/account/{room}")).text for room in ("apps", "browsers")]
-    return [*endings_in(pages[0]), *endings_in(pages[1])]
+    pages = [(await browser.get(f"/account/{room}")).text for room in ("apps", "devices")]
+    return list(dict.fromkeys([*endings_in(pages[0]), *endings_in(pages[1])]))
 
 
 async def test_no_verb_of_the_account_works_from_another_site(own: Installation) -> None:
@@ -167,7 +167,8 @@ async def test_no_verb_of_the_account_works_from_another_site(own: Installation)
         fields = hidden_fields((await browser.get("/account/apps")).text)
         verbs = await verbs_of(browser)
         assert len(verbs) == 5
-        for verb in [*verbs, "/account/sign-out", "/account/password"]:
+        others = ("sign-out", "password", "profile", "devices/others")
+        for verb in [*verbs, *(f"/account/{each}" for each in others)]:
             assert refused(await browser.post(verb, data={"x": "y"}))
             assert refused(await browser.post(verb, data={"csrf": "A" * 32}))
             for headers in FOREIGN:

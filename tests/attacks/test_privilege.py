@@ -149,7 +149,7 @@ async def test_a_client_cannot_revoke_another_s_tokens(site: Installation, thief
 
 async def verbs_of(browser: httpx2.AsyncClient) -> list[str]:
     page = (await browser.get("/account/apps")).text
-    return endings_in(page + (await browser.get("/account/browsers")).text)
+    return endings_in(page + (await browser.get("/account/devices")).text)
 
 
 async def test_a_person_cannot_end_what_is_another_s(site: Installation) -> None:
@@ -204,7 +204,10 @@ async def test_the_account_is_closed_to_whoever_is_not_signed_in(site: Installat
             ("GET", "/account/profile"),
             ("POST", "/account/profile"),
             ("GET", "/account/security"),
-            ("GET", "/account/browsers"),
+            ("GET", "/account/devices"),
+            ("GET", "/account/devices/others"),
+            ("POST", "/account/devices/others"),
+            ("GET", "/account/activity"),
             ("GET", "/account/password"),
             ("POST", "/account/password"),
             ("GET", "/account/end/grant/x"),

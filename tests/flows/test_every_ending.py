@@ -199,7 +199,7 @@ async def test_a_person_ends_everything_of_theirs_and_signs_in_anew(
     """S47: after somebody else has been in."""
     await fresh(guard)
     tokens = [await person.tokens(), await visitor.tokens()]
-    page = await person.browser.get("/account/browsers")
+    page = await person.browser.get("/account/devices")
     (verb,) = [each for each in endings_in(page.text) if "/user/" in each]
     asked = await person.browser.get(verb)
     await person.browser.post(verb, data=hidden_fields(asked.text))

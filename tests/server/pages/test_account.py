@@ -87,7 +87,7 @@ async def test_a_row_without_sessions_stays(place: Installation, person: Person)
 async def test_who_is_not_signed_in_is_led_to_the_sign_in(visitor: Person):
     for answer in (
         await visitor.browser.get("/account/apps"),
-        await visitor.browser.get("/account/browsers"),
+        await visitor.browser.get("/account/devices"),
     ):
         assert urlsplit(answer.headers["location"]).path == "/sign-in"
 
@@ -98,37 +98,6 @@ async def test_the_home_page_knows_who_is_there(person: Person):
     page = await person.browser.get("/")
     assert person.email in page.text
     assert CALLBACK not in page.text
-
-
-async def test_browsers_are_shown_with_device_place_and_times(
-    place: Installation, person: Person, visitor: Person
-):
-    """S06, S47: which of them is the one that should end; this one is marked."""
-    visitor.browser.headers["user-agent"] = IPHONE
-    await visitor.code()
-    place.clock.turn(7200)
-    person.browser.headers["user-agent"] = FIREFOX
-    await person.code()
-    page = Document((await person.browser.get("/account/browsers")).text)
-    (shown,) = [each for each in page.all("ul") if each.attributes.get("class") == "sessions"]
-    text = " ".join(shown.text.split())
-    assert re.search(r"Firefox on Linux 127\.0\.0\.1 · Since 15 January 2027 · Last used", text)
-    assert text.count("This browser") == 1
-    assert re.search(r"Safari on iPhone .* Last used 2 hours ago", text)
-    links = [link.attributes["href"] for link in page.all("a")]
-    assert len([link for link in links if link.startswith("/account/end/session/")]) == 2
-    assert f"/account/end/user/{person.user_id}" in links
-
-
-async def test_a_browser_that_was_left_alone_is_shown_as_asleep(
-    place: Installation, person: Person, visitor: Person
-):
-    """It has to sign in again, and what apps do in it can still be ended here."""
-    await visitor.code()
-    place.clock.turn(place.authority.settings.session_idle_lifetime)
-    await person.code()
-    page = await person.browser.get("/account/browsers")
-    assert page.text.count("Has to sign in again") == 1
 
 
 async def test_an_app_s_limited_tokens_stand_with_what_is_left(place: Installation, person: Person):

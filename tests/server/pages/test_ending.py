@@ -88,7 +88,7 @@ async def test_another_browser_is_signed_out(person: Person, visitor: Person):
 
 
 async def is_here(person: Person, family: Family) -> bool:
-    page = await person.browser.get("/account/browsers")
+    page = await person.browser.get("/account/devices")
     here = page.text.partition("This browser")[2]
     (session_id,) = re.findall(r"/account/end/session/([^\"]+)", here.partition("</li>")[0])
     return session_id == family.session_id
@@ -187,7 +187,7 @@ async def test_who_did_it_is_written_down(place: Installation, person: Person):
 
 async def test_every_verb_of_the_account_leads_to_a_page_that_asks(person: Person):
     await person.tokens()
-    pages = [(await person.browser.get(f"/account/{room}")).text for room in ("apps", "browsers")]
+    pages = [(await person.browser.get(f"/account/{room}")).text for room in ("apps", "devices")]
     verbs = [verb for page in pages for verb in endings_in(page)]
     assert {verb.split("/")[3] for verb in verbs} == {
         "family", "app_sessions", "grant", "session", "user",

@@ -7,7 +7,16 @@ import msgspec
 import pytest
 from jinja2 import UndefinedError
 
-from counterfoil.server.pages.account_views import ProfilePage, SecurityPage, SecurityRow
+from counterfoil.server.pages.account_views import (
+    ActivityPage,
+    ActivityRow,
+    DeviceGroup,
+    DeviceRow,
+    DevicesPage,
+    ProfilePage,
+    SecurityPage,
+    SecurityRow,
+)
 from counterfoil.server.pages.admin.views import (
     AdminEndPage,
     AdminListPage,
@@ -43,8 +52,6 @@ from counterfoil.server.pages.token_views import (
 from counterfoil.server.pages.views import (
     AppRow,
     AppsPage,
-    BrowserRow,
-    BrowsersPage,
     CheckRow,
     ConsentPage,
     DeviceConsentPage,
@@ -131,16 +138,6 @@ def apps(text: str, prefix: str = "") -> AppsPage:
     return AppsPage(prefix=prefix, user_email=text, csrf=f"csrf {text}", apps=(app, quiet))
 
 
-def browsers(text: str, prefix: str = "") -> BrowsersPage:
-    row = BrowserRow(
-        session_id="s1", device=text, place=text, since=text, last_used=text, current=True
-    )
-    rows = (row, msgspec.structs.replace(row, session_id="s2", current=False, asleep=True))
-    return BrowsersPage(
-        prefix=prefix, user_email=text, user_id="u1", csrf=f"csrf {text}", browsers=rows
-    )
-
-
 def asking(text: str, *, nothing: bool = False) -> EndPage:
     return EndPage(
         user_email=text,
@@ -155,6 +152,26 @@ def asking(text: str, *, nothing: bool = False) -> EndPage:
     )
 
 
+def devices(text: str) -> DevicesPage:
+    app = DeviceRow(kind="family", name="f1", title=text, since=text, last_used=text, offline=True)
+    browser = msgspec.structs.replace(app, kind="session", name="s1", apps=(app,), offline=False)
+    here = msgspec.structs.replace(browser, current=True)
+    asleep = msgspec.structs.replace(browser, asleep=True, apps=())
+    groups = (
+        DeviceGroup(device=text, place=text, last_used=text, rows=(here, app)),
+        DeviceGroup(device=text, place="", last_used=text, rows=(asleep,)),
+    )
+    return DevicesPage(user_email=text, user_id="u1", csrf=f"csrf {text}", groups=groups)
+
+
+def activity(text: str) -> ActivityPage:
+    own = ActivityRow(number=7, sentence=text, at=text, by=text, where=text, own=True)
+    rows = (own, msgspec.structs.replace(own, number=6, where="", own=False))
+    return ActivityPage(
+        user_email=text, csrf=f"csrf {text}", rows=rows, older="/id/older", newest="/id/newest"
+    )
+
+
 def account(text: str) -> dict[str, Page]:
     """The pages of the account that are about the person."""
     own = {"user_email": text, "csrf": f"csrf {text}"}
@@ -165,6 +182,9 @@ def account(text: str) -> dict[str, Page]:
         "profile saved": msgspec.structs.replace(profile, saved=True),
         "profile refused": msgspec.structs.replace(profile, error=text),
         "security": SecurityPage(**own, rows=(row, row)),
+        "devices": devices(text),
+        "activity": activity(text),
+        "no activity": ActivityPage(**own, rows=()),
     }
 
 
@@ -277,7 +297,6 @@ def views(text: str) -> dict[str, Page]:
         "plain error": ErrorPage(title=text, sentence=text, code=text, request_id=text),
         "apps": apps(text),
         "no apps": AppsPage(user_email=text, csrf=f"csrf {text}", apps=()),
-        "browsers": browsers(text),
         "end": asking(text),
         "end of nothing": asking(text, nothing=True),
         "ended": EndedPage(

@@ -1,4 +1,4 @@
-"""My account: apps, one row for each however many sessions; and browsers (S01, S03 to S06)."""
+"""My account, apps: one row for each however many sessions (S01, S03, S04, S06)."""
 
 from functools import partial
 from typing import Final
@@ -13,8 +13,6 @@ from counterfoil.server.pages.made_for import described_scopes, made_for
 from counterfoil.server.pages.views import (
     AppRow,
     AppsPage,
-    BrowserRow,
-    BrowsersPage,
     HomePage,
     LimitedRow,
     SessionRow,
@@ -31,7 +29,6 @@ from counterfoil.server.records.allowance import Allowance, Owner
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.listing import Part
-from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go, person_of, remember, show
 from counterfoil.server.web.csrf import csrf_token
@@ -136,40 +133,4 @@ def _session_row(family: Family, person: Person, now: int) -> SessionRow:
         last_used=ago(family.last_used_at, now),
         current=family.session_id == person.session.id,
         offline=family.is_offline,
-    )
-
-
-async def browsers(server: Server, request: Request) -> Response:
-    """``GET /account/browsers``: where the person is signed in, this one marked."""
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    now = int(server.clock())
-    found = await server.authority.store.read(partial(_browsers_of, person.user.id))
-    idle = server.authority.settings.session_idle_lifetime
-    page = BrowsersPage(
-        prefix=server.prefix,
-        user_email=person.user.email,
-        user_id=person.user.id,
-        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
-        browsers=tuple(_browser_row(each, person, (now, idle)) for each in found),
-    )
-    return show(server, page)
-
-
-async def _browsers_of(user_id: str, tx: Transaction) -> list[Session]:
-    return await tx.sessions.of_user(user_id)
-
-
-def _browser_row(session: Session, person: Person, when: tuple[int, int]) -> BrowserRow:
-    now, idle = when
-    current = session.id == person.session.id
-    return BrowserRow(
-        session_id=session.id,
-        device=device_of(session.origin.user_agent),
-        place=session.origin.address,
-        since=day_of(session.auth_time),
-        last_used="just now" if current else ago(session.last_used_at, now),
-        current=current,
-        asleep=not session.is_live(now, idle),
     )

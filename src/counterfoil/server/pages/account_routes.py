@@ -4,6 +4,8 @@ from typing import Final
 
 from counterfoil.server.pages import (
     account,
+    activity,
+    devices,
     ending,
     explain,
     password,
@@ -29,7 +31,10 @@ ACCOUNT_ROUTES: Final = (
     Route("/account/profile", _GET, profile.ask, Caller.PERSON, Use.PAGE),
     Route("/account/profile", _POST, profile.answer, Caller.PERSON, Use.PAGE),
     Route("/account/security", _GET, security.security, Caller.PERSON, Use.PAGE),
-    Route("/account/browsers", _GET, account.browsers, Caller.PERSON, Use.PAGE),
+    Route("/account/devices", _GET, devices.devices, Caller.PERSON, Use.PAGE),
+    Route("/account/devices/others", _GET, devices.ask_others, Caller.PERSON, Use.LEAVING),
+    Route("/account/devices/others", _POST, devices.end_others, Caller.PERSON, Use.LEAVING),
+    Route("/account/activity", _GET, activity.activity, Caller.PERSON, Use.PAGE),
     Route("/account/password", _GET, password.ask, Caller.PERSON, Use.PAGE),
     Route("/account/password", _POST, password.answer, Caller.PERSON, Use.PAGE),
     Route("/account/end/{kind}/{name}", _GET, ending.ask, Caller.PERSON, Use.LEAVING),

@@ -39,3 +39,64 @@ class SecurityPage(Page, frozen=True, kw_only=True):
     user_email: str
     csrf: str
     rows: tuple[SecurityRow, ...]
+
+
+class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser with the `apps` that are signed in in it, or an app that goes on without one.
+
+    `kind` and `name` say what ends it: `/account/end/{kind}/{name}`. Times are text for people.
+    `asleep`: the browser has to sign in anew. `offline`: the app goes on after a sign-out.
+    """
+
+    kind: str
+    name: str
+    title: str
+    since: str
+    last_used: str
+    apps: "tuple[DeviceRow, ...]" = ()
+    current: bool = False
+    asleep: bool = False
+    offline: bool = False
+
+
+class DeviceGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes from one kind of device at one place."""
+
+    device: str
+    place: str
+    last_used: str
+    rows: tuple[DeviceRow, ...]
+
+
+class DevicesPage(Page, frozen=True, kw_only=True):
+    """My account, devices: where the person is signed in, and what ends it."""
+
+    user_email: str
+    user_id: str
+    csrf: str
+    groups: tuple[DeviceGroup, ...]
+
+
+class ActivityRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened, in words. `where` is empty where it says nothing of the person.
+
+    `number` is the event's; `own`: somebody did it in the person's name, and it may not have been
+    them.
+    """
+
+    number: int
+    sentence: str
+    at: str
+    by: str
+    where: str = ""
+    own: bool = False
+
+
+class ActivityPage(Page, frozen=True, kw_only=True):
+    """My account, activity: newest first. `older` and `newest` are addresses, or empty."""
+
+    user_email: str
+    csrf: str
+    rows: tuple[ActivityRow, ...]
+    older: str = ""
+    newest: str = ""

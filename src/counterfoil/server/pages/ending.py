@@ -30,7 +30,7 @@ class _Verb(Struct, frozen=True):
 
 
 APPS: Final = "account/apps"
-BROWSERS: Final = "account/browsers"
+DEVICES: Final = "account/devices"
 TOKENS: Final = "account/tokens"
 VERBS: Final = MappingProxyType(
     {
@@ -38,8 +38,8 @@ VERBS: Final = MappingProxyType(
         Ends.APP_SESSIONS: _Verb("Sign the app out everywhere?", "Sign out everywhere", APPS),
         Ends.GRANT: _Verb("Remove this app?", "Remove this app", APPS),
         Ends.PERSONAL_TOKEN: _Verb("End this token?", "End this token", TOKENS),
-        Ends.SESSION: _Verb("Sign this browser out?", "Sign this browser out", BROWSERS),
-        Ends.USER: _Verb("End everything?", "End everything", BROWSERS),
+        Ends.SESSION: _Verb("Sign this browser out?", "Sign this browser out", DEVICES),
+        Ends.USER: _Verb("End everything?", "End everything", DEVICES),
     }
 )
 """What a person may end of their own. They are the kinds that have an owner."""

@@ -9,7 +9,12 @@ from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from counterfoil.server.pages.account_views import ProfilePage, SecurityPage
+from counterfoil.server.pages.account_views import (
+    ActivityPage,
+    DevicesPage,
+    ProfilePage,
+    SecurityPage,
+)
 from counterfoil.server.pages.admin.views import AdminEndPage, AdminListPage, AdminThingPage
 from counterfoil.server.pages.factor_views import (
     NewAuthenticatorPage,
@@ -26,7 +31,6 @@ from counterfoil.server.pages.recovery_views import (
 from counterfoil.server.pages.token_views import MadeTokenPage, NewTokenPage, TokensPage
 from counterfoil.server.pages.views import (
     AppsPage,
-    BrowsersPage,
     ConsentPage,
     DeviceConsentPage,
     DeviceDonePage,
@@ -57,7 +61,8 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         ProfilePage: "profile.html",
         SecurityPage: "security.html",
         AppsPage: "apps.html",
-        BrowsersPage: "browsers.html",
+        DevicesPage: "devices.html",
+        ActivityPage: "activity.html",
         TokensPage: "tokens.html",
         NewTokenPage: "token_new.html",
         MadeTokenPage: "token_made.html",

@@ -210,27 +210,6 @@ class AppsPage(Page, frozen=True, kw_only=True):
     made: tuple[MadeRow, ...] = ()
 
 
-class BrowserRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One signed-in browser. Times are text for people; `asleep`: it has to sign in anew."""
-
-    session_id: str
-    device: str
-    place: str
-    since: str
-    last_used: str
-    current: bool = False
-    asleep: bool = False
-
-
-class BrowsersPage(Page, frozen=True, kw_only=True):
-    """My account, browsers: where the person is signed in, and the verb that ends everything."""
-
-    user_email: str
-    user_id: str
-    csrf: str
-    browsers: tuple[BrowserRow, ...]
-
-
 class EndPage(Page, frozen=True, kw_only=True):
     """Says what will end, and asks. Posts `csrf` to `action`; `back` is where a no leads.
 

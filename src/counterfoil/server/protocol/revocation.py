@@ -19,6 +19,7 @@ from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import SKEW, Family
 from counterfoil.server.records.personal_token import TokenEnd
+from counterfoil.server.records.session import Session
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
 from counterfoil.server.records.store import Transaction
 
@@ -129,6 +130,16 @@ async def sign_out_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
     if hanging:
         await events.record(tx, EventKind.USER_SIGNED_OUT, by, user_id, _counted(hanging))
     return await _end(tx, hanging, "user_signed_out", by)
+
+
+async def end_elsewhere(tx: Transaction, session: Session, by: Actor) -> Ending:
+    """End what a person is signed in with, but one session and what goes on in it (S05).
+
+    Permissions stay, and so do tokens that were made by hand: they belong to no device.
+    """
+    hanging = await what_hangs.of_user(tx, session.user_id, session.id)
+    elsewhere = Hanging(hanging.sessions, hanging.families)
+    return await _end(tx, elsewhere, "signed_out_elsewhere", by)
 
 
 async def follow(

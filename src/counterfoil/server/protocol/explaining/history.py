@@ -25,6 +25,7 @@ _WHY: Final = MappingProxyType(
         "ended_by_user": "the person ended it",
         "signed_out": "the app was signed out",
         "session_ended": "the browser was signed out",
+        "signed_out_elsewhere": "everything but one browser was signed out",
         "grant_ended": "the permission was taken back",
         "permission_taken_back": "some of the permission was taken back",
         "in_two_places": "guards saw it used in two places at once",

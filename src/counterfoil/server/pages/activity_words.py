@@ -1,0 +1,122 @@
+"""What happened, in a sentence for the person whom it concerns. Pure; tells of nobody else."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from counterfoil.server.protocol.explaining.history import in_words
+from counterfoil.server.records.event import SUBJECTS, Event, EventKind
+
+SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
+    {
+        EventKind.SIGNED_IN: "You signed in",
+        EventKind.SIGN_IN_FAILED: "Somebody tried to sign in to your account, and failed",
+        EventKind.CONSENT_GIVEN: "You gave {app} a permission",
+        EventKind.CONSENT_REFUSED: "You turned {app} away",
+        EventKind.CODE_REPLAYED: "A sign-in to {app} was shown a second time, so it was ended",
+        EventKind.CODE_BURNED: "A sign-in to {app} was spoiled, so it came to nothing",
+        EventKind.FAMILY_STARTED: "{app} was signed in",
+        EventKind.REFRESH_REUSED: "A token of {app} was used a second time, so it was signed out",
+        EventKind.REFRESH_REPEATED: "{app} asked again for a token that it had not received",
+        EventKind.TOKEN_IN_TWO_PLACES: "A token of yours was seen in two places at once",
+        EventKind.TOKEN_DELEGATED: "{app} passed your access on to another service",
+        EventKind.TOKENS_MINTED: "{app} made tokens for you, by an administrator's leave",
+        EventKind.TOKEN_ENDED: "A token was ended",
+        EventKind.PERSONAL_TOKEN_MADE: "A personal token was made",
+        EventKind.PERSONAL_TOKEN_USED: "A personal token was used for the first time",
+        EventKind.PERSONAL_TOKEN_ENDED: "A personal token was ended",
+        EventKind.SECRET_REPORTED: "A token of yours was reported as found",
+        EventKind.FAMILY_ENDED: "A session of {app} was ended",
+        EventKind.SESSION_ENDED: "A browser was signed out",
+        EventKind.APP_SIGNED_OUT: "{app} was signed out everywhere",
+        EventKind.GRANT_ENDED: "The permission of {app} was taken back",
+        EventKind.GRANT_LIMITED: "The permission of {app} was given another end date",
+        EventKind.USER_SIGNED_OUT: "Everything was signed out",
+        EventKind.USER_ADDED: "Your account was made",
+        EventKind.USER_DISABLED: "Your account was disabled",
+        EventKind.USER_ENABLED: "Your account was enabled",
+        EventKind.USER_DATA_CHANGED: "Your details changed, and services were told",
+        EventKind.PASSWORD_CHANGED: "Your password was changed",
+        EventKind.PASSWORD_SET: "An administrator gave you another password",
+        EventKind.PASSWORD_RESET: "A new password was chosen by a link in a mail",
+        EventKind.RECOVERY_STARTED: "A link to choose a new password was sent to you",
+    }
+)
+"""What can concern a person who is none of those who run the server."""
+ADMINISTRATION: Final = frozenset(
+    {
+        EventKind.CLIENT_ADDED,
+        EventKind.CLIENT_CHANGED,
+        EventKind.CLIENT_DISABLED,
+        EventKind.CLIENT_ENABLED,
+        EventKind.CLIENT_TOKENS_ENDED,
+        EventKind.CLIENT_SECRET_ADDED,
+        EventKind.CLIENT_SECRET_RETIRED,
+        EventKind.CLIENT_KEYS_CHANGED,
+        EventKind.CLIENT_TOKENS_MINTED,
+        EventKind.MINT_RIGHT_GIVEN,
+        EventKind.MINT_RIGHT_WITHDRAWN,
+        EventKind.API_ADDED,
+        EventKind.API_CHANGED,
+        EventKind.API_KEYS_CHANGED,
+        EventKind.API_TOKENS_ENDED,
+        EventKind.LIFETIME_SHORTENED,
+        EventKind.KEY_MADE,
+        EventKind.KEY_RETIRED,
+        EventKind.KEY_WITHDRAWN,
+        EventKind.MASTER_KEY_CHANGED,
+        EventKind.PERSONAL_DATA_ERASED,
+        EventKind.DATABASE_SHUT,
+        EventKind.DATABASE_REOPENED,
+        EventKind.DATABASE_RESTORED,
+    }
+)
+"""What only those do who run the server, and to nobody: a person who does it is told so alone."""
+
+
+def sentence_of(event: Event, user_id: str, names: Mapping[str, str]) -> str:
+    """Say what happened; ``names`` are those of apps by ``client_id``.
+
+    What a person did to another is told without the other, and a kind that is newer than the table
+    by its own words.
+    """
+    words = event.kind.value.replace("_", " ")
+    if event.kind in ADMINISTRATION or person_concerned(event) not in {user_id, ""}:
+        return f"You did this as an administrator: {words}."
+    text = SENTENCES.get(event.kind)
+    if text is None:
+        return f"{words.capitalize()}."
+    # The text is ours, the name is not: it is put in, and never read as a pattern.
+    said = text.replace("{app}", names.get(app_of(event), "an app"))
+    why = event.detail.get("why", "")
+    return f"{said}: {in_words(why)}." if why else f"{said}."
+
+
+def person_concerned(event: Event) -> str:
+    """Name whom an event is about; nothing where it is about no person."""
+    if SUBJECTS[event.kind] == "user":
+        return event.subject
+    return event.detail.get("user_id", "")
+
+
+def app_of(event: Event) -> str:
+    """Name the app that has a part in it, by its ``client_id``; nothing where none has."""
+    if SUBJECTS[event.kind] == "client":
+        return event.subject
+    kind, _, name = event.actor.partition(":")
+    return event.detail.get("client_id") or (name if kind == "client" else "")
+
+
+def doer_of(event: Event, user_id: str, names: Mapping[str, str]) -> str:
+    """Say who did it, without naming another person."""
+    if is_own(event, user_id):
+        return "In your name"
+    kind, _, name = event.actor.partition(":")
+    if kind == "client":
+        return f"By {names.get(name, 'an app')}"
+    return "By an administrator" if kind in {"user", "cli"} else "By the server"
+
+
+def is_own(event: Event, user_id: str) -> bool:
+    """Whether it was done in the name of this person, rightly or not."""
+    return event.actor == f"user:{user_id}"
