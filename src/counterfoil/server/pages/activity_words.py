@@ -39,6 +39,10 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.PASSWORD_CHANGED: "Your password was changed",
         EventKind.PASSWORD_SET: "An administrator gave you another password",
         EventKind.PASSWORD_RESET: "A new password was chosen by a link in a mail",
+        EventKind.PASSKEY_ADDED: "A passkey was added",
+        EventKind.PASSKEY_RENAMED: "A passkey was given another name",
+        EventKind.PASSKEY_REMOVED: "A passkey was removed",
+        EventKind.PASSKEY_SUSPECT: "A passkey was used that may have been copied",
         EventKind.RECOVERY_STARTED: "A link to choose a new password was sent to you",
     }
 )
