@@ -7,7 +7,7 @@ from typing import Final
 from counterfoil.server.protocol.explaining.history import in_words
 from counterfoil.server.records.event import SUBJECTS, Event, EventKind
 
-SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
+SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
     {
         EventKind.SIGNED_IN: "You signed in",
         EventKind.SIGN_IN_FAILED: "Somebody tried to sign in to your account, and failed",
@@ -43,10 +43,21 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.PASSKEY_RENAMED: "A passkey was given another name",
         EventKind.PASSKEY_REMOVED: "A passkey was removed",
         EventKind.PASSKEY_SUSPECT: "A passkey was used that may have been copied",
+        "second_factor_added": "A second factor was added",
+        "second_factor_removed": "A second factor was removed",
+        "second_factor_failed": "Somebody had your password and not your second factor",
+        "recovery_codes_made": "New recovery codes were made",
+        "recovery_code_used": "A recovery code was used",
+        "stepped_up": "You showed once more that it is you",
+        "user_invited": "You were invited",
+        "user_joined": "Your account was opened",
+        "email_verified": "Your email address was confirmed",
+        "email_changed": "Your email address was changed",
+        "email_restored": "Your email address was put back",
         EventKind.RECOVERY_STARTED: "A link to choose a new password was sent to you",
     }
 )
-"""What can concern a person who is none of those who run the server."""
+"""What can concern a person who is none of those who run the server, by the word of its kind."""
 ADMINISTRATION: Final = frozenset(
     {
         EventKind.CLIENT_ADDED,
