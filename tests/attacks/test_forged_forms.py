@@ -167,7 +167,7 @@ async def test_no_verb_of_the_account_works_from_another_site(own: Installation)
         fields = hidden_fields((await browser.get("/account/apps")).text)
         verbs = await verbs_of(browser)
         assert len(verbs) == 5
-        others = ("sign-out", "password", "profile", "devices/others")
+        others = ("sign-out", "password", "profile", "devices/others", "data", "delete")
         for verb in [*verbs, *(f"/account/{each}" for each in others)]:
             assert refused(await browser.post(verb, data={"x": "y"}))
             assert refused(await browser.post(verb, data={"csrf": "A" * 32}))

@@ -56,6 +56,28 @@ def test_disabling_an_account_ends_everything_of_it(lived_in: LivedIn):
     assert {event.actor for event in installation.events()} == {"cli", "janitor", "server"}
 
 
+def test_deleting_an_account_leaves_nothing_of_it(lived_in: LivedIn):
+    installation = lived_in.installation
+    asked = installation.run("user", "delete", EMAIL)
+    assert asked.exit_code == 1
+    assert "at once and for good" in asked.output
+    ended = installation.json("user", "delete", EMAIL, "--yes")
+    assert (ended["families_ended"], ended["sessions_ended"]) == (2, 1)
+    assert installation.json("user", "list") == {"users": []}
+    assert installation.json("session", "list") == {"sessions": []}
+    told = [each for each in installation.events() if each.kind == "user_deleted"]
+    assert [(each.actor, each.subject) for each in told] == [("cli", "erased")]
+    assert lived_in.user_id not in str(installation.events())
+
+
+def test_the_last_administrator_is_not_deleted(installation: Installation):
+    installation.json("user", "add", EMAIL, "--admin", "--password-stdin", stdin=PASSWORD)
+    refused = installation.run("user", "delete", EMAIL, "--yes")
+    assert refused.exit_code == 1
+    assert "last administrator" in refused.output
+    assert len(installation.json("user", "list")["users"]) == 1
+
+
 def test_guards_are_told_that_a_person_has_changed(lived_in: LivedIn):
     installation = lived_in.installation
     before = installation.json("session", "list")

@@ -1,12 +1,18 @@
 """Conformance, on every engine: people and their browsers."""
 
+import re
+from pathlib import Path
+
 import pytest
 
+import counterfoil
 from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.store import Store, Transaction
+from counterfoil.server.storage.statements.users import REMOVE
 from tests.storage.samples import NOW, session, user
 
 pytestmark = pytest.mark.anyio
+MIGRATIONS = Path(counterfoil.__file__).parent / "server" / "storage" / "migrations"
 
 
 async def test_a_user_is_found_by_id_and_by_any_spelling_of_the_email(store: Store) -> None:
@@ -47,6 +53,31 @@ async def test_a_user_is_renamed_only_to_another_name(store: Store) -> None:
         assert found is not None
         assert found.name == name
     assert not await store.transact(lambda tx: tx.users.rename("bob", "Bob"))
+
+
+async def test_a_person_is_removed_with_all_that_is_theirs(store: Store) -> None:
+    """And nobody else with them."""
+    for one in (user(), user(id="bob", email="bob@example.org", is_admin=True)):
+        await store.transact(lambda tx, one=one: tx.users.add(one))
+        mine = session(id=f"of {one.id}", digest=one.id.encode(), user_id=one.id)
+        await store.transact(lambda tx, mine=mine: tx.sessions.add(mine))
+    assert await store.read(lambda tx: tx.users.is_another_administrator_than("ada"))
+    assert not await store.read(lambda tx: tx.users.is_another_administrator_than("bob"))
+    assert await store.transact(lambda tx: tx.users.remove("ada"))
+    assert not await store.transact(lambda tx: tx.users.remove("ada"))
+    assert await store.read(lambda tx: tx.users.find("ada")) is None
+    assert await store.read(lambda tx: tx.sessions.find("of ada")) is None
+    assert await store.read(lambda tx: tx.sessions.find("of bob")) is not None
+
+
+def test_every_table_that_says_whose_its_rows_are_is_emptied_of_a_person() -> None:
+    """Whoever keeps something new of people removes it with them."""
+    owned = set[str]()
+    for file in sorted(MIGRATIONS.glob("*.sql")):
+        for name, body in re.findall(r"CREATE TABLE (\w+) \((.*?)\n\)", file.read_text(), re.S):
+            owned |= {name} if re.search(r"^    user_id ", body, re.M) else set()
+    removed = {statement.split()[2] for statement in REMOVE}
+    assert owned - removed == set()
 
 
 async def test_a_password_is_changed_only_where_the_one_that_was_proved_still_stands(

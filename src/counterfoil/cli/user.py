@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from counterfoil.cli.endings import Change, end, make
+from counterfoil.cli.endings import Change, end, make, refused
 from counterfoil.cli.invocation import Invocation, installation, takes_id
 from counterfoil.cli.output import Failure, at, print_fields, print_table
 from counterfoil.cli.receipts import AT_ONCE, Manner, ending_options
@@ -162,6 +162,30 @@ def disable(call: Invocation, email: str, *, manner: Manner) -> None:
 
     find = partial(_id_of, named=email)
     make(call, Change("user_disabled", find, work, f"The account {email} is disabled."), manner)
+
+
+@user.command("delete", context_settings=takes_id())
+@click.argument("email")
+@ending_options
+@installation
+def delete(call: Invocation, email: str, *, manner: Manner) -> None:
+    """Delete an account for good: everything ends, and the person is erased from the audit log.
+
+    Files of the log that were exported are erased in by `counterfoil audit erase`.
+    """
+    from counterfoil.server.protocol.account_deletion import delete_account
+    from counterfoil.server.protocol.events import CLI
+
+    async def work(tx: "Transaction", user_id: str) -> "Ending":
+        from counterfoil.oauth.errors import OAuthError
+
+        try:
+            return await delete_account(tx, user_id, CLI)
+        except OAuthError as error:
+            raise refused(error.description) from None
+
+    find = partial(_id_of, named=email)
+    make(call, Change("user_deleted", find, work, "The account is deleted."), manner)
 
 
 @user.command("enable", context_settings=takes_id())

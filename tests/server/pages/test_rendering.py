@@ -10,9 +10,13 @@ from jinja2 import UndefinedError
 from counterfoil.server.pages.account_views import (
     ActivityPage,
     ActivityRow,
+    DataPage,
+    DeletePage,
     DeviceGroup,
     DeviceRow,
     DevicesPage,
+    GonePage,
+    NotMePage,
     ProfilePage,
     SecurityPage,
     SecurityRow,
@@ -179,6 +183,12 @@ def account(text: str) -> dict[str, Page]:
     row = SecurityRow(title=text, state=text, path="password", verb=text)
     return {
         "profile": profile,
+        "profile of one who may delete it": msgspec.structs.replace(profile, may_delete=True),
+        "not me": NotMePage(**own, action="/go", about=text, what=text, sentence=text, error=text),
+        "own data": DataPage(**own, action="/go"),
+        "delete": DeletePage(**own, action="/go", sentence=text, error=text),
+        "delete refused": DeletePage(**own, action="/go", sentence=text, refused=text),
+        "gone": GonePage(sentence=text, receipt=text),
         "profile saved": msgspec.structs.replace(profile, saved=True),
         "profile refused": msgspec.structs.replace(profile, error=text),
         "security": SecurityPage(**own, rows=(row, row)),

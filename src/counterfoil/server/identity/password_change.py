@@ -25,12 +25,17 @@ from counterfoil.server.records.user import User
 
 
 class PasswordChange(Struct, frozen=True):
-    """Who wants which password instead of which, in which session, from where."""
+    """Who wants which password instead of which, in which session, from where.
+
+    ``disowned`` is the number of an event, or the name of a session, of which the person says that
+    it was not them.
+    """
 
     session: Session
     current: Secret
     new: Secret
     origin: Origin
+    disowned: str = ""
 
 
 class Changed(Struct, frozen=True):
@@ -98,6 +103,9 @@ async def _conclude(
         return None
     await tx.users.note_success(user.id)
     await events.record(tx, EventKind.PASSWORD_CHANGED, by, user.id)
+    if change.disowned:
+        detail = {"of": change.disowned}
+        await events.record(tx, EventKind.INTRUSION_REPORTED, by, user.id, detail)
     ending = await revocation.follow(tx, Cause.PASSWORD_CHANGED, user.id, by, session.id)
     return await _renewed(tx, session, ending)
 

@@ -17,6 +17,7 @@ class ProfilePage(Page, frozen=True, kw_only=True):
     name: str
     since: str
     longest: int
+    may_delete: bool = False
     error: str | None = None
     saved: bool = False
 
@@ -39,6 +40,50 @@ class SecurityPage(Page, frozen=True, kw_only=True):
     user_email: str
     csrf: str
     rows: tuple[SecurityRow, ...]
+
+
+class NotMePage(Page, frozen=True, kw_only=True):
+    """Asks for `current`, `new` and `again`, and posts them with `about` to `action`.
+
+    `what` is the thing that was not the person, in words; `error` is about the last attempt.
+    """
+
+    user_email: str
+    csrf: str
+    action: str
+    about: str
+    what: str
+    sentence: str
+    error: str | None = None
+
+
+class DataPage(Page, frozen=True, kw_only=True):
+    """Offers a copy of what is kept of the person; posts to `action`."""
+
+    user_email: str
+    csrf: str
+    action: str
+
+
+class DeletePage(Page, frozen=True, kw_only=True):
+    """Says what ends with the account, and asks for `email` as a confirmation.
+
+    `refused` says why it cannot be deleted, if so; `error` is about the last attempt.
+    """
+
+    user_email: str
+    csrf: str
+    action: str
+    sentence: str
+    refused: str = ""
+    error: str | None = None
+
+
+class GonePage(Page, frozen=True, kw_only=True):
+    """Says that the account is deleted, with the receipt: a position in the feed of endings."""
+
+    sentence: str
+    receipt: str
 
 
 class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,10 @@ AUTHENTICATOR: Final = "authenticator"
 """Where they sign in to set an authenticator app up."""
 APP: Final = "app"
 """Where they sign in to remove an app."""
+NOT_ME: Final = "not_me"
+DATA: Final = "data"
+DELETION: Final = "delete"
+"""Where they sign in to say that something was not them, to take their data, to delete it all."""
 
 
 class _Way(Struct, frozen=True):
@@ -43,6 +47,9 @@ _WAYS: Final = MappingProxyType(
         PASSWORD: _Way("account/password"),
         SECURITY: _Way("account/security"),
         AUTHENTICATOR: _Way("sign-in/authenticator?next=security"),
+        NOT_ME: _Way("account/not-me", "about"),
+        DATA: _Way("account/data"),
+        DELETION: _Way("account/delete"),
         APP: _Way("account/end/grant/{}", "app"),
     }
 )

@@ -18,12 +18,12 @@ from counterfoil.server.web.fresh import signed_in_just_now
 from counterfoil.server.web.reading import form_of, origin_of
 from counterfoil.server.web.server import Server
 
-_WRONG = (
+WRONG = (
     "That did not work. Check your present password. "
     "After several failures an account pauses for a while."
 )
-_BUSY = "Too many passwords are being tried at this moment. Wait a little and try again."
-_DIFFERENT = "The two new passwords are not the same."
+BUSY = "Too many passwords are being tried at this moment. Wait a little and try again."
+DIFFERENT = "The two new passwords are not the same."
 
 
 async def ask(server: Server, request: Request) -> Response:
@@ -44,10 +44,10 @@ async def answer(server: Server, request: Request) -> Response:
     if not await signed_in_just_now(server, person):
         return sign_in_first(server, Onward(next=PASSWORD))
     if (form.get("new") or "") != (form.get("again") or ""):
-        return _page(server, person, _DIFFERENT, 400)
+        return _page(server, person, DIFFERENT, 400)
     address = origin_of(request, server.authority.settings.trusted_proxies).address
     if not server.sign_in_throttle.allows(source_of(address), server.clock()):
-        return _page(server, person, _BUSY, 429)
+        return _page(server, person, BUSY, 429)
     server.sign_in_throttle.count(source_of(address), server.clock())
     return await _try(server, person, _change(server, request, person, form))
 
@@ -67,9 +67,9 @@ async def _try(server: Server, person: Person, change: PasswordChange) -> Respon
     except PasswordRefused as error:
         return _page(server, person, str(error), 400)
     except TooBusy:
-        return _page(server, person, _BUSY, 503)
+        return _page(server, person, BUSY, 503)
     if changed is None:
-        return _page(server, person, _WRONG, 400)
+        return _page(server, person, WRONG, 400)
     await server.authority.hub.catch_up()
     return _changed(server, changed)
 
@@ -84,7 +84,11 @@ def _changed(server: Server, changed: Changed) -> Response:
         back=f"{server.prefix}/account/security",
         back_title="Back to my account",
     )
-    response = show(server, page)
+    return renew_cookie(server, changed, show(server, page))
+
+
+def renew_cookie(server: Server, changed: Changed, response: Response) -> Response:
+    """Give the browser the new secret of its session, for as long as it had the one before."""
     idle = server.authority.settings.session_idle_lifetime
     lifetime = changed.session.cookie_lifetime(changed.session.auth_time, idle)
     server.cookies.set_session(response, changed.secret, lifetime)

@@ -62,4 +62,5 @@ def _page(server: Server, person: Person, name: str) -> partial[ProfilePage]:
         name=name,
         since=day_of(person.user.created_at),
         longest=LONGEST_NAME,
+        may_delete=server.authority.settings.account_deletion,
     )

@@ -11,7 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from counterfoil.server.pages.account_views import (
     ActivityPage,
+    DataPage,
+    DeletePage,
     DevicesPage,
+    GonePage,
+    NotMePage,
     ProfilePage,
     SecurityPage,
 )
@@ -63,6 +67,10 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         AppsPage: "apps.html",
         DevicesPage: "devices.html",
         ActivityPage: "activity.html",
+        NotMePage: "not_me.html",
+        DataPage: "own_data.html",
+        DeletePage: "delete_account.html",
+        GonePage: "gone.html",
         TokensPage: "tokens.html",
         NewTokenPage: "token_new.html",
         MadeTokenPage: "token_made.html",

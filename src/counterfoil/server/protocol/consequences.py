@@ -30,6 +30,7 @@ class Cause(StrEnum):
     KEYS_CHANGED = "keys_changed"
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
+    USER_DELETED = "user_deleted"
     USER_DATA_CHANGED = "user_data_changed"
     CLIENT_DISABLED = "client_disabled"
     CLIENT_ENABLED = "client_enabled"
@@ -130,6 +131,12 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         ),
         Cause.USER_ENABLED: Consequence(
             Extent.NOTHING, "The person may sign in again. Nothing that has ended comes back."
+        ),
+        Cause.USER_DELETED: Consequence(
+            Extent.EVERYTHING_OF_THE_PERSON,
+            "The account is deleted at once and for good. Every browser is signed out, every app "
+            "loses its permission, and every token ends. What is kept of the person is removed, "
+            "and they are erased from the audit log.",
         ),
         Cause.USER_DATA_CHANGED: Consequence(
             Extent.NOTHING, "Nothing ends. Guards load anew what they know of the person."

@@ -42,7 +42,9 @@ class EventKind(StrEnum):
     GRANT_ENDED = "grant_ended"
     USER_SIGNED_OUT = "user_signed_out"
     GRANT_LIMITED = "grant_limited"
+    INTRUSION_REPORTED = "intrusion_reported"
     USER_ADDED = "user_added"
+    USER_DELETED = "user_deleted"
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
     USER_DATA_CHANGED = "user_data_changed"
@@ -111,7 +113,9 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.GRANT_ENDED: "grant",
         EventKind.USER_SIGNED_OUT: "user",
         EventKind.GRANT_LIMITED: "grant",
+        EventKind.INTRUSION_REPORTED: "user",
         EventKind.USER_ADDED: "user",
+        EventKind.USER_DELETED: "user",
         EventKind.USER_DISABLED: "user",
         EventKind.USER_ENABLED: "user",
         EventKind.USER_DATA_CHANGED: "user",

@@ -44,6 +44,15 @@ class Users(Protocol):
         """Look up by the normalised form of ``email``."""
 
     async def every(self) -> list[User]: ...
+    async def is_another_administrator_than(self, user_id: str) -> bool:
+        """Whether anybody else is an enabled administrator."""
+
+    async def remove(self, user_id: str) -> bool:
+        """Remove a person with all that is theirs; ``False`` where there is no such user.
+
+        Events and notices stay: the log is erased in by itself.
+        """
+
     async def rename(self, user_id: str, name: str | None) -> bool:
         """Give another name; ``False`` where it has that one, or there is no such user."""
 

@@ -56,7 +56,7 @@ def test_operations_have_names_of_their_own() -> None:
 
 
 async def test_every_operation_answers_as_it_is_described(
-    admin: Administrator, person: Person
+    place: Installation, admin: Administrator, person: Person
 ) -> None:
     """Each is driven once, and what it takes and gives is held against its schema."""
     await person.tokens()
@@ -89,9 +89,13 @@ async def test_every_operation_answers_as_it_is_described(
         "add_user": {"email": "driven@example.com", "password": PASSWORD},
         "end": {"kind": "family", "name": family["id"]},
     }
+    leaving = await place.add_user("leaving@example.com")
     queries = {"/api/apis/named": {"uri": NOTES}, "/api/limited-tokens": {"client_id": "app"}}
     for operation in OPERATIONS:
-        path = operation.path.format(**names)  # a key of an API has a name once it is added
+        user_id = leaving.id if operation.name == "delete_user" else person.user_id
+        path = operation.path.format(
+            **names | {"user_id": user_id}
+        )  # a key of an API has a name once it is added
         is_of_key = operation.path.startswith("/api/apis/keys")
         query = {"uri": NOTES} if is_of_key else queries.get(operation.path, {})
         body = bodies.get(operation.name)

@@ -66,6 +66,18 @@ async def test_a_recovery_is_started_and_only_the_person_gets_the_link(
     assert await admin.refused("POST", f"{path}/recover") == (400, "invalid_request")
 
 
+async def test_a_deleted_person_is_gone_with_everything(
+    admin: Administrator, person: Person
+) -> None:
+    await person.tokens()
+    path = f"/api/users/{person.user_id}"
+    receipt = await admin.post(f"{path}/delete")
+    assert (receipt["sessions_ended"], receipt["families_ended"]) == (1, 1)
+    assert await admin.refused("GET", path) == (404, "not_found")
+    assert await admin.refused("POST", f"{path}/delete") == (404, "not_found")
+    assert (await admin.get("/api/events", subject=person.user_id))["events"] == []
+
+
 async def test_that_a_person_has_changed_ends_nothing(admin: Administrator, person: Person) -> None:
     await person.tokens()
     receipt = await admin.post(f"/api/users/{person.user_id}/changed")

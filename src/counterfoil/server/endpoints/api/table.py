@@ -118,6 +118,13 @@ OPERATIONS: Final = (
         "Disable a person and end everything of theirs.",
         users.disable_user,
     ),
+    Operation(
+        "POST",
+        f"{_USER}/delete",
+        WRITE,
+        "Delete a person for good, with everything of theirs.",
+        users.delete_user,
+    ),
     Operation("POST", f"{_USER}/enable", WRITE, "Enable a person.", users.enable_user),
     Operation(
         "POST",

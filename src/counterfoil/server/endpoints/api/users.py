@@ -15,7 +15,7 @@ from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
 from counterfoil.server.identity import recovery
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
-from counterfoil.server.protocol import changed_data, registration, revocation
+from counterfoil.server.protocol import account_deletion, changed_data, registration, revocation
 from counterfoil.server.protocol.own_api import SCOPES
 from counterfoil.server.protocol.registration import NewUser
 from counterfoil.server.protocol.revocation import Ending
@@ -87,6 +87,22 @@ async def disable_user(call: Call[Waiting, Nothing]) -> EndingDocument:
     async def work(tx: Transaction) -> Ending:
         found = await _find(tx, call.names["user_id"])
         return await revocation.disable_user(tx, found.id, call.by)
+
+    ending = await call.server.authority.store.transact(work)
+    return receipt_of(ending, await guards_at(call, ending.position))
+
+
+async def delete_user(call: Call[Waiting, Nothing]) -> EndingDocument:
+    """``POST /api/users/{user_id}/delete``: at once and for good; they are erased from the log.
+
+    Who deletes an administrator has every power of one.
+    """
+
+    async def work(tx: Transaction) -> Ending:
+        found = await _find(tx, call.names["user_id"])
+        if found.is_admin:
+            demand_powers(call.admitted, frozenset(SCOPES))
+        return await account_deletion.delete_account(tx, found.id, call.by)
 
     ending = await call.server.authority.store.transact(work)
     return receipt_of(ending, await guards_at(call, ending.position))

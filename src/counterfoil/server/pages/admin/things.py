@@ -6,6 +6,7 @@ from counterfoil.server.pages.admin.views import AdminThingPage, Group, Row, Ver
 from counterfoil.server.pages.admin.visit import Visit
 from counterfoil.server.pages.wording import device_of, moment_of
 from counterfoil.server.protocol.endings import Ends
+from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.listing import Part
 from counterfoil.server.records.store import Transaction
 
@@ -89,13 +90,16 @@ async def user(visit: Visit) -> AdminThingPage | None:
     if found is None:
         return None
     document = users.document_of(found)
+    query = EventQuery(kind=EventKind.INTRUSION_REPORTED, subject=found.id, limit=1)
+    alarms = await visit.read(lambda tx: tx.events.find(query))
     return AdminThingPage(
         prefix=visit.server.prefix,
         frame=visit.frame("users"),
         kind="Person",
         title=found.email,
-        tags=rows.tags_of_user(document),
+        tags=(*rows.tags_of_user(document), *("said “this was not me”" for _ in alarms)),
         facts=(
+            ("Said “this was not me”", moment_of(alarms[0].at) if alarms else ""),
             ("Name", found.name or ""),
             ("Identifier", found.id),
             ("Added", moment_of(found.created_at)),

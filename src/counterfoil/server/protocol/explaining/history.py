@@ -30,6 +30,7 @@ _WHY: Final = MappingProxyType(
         "permission_taken_back": "some of the permission was taken back",
         "in_two_places": "guards saw it used in two places at once",
         "right_withdrawn": "the right by which it was made was withdrawn",
+        "user_deleted": "the account was deleted",
         "user_disabled": "the account was disabled",
         "client_disabled": "the client was disabled",
         "restored": "the records were restored from a backup, and began anew",

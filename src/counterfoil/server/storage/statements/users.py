@@ -19,6 +19,24 @@ _FIND_BY_EMAIL: Final = f"{_SELECT} WHERE email_key = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, id"
 _DISABLE: Final = "UPDATE users SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL"
 _ENABLE: Final = "UPDATE users SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL"
+_OTHER_ADMINISTRATOR: Final = """
+SELECT 1 FROM users WHERE is_admin = 1 AND disabled_at IS NULL AND id <> ? LIMIT 1
+"""
+REMOVE: Final = (
+    "DELETE FROM action_tokens WHERE user_id = ?",
+    "DELETE FROM authenticators WHERE user_id = ?",
+    "DELETE FROM recovery_codes WHERE user_id = ?",
+    "DELETE FROM factor_failures WHERE user_id = ?",
+    "DELETE FROM passkeys WHERE user_id = ?",
+    "DELETE FROM personal_tokens WHERE user_id = ?",
+    "DELETE FROM made_for WHERE user_id = ?",
+    "DELETE FROM authorizations WHERE grant_id IN (SELECT id FROM grants WHERE user_id = ?)",
+    "DELETE FROM families WHERE grant_id IN (SELECT id FROM grants WHERE user_id = ?)",
+    "DELETE FROM grants WHERE user_id = ?",
+    "DELETE FROM sessions WHERE user_id = ?",
+)
+"""Every table that says whose its rows are; those come first that refer to others."""
+_REMOVE_USER: Final = "DELETE FROM users WHERE id = ?"
 _RENAME: Final = "UPDATE users SET name = ? WHERE id = ? AND COALESCE(name, '') <> ?"
 _SET_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ?"
 _CHANGE_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?"
@@ -68,6 +86,16 @@ class UserStatements:
     async def every(self) -> list[User]:
         """All, oldest first."""
         return [_user(row) for row in await self._connection.all(_EVERY)]
+
+    async def is_another_administrator_than(self, user_id: str) -> bool:
+        """Whether anybody else is an enabled administrator."""
+        return await self._connection.one(_OTHER_ADMINISTRATOR, user_id) is not None
+
+    async def remove(self, user_id: str) -> bool:
+        """Remove a person with all that is theirs; ``False`` where there is no such user."""
+        for statement in REMOVE:
+            await self._connection.run(statement, user_id)
+        return await self._connection.run(_REMOVE_USER, user_id) == 1
 
     async def rename(self, user_id: str, name: str | None) -> bool:
         """Give another name; ``False`` where it has that one, or there is no such user."""

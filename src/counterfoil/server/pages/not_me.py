@@ -1,0 +1,187 @@
+"""My account, "this was not me": one form ends everything else and changes the password (S38)."""
+
+from functools import partial
+from typing import Final
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.errors import invalid_request
+from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.identity.password_change import Changed, PasswordChange, change_password
+from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
+from counterfoil.server.identity.throttle import source_of
+from counterfoil.server.pages.account_views import NotMePage
+from counterfoil.server.pages.activity import number_in, read_log
+from counterfoil.server.pages.activity_words import is_own, sentence_of
+from counterfoil.server.pages.ending import ended_sentence
+from counterfoil.server.pages.onward import NOT_ME, Onward, sign_in_first
+from counterfoil.server.pages.password import BUSY, DIFFERENT, WRONG, renew_cookie
+from counterfoil.server.pages.places import place_of
+from counterfoil.server.pages.views import EndedPage
+from counterfoil.server.pages.wording import device_of, moment_of
+from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
+from counterfoil.server.protocol.ending_targets import Ends, Target, owner_of
+from counterfoil.server.records.event import EventQuery
+from counterfoil.server.records.session import Origin
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.web.browser import Person, go, person_of, show
+from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.fresh import signed_in_just_now
+from counterfoil.server.web.reading import form_of, origin_of, query_of
+from counterfoil.server.web.server import Server
+
+_KINDS: Final = ("event", "session", "family")
+_LOOK_TOO: Final = (
+    "Look at your passkeys and whatever else is under Security: remove what is not yours."
+)
+
+
+class Disowned(Struct, frozen=True):
+    """What was not the person: ``name`` as the form carries it, ``what`` in words."""
+
+    name: str
+    what: str
+
+
+async def ask(server: Server, request: Request) -> Response:
+    """``GET /account/not-me?about=…``: an event, a session or a family. It changes nothing."""
+    person = await person_of(server, request)
+    if person is None:
+        return go(f"{server.prefix}/sign-in")
+    disowned = await _disowned(server, person, query_of(request).get("about") or "")
+    if not await signed_in_just_now(server, person):
+        return sign_in_first(server, Onward(next=NOT_ME, carried=disowned.name))
+    return _page(server, person, disowned)
+
+
+async def answer(server: Server, request: Request) -> Response:
+    """``POST /account/not-me``."""
+    form = await form_of(request)
+    person = await person_of(server, request)
+    if person is None:
+        return go(f"{server.prefix}/sign-in")
+    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    disowned = await _disowned(server, person, form.get("about") or "")
+    if not await signed_in_just_now(server, person):
+        return sign_in_first(server, Onward(next=NOT_ME, carried=disowned.name))
+    if (form.get("new") or "") != (form.get("again") or ""):
+        return _page(server, person, disowned, (DIFFERENT, 400))
+    source = source_of(origin_of(request, server.authority.settings.trusted_proxies).address)
+    if not server.sign_in_throttle.allows(source, server.clock()):
+        return _page(server, person, disowned, (BUSY, 429))
+    server.sign_in_throttle.count(source, server.clock())
+    change = _change(server, request, (person, disowned), form)
+    return await _try(server, person, disowned, change)
+
+
+async def _disowned(server: Server, person: Person, unverified: str) -> Disowned:
+    """Find what is meant. What is another's looks as if it were not there."""
+    kind, _, name = unverified.partition(":")
+    work = partial(_event if kind == "event" else _target, server, person, (kind, name))
+    return await server.authority.store.read(work)
+
+
+async def _event(
+    server: Server, person: Person, named: tuple[str, str], tx: Transaction
+) -> Disowned:
+    number = number_in(named[1])
+    if number is None:
+        raise _nothing_such()
+    user_id = person.user.id
+    query = EventQuery(person=user_id, before=number + 1, after=number - 1, limit=1)
+    log = await read_log(query, tx)
+    if not log.events or not is_own(log.events[0], user_id):
+        raise _nothing_such()
+    (event,) = log.events
+    where = _where(server, Origin(event.address, event.user_agent))
+    what = f"{sentence_of(event, user_id, log.names)} {moment_of(event.at)}, {where}"
+    return Disowned(f"event:{event.number}", what)
+
+
+async def _target(
+    server: Server, person: Person, named: tuple[str, str], tx: Transaction
+) -> Disowned:
+    kind, name = named
+    target = Target(Ends.SESSION if kind == "session" else Ends.FAMILY, name)
+    if kind not in _KINDS or await owner_of(tx, target) != person.user.id:
+        raise _nothing_such()
+    session, family = await tx.sessions.find(name), await tx.families.find(name)
+    found = session if kind == "session" else family
+    if found is None:
+        raise _nothing_such()
+    since = moment_of(found.auth_time)
+    noun = "A browser" if kind == "session" else "An app"
+    return Disowned(
+        f"{kind}:{name}", f"{noun}, signed in since {since}, {_where(server, found.origin)}"
+    )
+
+
+def _where(server: Server, origin: Origin) -> str:
+    place = place_of(server, origin)
+    return f"{device_of(origin.user_agent)}{f', {place}' if place else ''}"
+
+
+def _nothing_such() -> Exception:
+    return invalid_request("There is nothing like this in your account.")
+
+
+def _change(
+    server: Server, request: Request, whose: tuple[Person, Disowned], form: Parameters
+) -> PasswordChange:
+    person, disowned = whose
+    return PasswordChange(
+        person.session,
+        Secret(form.get("current") or ""),
+        Secret(form.get("new") or ""),
+        origin_of(request, server.authority.settings.trusted_proxies),
+        disowned.name,
+    )
+
+
+async def _try(
+    server: Server, person: Person, disowned: Disowned, change: PasswordChange
+) -> Response:
+    try:
+        changed = await change_password(server.authority, server.passwords, change)
+    except PasswordRefused as error:
+        return _page(server, person, disowned, (str(error), 400))
+    except TooBusy:
+        return _page(server, person, disowned, (BUSY, 503))
+    if changed is None:
+        return _page(server, person, disowned, (WRONG, 400))
+    await server.authority.hub.catch_up()
+    return _done(server, changed)
+
+
+def _done(server: Server, changed: Changed) -> Response:
+    ending = changed.ending
+    ended = ended_sentence(ending) if ending.ended else "You were signed in nowhere else."
+    page = EndedPage(
+        prefix=server.prefix,
+        title="Only this browser is signed in now",
+        sentence=f"{ended} Your password is the new one. The administrators are told. {_LOOK_TOO}",
+        receipt=str(ending.position),
+        back=f"{server.prefix}/account/security",
+        back_title="Look at Security",
+    )
+    return renew_cookie(server, changed, show(server, page))
+
+
+def _page(
+    server: Server, person: Person, disowned: Disowned, wrong: tuple[str | None, int] = (None, 200)
+) -> Response:
+    error, status = wrong
+    page = NotMePage(
+        prefix=server.prefix,
+        user_email=person.user.email,
+        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
+        action=f"{server.prefix}/account/not-me",
+        about=disowned.name,
+        what=disowned.what,
+        sentence=CONSEQUENCES[Cause.PASSWORD_CHANGED].sentence,
+        error=error,
+    )
+    return show(server, page, status=status)

@@ -1,0 +1,90 @@
+"""My account, one's own data: a JSON file, after a fresh sign-in, written as it is sent."""
+
+from collections.abc import AsyncIterator
+from functools import partial
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from counterfoil.server.pages.account_views import DataPage
+from counterfoil.server.pages.onward import DATA, Onward, sign_in_first
+from counterfoil.server.protocol import own_data
+from counterfoil.server.records.event import Event
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+from counterfoil.server.web.browser import Person, go, person_of, show
+from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.fresh import signed_in_just_now
+from counterfoil.server.web.headers import protect_page
+from counterfoil.server.web.reading import form_of
+from counterfoil.server.web.server import Server
+
+_HEADERS: Final = MappingProxyType(
+    {
+        "cache-control": "no-store",
+        "content-disposition": 'attachment; filename="my-account.json"',
+    }
+)
+
+
+async def ask(server: Server, request: Request) -> Response:
+    """``GET /account/data``."""
+    person = await person_of(server, request)
+    if person is None:
+        return go(f"{server.prefix}/sign-in")
+    if not await signed_in_just_now(server, person):
+        return sign_in_first(server, Onward(next=DATA))
+    page = DataPage(
+        prefix=server.prefix,
+        user_email=person.user.email,
+        csrf=csrf_token(server.authority.keys.csrf, person.session.id),
+        action=f"{server.prefix}/account/data",
+    )
+    return show(server, page)
+
+
+async def answer(server: Server, request: Request) -> Response:
+    """``POST /account/data``: the file."""
+    form = await form_of(request)
+    person = await person_of(server, request)
+    if person is None:
+        return go(f"{server.prefix}/sign-in")
+    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    if not await signed_in_just_now(server, person):
+        return sign_in_first(server, Onward(next=DATA))
+    parts = await server.authority.store.read(partial(_parts, person.user))
+    body = _document(server, person, msgspec.json.encode(parts))
+    response = StreamingResponse(body, media_type="application/json", headers=_HEADERS)
+    protect_page(response)
+    return response
+
+
+async def _parts(user: User, tx: Transaction) -> dict[str, object]:
+    return await own_data.parts_of(tx, user)
+
+
+async def _document(server: Server, person: Person, parts: bytes) -> AsyncIterator[bytes]:
+    """Spell the document: no more than a part of the events is in memory at once.
+
+    A session that ends meanwhile gets no more of them.
+    """
+    yield parts.removesuffix(b"}") + b',"events":['
+    before, comma = None, b""
+    while events := await server.authority.store.read(partial(_events, server, person, before)):
+        each = (msgspec.json.encode(own_data.told(event, person.user.id)) for event in events)
+        yield comma + b",".join(each)
+        before, comma = events[-1].number, b","
+    yield b"]}"
+
+
+async def _events(
+    server: Server, person: Person, before: int | None, tx: Transaction
+) -> list[Event]:
+    session = await tx.sessions.find(person.session.id)
+    idle = server.authority.settings.session_idle_lifetime
+    if session is None or not session.is_live(tx.now, idle):
+        return []
+    return await own_data.events_of(tx, person.user.id, before)

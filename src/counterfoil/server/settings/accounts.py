@@ -1,0 +1,15 @@
+"""The settings for what people may do with their own accounts."""
+
+from typing import Annotated
+
+from counterfoil.server.settings.meaning import words
+from counterfoil.server.settings.second_factors import SecondFactorSettings
+
+
+class Accounts(SecondFactorSettings, frozen=True, kw_only=True):
+    """A part of the table, on top of another: a struct has one base."""
+
+    account_deletion: Annotated[
+        bool,
+        words("Let people delete their own accounts. Administrators can in either case."),
+    ] = True
