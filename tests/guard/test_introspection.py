@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from counterfoil.guard import Credentials, Guard, Issuer, Options, Rejected
+from counterfoil.guard.introspection import AT_ONCE, WAITING
+from counterfoil.net.http import HttpClient
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended, Notice
@@ -136,6 +139,33 @@ async def test_an_issuer_that_fails_is_left_in_peace(asking: Asking):
     assert await asking.reason(asking.issuer.token()) is Reason.STALE
     asking.clock.now += 5
     assert await asking.reason(asking.issuer.token()) is None
+
+
+async def test_a_flood_of_questions_is_no_failure_of_the_issuer(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+):
+    """Strangers spell tokens as they like. Those of others are decided on as soon as it is over."""
+    under_way, most = 0, 0
+    post = HttpClient.post_form
+
+    async def counted(self: HttpClient, *asked: Any) -> Any:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await post(self, *asked)
+        finally:
+            under_way -= 1
+
+    monkeypatch.setattr(HttpClient, "post_form", counted)
+    asking.issuer.active = lambda _form: False
+    tokens = [asking.issuer.token(jti=f"t{number}") for number in range(AT_ONCE + WAITING + 10)]
+    reasons = await asyncio.gather(*map(asking.reason, tokens))
+    assert reasons.count(Reason.REVOKED) == AT_ONCE + WAITING
+    assert reasons.count(Reason.STALE) == 10
+    assert most <= AT_ONCE
+    asking.issuer.active = lambda _form: True
+    assert await asking.reason(asking.issuer.token(jti="afterwards")) is None
 
 
 async def test_a_failure_is_not_remembered_as_an_answer(asking: Asking):

@@ -24,6 +24,10 @@ REMEMBERED: Final = 5.0
 ANSWERS_KEPT: Final = 10_000
 FAILURES: Final = 3
 _TROUBLE: Final = "introspection fails"
+AT_ONCE: Final = 50
+"""Questions under way. Who floods an API with what it must ask about, floods its issuer no more."""
+WAITING: Final = 500
+"""So many more wait for their turn; further ones are refused at once."""
 REST: Final = 5.0
 """Seconds without a question after `FAILURES` failures in a row."""
 
@@ -46,6 +50,8 @@ class _Asking:
         self.loop = asyncio.get_running_loop()
         self.http = HttpClient()
         self.flights: dict[bytes, asyncio.Task[Answer | None]] = {}
+        self.turn = asyncio.Semaphore(AT_ONCE)
+        self.coming = 0
 
 
 class Introspection:
@@ -117,6 +123,18 @@ class Introspection:
         return asking
 
     async def _ask(self, digest: bytes, unverified: str, undecided: Undecided) -> Answer | None:
+        """Ask in turn: to have to wait here is no failure of the issuer, and must not count as one."""
+        asking = self._asking_here()
+        if asking.coming >= AT_ONCE + WAITING:
+            return None
+        asking.coming += 1
+        try:
+            async with asking.turn:
+                return await self._ask_now(digest, unverified, undecided)
+        finally:
+            asking.coming -= 1
+
+    async def _ask_now(self, digest: bytes, unverified: str, undecided: Undecided) -> Answer | None:
         issuer = undecided.issuer
         if self._clock() < self._resting_until.get(issuer, 0.0):
             return None
