@@ -123,7 +123,7 @@ class Introspection:
         return asking
 
     async def _ask(self, digest: bytes, unverified: str, undecided: Undecided) -> Answer | None:
-        """Ask in turn: to have to wait here is no failure of the issuer, and must not count as one."""
+        """Ask in turn: to have to wait here is no failure of the issuer, nor counted as one."""
         asking = self._asking_here()
         if asking.coming >= AT_ONCE + WAITING:
             return None
