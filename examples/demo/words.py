@@ -48,6 +48,7 @@ Counterfoil is ready ({seconds:.1f} s).
   {places.web}    the notes app: sign in, let it in, see your notes
   {places.issuer}    your account: which apps may do what, and since when
   {places.issuer}/admin/    the administration, for the administrator
+  {places.issuer}/development/mail    the mail that was caught: nothing leaves this machine
 {_sign_in(demo)}
 Paste these four, one after the other, into another shell in this directory.
 

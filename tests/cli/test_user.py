@@ -20,6 +20,7 @@ def test_a_password_comes_from_standard_input_without_its_line_end(
     assert added == {
         "id": added["id"],
         "email": EMAIL,
+        "email_verified": False,
         "name": None,
         "is_admin": False,
         "disabled_at": None,
@@ -133,8 +134,17 @@ def before_now(at: int) -> bool:
     return time.time() - 60 < at <= time.time()
 
 
-def test_somebody_is_invited_and_has_no_password_yet(installation: Installation):
+def test_nobody_is_invited_unless_that_is_set(installation: Installation):
+    told = installation.refused("user", "add", EMAIL, "--invite")
+    assert "set registration to invitation" in told
+    assert installation.json("user", "list")["users"] == []
+
+
+def test_somebody_is_invited_and_has_no_password_yet(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+):
     """S72: whoever runs the server sees no link, and no password opens the account."""
+    monkeypatch.setenv("COUNTERFOIL_REGISTRATION", "invitation")
     told = installation.run("user", "add", EMAIL, "--invite")
     assert told.exit_code == 0
     assert "cfal_" not in told.output
@@ -143,6 +153,16 @@ def test_somebody_is_invited_and_has_no_password_yet(installation: Installation)
     assert "do not go together" in installation.refused(
         "user", "add", "b@example.com", "--invite", "--password-stdin", stdin=PASSWORD
     )
+    assert installation.succeed("user", "invite", EMAIL) == f"{EMAIL} is invited.\n"
+    assert waiting(installation) == 2
+
+
+def test_an_administrator_vouches_for_an_address(installation: Installation):
+    """Of accounts from before nobody knows whose the address is."""
+    installation.json("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
+    assert installation.json("user", "list")["users"][0]["email_verified"] is False
+    assert f"{EMAIL} is verified." in installation.succeed("user", "verify", EMAIL)
+    assert installation.json("user", "list")["users"][0]["email_verified"] is True
 
 
 def test_a_recovery_is_started_and_changes_nothing_yet(installation: Installation):

@@ -30,12 +30,12 @@ def user() -> None:
 @click.option("--name", help="The name that apps may be told.")
 @click.option("--admin", is_flag=True, help="An administrator.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@click.option("--invite", is_flag=True, help="Send them a link by which they choose a password.")
+@click.option("--invite", is_flag=True, help="Send them a link by which they make it theirs.")
 @installation
 def add(call: Invocation, /, email: str, name: str | None, **how: bool) -> None:
     """Add a person. Asks for the password twice, hidden, unless they are invited."""
     from counterfoil.server.documents.users import document_of
-    from counterfoil.server.identity import recovery
+    from counterfoil.server.identity import joining
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.registration import NewUser, add_user
 
@@ -49,7 +49,7 @@ def add(call: Invocation, /, email: str, name: str | None, **how: bool) -> None:
             raise Failure(f"the e-mail {email} is taken")
         added = await add_user(tx, new, CLI)
         if how["invite"]:
-            await recovery.start(authority, tx, added, CLI)
+            await joining.invite(authority, tx, added, CLI)
         return added
 
     document = document_of(_changed_by(call, work, makes=True))
@@ -146,6 +146,42 @@ def recover(call: Invocation, email: str) -> None:
     document = document_of(_changed_by(call, work))
     sentence = f"{document.email} is sent a link to choose a new password."
     call.show(document, lambda: click.echo(sentence))
+
+
+@user.command("invite", context_settings=takes_id())
+@click.argument("email")
+@installation
+def invite(call: Invocation, email: str) -> None:
+    """Send a person who has no password yet another link; the one before ends."""
+    from counterfoil.cli.people import find_person
+    from counterfoil.server.documents.users import document_of
+    from counterfoil.server.identity import joining
+    from counterfoil.server.protocol.events import CLI
+
+    async def work(authority: "Authority", tx: "Transaction") -> "User":
+        found = await find_person(tx, email)
+        await joining.invite(authority, tx, found, CLI)
+        return found
+
+    document = document_of(_changed_by(call, work))
+    call.show(document, lambda: click.echo(f"{document.email} is invited."))
+
+
+@user.command("verify", context_settings=takes_id())
+@click.argument("email")
+@ending_options
+@installation
+def verify(call: Invocation, email: str, *, manner: Manner) -> None:
+    """Vouch that the address is the person's: apps are told so. Nothing ends."""
+    from counterfoil.cli.people import find_person
+    from counterfoil.server.protocol.events import CLI
+    from counterfoil.server.protocol.profile import vouch_for_email
+
+    async def work(tx: "Transaction", user_id: str) -> "Ending":
+        return await vouch_for_email(tx, await find_person(tx, user_id), CLI)
+
+    find = partial(_id_of, named=email)
+    make(call, Change("user_data_changed", find, work, f"{email} is verified."), manner)
 
 
 @user.command("disable", context_settings=takes_id())

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from counterfoil.server.app import App
 from counterfoil.server.hub.presence import Presence
 from counterfoil.server.hub.publisher import Publisher
-from counterfoil.server.identity import recovery
+from counterfoil.server.identity import email_change, joining, recovery
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.janitor import Janitor
@@ -135,7 +135,11 @@ def _sender(authority: Authority, courier: Courier | None, outside: Outside) -> 
         return None
     settings = authority.settings
     writer = Writer(settings.issuer, settings.mail_sender or NOBODY)
-    errands = {LetterKind.RECOVERY_ASKED: partial(recovery.answer, authority)}
+    errands = {
+        LetterKind.RECOVERY_ASKED: partial(recovery.answer, authority),
+        LetterKind.REGISTRATION_ASKED: partial(joining.answer, authority),
+        LetterKind.EMAIL_CHANGE_ASKED: partial(email_change.answer, authority),
+    }
     holder = named(outside.random(HANDLE_BYTES))
     return Sender(authority.store, Desk(authority.letters, writer, courier), holder, errands)
 

@@ -23,7 +23,9 @@ from counterfoil.server.pages.account_views import (
 )
 from counterfoil.server.pages.admin.views import (
     AdminEndPage,
+    AdminInvitePage,
     AdminListPage,
+    AdminSendPage,
     AdminThingPage,
     Frame,
     Group,
@@ -35,6 +37,16 @@ from counterfoil.server.pages.factor_views import (
     QrCode,
     RecoveryCodesPage,
     SecondFactorPage,
+)
+from counterfoil.server.pages.joining_views import (
+    ConfirmEmailPage,
+    EmailPage,
+    EmailSentPage,
+    RegisterPage,
+    RegisterSentPage,
+    UndoEmailPage,
+    WelcomedPage,
+    WelcomePage,
 )
 from counterfoil.server.pages.recovery_views import (
     CaughtMailPage,
@@ -198,6 +210,19 @@ def account(text: str) -> dict[str, Page]:
     }
 
 
+def inviting(text: str, frame: Frame) -> dict[str, Page]:
+    """The pages by which administrators let people in."""
+    form = {"frame": frame, "action": "/id/admin/x", "back": "/id/admin/users"}
+    asks = AdminSendPage(**form, title=text, sentence=text, email=text)
+    return {
+        "admin send": asks,
+        "admin sent": msgspec.structs.replace(asks, sent=True),
+        "admin send again": msgspec.structs.replace(asks, error=text),
+        "admin invite": AdminInvitePage(**form, email=text, name=text, error=text),
+        "admin invite nobody": AdminInvitePage(**form, closed=True),
+    }
+
+
 def administration(text: str) -> dict[str, Page]:
     """The pages for administrators."""
     facts = ((text, text), ("Empty", ""))
@@ -216,6 +241,7 @@ def administration(text: str) -> dict[str, Page]:
             Group(title=text, rows=()),
         ),
         verbs=(Verb(says=text, label=text, href="/id/admin/end"),),
+        deeds=(Verb(says=text, label=text, href="/id/admin/users/x/link"),),
     )
     asks = AdminEndPage(
         frame=frame,
@@ -232,6 +258,10 @@ def administration(text: str) -> dict[str, Page]:
             listed, after="/id/admin/clients", first="/id/admin/clients"
         ),
         "admin list of nothing": msgspec.structs.replace(listed, rows=()),
+        "admin list to add to": msgspec.structs.replace(
+            listed, adds=Verb(says=text, label=text, href="/id/admin/invite")
+        ),
+        **inviting(text, frame),
         "admin thing": thing,
         "plain admin thing": AdminThingPage(frame=frame, kind=text, title=text, facts=()),
         "admin end": asks,
@@ -386,7 +416,27 @@ def views(text: str) -> dict[str, Page]:
             issuer=text, csrf=f"csrf {text}", signed_in_as=text, is_admin=True
         ),
         **account(text),
+        **joining(text),
         **administration(text),
+    }
+
+
+def joining(text: str) -> dict[str, Page]:
+    """One of each page by which somebody gets an account or another address."""
+    form = {"action": "/id/x", "csrf": f"csrf {text}"}
+    return {
+        "register": RegisterPage(**form),
+        "register again": RegisterPage(**form, flow=text, email=text, error=text),
+        "register sent": RegisterSentPage(email=text, minutes=60, onward="/id/sign-in"),
+        "welcome": WelcomePage(**form, link=text, user_email=text),
+        "welcome again": WelcomePage(
+            **form, link=text, user_email=text, name=text, invited=True, error=text
+        ),
+        "welcomed": WelcomedPage(user_email=text),
+        "email": EmailPage(**form, user_email=text, sentence=text, days=7, email=text, error=text),
+        "email sent": EmailSentPage(user_email=text, csrf=f"csrf {text}", email=text, minutes=60),
+        "confirm email": ConfirmEmailPage(**form, user_email=text, email=text, sentence=text),
+        "undo email": UndoEmailPage(**form, link=text, email=text, sentence=text, error=text),
     }
 
 

@@ -10,6 +10,7 @@ class UserDocument(Struct, frozen=True, kw_only=True):
 
     id: str
     email: str
+    email_verified: bool
     name: str | None
     is_admin: bool
     created_at: int
@@ -27,6 +28,7 @@ def document_of(user: User) -> UserDocument:
     return UserDocument(
         id=user.id,
         email=user.email,
+        email_verified=user.email_verified,
         name=user.name,
         is_admin=user.is_admin,
         created_at=user.created_at,

@@ -62,16 +62,17 @@ async def change_password(
 
     Raises:
         OAuthError: ``access_denied``: a second factor is on, and was not shown just now.
-        PasswordRefused: the new one is too short or too long.
+        PasswordRefused: the new one is too short, too long, or easily guessed.
         TooBusy: too many passwords are being checked at the moment.
         StoreUnavailable: nothing was changed.
     """
     demand_allowed(change.new.reveal())
     user = await authority.store.read(partial(_find, change.session.user_id))
     stored = user.password_hash if user else None
+    about = (user.email, user.name or "") if user else ()
     proved = None
     if await passwords.verify(change.current.reveal(), stored) and stored is not None:
-        proved = _Proved(stored, await passwords.hash(change.new.reveal()))
+        proved = _Proved(stored, await passwords.choose(change.new.reveal(), about))
     return await authority.store.transact(partial(_conclude, authority, change, proved))
 
 

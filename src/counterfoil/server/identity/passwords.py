@@ -3,13 +3,15 @@
 import asyncio
 import threading
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
+
+from counterfoil.server.identity.strength import weakness
 
 SHORTEST: Final = 8
 LONGEST: Final = 256
@@ -25,7 +27,7 @@ T = TypeVar("T")
 
 
 class PasswordRefused(Exception):
-    """A new password is too short or too long. The text is for the person."""
+    """A new password is too short, too long, or easily guessed. The text is for the person."""
 
 
 class TooBusy(Exception):
@@ -69,6 +71,19 @@ class Passwords:
         """
         demand_allowed(password)
         return await self._run(lambda: self._hasher.hash(_octets(password)))
+
+    async def choose(self, password: str, about: Iterable[str] = ()) -> str:
+        """Hash a password that a person chose for themselves. ``about``: what is known of them.
+
+        Raises:
+            PasswordRefused: it is too short, too long, or easily guessed.
+            TooBusy: too many wait, or this one has waited for too long.
+        """
+        demand_allowed(password)
+        weak = await self._run(lambda: weakness(password, about))
+        if weak is not None:
+            raise PasswordRefused(weak)
+        return await self.hash(password)
 
     async def verify(self, password: str, stored: str | None) -> bool:
         """Verify a password against a stored hash.

@@ -5,6 +5,7 @@ whether there is an account, when nobody waits any more.
 """
 
 from functools import partial
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -25,6 +26,7 @@ from counterfoil.server.records.letter import Letter, LetterKind
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
+from counterfoil.server.settings import Settings
 
 ASK_PATH = "/forgotten-password"
 LINK_PATH = "/new-password"
@@ -95,9 +97,7 @@ async def start(authority: Authority, tx: Transaction, user: User, by: Actor) ->
     Raises:
         OAuthError: ``invalid_request``: the account is disabled, or there is no mail.
     """
-    settings = authority.settings
-    if not settings.mail_host and not settings.development:
-        raise invalid_request("This server sends no mail: set mail_host.")
+    demand_mail(authority.settings)
     if not user.is_enabled:
         raise invalid_request("The account is disabled: enable it first.")
     errand = Letter(
@@ -109,6 +109,16 @@ async def start(authority: Authority, tx: Transaction, user: User, by: Actor) ->
     )
     letter = await _letter(authority, tx, user, errand, by)
     await post(tx, authority.letters, letter, authority.settings.action_link_lifetime)
+
+
+def demand_mail(settings: Settings) -> None:
+    """Demand that mail is sent here.
+
+    Raises:
+        OAuthError: ``invalid_request``.
+    """
+    if not settings.mail_host and not settings.development:
+        raise invalid_request("This server sends no mail: set mail_host.")
 
 
 async def _letter(
@@ -131,6 +141,11 @@ async def _letter(
     )
 
 
+def about(authority: Authority, user: User) -> tuple[str, ...]:
+    """Say what whoever guesses a password of somebody knows without asking."""
+    return user.email, user.name or "", urlsplit(authority.issuer).netloc
+
+
 async def look(authority: Authority, token: Secret) -> Opened | None:
     """Say whose password a link would set. It spends nothing."""
 
@@ -148,14 +163,15 @@ async def choose_password(
     ``None``: the link is not good, or is not any more. A password that is refused spends nothing.
 
     Raises:
-        PasswordRefused: the new one is too short or too long.
+        PasswordRefused: the new one is too short, too long, or easily guessed.
         TooBusy: too many passwords are being checked at the moment.
         StoreUnavailable: nothing was changed.
     """
     demand_allowed(choice.password.reveal())
-    if await look(authority, choice.token) is None:
+    opened = await look(authority, choice.token)
+    if opened is None:
         return None
-    hashed = await passwords.hash(choice.password.reveal())
+    hashed = await passwords.choose(choice.password.reveal(), about(authority, opened.user))
     return await authority.store.transact(partial(_conclude, authority, choice, hashed))
 
 
@@ -168,15 +184,21 @@ async def _conclude(
     user, by = opened.user, events.by_user(opened.user.id, choice.origin, events.LINK)
     await tx.users.set_password(user.id, hashed)
     await tx.users.note_success(user.id)
+    await tx.users.verify_email(user.id, user.email, tx.now)
     await events.record(tx, EventKind.PASSWORD_RESET, by, user.id)
     ending = await revocation.follow(tx, Cause.PASSWORD_RESET, user.id, by)
+    await tell_owner(authority, tx, user, choice.language)
+    return ending
+
+
+async def tell_owner(authority: Authority, tx: Transaction, user: User, language: str) -> None:
+    """Tell somebody that a new password was set by a link."""
     told = Letter(
         id=new_handle(tx),
         kind=LetterKind.PASSWORD_WAS_SET,
         to=user.email,
-        language=choice.language,
+        language=language,
         written_at=tx.now,
         values={"link": f"{authority.issuer}{ASK_PATH}"},
     )
     await post(tx, authority.letters, told, authority.settings.mail_lifetime)
-    return ending

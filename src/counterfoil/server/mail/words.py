@@ -50,6 +50,63 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "If you know nothing of this, do nothing.",
                     ),
                 ),
+                LetterKind.REGISTRATION: Words(
+                    "Your new account",
+                    (
+                        "Somebody wants an account at {place} with this address. If it was you, "
+                        "choose your name and your password here:",
+                    ),
+                    "Make my account",
+                    (
+                        "The link works once, within {minutes} minutes, on any device.",
+                        "If it was not you, do nothing: there is no account until somebody opens "
+                        "this link, and nobody but you has it.",
+                    ),
+                ),
+                LetterKind.ALREADY_REGISTERED: Words(
+                    "You have an account already",
+                    (
+                        "Somebody typed this address for an account at {place}, which has it "
+                        "already. Nothing has changed. If it was you and you have forgotten your "
+                        "password, choose a new one here:",
+                    ),
+                    "Choose a new password",
+                    ("If it was not you, do nothing.",),
+                ),
+                LetterKind.INVITATION: Words(
+                    "You are invited",
+                    ("You have been given an account at {place}. Make it yours here:",),
+                    "Accept the invitation",
+                    (
+                        "You choose your name and your password there. The link works once, "
+                        "within {days} days, on any device.",
+                        "If you expect no invitation, do nothing.",
+                    ),
+                ),
+                LetterKind.NEW_EMAIL: Words(
+                    "Confirm your new address",
+                    (
+                        "Somebody wants their account at {place} to have this address from now "
+                        "on. If it was you, go on here:",
+                    ),
+                    "Confirm this address",
+                    (
+                        "The link works once, within {minutes} minutes, where you are signed in "
+                        "to that account.",
+                        "If it was not you, do nothing: nothing changes.",
+                    ),
+                ),
+                LetterKind.EMAIL_WAS_CHANGED: Words(
+                    "Your account has another address",
+                    (
+                        "Your account at {place} had this address. It has another one from now "
+                        "on, as somebody who was signed in to it wanted.",
+                        "If it was not you, take the account back here, within {days} days. You "
+                        "choose a new password for it, and everybody else is signed out:",
+                    ),
+                    "It was not me",
+                    ("If it was you, do nothing.",),
+                ),
                 LetterKind.PASSWORD_WAS_SET: Words(
                     "Your password has been changed",
                     (
@@ -89,6 +146,64 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "password?“ auf der Anmeldeseite.",
                         "Wenn Sie davon nichts wissen, brauchen Sie nichts zu tun.",
                     ),
+                ),
+                LetterKind.REGISTRATION: Words(
+                    "Ihr neues Konto",
+                    (
+                        "Jemand möchte mit dieser Adresse ein Konto bei {place}. Wenn Sie das "
+                        "waren, wählen Sie hier Ihren Namen und Ihr Passwort:",
+                    ),
+                    "Mein Konto anlegen",
+                    (
+                        "Der Link gilt einmal, {minutes} Minuten lang, auf jedem Gerät.",
+                        "Wenn Sie das nicht waren, brauchen Sie nichts zu tun: Es gibt kein "
+                        "Konto, bis jemand diesen Link öffnet, und niemand außer Ihnen hat ihn.",
+                    ),
+                ),
+                LetterKind.ALREADY_REGISTERED: Words(
+                    "Sie haben schon ein Konto",
+                    (
+                        "Jemand hat diese Adresse für ein Konto bei {place} angegeben, und es "
+                        "gibt dort schon eines damit. Nichts hat sich geändert. Wenn Sie das "
+                        "waren und Ihr Passwort vergessen haben, wählen Sie hier ein neues:",
+                    ),
+                    "Neues Passwort wählen",
+                    ("Wenn Sie das nicht waren, brauchen Sie nichts zu tun.",),
+                ),
+                LetterKind.INVITATION: Words(
+                    "Sie sind eingeladen",
+                    ("Für Sie gibt es ein Konto bei {place}. Hier wird es Ihres:",),
+                    "Einladung annehmen",
+                    (
+                        "Dort wählen Sie Ihren Namen und Ihr Passwort. Der Link gilt einmal, "
+                        "{days} Tage lang, auf jedem Gerät.",
+                        "Wenn Sie keine Einladung erwarten, brauchen Sie nichts zu tun.",
+                    ),
+                ),
+                LetterKind.NEW_EMAIL: Words(
+                    "Ihre neue Adresse bestätigen",
+                    (
+                        "Jemand möchte, dass ein Konto bei {place} von nun an diese Adresse hat. "
+                        "Wenn Sie das waren, geht es hier weiter:",
+                    ),
+                    "Diese Adresse bestätigen",
+                    (
+                        "Der Link gilt einmal, {minutes} Minuten lang, wo Sie in diesem Konto "
+                        "angemeldet sind.",
+                        "Wenn Sie das nicht waren, brauchen Sie nichts zu tun: Nichts ändert sich.",
+                    ),
+                ),
+                LetterKind.EMAIL_WAS_CHANGED: Words(
+                    "Ihr Konto hat eine andere Adresse",
+                    (
+                        "Ihr Konto bei {place} hatte diese Adresse. Von nun an hat es eine "
+                        "andere; das wollte jemand, der darin angemeldet war.",
+                        "Wenn Sie das nicht waren, holen Sie das Konto hier zurück, innerhalb von "
+                        "{days} Tagen. Sie wählen ein neues Passwort, und alle anderen werden "
+                        "abgemeldet:",
+                    ),
+                    "Das war ich nicht",
+                    ("Wenn Sie das waren, brauchen Sie nichts zu tun.",),
                 ),
                 LetterKind.PASSWORD_WAS_SET: Words(
                     "Ihr Passwort wurde geändert",

@@ -7,6 +7,7 @@ from counterfoil.server.pages import (
     activity,
     delete_account,
     devices,
+    email,
     ending,
     explain,
     not_me,
@@ -46,6 +47,10 @@ ACCOUNT_ROUTES: Final = (
     Route("/account/activity", _GET, activity.activity, Caller.PERSON, Use.PAGE),
     Route("/account/password", _GET, password.ask, Caller.PERSON, Use.PAGE),
     Route("/account/password", _POST, password.answer, Caller.PERSON, Use.PAGE),
+    Route("/account/email", _GET, email.ask, Caller.PERSON, Use.PAGE),
+    Route("/account/email", _POST, email.answer, Caller.PERSON, Use.PAGE),
+    Route("/account/email/confirm", _GET, email.open_link, Caller.PERSON, Use.PAGE),
+    Route("/account/email/confirm", _POST, email.confirm, Caller.PERSON, Use.PAGE),
     Route("/account/end/{kind}/{name}", _GET, ending.ask, Caller.PERSON, Use.LEAVING),
     Route("/account/end/{kind}/{name}", _POST, ending.answer, Caller.PERSON, Use.LEAVING),
 )

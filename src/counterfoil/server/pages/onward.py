@@ -28,6 +28,10 @@ NOT_ME: Final = "not_me"
 DATA: Final = "data"
 DELETION: Final = "delete"
 """Where they sign in to say that something was not them, to take their data, to delete it all."""
+EMAIL: Final = "email"
+"""Where they sign in to change their address,"""
+EMAIL_LINK: Final = "email-link"
+"""and where they have opened the link that was sent to the new one."""
 
 
 class _Way(Struct, frozen=True):
@@ -51,6 +55,8 @@ _WAYS: Final = MappingProxyType(
         DATA: _Way("account/data"),
         DELETION: _Way("account/delete"),
         APP: _Way("account/end/grant/{}", "app"),
+        EMAIL: _Way("account/email"),
+        EMAIL_LINK: _Way("account/email/confirm"),
     }
 )
 """Every other word is nothing."""

@@ -41,7 +41,10 @@ class NewPasswordPage(Page, frozen=True, kw_only=True):
 
 
 class LinkOverPage(Page, frozen=True, kw_only=True):
-    """Says that a link is not good, or is not any more, and where to ask for another."""
+    """Says that a link is not good, or is not any more; `again` is where to ask for another."""
+
+    again: str = "/forgotten-password"
+    again_title: str = "Ask for another link"
 
 
 class CaughtMessage(msgspec.Struct, frozen=True, kw_only=True):

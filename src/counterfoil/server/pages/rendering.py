@@ -19,11 +19,27 @@ from counterfoil.server.pages.account_views import (
     ProfilePage,
     SecurityPage,
 )
-from counterfoil.server.pages.admin.views import AdminEndPage, AdminListPage, AdminThingPage
+from counterfoil.server.pages.admin.views import (
+    AdminEndPage,
+    AdminInvitePage,
+    AdminListPage,
+    AdminSendPage,
+    AdminThingPage,
+)
 from counterfoil.server.pages.factor_views import (
     NewAuthenticatorPage,
     RecoveryCodesPage,
     SecondFactorPage,
+)
+from counterfoil.server.pages.joining_views import (
+    ConfirmEmailPage,
+    EmailPage,
+    EmailSentPage,
+    RegisterPage,
+    RegisterSentPage,
+    UndoEmailPage,
+    WelcomedPage,
+    WelcomePage,
 )
 from counterfoil.server.pages.recovery_views import (
     CaughtMailPage,
@@ -77,6 +93,14 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         EndPage: "end.html",
         EndedPage: "ended.html",
         PasswordPage: "password.html",
+        RegisterPage: "register.html",
+        RegisterSentPage: "register_sent.html",
+        WelcomePage: "welcome.html",
+        WelcomedPage: "welcomed.html",
+        EmailPage: "email.html",
+        EmailSentPage: "email_sent.html",
+        ConfirmEmailPage: "email_confirm.html",
+        UndoEmailPage: "email_undo.html",
         ForgottenPage: "forgotten.html",
         LinkSentPage: "link_sent.html",
         NewPasswordPage: "new_password.html",
@@ -89,6 +113,8 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         AdminListPage: "admin_list.html",
         AdminThingPage: "admin_thing.html",
         AdminEndPage: "admin_end.html",
+        AdminSendPage: "admin_send.html",
+        AdminInvitePage: "admin_invite.html",
     }
 )
 MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(

@@ -112,9 +112,15 @@ async def _page(
         offers_choice=offers_choice(server.authority.settings),
         keep=said.keep,
         offers_recovery=server.sender is not None,
+        offers_registration=registers(server),
     )
     target = form_target_of(flow.pending.redirect_uri) if flow else ""
     return show(server, page, status=status, form_target=target)
+
+
+def registers(server: Server) -> bool:
+    """Whether anybody may register here."""
+    return server.authority.settings.registration == "open" and server.sender is not None
 
 
 async def _client_name(server: Server, flow: Flow) -> str:

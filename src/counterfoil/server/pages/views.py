@@ -19,7 +19,8 @@ class SignInPage(Page, frozen=True, kw_only=True):
     when it is empty. `error` is one sentence about the last attempt and must not tell which
     of the two fields was wrong. `fields` are carried along, name and value. Where the page
     `offers_choice`, it also posts `keep` (`yes`) if that is ticked, which it was before where
-    `keep` is true. Where it `offers_recovery`, it leads to where a link is asked for.
+    `keep` is true. Where it `offers_recovery`, it leads to where a link is asked for, and
+    where it `offers_registration`, to where somebody gets an account.
     """
 
     action: str
@@ -32,6 +33,7 @@ class SignInPage(Page, frozen=True, kw_only=True):
     offers_choice: bool = False
     keep: bool = False
     offers_recovery: bool = False
+    offers_registration: bool = False
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,8 @@ class Cause(StrEnum):
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
     USER_DELETED = "user_deleted"
+    EMAIL_CHANGED = "email_changed"
+    EMAIL_RESTORED = "email_restored"
     USER_DATA_CHANGED = "user_data_changed"
     CLIENT_DISABLED = "client_disabled"
     CLIENT_ENABLED = "client_enabled"
@@ -137,6 +139,17 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
             "The account is deleted at once and for good. Every browser is signed out, every app "
             "loses its permission, and every token ends. What is kept of the person is removed, "
             "and they are erased from the audit log.",
+        ),
+        Cause.EMAIL_CHANGED: Consequence(
+            Extent.NOTHING,
+            "Nobody is signed out. Guards load anew what they know of the person, and links that "
+            "were mailed to the address before are worth nothing, but the one that undoes this.",
+        ),
+        Cause.EMAIL_RESTORED: Consequence(
+            Extent.EVERYTHING_OF_THE_PERSON,
+            "The account has its address from before again, and the new password. Every browser "
+            "is signed out, and every session of an app and every personal token ends. Apps keep "
+            "their permissions.",
         ),
         Cause.USER_DATA_CHANGED: Consequence(
             Extent.NOTHING, "Nothing ends. Guards load anew what they know of the person."

@@ -17,11 +17,11 @@ class PersonalClaims(Struct, frozen=True, omit_defaults=True, kw_only=True):
 def personal_claims(user: User, scopes: frozenset[str]) -> PersonalClaims:
     """Give the claims that the scopes ``email`` and ``profile`` open.
 
-    ``email_verified`` is false: nobody has shown yet that the address is theirs.
+    ``email_verified`` is true where whoever has the account was shown to read its mail.
     """
     return PersonalClaims(
         sub=user.id,
         email=user.email if "email" in scopes else None,
-        email_verified=False if "email" in scopes else None,
+        email_verified=user.email_verified if "email" in scopes else None,
         name=user.name if "profile" in scopes else None,
     )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from typing import Final
+from unicodedata import normalize
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -49,6 +50,8 @@ _CHANGEABLE_OF_CLIENT: Final = (
 RESERVED: Final = OPENID_SCOPES | RESERVED_SCOPES | OWN_SCOPES.keys()
 """Names of scopes that no other API may have."""
 _CHANGEABLE_OF_API: Final = ("name", "scopes", "token_lifetime", "policy")
+_SIGNS: Final = frozenset('<>()[]\\,;:"')
+"""No letter is sent to an address with one of these."""
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 
@@ -250,12 +253,33 @@ async def _raise_longest(tx: Transaction, api: Api) -> None:
 
 
 class NewUser(Struct, frozen=True):
-    """A person to add. The password has been hashed already, outside the transaction."""
+    """A person to add. The password has been hashed already, outside the transaction.
+
+    ``id`` is the one that was chosen before, if one was.
+    """
 
     email: str
     password_hash: str | None
     name: str | None = None
     is_admin: bool = False
+    email_verified: bool = False
+    id: str = ""
+
+
+def demand_email(text: str) -> str:
+    """Give an address as it is kept; what is not one, or is written like another one, is refused.
+
+    Raises:
+        OAuthError: ``invalid_request``.
+    """
+    email = text.strip()
+    local, at, domain = email.rpartition("@")
+    # Letters that only look different would be an account beside another's, with mail to both.
+    is_plain = normalize("NFKC", email) == email
+    is_whole = bool(local and at and domain) and len(email) <= _LONGEST_NAME
+    if not (is_whole and is_plain and _is_one_word(email)) or _SIGNS & set(email):
+        raise invalid_request("This is not an e-mail address.")
+    return email
 
 
 async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
@@ -265,20 +289,14 @@ async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
         OAuthError: ``invalid_request`` where the e-mail cannot be one.
         Conflict: the e-mail is taken.
     """
-    local, at, domain = new.email.strip().rpartition("@")
-    if (
-        not (local and at and domain)
-        or len(new.email) > _LONGEST_NAME
-        or not _is_one_word(new.email)
-    ):
-        raise invalid_request("This is not an e-mail address.")
     user = User(
-        id=new_handle(tx),
-        email=new.email.strip(),
+        id=new.id or new_handle(tx),
+        email=demand_email(new.email),
         created_at=tx.now,
         password_hash=new.password_hash,
         name=new.name,
         is_admin=new.is_admin,
+        email_verified_at=tx.now if new.email_verified else None,
     )
     await tx.users.add(user)
     await events.record(tx, EventKind.USER_ADDED, by, user.id)

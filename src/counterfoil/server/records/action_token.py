@@ -1,4 +1,4 @@
-"""An action token: whoever was sent it may do one thing, once, for about an hour (S72)."""
+"""An action token: whoever was sent it may do one thing, once, for an hour or some days (S72)."""
 
 from enum import StrEnum
 from typing import Protocol
@@ -11,6 +11,8 @@ class Action(StrEnum):
 
     RESET_PASSWORD = "reset_password"
     CONFIRM_EMAIL = "confirm_email"
+    REGISTER = "register"
+    ACCEPT_INVITATION = "accept_invitation"
 
 
 class ActionToken(Struct, frozen=True, kw_only=True):

@@ -45,6 +45,11 @@ class EventKind(StrEnum):
     INTRUSION_REPORTED = "intrusion_reported"
     USER_ADDED = "user_added"
     USER_DELETED = "user_deleted"
+    USER_INVITED = "user_invited"
+    USER_JOINED = "user_joined"
+    EMAIL_VERIFIED = "email_verified"
+    EMAIL_CHANGED = "email_changed"
+    EMAIL_RESTORED = "email_restored"
     USER_DISABLED = "user_disabled"
     USER_ENABLED = "user_enabled"
     USER_DATA_CHANGED = "user_data_changed"
@@ -116,6 +121,11 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.INTRUSION_REPORTED: "user",
         EventKind.USER_ADDED: "user",
         EventKind.USER_DELETED: "user",
+        EventKind.USER_INVITED: "user",
+        EventKind.USER_JOINED: "user",
+        EventKind.EMAIL_VERIFIED: "user",
+        EventKind.EMAIL_CHANGED: "user",
+        EventKind.EMAIL_RESTORED: "user",
         EventKind.USER_DISABLED: "user",
         EventKind.USER_ENABLED: "user",
         EventKind.USER_DATA_CHANGED: "user",

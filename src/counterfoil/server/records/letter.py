@@ -16,6 +16,15 @@ class LetterKind(StrEnum):
     INVITED = "invited"
     """As that, for whoever has had none yet."""
     PASSWORD_WAS_SET = "password_was_set"
+    REGISTRATION_ASKED = "registration_asked"
+    """An errand: somebody wants an account with the address ``to``."""
+    REGISTRATION = "registration"
+    ALREADY_REGISTERED = "already_registered"
+    INVITATION = "invitation"
+    EMAIL_CHANGE_ASKED = "email_change_asked"
+    """An errand: somebody wants their account to have the address ``to``."""
+    NEW_EMAIL = "new_email"
+    EMAIL_WAS_CHANGED = "email_was_changed"
 
 
 class Letter(Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from counterfoil.server.records.beginnings import Beginnings
 from counterfoil.server.records.client import Clients
 from counterfoil.server.records.default_lifetime import DefaultLifetimes
 from counterfoil.server.records.device_request import DeviceRequests
+from counterfoil.server.records.email_change import EmailChanges
 from counterfoil.server.records.family import Families
 from counterfoil.server.records.grant import Grants
 from counterfoil.server.records.guards import Guards
@@ -106,6 +107,8 @@ class Transaction(Protocol):
     def device_requests(self) -> DeviceRequests: ...
     @property
     def action_tokens(self) -> ActionTokens: ...
+    @property
+    def email_changes(self) -> EmailChanges: ...
     @property
     def outbox(self) -> Outbox: ...
     @property

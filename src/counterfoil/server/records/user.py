@@ -18,6 +18,13 @@ class User(Struct, frozen=True, kw_only=True):
     failed_sign_ins: int = 0
     """Since the last successful one."""
     locked_until: int = 0
+    email_verified_at: int | None = None
+    """When somebody showed last that the address is theirs."""
+
+    @property
+    def email_verified(self) -> bool:
+        """Whether whoever has the account was shown to read the mail of its address."""
+        return self.email_verified_at is not None
 
     @property
     def is_enabled(self) -> bool:
@@ -67,6 +74,18 @@ class Users(Protocol):
 
     async def change_password(self, user_id: str, proved: str, password_hash: str) -> bool:
         """Replace the hash ``proved`` in one statement; ``False`` where it stands no longer."""
+
+    async def welcome(self, user_id: str, name: str | None, password_hash: str) -> bool:
+        """Set the first password and the name; ``False`` where there is a password already."""
+
+    async def verify_email(self, user_id: str, email: str, at: int) -> bool:
+        """Note that the address was proved; ``False`` where the account has another one."""
+
+    async def change_email(self, user_id: str, proved: str, email: str, at: int) -> bool:
+        """Replace the address ``proved`` by one that was proved, too, in one statement.
+
+        ``False`` where it stands no longer; raises ``Conflict`` where the new one is taken.
+        """
 
     async def note_failure(self, user_id: str, locked_until: int) -> None:
         """Count one more failed sign-in and lock until then."""

@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal
 from msgspec import Struct
 
 from counterfoil.oauth.opaque import Secret
-from counterfoil.server.settings.accounts import Accounts
 from counterfoil.server.settings.addresses import SettingsError
 from counterfoil.server.settings.meaning import DAY, MINUTE, number, seconds, words
+from counterfoil.server.settings.people import People
 
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _LONGEST_PASSWORD: Final = 4096
@@ -29,7 +29,7 @@ class MailServer(Struct, frozen=True, kw_only=True):
     own_name: str
 
 
-class Mailing(Accounts, frozen=True, kw_only=True):
+class Mailing(People, frozen=True, kw_only=True):
     """A part of the table, on top of another: a struct has one base."""
 
     mail_host: Annotated[
@@ -86,8 +86,9 @@ class Mailing(Accounts, frozen=True, kw_only=True):
     recoveries_per_hour: Annotated[
         int,
         number(
-            "New passwords that may be asked for in an hour for one e-mail address, known or not; "
-            "from one network address ten times as many. Each process counts for itself.",
+            "New passwords, accounts and changes of address that may be asked for in an hour for "
+            "one e-mail address, known or not; from one network address ten times as many. Each "
+            "process counts for itself.",
             1,
             None,
             "an hour",

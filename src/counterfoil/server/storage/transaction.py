@@ -14,6 +14,7 @@ from counterfoil.server.storage.statements.beginnings import BeginningStatements
 from counterfoil.server.storage.statements.clients import ClientStatements
 from counterfoil.server.storage.statements.default_lifetime import DefaultLifetimeStatements
 from counterfoil.server.storage.statements.device_requests import DeviceRequestStatements
+from counterfoil.server.storage.statements.email_changes import EmailChangeStatements
 from counterfoil.server.storage.statements.events import EventStatements
 from counterfoil.server.storage.statements.families import FamilyStatements
 from counterfoil.server.storage.statements.fences import FenceStatements
@@ -60,6 +61,7 @@ class BoundTransaction:
         self.authorizations = AuthorizationStatements(connection)
         self.device_requests = DeviceRequestStatements(connection)
         self.action_tokens = ActionTokenStatements(connection)
+        self.email_changes = EmailChangeStatements(connection)
         self.outbox = OutboxStatements(connection)
         self.passkeys = PasskeyStatements(connection)
         self.second_factors = SecondFactorStatements(connection)
@@ -112,6 +114,7 @@ class BoundTransaction:
         swept += await self.authorizations.sweep(limit)
         swept += await self.device_requests.sweep(limit)
         swept += await self.action_tokens.sweep(limit)
+        swept += await self.email_changes.sweep(limit)
         swept += await self.outbox.sweep(limit)
         swept += await self.second_factors.sweep(limit)
         swept += await self.grants.sweep(limit)

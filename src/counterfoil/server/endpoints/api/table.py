@@ -133,6 +133,7 @@ OPERATIONS: Final = (
         "Send a person a link to choose a new password.",
         users.recover_user,
     ),
+    Operation("POST", f"{_USER}/invite", WRITE, "Invite a person anew.", users.invite_user),
     Operation(
         "POST",
         f"{_USER}/changed",

@@ -1,5 +1,6 @@
 """People: listed, shown, added and disabled. Nobody is made an administrator here."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -13,14 +14,17 @@ from counterfoil.server.endpoints.api.paging import Paging
 from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
-from counterfoil.server.identity import recovery
+from counterfoil.server.identity import joining, recovery
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.protocol import account_deletion, changed_data, registration, revocation
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.own_api import SCOPES
 from counterfoil.server.protocol.registration import NewUser
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
+from counterfoil.server.web.server import Server
 
 
 class UserPage(Struct, frozen=True, kw_only=True):
@@ -31,10 +35,13 @@ class UserPage(Struct, frozen=True, kw_only=True):
 
 
 class NewPerson(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A person to add, with a first password. Administrators are made on the command line."""
+    """A person to add: with a first password, or without one to be invited by mail.
+
+    Administrators are made on the command line.
+    """
 
     email: Annotated[str, Meta(max_length=200)]
-    password: Annotated[str, Meta(max_length=256)]
+    password: Annotated[str, Meta(max_length=256)] | None = None
     name: Annotated[str, Meta(max_length=200)] | None = None
 
     def __repr__(self) -> str:
@@ -67,18 +74,28 @@ async def add_user(call: Call[Nothing, NewPerson]) -> UserDocument:
     asked = call.body
     if asked.name is not None and not asked.name.isprintable():
         raise invalid_request("name must be printable characters.")
+    digest = None if asked.password is None else await _hashed(call, asked.password)
+    authority = call.server.authority
+
+    async def work(tx: Transaction) -> UserDocument:
+        new = NewUser(asked.email, digest, asked.name)
+        added = await registration.add_user(tx, new, call.by)
+        if digest is None:
+            await joining.invite(authority, tx, added, call.by)
+        return document_of(added)
+
+    document = await authority.store.transact(work)
+    _wake(call.server)
+    return document
+
+
+async def _hashed(call: Call[Nothing, NewPerson], password: str) -> str:
     try:
-        digest = await call.server.passwords.hash(asked.password)
+        return await call.server.passwords.hash(password)
     except PasswordRefused as error:
         raise invalid_request(str(error)) from None
     except TooBusy as error:
         raise OAuthError("temporarily_unavailable", str(error)) from None
-
-    async def work(tx: Transaction) -> UserDocument:
-        new = NewUser(asked.email, digest, asked.name)
-        return document_of(await registration.add_user(tx, new, call.by))
-
-    return await call.server.authority.store.transact(work)
 
 
 async def disable_user(call: Call[Waiting, Nothing]) -> EndingDocument:
@@ -123,17 +140,33 @@ async def enable_user(call: Call[Nothing, Nothing]) -> UserDocument:
 
 async def recover_user(call: Call[Nothing, Nothing]) -> UserDocument:
     """``POST /api/users/{user_id}/recover``: a link is sent to them, and to nobody else."""
-    authority, sender = call.server.authority, call.server.sender
+    return await _sent(call, recovery.start)
+
+
+async def invite_user(call: Call[Nothing, Nothing]) -> UserDocument:
+    """``POST /api/users/{user_id}/invite``: anew, for whoever has no password yet."""
+    return await _sent(call, joining.invite)
+
+
+async def _sent(
+    call: Call[Nothing, Nothing],
+    send: Callable[[Authority, Transaction, User, Actor], Awaitable[None]],
+) -> UserDocument:
+    authority = call.server.authority
 
     async def work(tx: Transaction) -> UserDocument:
         found = await _find(tx, call.names["user_id"])
-        await recovery.start(authority, tx, found, call.by)
+        await send(authority, tx, found, call.by)
         return document_of(found)
 
     document = await authority.store.transact(work)
-    if sender is not None:
-        sender.wake()
+    _wake(call.server)
     return document
+
+
+def _wake(server: Server) -> None:
+    if server.sender is not None:
+        server.sender.wake()
 
 
 async def tell_of_change(call: Call[Waiting, Nothing]) -> EndingDocument:

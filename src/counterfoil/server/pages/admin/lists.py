@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from counterfoil.server.documents import apis, clients, grants, keys, sessions, users
 from counterfoil.server.pages.admin import rows
-from counterfoil.server.pages.admin.views import AdminListPage, Row
+from counterfoil.server.pages.admin.views import AdminListPage, Row, Verb
 from counterfoil.server.pages.admin.visit import ROOMS, SAYS, SHOWN, Visit
 from counterfoil.server.records.event import EventQuery
 from counterfoil.server.records.store import Transaction
@@ -44,7 +46,12 @@ async def of_users(visit: Visit) -> AdminListPage:
         return [users.document_of(each) for each in found if each is not None]
 
     shown, after = cut(await visit.read(work), SHOWN, lambda each: (each.created_at, each.id))
-    return _page(visit, "users", [rows.of_user(visit, each) for each in shown], after)
+    page = _page(visit, "users", [rows.of_user(visit, each) for each in shown], after)
+    if visit.server.authority.settings.registration == "closed":
+        return page
+    says = "Somebody new is sent a link by which they make an account theirs."
+    invite = Verb(says=says, label="Invite somebody", href=visit.url("invite"))
+    return replace(page, adds=invite)
 
 
 async def of_grants(visit: Visit) -> AdminListPage:

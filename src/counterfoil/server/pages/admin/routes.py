@@ -6,6 +6,7 @@ from counterfoil.server.pages.admin import (
     api_thing,
     ending,
     explaining,
+    letting_in,
     lists,
     overview,
     things,
@@ -32,6 +33,8 @@ _PAGES: Final = (
     ("/admin/keys/{kid}", things.key),
     ("/admin/events", lists.of_events),
     ("/admin/end", ending.ask),
+    ("/admin/users/{user_id}/link", letting_in.ask),
+    ("/admin/invite", letting_in.ask_whom),
 )
 
 ADMIN_ROUTES: Final = tuple(
@@ -41,6 +44,8 @@ ADMIN_ROUTES: Final = tuple(
         ("/admin", _GET, for_administrators(overview.onward)),
         ("/admin/explain", _GET, for_administrators(explaining.ask)),
         ("/admin/explain", _POST, for_administrators(explaining.answer)),
+        ("/admin/users/{user_id}/link", _POST, for_administrators(letting_in.answer)),
+        ("/admin/invite", _POST, for_administrators(letting_in.invite)),
         ("/admin/end", _POST, for_administrators(ending.answer)),
     )
 )

@@ -1,7 +1,7 @@
 """The page of one thing: what is known of it, what belongs to it, and what can be ended of it."""
 
 from counterfoil.server.documents import clients, families, grants, keys, sessions, users
-from counterfoil.server.pages.admin import mint_rights, personal_tokens, rows
+from counterfoil.server.pages.admin import letting_in, mint_rights, personal_tokens, rows
 from counterfoil.server.pages.admin.views import AdminThingPage, Group, Row, Verb
 from counterfoil.server.pages.admin.visit import Visit
 from counterfoil.server.pages.wording import device_of, moment_of
@@ -9,6 +9,7 @@ from counterfoil.server.protocol.endings import Ends
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.listing import Part
 from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
 
 FEW = Part(10)
 
@@ -101,6 +102,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
         facts=(
             ("Said “this was not me”", moment_of(alarms[0].at) if alarms else ""),
             ("Name", found.name or ""),
+            ("Email", email_in_words(found)),
             ("Identifier", found.id),
             ("Added", moment_of(found.created_at)),
             ("Disabled", moment_of(found.disabled_at)),
@@ -110,6 +112,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
             await _grants(visit, user_id=found.id),
             await personal_tokens.group_of(visit, found.id),
         ),
+        deeds=letting_in.deeds_for(visit, found),
         verbs=(
             Verb(
                 says="Ends every session and token. The account and its permissions stay.",
@@ -118,6 +121,13 @@ async def user(visit: Visit) -> AdminThingPage | None:
             ),
         ),
     )
+
+
+def email_in_words(found: User) -> str:
+    """Say whether it was shown that the address is theirs."""
+    if found.email_verified_at is not None:
+        return f"verified on {moment_of(found.email_verified_at)}"
+    return "not verified" if found.password_hash is not None else "invited, not yet verified"
 
 
 async def grant(visit: Visit) -> AdminThingPage | None:

@@ -26,8 +26,19 @@ class Row(Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
 
 
+class Verb(Struct, frozen=True, kw_only=True):
+    """Something that can be done to a thing: a link to the page that asks."""
+
+    says: str
+    label: str
+    href: str
+
+
 class AdminListPage(Page, frozen=True, kw_only=True):
-    """A part of a list. ``after`` leads to the part after, ``first`` back to the beginning."""
+    """A part of a list. ``after`` leads to the part after, ``first`` back to the beginning.
+
+    ``adds`` leads to where one is added.
+    """
 
     frame: Frame
     title: str
@@ -35,6 +46,7 @@ class AdminListPage(Page, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     after: str | None = None
     first: str | None = None
+    adds: Verb | None = None
 
 
 class Group(Struct, frozen=True, kw_only=True):
@@ -43,14 +55,6 @@ class Group(Struct, frozen=True, kw_only=True):
     title: str
     rows: tuple[Row, ...]
     more: str | None = None
-
-
-class Verb(Struct, frozen=True, kw_only=True):
-    """Something that can be done to a thing: a link to the page that asks."""
-
-    says: str
-    label: str
-    href: str
 
 
 class AdminThingPage(Page, frozen=True, kw_only=True):
@@ -63,6 +67,8 @@ class AdminThingPage(Page, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     verbs: tuple[Verb, ...] = ()
+    deeds: tuple[Verb, ...] = ()
+    """What else can be done: nothing ends by it."""
 
 
 class AdminEndPage(Page, frozen=True, kw_only=True):
@@ -80,3 +86,31 @@ class AdminEndPage(Page, frozen=True, kw_only=True):
     sentence: str
     nothing: bool = False
     here: bool = False
+
+
+class AdminSendPage(Page, frozen=True, kw_only=True):
+    """Asks whether a link is sent to somebody, or says that it is. Posts ``csrf`` to ``action``."""
+
+    frame: Frame
+    action: str
+    back: str
+    title: str
+    sentence: str
+    email: str
+    sent: bool = False
+    error: str | None = None
+
+
+class AdminInvitePage(Page, frozen=True, kw_only=True):
+    """Asks for ``email`` and ``name`` of somebody new. Posts to ``action``.
+
+    ``closed``: nobody is invited here.
+    """
+
+    frame: Frame
+    action: str
+    back: str
+    closed: bool = False
+    email: str = ""
+    name: str = ""
+    error: str | None = None

@@ -7,12 +7,12 @@ from counterfoil.server.storage.connection import Connection, Row
 
 _ADD: Final = """
 INSERT INTO users (id, email, created_at, password_hash, name, is_admin, disabled_at,
-    failed_sign_ins, locked_until, email_key)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    failed_sign_ins, locked_until, email_key, email_verified_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT id, email, created_at, password_hash, name, is_admin, disabled_at,
-    failed_sign_ins, locked_until
+    failed_sign_ins, locked_until, email_verified_at
 FROM users"""
 FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_EMAIL: Final = f"{_SELECT} WHERE email_key = ?"
@@ -40,6 +40,13 @@ _REMOVE_USER: Final = "DELETE FROM users WHERE id = ?"
 _RENAME: Final = "UPDATE users SET name = ? WHERE id = ? AND COALESCE(name, '') <> ?"
 _SET_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ?"
 _CHANGE_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?"
+_WELCOME: Final = """
+UPDATE users SET name = ?, password_hash = ? WHERE id = ? AND password_hash IS NULL
+"""
+_VERIFY_EMAIL: Final = "UPDATE users SET email_verified_at = ? WHERE id = ? AND email = ?"
+_CHANGE_EMAIL: Final = """
+UPDATE users SET email = ?, email_key = ?, email_verified_at = ? WHERE id = ? AND email = ?
+"""
 _NOTE_FAILURE: Final = """
 UPDATE users SET failed_sign_ins = failed_sign_ins + 1,
     locked_until = CASE WHEN locked_until > ? THEN locked_until ELSE ? END
@@ -71,6 +78,7 @@ class UserStatements:
             user.failed_sign_ins,
             user.locked_until,
             normalised_email(user.email),
+            user.email_verified_at,
         )
 
     async def find(self, user_id: str) -> User | None:
@@ -118,6 +126,19 @@ class UserStatements:
         changed = await self._connection.run(_CHANGE_PASSWORD, password_hash, user_id, proved)
         return changed == 1
 
+    async def welcome(self, user_id: str, name: str | None, password_hash: str) -> bool:
+        """Set the first password and the name; ``False`` where there is a password already."""
+        return await self._connection.run(_WELCOME, name, password_hash, user_id) == 1
+
+    async def verify_email(self, user_id: str, email: str, at: int) -> bool:
+        """Note that the address was proved; ``False`` where the account has another one."""
+        return await self._connection.run(_VERIFY_EMAIL, at, user_id, email) == 1
+
+    async def change_email(self, user_id: str, proved: str, email: str, at: int) -> bool:
+        """Replace the address ``proved`` in one statement; ``Conflict``: the new one is taken."""
+        values = email, normalised_email(email), at, user_id, proved
+        return await self._connection.run(_CHANGE_EMAIL, *values) == 1
+
     async def note_failure(self, user_id: str, locked_until: int) -> None:
         """Count one more failed sign-in and lock until then; a lock is never shortened."""
         await self._connection.run(_NOTE_FAILURE, locked_until, locked_until, user_id)
@@ -138,4 +159,5 @@ def _user(row: Row) -> User:
         disabled_at=row[6],
         failed_sign_ins=row[7],
         locked_until=row[8],
+        email_verified_at=row[9],
     )

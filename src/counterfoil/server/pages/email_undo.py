@@ -1,0 +1,116 @@
+"""It was not me: the address from before takes its account back, under a new password (S72).
+
+To open the link spends nothing, as in ``recovery``.
+"""
+
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.opaque import Secret
+from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.identity import email_change
+from counterfoil.server.identity.email_change import UNDO_PATH, Undoable, Undoing
+from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
+from counterfoil.server.pages.ending import ended_sentence
+from counterfoil.server.pages.joining_views import UndoEmailPage
+from counterfoil.server.pages.recovery_views import LinkOverPage
+from counterfoil.server.pages.views import EndedPage
+from counterfoil.server.pages.visitor import ANOTHER, Visitor, put_away, unreferred, visitor_of
+from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
+from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.failures import Conflict
+from counterfoil.server.web.browser import remember
+from counterfoil.server.web.csrf import demand_own_form
+from counterfoil.server.web.reading import form_of
+from counterfoil.server.web.server import Server
+
+_BUSY: Final = "Too many people are asking at this moment. Wait a little and try again."
+_DIFFERENT: Final = "The two new passwords are not the same."
+
+
+async def open_link(server: Server, request: Request) -> Response:
+    """``GET /undo-email``: with a token it is put into a cookie; without, the page is shown."""
+    response = put_away(server, request, UNDO_PATH)
+    if response is not None:
+        return response
+    found = await _found(server, server.cookies.action_of(request))
+    if found is None:
+        return _over(server)
+    visitor = visitor_of(server, request)
+    return remember(server, visitor.browser, _asking(visitor, found))
+
+
+async def undo(server: Server, request: Request) -> Response:
+    """``POST /undo-email``: the one thing that spends the link."""
+    form, visitor = await form_of(request), visitor_of(server, request)
+    demand_own_form(server.authority.keys.csrf, visitor.browser.name, form, request)
+    token = server.cookies.action_of(request)
+    found = await _found(server, token)
+    if token is None or found is None:
+        return _over(server)
+    if (form.get("link") or "") != visitor.name_of(found.change.digest):
+        return _asking(visitor, found, ANOTHER, 400)
+    if (form.get("new") or "") != (form.get("again") or ""):
+        return _asking(visitor, found, _DIFFERENT, 400)
+    try:
+        ending = await email_change.undo(
+            server.authority, server.passwords, _undoing(visitor, token, form)
+        )
+    except PasswordRefused as error:
+        return _asking(visitor, found, str(error), 400)
+    except TooBusy:
+        return _asking(visitor, found, _BUSY, 503)
+    except Conflict:
+        return _over(server)
+    if ending is None:
+        return _over(server)
+    if server.sender is not None:
+        server.sender.wake()
+    await server.authority.hub.catch_up()
+    return _undone(server, ending)
+
+
+def _undoing(visitor: Visitor, token: Secret, form: Parameters) -> Undoing:
+    return Undoing(token, Secret(form.get("new") or ""), visitor.language, visitor.origin)
+
+
+async def _found(server: Server, token: Secret | None) -> Undoable | None:
+    return await email_change.look_back(server.authority, token) if token is not None else None
+
+
+def _asking(
+    visitor: Visitor, found: Undoable, error: str | None = None, status: int = 200
+) -> Response:
+    server = visitor.server
+    page = UndoEmailPage(
+        prefix=server.prefix,
+        action=f"{server.prefix}{UNDO_PATH}",
+        csrf=visitor.csrf,
+        link=visitor.name_of(found.change.digest),
+        email=found.change.email,
+        sentence=CONSEQUENCES[Cause.EMAIL_RESTORED].sentence,
+        error=error,
+    )
+    return unreferred(server, page, status)
+
+
+def _undone(server: Server, ending: Ending) -> Response:
+    page = EndedPage(
+        prefix=server.prefix,
+        title="The account is yours again",
+        sentence=ended_sentence(ending) if ending.ended else "Nobody was signed in to it.",
+        receipt=str(ending.position),
+        back=f"{server.prefix}/sign-in",
+        back_title="Sign in",
+    )
+    response = unreferred(server, page)
+    server.cookies.clear_action(response)
+    return response
+
+
+def _over(server: Server) -> Response:
+    response = unreferred(server, LinkOverPage(prefix=server.prefix), 410)
+    server.cookies.clear_action(response)
+    return response

@@ -1,0 +1,91 @@
+"""Somebody at a browser who asks for mail, or came by a link in it: whoever they are (S72)."""
+
+from typing import Final
+
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from counterfoil.oauth.opaque import Kind, Secret, is_spelled
+from counterfoil.server.mail.words import language_in
+from counterfoil.server.protocol.rates import key_of
+from counterfoil.server.records.session import Origin
+from counterfoil.server.records.user import normalised_email
+from counterfoil.server.web.browser import Browser, browser_of, go, show
+from counterfoil.server.web.csrf import csrf_token
+from counterfoil.server.web.page import Page
+from counterfoil.server.web.reading import origin_of, query_of
+from counterfoil.server.web.server import Server
+
+ANOTHER: Final = (
+    "Another link was opened in this browser since. Look whose account this is, and go on."
+)
+_PER_ADDRESS: Final = 10
+"""So many people may share an address and ask for mail in one hour."""
+_MINUTES: Final = 60
+
+
+class Visitor(Struct, frozen=True):
+    """Somebody at a browser, and from where they came."""
+
+    server: Server
+    browser: Browser
+    origin: Origin
+    language: str
+
+    @property
+    def csrf(self) -> str:
+        """The token of the forms of this browser."""
+        return csrf_token(self.server.authority.keys.csrf, self.browser.name)
+
+    def name_of(self, digest: bytes) -> str:
+        """Name a link in its form: the cookie may be another's by the time that it is sent."""
+        return csrf_token(self.server.authority.keys.csrf, f"link {digest.hex()}")
+
+
+def visitor_of(server: Server, request: Request) -> Visitor:
+    """Say who asks, as far as it is known."""
+    return Visitor(
+        server,
+        browser_of(server, request),
+        origin_of(request, server.authority.settings.trusted_proxies),
+        language_in(request.headers.get("accept-language", "")),
+    )
+
+
+def comes_too_often(server: Server, origin: Origin, email: str) -> bool:
+    """Count one asking for mail, for the address typed and for the one that it comes from.
+
+    Whatever is asked for, it is counted together: a mailbox is flooded by any of it.
+    """
+    # What is counted by the minute is counted by the hour where a minute of the clock is a second.
+    now = server.clock() / _MINUTES
+    each = server.authority.settings.recoveries_per_hour
+    place = f"from {key_of(origin.address)!r}"
+    waits = server.recoveries.take(place, now, each * _PER_ADDRESS) if origin.address else 0.0
+    return bool(waits or server.recoveries.take(f"for {normalised_email(email)}", now, each))
+
+
+def put_away(server: Server, request: Request, path: str) -> Response | None:
+    """Take the token of a link out of the address and into a cookie; ``None``: there is none."""
+    given = query_of(request).get("token")
+    if given is None:
+        return None
+    response = go(f"{server.prefix}{path}")
+    if is_spelled(Kind.ACTION_TOKEN, given):
+        server.cookies.set_action(response, Secret(given))
+    else:
+        server.cookies.clear_action(response)
+    return response
+
+
+def unreferred(server: Server, page: Page, status: int = 200, *, target: str = "") -> Response:
+    """Show a page that no other learns of by ``Referer``; its forms lead to ``target`` too."""
+    response = show(server, page, status=status, form_target=target)
+    response.headers["referrer-policy"] = "no-referrer"
+    return response
+
+
+def minutes_of(server: Server) -> int:
+    """Say for how many minutes a link is good."""
+    return server.authority.settings.action_link_lifetime // _MINUTES

@@ -1,0 +1,31 @@
+"""The settings for who gets an account, and by which address they are known."""
+
+from typing import Annotated, Literal
+
+from counterfoil.server.settings.accounts import Accounts
+from counterfoil.server.settings.meaning import DAY, MINUTE, seconds, words
+
+
+class People(Accounts, frozen=True, kw_only=True):
+    """A part of the table, on top of another: a struct has one base."""
+
+    registration: Annotated[
+        Literal["closed", "invitation", "open"],
+        words(
+            "Who gets an account: whoever proves an address (`open`), whom an administrator "
+            "invites (`invitation`), or only whom an administrator adds with a password "
+            "(`closed`). Both others need mail."
+        ),
+    ] = "closed"
+    invitation_lifetime: Annotated[
+        int, seconds("How long the link of an invitation is good.", 60 * MINUTE, 60 * DAY)
+    ] = 7 * DAY
+    email_undo_lifetime: Annotated[
+        int,
+        seconds(
+            "How long the address from before can take its account back, by a link that is sent "
+            "there when it is changed.",
+            DAY,
+            60 * DAY,
+        ),
+    ] = 7 * DAY

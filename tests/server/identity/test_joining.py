@@ -1,0 +1,125 @@
+"""An account comes to be when its link is used, and not before (S72)."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.opaque import Kind, Secret, spell
+from counterfoil.server.identity import joining
+from counterfoil.server.identity.joining import Joining, Wish
+from counterfoil.server.identity.passwords import PasswordRefused
+from counterfoil.server.protocol import registration
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.records.event import EventKind, EventQuery
+from counterfoil.server.records.session import Origin
+from tests.installation import Installation, installed
+from tests.joinings import NEW, OPEN, invited, nobody_has, open_link, register, user_of
+from tests.joinings import join as form
+from tests.recoveries import token_for
+
+pytestmark = pytest.mark.anyio
+
+ORIGIN = Origin("192.0.2.7", "Firefox")
+
+
+@pytest.fixture(scope="module")
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    async with installed(tmp_path_factory.mktemp("house"), **OPEN) as house:
+        yield house
+
+
+async def asked(house: Installation, email: str) -> str:
+    assert await joining.ask(house.authority, Wish(email, "en", ORIGIN, "flow"))
+    return await token_for(house, email)
+
+
+async def join(house: Installation, token: str, name: str = "Grace", password: str = NEW) -> Any:
+    wanted = Joining(Secret(token), name, Secret(password), ORIGIN)
+    return await joining.join(house.authority, house.server.passwords, wanted)
+
+
+async def test_it_begins_a_session_and_says_what_goes_on(house: Installation):
+    token = await asked(house, "grace@example.com")
+    assert await nobody_has(house, "grace@example.com")
+    found = await join(house, token)
+    assert (found.email, found.flow) == ("grace@example.com", "flow")
+    user = await user_of(house, "grace@example.com")
+    assert found.started.session.user_id == user.id
+    query = EventQuery(person=user.id)
+    events = await house.authority.store.read(lambda tx: tx.events.find(query))
+    kinds = {each.kind: each.proof for each in events}
+    assert kinds == {
+        EventKind.USER_ADDED: "link",
+        EventKind.USER_JOINED: "link",
+        EventKind.SIGNED_IN: "link",
+    }
+    assert await join(house, token) is None
+
+
+async def test_what_is_refused_spends_nothing_and_costs_no_hash(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    token = await asked(house, "refused@example.com")
+    with pytest.raises(OAuthError):
+        await join(house, token, name=" ")
+    for password in ("short", "password1"):
+        with pytest.raises(PasswordRefused):
+            await join(house, token, password=password)
+
+    async def hashed(*_: object) -> str:
+        raise AssertionError("nobody without a link has passwords looked at")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(house.server.passwords, "choose", hashed)
+        assert await join(house, spell(Kind.ACTION_TOKEN, bytes(32)).reveal()) is None
+    assert await join(house, token) is not None
+
+
+async def test_only_who_has_no_password_is_invited(house: Installation):
+    token = await invited(house, "invited@example.com")
+    again = await house.authority.store.transact(
+        lambda tx: _invite(house, tx, "invited@example.com")
+    )
+    assert again is None
+    assert await join(house, token) is None, "the link before ends"
+    assert await join(house, await token_for(house, "invited@example.com")) is not None
+    with pytest.raises(OAuthError, match="in use already"):
+        await house.authority.store.transact(lambda tx: _invite(house, tx, "invited@example.com"))
+
+
+async def test_who_is_disabled_is_not_invited_and_joins_not(house: Installation):
+    token = await invited(house, "off@example.com")
+    user = await user_of(house, "off@example.com")
+    await house.authority.store.transact(lambda tx: tx.users.disable(user.id, tx.now))
+    assert await join(house, token) is None
+    with pytest.raises(OAuthError, match="disabled"):
+        await house.authority.store.transact(lambda tx: _invite(house, tx, "off@example.com"))
+
+
+async def test_nobody_is_invited_where_it_is_closed(place: Installation):
+    async def work(tx: Any) -> None:
+        user = await registration.add_user(tx, registration.NewUser("x@e.org", None), CLI)
+        await joining.invite(place.authority, tx, user, CLI)
+
+    with pytest.raises(OAuthError, match="Nobody is invited here"):
+        await place.authority.store.transact(work)
+
+
+async def _invite(house: Installation, tx: Any, email: str) -> None:
+    await joining.invite(house.authority, tx, await tx.users.find_by_email(email), CLI)
+
+
+async def test_where_a_second_factor_is_demanded_nobody_is_signed_in_by_a_password(tmp_path: Path):
+    """They have their account, sign in to it, and set the factor up on the way."""
+    async with installed(tmp_path, **OPEN, second_factor_for="everyone") as own:
+        found = await join(own, await asked(own, "strict@example.com"))
+        assert (found.started, found.flow) == (None, "flow")
+        async with own.browser() as browser:
+            await register(browser, "page@example.com")
+            page = await open_link(browser, await token_for(own, "page@example.com"))
+            done = await form(browser, page)
+            assert (done.status_code, done.headers["location"]) == (303, "/sign-in")
+            assert (await browser.get("/account/apps")).status_code == 303
