@@ -54,7 +54,7 @@ async def opens(house: Installation, email: str, password: str) -> bool:
 
 
 async def test_answers_are_the_same_whether_there_is_an_account(house: Installation):
-    """In words, status and headers; the owner is told, and nothing of theirs changes."""
+    """S104: in words, status and headers; the owner is told, and nothing of theirs changes."""
     disabled = await house.add_user("disab@example.com")
     await house.authority.store.transact(lambda tx: tx.users.disable(disabled.id, tx.now))
 
@@ -126,7 +126,7 @@ async def test_who_registers_anothers_address_prepares_nothing(
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_a_scanner_makes_no_account(house: Installation, method: str):
-    """It opens the link, follows where it leads, and sends no form of ours."""
+    """S72: it opens the link, follows where it leads, and sends no form of ours."""
     email = f"scanned-{method}@example.com"
     async with house.browser() as browser:
         await register(browser, email)
@@ -139,7 +139,7 @@ async def test_a_scanner_makes_no_account(house: Installation, method: str):
 
 
 async def test_a_link_is_used_once_and_two_make_one_account(house: Installation):
-    """Replayed, raced, and asked for twice."""
+    """S72: replayed, raced, and asked for twice."""
     email = "twice@example.com"
     async with house.browser() as one, house.browser() as other:
         await register(one, email)
@@ -157,7 +157,7 @@ async def test_a_link_is_used_once_and_two_make_one_account(house: Installation)
 
 
 async def test_an_hour_later_there_is_nothing_left(tmp_path: Path, on_engine: str):
-    """What nobody activated is swept: no account, no link."""
+    """S72: what nobody activated is swept: no account, no link."""
     async with installed(tmp_path, **OPEN) as own, own.browser() as browser:
         await register(browser, "late@example.com")
         page = await open_link(browser, await token_for(own, "late@example.com"))

@@ -49,7 +49,7 @@ async def told(place: Installation, access_token: str) -> dict[str, object]:
 
 
 async def test_whoever_registers_on_the_way_to_an_app_goes_on_to_it(town: Installation):
-    """And the app learns that the address is proved."""
+    """S72: and the app learns that the address is proved."""
     async with town.browser() as browser:
         person = Person(town, browser, "grace@example.com")
         page = await person.open(scope=SCOPE)

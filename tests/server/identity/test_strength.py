@@ -22,6 +22,7 @@ ABOUT = ("grace.hopper@example.com", "Grace Hopper", "id.example.com")
     ],
 )
 def test_what_is_guessed_first_is_refused_with_the_reason(password: str, why: str):
+    """S104: the sentence is for the person, and does not hold the password."""
     said = weakness(password, ABOUT)
     assert said is not None
     assert why in said
