@@ -74,6 +74,16 @@ def test_what_was_done_to_another_person_names_nobody():
     assert sentence_of(done, "me", {}) == "You did this as an administrator: session ended."
 
 
+def test_a_right_to_mint_is_told_to_whom_it_is_for_and_to_who_gave_it():
+    """S58."""
+    given = event(EventKind.MINT_RIGHT_GIVEN, "user:boss", "cron", user_id="me")
+    said = sentence_of(given, "me", {"cron": "Cron"})
+    assert said == "Cron was given a right to make tokens for you."
+    assert sentence_of(given, "boss", {}).startswith("You did this as an administrator")
+    whole = event(EventKind.MINT_RIGHT_GIVEN, "user:boss", "cron")
+    assert sentence_of(whole, "boss", {}).startswith("You did this as an administrator")
+
+
 def test_an_administrator_who_acted_is_not_named():
     done = event(EventKind.USER_DISABLED, "user:boss", "me")
     assert doer_of(done, "me", {}) == "By an administrator"

@@ -21,6 +21,8 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
         EventKind.TOKEN_IN_TWO_PLACES: "A token of yours was seen in two places at once",
         EventKind.TOKEN_DELEGATED: "{app} passed your access on to another service",
         EventKind.TOKENS_MINTED: "{app} made tokens for you, by an administrator's leave",
+        EventKind.MINT_RIGHT_GIVEN: "{app} was given a right to make tokens for you",
+        EventKind.MINT_RIGHT_WITHDRAWN: "{app} may make no tokens for you any more",
         EventKind.TOKEN_ENDED: "A token was ended",
         EventKind.PERSONAL_TOKEN_MADE: "A personal token was made",
         EventKind.PERSONAL_TOKEN_USED: "A personal token was used for the first time",
@@ -88,7 +90,7 @@ ADMINISTRATION: Final = frozenset(
         EventKind.DATABASE_RESTORED,
     }
 )
-"""What only those do who run the server, and to nobody: a person who does it is told so alone."""
+"""What those do who run the server. Where it is about nobody, it is told so to whoever did it."""
 
 
 def sentence_of(event: Event, user_id: str, names: Mapping[str, str]) -> str:
@@ -98,7 +100,8 @@ def sentence_of(event: Event, user_id: str, names: Mapping[str, str]) -> str:
     by its own words.
     """
     words = event.kind.value.replace("_", " ")
-    if event.kind in ADMINISTRATION or person_concerned(event) not in {user_id, ""}:
+    concerned = person_concerned(event)
+    if concerned not in {user_id, ""} or (event.kind in ADMINISTRATION and not concerned):
         return f"You did this as an administrator: {words}."
     text = SENTENCES.get(event.kind)
     if text is None:
