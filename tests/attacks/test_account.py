@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from counterfoil.server.protocol import account_deletion, events, revocation
-from counterfoil.server.records.event import EventQuery
+from counterfoil.server.records.event import EventKind, EventQuery
 from tests.installation import Installation, Person, hidden_fields
 
 pytestmark = pytest.mark.anyio
@@ -45,6 +45,16 @@ async def test_what_is_another_s_looks_as_if_it_were_not_there(own: Installation
         activity = (await other.browser.get("/account/activity")).text
         assert person.user_id not in activity
         assert person.email not in activity
+
+
+async def test_what_others_did_to_a_person_is_not_theirs_to_disown(own: Installation) -> None:
+    """It is in their story, but was not done in their name."""
+    async with own.browser() as browser:
+        person = Person(own, browser)
+        await person.code()
+        query = EventQuery(kind=EventKind.USER_ADDED, subject=person.user_id)
+        (added,) = await own.authority.store.read(lambda tx: tx.events.find(query))
+        assert (await browser.get(f"/account/not-me?about=event:{added.number}")).status_code == 400
 
 
 async def test_a_form_of_another_session_downloads_and_deletes_nothing(own: Installation) -> None:
