@@ -29,6 +29,7 @@ async def test_what_happened_stands_with_time_device_and_place(
     await visitor.sign_in(page, password="wrong")
     failed, started, given, signed_in, added = await told(person)
     assert failed.startswith("Somebody tried to sign in to your account, and failed. 15 January")
+    assert "By whoever typed your email address · " in failed
     assert started.startswith("App was signed in. 15 January 2027, ")
     assert started.endswith("UTC · By App")
     assert given.startswith("You gave App a permission.")

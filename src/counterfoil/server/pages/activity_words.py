@@ -129,6 +129,8 @@ def app_of(event: Event) -> str:
 
 def doer_of(event: Event, user_id: str, names: Mapping[str, str]) -> str:
     """Say who did it, without naming another person."""
+    if event.kind is EventKind.SIGN_IN_FAILED:
+        return "By whoever typed your email address"
     if is_own(event, user_id):
         return "In your name"
     kind, _, name = event.actor.partition(":")
