@@ -41,6 +41,12 @@ async def found(store: Store, digest: bytes = DIGEST, at: int = NOW) -> EmailCha
     return await store.read(lambda tx: tx.email_changes.find(digest, at))
 
 
+async def test_those_of_a_person_are_listed_by_age(store: Store) -> None:
+    later = change(digest=b"\x0c" * 32, changed_at=NOW + 1)
+    await add(store, later, change(), change(digest=b"\x0d" * 32, user_id="bob"))
+    assert await store.read(lambda tx: tx.email_changes.of_user("ada")) == [change(), later]
+
+
 async def test_looking_spends_nothing_and_one_taker_gets_it(store: Store) -> None:
     await add(store, change())
     assert await found(store) == await found(store) == change()

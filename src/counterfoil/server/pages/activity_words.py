@@ -7,7 +7,7 @@ from typing import Final
 from counterfoil.server.protocol.explaining.history import in_words
 from counterfoil.server.records.event import SUBJECTS, Event, EventKind
 
-SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
+SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
     {
         EventKind.SIGNED_IN: "You signed in",
         EventKind.SIGN_IN_FAILED: "Somebody tried to sign in to your account, and failed",
@@ -53,15 +53,15 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType(
         EventKind.RECOVERY_CODES_MADE: "New recovery codes were made",
         EventKind.RECOVERY_CODE_USED: "A recovery code was used",
         EventKind.STEPPED_UP: "You showed once more that it is you",
-        "user_invited": "You were invited",
-        "user_joined": "Your account was opened",
-        "email_verified": "Your email address was confirmed",
-        "email_changed": "Your email address was changed",
-        "email_restored": "Your email address was put back",
+        EventKind.USER_INVITED: "You were invited",
+        EventKind.USER_JOINED: "Your account was opened",
+        EventKind.EMAIL_VERIFIED: "Your email address was confirmed",
+        EventKind.EMAIL_CHANGED: "Your email address was changed",
+        EventKind.EMAIL_RESTORED: "Your email address was put back",
         EventKind.RECOVERY_STARTED: "A link to choose a new password was sent to you",
     }
 )
-"""What can concern a person who is none of those who run the server, by the word of its kind."""
+"""What can concern a person who is none of those who run the server."""
 ADMINISTRATION: Final = frozenset(
     {
         EventKind.CLIENT_ADDED,

@@ -25,6 +25,7 @@ async def _profile(_: Transaction, user: User) -> list[Entry]:
         {
             "id": user.id,
             "email": user.email,
+            "email_verified_at": user.email_verified_at,
             "name": user.name,
             "is_admin": user.is_admin,
             "created_at": user.created_at,
@@ -32,6 +33,13 @@ async def _profile(_: Transaction, user: User) -> list[Entry]:
             "failed_sign_ins": user.failed_sign_ins,
             "locked_until": user.locked_until,
         }
+    ]
+
+
+async def _addresses_before(tx: Transaction, user: User) -> list[Entry]:
+    return [
+        {"email": each.email, "changed_at": each.changed_at, "kept_until": each.expires_at}
+        for each in await tx.email_changes.of_user(user.id)
     ]
 
 
@@ -130,6 +138,7 @@ Part = Callable[[Transaction, User], Awaitable[list[Entry]]]
 PARTS: Final[Mapping[str, Part]] = MappingProxyType(
     {
         "profile": _profile,
+        "emails_before": _addresses_before,
         "sessions": _sessions,
         "grants": _grants,
         "authorizations": _families,

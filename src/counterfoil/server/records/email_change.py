@@ -31,5 +31,8 @@ class EmailChanges(Protocol):
     async def take(self, digest: bytes, now: int) -> EmailChange | None:
         """Spend one that has not expired: one statement, so that only one taker gets it."""
 
+    async def of_user(self, user_id: str) -> list[EmailChange]:
+        """All of a person that are still kept, the oldest first."""
+
     async def forget_since(self, user_id: str, changed_at: int) -> int:
         """Forget those of a person that were made then or later; says how many."""

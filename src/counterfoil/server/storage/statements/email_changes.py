@@ -13,6 +13,10 @@ _THAT: Final = "FROM email_changes WHERE digest = ? AND expires_at > ?"
 _FIND: Final = f"SELECT {_COLUMNS} {_THAT}"
 _TAKE: Final = f"DELETE {_THAT} RETURNING {_COLUMNS}"
 _FORGET: Final = "DELETE FROM email_changes WHERE user_id = ? AND changed_at >= ?"
+_OF_USER: Final = """
+SELECT user_id, digest, email, changed_at, expires_at FROM email_changes
+WHERE user_id = ? ORDER BY changed_at
+"""
 _SWEEP: Final = """
 DELETE FROM email_changes WHERE digest IN (
     SELECT digest FROM email_changes WHERE expires_at <= ? LIMIT ?)
@@ -45,6 +49,10 @@ class EmailChangeStatements:
         """Spend one that has not expired, in one statement."""
         row = await self._connection.one(_TAKE, digest, now)
         return _change(row) if row else None
+
+    async def of_user(self, user_id: str) -> list[EmailChange]:
+        """All of a person that are still kept, the oldest first."""
+        return [_change(row) for row in await self._connection.all(_OF_USER, user_id)]
 
     async def forget_since(self, user_id: str, changed_at: int) -> int:
         """Forget those of a person that were made then or later."""

@@ -27,6 +27,7 @@ REMOVE: Final = (
     "DELETE FROM authenticators WHERE user_id = ?",
     "DELETE FROM recovery_codes WHERE user_id = ?",
     "DELETE FROM factor_failures WHERE user_id = ?",
+    "DELETE FROM email_changes WHERE user_id = ?",
     "DELETE FROM passkeys WHERE user_id = ?",
     "DELETE FROM personal_tokens WHERE user_id = ?",
     "DELETE FROM made_for WHERE user_id = ?",
