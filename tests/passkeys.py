@@ -1,6 +1,11 @@
 """People who have passkeys, by the functions that the pages call."""
 
+import html
+import re
 import secrets
+from typing import Any
+
+import httpx2
 
 from counterfoil.server.identity import passkeys
 from counterfoil.server.identity.ceremony import Answer
@@ -11,7 +16,7 @@ from counterfoil.server.records.passkey import Passkey
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.user import User
 from tests.authenticator import Authenticator
-from tests.installation import Installation, Person
+from tests.installation import Installation, Person, hidden_fields
 
 ORIGIN = Origin("192.0.2.7", "Firefox")
 ISSUER = "https://id.example"
@@ -61,3 +66,31 @@ async def with_passkey(person: Person, authenticator: Authenticator) -> Passkey:
 async def passkeys_of(person: Person) -> list[Passkey]:
     store = person.installation.authority.store
     return await store.read(lambda tx: tx.passkeys.of_user(person.user_id))
+
+
+def form_in(page: str) -> dict[str, str]:
+    """The hidden fields of the form for a passkey, and under ``options`` what the browser gets."""
+    found = re.search(r"<form[^>]*data-passkey=.*?</form>", page, re.S)
+    assert found is not None, page
+    options = re.search(r'data-options="([^"]*)"', found[0])
+    assert options is not None
+    return hidden_fields(found[0]) | {"options": html.unescape(options[1])}
+
+
+async def sign_in_at(
+    browser: httpx2.AsyncClient, authenticator: Authenticator, path: str = "/sign-in", **wrong: Any
+) -> httpx2.Response:
+    """Sign in by a passkey on the page, as the script does."""
+    form = form_in((await browser.get(path)).text)
+    answer = authenticator.get(form.pop("options"), **wrong)
+    return await browser.post("/sign-in/passkey", data=form | {"credential": answer})
+
+
+async def add_at(
+    person: Person, authenticator: Authenticator, name: str = "Phone", **wrong: Any
+) -> httpx2.Response:
+    """Add a passkey on the account page of somebody who is signed in."""
+    form = form_in((await person.browser.get("/account/passkeys/new")).text)
+    answer = authenticator.create(form.pop("options"), **wrong)
+    given = form | {"credential": answer, "name": name}
+    return await person.browser.post("/account/passkeys/new", data=given)

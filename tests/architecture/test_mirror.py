@@ -152,6 +152,8 @@ ELSEWHERE = MappingProxyType(
         "server/pages/admin/routes.py": "server/pages/admin/test_visit.py",
         "server/pages/admin/rows.py": "server/pages/admin/test_lists.py",
         "server/endpoints/leaks.py": "server/protocol/test_leak_reports.py",
+        "server/pages/passkey_forms.py": "server/pages/test_passkeys.py",
+        "server/pages/passkey_views.py": "server/pages/test_rendering.py",
         "server/pages/token_views.py": "server/pages/test_rendering.py",
         "server/pages/admin/views.py": "server/pages/test_rendering.py",
         "server/documents/apis.py": "cli/test_api.py",

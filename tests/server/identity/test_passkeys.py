@@ -211,7 +211,7 @@ async def test_an_old_sign_in_adds_and_removes_nothing(
     """S105: an open browser is no way to a key, nor to take one away."""
     session = await session_of(person)
     passkey = await with_passkey(person, phone)
-    place.clock.turn(place.authority.settings.passkey_sign_in_age)
+    place.clock.turn(place.authority.settings.fresh_sign_in_age)
     question = await asked_to_make(person, session)
     with pytest.raises(SignInTooOld):
         await add(person, session, question, phone.create(question.options))

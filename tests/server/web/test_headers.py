@@ -25,6 +25,15 @@ def test_a_page_may_load_nothing_but_our_styles_and_images():
     }
 
 
+def test_a_page_may_run_the_one_script_that_it_names():
+    """S103: no other file of ours, and none of anybody else's; separators end no directive."""
+    response = Response()
+    protect_page(response, None, "https://id.example/a;b,c/static/passkeys.js")
+    policy = response.headers["content-security-policy"]
+    assert "; script-src https://id.example/a%3Bb%2Cc/static/passkeys.js; " in policy
+    assert "'unsafe" not in policy
+
+
 def test_a_form_may_lead_back_to_the_app():
     """Browsers apply form-action to the redirect after a form, too."""
     assert policy_of("https://app.example")["form-action"] == "'self' https://app.example"

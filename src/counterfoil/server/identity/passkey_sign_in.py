@@ -3,13 +3,17 @@
 from functools import partial
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from counterfoil.server.identity import passkey_proof
+from counterfoil.oauth.acr import MULTIPLE, is_enough
+from counterfoil.server.identity import half_sign_in, passkey_proof
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
+from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.passkey_proof import Verified
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.webauthn import NotProved
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.second_factor_policy import least_of_person
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 
@@ -30,8 +34,10 @@ class PasskeyAttempt(Struct, frozen=True):
 
 async def sign_in_by_passkey(
     authority: Authority, attempt: PasskeyAttempt, now: float
-) -> NewSession | None:
+) -> NewSession | HalfSignIn | None:
     """Sign somebody in, or give ``None``: nothing more is said about why.
+
+    Where more than one factor is due, and the passkey was only touched, half a sign-in is given.
 
     Raises:
         StoreUnavailable: nothing was stored.
@@ -46,11 +52,16 @@ async def sign_in_by_passkey(
 
 async def _conclude(
     authority: Authority, attempt: PasskeyAttempt, verified: Verified, tx: Transaction
-) -> NewSession | None:
+) -> NewSession | HalfSignIn | None:
     proved = await passkey_proof.spend(authority, tx, verified, attempt.origin)
     if proved is None:
         return None
+    user = proved.user
+    is_on = (await tx.second_factors.of_user(user.id)).is_on
+    is_due = is_on or least_of_person(authority.settings, user) is not None
+    if is_due and not is_enough(proved.amr, MULTIPLE):
+        return replace(half_sign_in.begin(tx, user, keep=attempt.keep), amr=proved.amr)
     beginning = Beginning(
         attempt.origin, attempt.current, keep=attempt.keep, amr=proved.amr, proof=proved.proof
     )
-    return await begin_session(authority, tx, proved.user, beginning)
+    return await begin_session(authority, tx, user, beginning)

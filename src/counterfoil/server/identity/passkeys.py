@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.identity import ceremony as ceremonies
 from counterfoil.server.identity.ceremony import Answer, Ceremony, Holder, Purpose
 from counterfoil.server.identity.passkey_proof import Fresh, Question, known
@@ -22,6 +23,7 @@ from counterfoil.server.identity.webauthn import (
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.consequences import Cause
+from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.event import EventKind
@@ -45,7 +47,7 @@ class PasskeyUnknown(Exception):
 
 
 class SignInTooOld(Exception):
-    """The person must sign in anew first."""
+    """The person must sign in anew first, or by more than they did."""
 
 
 class Adding(Struct, frozen=True):
@@ -64,11 +66,6 @@ class Removal(Struct, frozen=True):
     origin: Origin
     passkey_id: str
     lost: bool = False
-
-
-def is_fresh(settings: Settings, auth_time: int, now: int) -> bool:
-    """Whether a sign-in at ``auth_time`` is recent enough to add or remove a passkey."""
-    return now < auth_time + settings.passkey_sign_in_age
 
 
 def is_only_way_in(user: User, own: list[Passkey]) -> bool:
@@ -208,12 +205,12 @@ async def _own(user_id: str, tx: Transaction) -> list[Passkey]:
 
 async def _demand_fresh(authority: Authority, tx: Transaction, session: Session) -> User:
     """Look again, in the transaction: the session may have ended, the account been disabled."""
-    found = await tx.sessions.find(session.id)
-    user = await tx.users.find(session.user_id)
-    idle = authority.settings.session_idle_lifetime
-    if found is None or not found.is_live(tx.now, idle) or user is None or not user.is_enabled:
-        raise SignInTooOld
-    if not is_fresh(authority.settings, found.auth_time, tx.now):
+    try:
+        fresh = await demand_fresh(authority.settings, tx, session)
+    except OAuthError:
+        raise SignInTooOld from None
+    user = await tx.users.find(fresh.user_id)
+    if user is None or not user.is_enabled:
         raise SignInTooOld
     return user
 

@@ -1,4 +1,4 @@
-"""The style sheet and the mark, from memory: anyone may cache and serve them (S98)."""
+"""The style sheet, the script and the mark, from memory: anyone may cache and serve them (S98)."""
 
 from starlette.requests import Request
 from starlette.responses import Response

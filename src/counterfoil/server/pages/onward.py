@@ -32,6 +32,9 @@ EMAIL: Final = "email"
 """Where they sign in to change their address,"""
 EMAIL_LINK: Final = "email-link"
 """and where they have opened the link that was sent to the new one."""
+PASSKEYS: Final = "passkeys"
+NEW_PASSKEY: Final = "passkey"
+"""Where they sign in to see to their passkeys, or to add one."""
 
 
 class _Way(Struct, frozen=True):
@@ -54,6 +57,8 @@ _WAYS: Final = MappingProxyType(
         NOT_ME: _Way("account/not-me", "about"),
         DATA: _Way("account/data"),
         DELETION: _Way("account/delete"),
+        PASSKEYS: _Way("account/passkeys"),
+        NEW_PASSKEY: _Way("account/passkeys/new"),
         APP: _Way("account/end/grant/{}", "app"),
         EMAIL: _Way("account/email"),
         EMAIL_LINK: _Way("account/email/confirm"),

@@ -1,4 +1,4 @@
-"""Turns a view into HTML, and holds the style sheet and the mark that the pages link to."""
+"""Turns a view into HTML, and holds the static files that the pages link to."""
 
 import hashlib
 import re
@@ -41,6 +41,7 @@ from counterfoil.server.pages.joining_views import (
     WelcomedPage,
     WelcomePage,
 )
+from counterfoil.server.pages.passkey_views import NewPasskeyPage, PasskeyPage, PasskeysPage
 from counterfoil.server.pages.recovery_views import (
     CaughtMailPage,
     ForgottenPage,
@@ -90,6 +91,9 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         TokensPage: "tokens.html",
         NewTokenPage: "token_new.html",
         MadeTokenPage: "token_made.html",
+        PasskeysPage: "passkeys.html",
+        NewPasskeyPage: "passkey_new.html",
+        PasskeyPage: "passkey_change.html",
         EndPage: "end.html",
         EndedPage: "ended.html",
         PasswordPage: "password.html",
@@ -118,7 +122,11 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
     }
 )
 MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
-    {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+    {
+        ".css": "text/css; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".svg": "image/svg+xml",
+    }
 )
 # Controls, zero-width characters and marks that turn the direction of the text around.
 # Joiners (U+200C, U+200D) stay: Persian, Indic scripts and emoji are spelt with them.
@@ -151,6 +159,7 @@ class Pages:
             view=view,
             stylesheet=self.asset_url(view.prefix, "counterfoil.css"),
             icon=self.asset_url(view.prefix, "mark.svg"),
+            passkey_script=self.asset_url(view.prefix, "passkeys.js"),
         )
 
     def asset_url(self, prefix: str, name: str) -> str:

@@ -23,6 +23,7 @@ _POST: Final = ("POST",)
 PAGE_ROUTES: Final = (
     Route("/sign-in", _GET, sign_in.ask, Caller.PERSON, Use.PAGE),
     Route("/sign-in", _POST, sign_in.answer, Caller.PERSON, Use.PAGE),
+    Route("/sign-in/passkey", _POST, sign_in.answer_by_passkey, Caller.PERSON, Use.PAGE),
     Route("/forgotten-password", _GET, recovery.ask, Caller.PERSON, Use.PAGE),
     Route("/forgotten-password", _POST, recovery.answer, Caller.PERSON, Use.PAGE),
     Route("/new-password", _GET, recovery.open_link, Caller.PERSON, Use.PAGE),

@@ -6,6 +6,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.server.pages import passkeys
 from counterfoil.server.pages.account_views import SecurityPage, SecurityRow
 from counterfoil.server.pages.factors import authenticator, recovery_codes
 from counterfoil.server.records.store import Transaction
@@ -32,7 +33,12 @@ async def password(_: Transaction, user: User) -> SecurityRow:
     )
 
 
-SECTIONS: Final[tuple[Section, ...]] = (password, authenticator, recovery_codes)
+SECTIONS: Final[tuple[Section, ...]] = (
+    password,
+    passkeys.section,
+    authenticator,
+    recovery_codes,
+)
 """What stands on the page, in this order."""
 
 

@@ -8,12 +8,16 @@ from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.identity.half_sign_in import HalfSignIn
+from counterfoil.server.identity.passkey_sign_in import PasskeyAttempt, sign_in_by_passkey
 from counterfoil.server.identity.passwords import TooBusy
 from counterfoil.server.identity.session_start import NewSession, offers_choice
 from counterfoil.server.identity.sign_in import Attempt, sign_in
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.pages.halves import SECOND_FACTOR_PATH, keep_half
 from counterfoil.server.pages.onward import Onward, enter, onward_in
+from counterfoil.server.pages.passkey_forms import SCRIPT, answer_in, sign_in_form
+from counterfoil.server.pages.passkey_views import PasskeyForm
 from counterfoil.server.pages.views import SignedOutPage, SignInPage
 from counterfoil.server.protocol import authorization_request, events, revocation
 from counterfoil.server.records.store import Transaction
@@ -27,6 +31,10 @@ from counterfoil.server.web.server import Server
 _WRONG = (
     "That did not work. Check the email and the password. "
     "After several failures an account pauses for a while."
+)
+_NO_PASSKEY = (
+    "That passkey did not work here, or the page had waited too long. "
+    "Try again, or sign in with your password."
 )
 _BUSY = "Too many people are signing in at this moment. Wait a little and try again."
 
@@ -70,10 +78,40 @@ async def _try(
         return await _page(server, browser, onward, _said(attempt, _BUSY), 503)
     if signed_in is None:
         return await _page(server, browser, onward, _said(attempt, _WRONG), 400)
-    if isinstance(signed_in, NewSession):
-        return enter(server, request, signed_in, onward)
+    return _enter(server, request, browser, (signed_in, onward))
+
+
+async def answer_by_passkey(server: Server, request: Request) -> Response:
+    """``POST /sign-in/passkey``: nothing but the browser's answer says who it is (S76)."""
+    form = await form_of(request)
+    browser = browser_of(server, request)
+    demand_own_form(server.authority.keys.csrf, browser.name, form, request)
+    onward = onward_in(server, request, form)
+    keep = form.get("keep") == "yes"
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    if not server.sign_in_throttle.allows(source_of(origin.address), server.clock()):
+        return await _page(server, browser, onward, _Said("", _BUSY, keep=keep), 429)
+    server.sign_in_throttle.count(source_of(origin.address), server.clock())
+    person = await signed_in_at(server, request)
+    current = person.session if person else None
+    attempt = PasskeyAttempt(answer_in(form), browser.name, origin, current, keep=keep)
+    signed_in = await sign_in_by_passkey(server.authority, attempt, server.clock())
+    if signed_in is None:
+        return await _page(server, browser, onward, _Said("", _NO_PASSKEY, keep=keep), 400)
+    return _enter(server, request, browser, (signed_in, onward))
+
+
+def _enter(
+    server: Server,
+    request: Request,
+    browser: Browser,
+    signed_in: tuple[NewSession | HalfSignIn, Onward],
+) -> Response:
+    begun, onward = signed_in
+    if isinstance(begun, NewSession):
+        return enter(server, request, begun, onward)
     response = go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
-    keep_half(server, browser, signed_in, response)
+    keep_half(server, browser, begun, response)
     return remember(server, browser, response)
 
 
@@ -113,9 +151,17 @@ async def _page(
         keep=said.keep,
         offers_recovery=server.sender is not None,
         offers_registration=registers(server),
+        passkey=_passkey_form(server, browser, onward),
     )
     target = form_target_of(flow.pending.redirect_uri) if flow else ""
-    return show(server, page, status=status, form_target=target)
+    script = SCRIPT if page.passkey is not None else ""
+    return show(server, page, status=status, form_target=target, script=script)
+
+
+def _passkey_form(server: Server, browser: Browser, onward: Onward) -> PasskeyForm | None:
+    flow = onward.flow
+    carried = (("flow", flow.sealed),) if flow is not None else onward.fields
+    return sign_in_form(server, browser, flow.pending if flow is not None else None, carried)
 
 
 def registers(server: Server) -> bool:

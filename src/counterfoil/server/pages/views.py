@@ -9,6 +9,7 @@ from itertools import groupby
 
 import msgspec
 
+from counterfoil.server.pages.passkey_views import PasskeyForm
 from counterfoil.server.web.page import Page
 
 
@@ -21,6 +22,7 @@ class SignInPage(Page, frozen=True, kw_only=True):
     `offers_choice`, it also posts `keep` (`yes`) if that is ticked, which it was before where
     `keep` is true. Where it `offers_recovery`, it leads to where a link is asked for, and
     where it `offers_registration`, to where somebody gets an account.
+    `passkey` is a form beside it, which shows itself where the browser can.
     """
 
     action: str
@@ -34,6 +36,7 @@ class SignInPage(Page, frozen=True, kw_only=True):
     keep: bool = False
     offers_recovery: bool = False
     offers_registration: bool = False
+    passkey: PasskeyForm | None = None
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,15 +10,6 @@ class Passkeys(PersonalTokens, frozen=True, kw_only=True):
     """A part of the table, on top of another: a struct has one base."""
 
     passkeys_most: Annotated[int, number("Passkeys that one person may have.", 1, 100)] = 20
-    passkey_sign_in_age: Annotated[
-        int,
-        seconds(
-            "Whoever adds or removes a passkey has signed in so long ago at most; otherwise the "
-            "sign-in page comes first.",
-            MINUTE,
-            DAY,
-        ),
-    ] = 15 * MINUTE
     passkey_ceremony_lifetime: Annotated[
         int,
         seconds(

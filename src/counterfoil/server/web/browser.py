@@ -109,10 +109,16 @@ def remember(server: Server, browser: Browser, response: Response) -> Response:
     return response
 
 
-def show(server: Server, page: Page, *, status: int = 200, form_target: str = "") -> Response:
-    """Answer with a page. Its forms may lead to ourselves and to ``form_target``."""
+def show(
+    server: Server, page: Page, *, status: int = 200, form_target: str = "", script: str = ""
+) -> Response:
+    """Answer with a page. Its forms may lead to ourselves and to ``form_target``.
+
+    ``script`` is the one static file whose script it may run.
+    """
     response = Response(server.pages.render(page), status, media_type="text/html")
-    protect_page(response, form_target)
+    address = f"{server.authority.issuer}/static/{script}" if script else None
+    protect_page(response, form_target, address)
     return response
 
 
