@@ -1,4 +1,4 @@
-"""Passkeys: answers for another page, another person, another key, or signed by nobody (WebAuthn)."""
+"""Passkeys: answers for another page, person or key, or that nobody has signed (WebAuthn)."""
 
 import json
 import secrets
@@ -97,6 +97,7 @@ WRONG = {
 async def test_what_is_wrong_in_an_answer_signs_nobody_in(
     owner: Owner, browser: httpx2.AsyncClient, name: str
 ):
+    """S76: each of them alone, in an answer that is right but for it."""
     answer = await sign_in_at(browser, owner.phone, **WRONG[name])
     assert answer.status_code == 400
     assert not is_in(answer)

@@ -54,7 +54,7 @@ async def latest(place: Installation) -> Event:
 async def test_a_passkey_whose_device_asked_is_two_factors_and_resists_phishing(
     place: Installation, person: Person, phone: Authenticator
 ):
-    """RFC 8176: a key, somebody there, and more than one factor."""
+    """S76, RFC 8176: a key, somebody there, and more than one factor."""
     passkey = await with_passkey(person, phone)
     question = ask(place)
     found = await sign_in(place, question, phone.get(question.options))

@@ -176,7 +176,7 @@ async def test_with_a_lost_device_every_other_browser_ends(
 async def test_the_only_way_in_is_not_removed(
     place: Installation, person: Person, phone: Authenticator
 ):
-    """Whoever has no password keeps one passkey at least."""
+    """S76: whoever has no password keeps one passkey at least."""
     store = place.authority.store
     user = await place.add_user(f"only-{person.email}")
     keyed = Person(place, person.browser, user.email, user.id)

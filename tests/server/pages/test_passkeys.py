@@ -63,7 +63,7 @@ async def test_one_is_added_and_listed(person: Person, phone: Authenticator):
 async def test_somebody_signs_in_by_it_and_is_taken_where_they_wanted(
     place: Installation, person: Person, phone: Authenticator
 ):
-    """No e-mail, no password; the tokens say how (RFC 8176)."""
+    """S76: no e-mail, no password, and as strongly as the app demands."""
     await add_at(person, phone)
     async with place.browser() as browser:
         again = Person(place, browser, person.email, person.user_id)
@@ -180,7 +180,7 @@ async def test_the_only_way_in_has_no_button_to_remove_it(
 
 async def test_without_a_script_the_page_says_why(person: Person):
     page = await person.browser.get("/account/passkeys/new")
-    assert "<noscript>" in page.text
+    assert "Passkeys need scripts" in page.text
     form = hidden_fields(page.text) | {"name": "Phone", "credential": ""}
     answer = await person.browser.post("/account/passkeys/new", data=form)
     assert answer.status_code == 400

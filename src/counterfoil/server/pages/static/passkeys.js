@@ -31,6 +31,7 @@ class PasskeyForm {
 
   /** Show the form, and have the browser propose passkeys where the e-mail is typed. */
   async start() {
+    for (const sentence of this.form.querySelectorAll("[data-passkey-without]")) sentence.hidden = true;
     if (!this.isAble) {
       this.say("unable");
       return;
