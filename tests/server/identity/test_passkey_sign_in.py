@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
+from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.passkey_proof import Question, ask_anybody
 from counterfoil.server.identity.passkey_sign_in import PasskeyAttempt, sign_in_by_passkey
 from counterfoil.server.identity.session_start import NewSession
@@ -41,7 +42,9 @@ def ask(place: Installation, *, must_verify: bool = False) -> Question:
     return question
 
 
-async def sign_in(place: Installation, question: Question, answer: str) -> NewSession | None:
+async def sign_in(
+    place: Installation, question: Question, answer: str
+) -> NewSession | HalfSignIn | None:
     attempt = PasskeyAttempt(Answer(question.sealed, answer), BROWSER, ORIGIN)
     return await sign_in_by_passkey(place.authority, attempt, place.clock())
 
@@ -58,7 +61,7 @@ async def test_a_passkey_whose_device_asked_is_two_factors_and_resists_phishing(
     passkey = await with_passkey(person, phone)
     question = ask(place)
     found = await sign_in(place, question, phone.get(question.options))
-    assert found is not None
+    assert isinstance(found, NewSession)
     assert found.session.user_id == person.user_id
     assert found.session.amr == ("pop", "user", "mfa")
     event = await latest(place)
@@ -73,10 +76,29 @@ async def test_one_that_only_was_touched_is_one_factor(place: Installation, pers
     await with_passkey(person, key)
     question = ask(place)
     found = await sign_in(place, question, key.get(question.options))
-    assert found is not None
+    assert isinstance(found, NewSession)
     assert found.session.amr == ("pop", "user")
     strict = ask(place, must_verify=True)
     assert await sign_in(place, strict, key.get(strict.options)) is None
+
+
+async def test_where_more_is_due_a_touch_is_half_a_sign_in(tmp_path: Path, phone: Authenticator):
+    """S105: a passkey that was only touched goes round no second factor."""
+    async with (
+        installed(tmp_path, issuer=ISSUER, second_factor_for="everyone") as strict,
+        strict.browser() as browser,
+    ):
+        owner = Person(strict, browser)
+        key = Authenticator(ISSUER, verifies=False)
+        await with_passkey(owner, key)
+        question = ask(strict)
+        half = await sign_in(strict, question, key.get(question.options))
+        assert isinstance(half, HalfSignIn)
+        assert half.amr == ("pop", "user")
+        await with_passkey(owner, phone)
+        question = ask(strict)
+        whole = await sign_in(strict, question, phone.get(question.options))
+        assert isinstance(whole, NewSession)
 
 
 async def test_keys_that_do_not_count_are_good_again_and_again(place: Installation, person: Person):

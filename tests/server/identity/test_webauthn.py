@@ -4,6 +4,7 @@ import json
 
 import cbor2
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP384R1, generate_private_key
 
 from counterfoil.server.identity import webauthn
 from counterfoil.server.identity.webauthn import (
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.anyio
 
 ORIGIN = "https://id.example"
 ASKED = Asked(Party("id.example", ORIGIN), b"c" * 32)
+P384 = generate_private_key(SECP384R1()).public_key().public_numbers()
 ADA = Person(b"h" * 32, "ada@example.com", "Ada")
 
 
@@ -88,7 +90,7 @@ async def test_a_statement_that_nobody_asked_for_is_not_looked_at():
 @pytest.mark.parametrize(
     "cose",
     [
-        {1: 2, 3: -7, -1: 2, -2: b"\x01" * 48, -3: b"\x01" * 48},
+        {1: 2, 3: -7, -1: 2, -2: P384.x.to_bytes(48, "big"), -3: P384.y.to_bytes(48, "big")},
         {1: 2, 3: -7, -1: 1, -2: b"\x01" * 32, -3: b"\x01" * 32},
         {1: 2, 3: -36, -1: 3, -2: b"\x01" * 66, -3: b"\x01" * 66},
         {1: 3, 3: -65535, -1: b"\xff" * 256, -2: b"\x01\x00\x01"},
