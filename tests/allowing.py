@@ -9,6 +9,7 @@ import msgspec
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.allowances import USES
+from counterfoil.oauth.limits import Limits
 from counterfoil.server.records.allowance import Allowance
 from counterfoil.server.records.client import SPEND
 from tests.installation import NOTES, Installation
@@ -76,3 +77,37 @@ async def left(place: Installation, jti: str, name: str = USES) -> int:
     found = await place.authority.store.read(lambda tx: tx.allowances.find(jti, name))
     assert found is not None
     return found.left
+
+
+def act(jti: str, amount: int = 1, **changes: Any) -> dict[str, Any]:
+    """One transaction, under a new key."""
+    asked = {"jti": jti, "action": "transfer", "unit": "EUR", "key": new_key(), "amount": amount}
+    return asked | changes
+
+
+async def acted(place: Installation, *acts: Any, client_id: str = "guard", **whole: Any) -> Any:
+    """Ask for transactions; gives of each how much was granted, or why nothing."""
+    asked = {"audience": NOTES, "acts": acts} | whole
+    answer = await post(place, msgspec.json.encode(asked), client_id)
+    assert answer.status_code == 200, answer.text
+    return [each.get("refused") or each["granted"] for each in answer.json()["acts"]]
+
+
+COUNTED = {
+    "type": "counterfoil_limit",
+    "action": "transfer",
+    "unit": "EUR",
+    "per_transaction": 2500,
+    "count": 3,
+    "sum": 4000,
+}
+"""A limit of which something is counted."""
+
+
+async def counted_token(place: Installation, *limits: dict[str, Any]) -> str:
+    """A service's token that was issued while the API had limits; it has none afterwards."""
+    await place.set_policy(NOTES, limits=msgspec.convert(limits or [COUNTED], Limits))
+    try:
+        return await place.service_token()
+    finally:
+        await place.set_policy(NOTES, limits=())

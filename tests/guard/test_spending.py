@@ -2,7 +2,7 @@
 
 import pytest
 
-from counterfoil.guard import Issuer, MaxAge, Rejected
+from counterfoil.guard import Act, Issuer, MaxAge, Rejected
 from counterfoil.guard.admission import admit_once, admit_once_blocking
 from counterfoil.guard.gate import Gate
 from counterfoil.oauth.reasons import Reason
@@ -114,3 +114,45 @@ async def test_tokens_without_a_limit_cost_nothing(desk: Desk):
 def test_a_lease_has_a_size(leases: int):
     with pytest.raises(ValueError, match="1 to 1000"):
         Issuer(ISSUER, leases=leases)
+
+
+LIMIT = {"type": "counterfoil_limit", "action": "transfer", "unit": "EUR", "per_transaction": 9}
+COUNTED = LIMIT | {"count": 2}
+
+
+async def test_what_is_not_counted_needs_nobody(desk: Desk):
+    """S15: nobody could be asked here."""
+    guard = desk.gate().guard
+    for further in ({}, {"authorization_details": [LIMIT]}):
+        token = guard.check(desk.token(**further))
+        await guard.uses.act(token, Act("transfer", 9, "EUR"))
+        guard.uses.act_blocking(token, Act("transfer", 9, "EUR"))
+
+
+@pytest.mark.parametrize("amount", [10, -1, 1.0, "9", True, 2**53, None])
+async def test_what_is_beyond_a_limit_is_refused_before_anybody_is_asked(
+    desk: Desk, amount: object
+):
+    """S15: whether the limit is counted or not."""
+    guard = desk.gate().guard
+    for limit in (LIMIT, COUNTED):
+        token = guard.check(desk.token(authorization_details=[limit]))
+        with pytest.raises(Rejected) as refused:
+            await guard.uses.act(token, Act("transfer", amount, "EUR"))
+        assert refused.value.reason is Reason.BEYOND_LIMIT
+
+
+async def test_what_cannot_be_counted_is_not_done(desk: Desk):
+    """S15: the guard is not started. Nor does it pass where only ``within`` is asked."""
+    guard = desk.gate().guard
+    token = guard.check(desk.token(authorization_details=[COUNTED]))
+    act = Act("transfer", 9, "EUR")
+    with pytest.raises(Rejected) as refused:
+        await guard.uses.act(token, act)
+    assert refused.value.reason is Reason.UNCOUNTED
+    with pytest.raises(Rejected) as refused:
+        guard.uses.act_blocking(token, act, key="payment 4711")
+    assert refused.value.reason is Reason.UNCOUNTED
+    with pytest.raises(Rejected, match=r"write spend\(token, Act") as refused:
+        token.within("transfer", 9, "EUR", now=guard.now())
+    assert refused.value.reason is Reason.UNCOUNTED

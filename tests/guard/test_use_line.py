@@ -17,6 +17,7 @@ from counterfoil.guard.token import Token
 from counterfoil.guard.use_line import NOT_COUNTED, UseLine
 from counterfoil.guard.uses import Uses
 from counterfoil.net.http import HttpClient
+from counterfoil.oauth.allowances import WantedAct
 from counterfoil.oauth.reasons import Reason
 from tests.flows.serving import until
 from tests.guard.issuer import AUDIENCE, TinyIssuer
@@ -39,13 +40,14 @@ def grants(total: int) -> Callable[[dict[str, Any]], object]:
 
     def spend(asked: dict[str, Any]) -> object:
         answers = []
-        for take in asked["takes"]:
+        for take in asked.get("takes", ()):
             if take["key"] not in known:
                 known[take["key"]] = min(take["amount"], left[0])
                 left[0] -= known[take["key"]]
             granted = known[take["key"]]
             answers.append({"granted": granted} | ({} if granted else {"refused": "used_up"}))
-        return {"takes": answers, "returns": [each["amount"] for each in asked["returns"]]}
+        returned = [each["amount"] for each in asked.get("returns", ())]
+        return {"takes": answers, "returns": returned}
 
     return spend
 
@@ -309,7 +311,7 @@ async def test_what_is_idle_is_given_back(issuer: TinyIssuer, monkeypatch: pytes
         await until(lambda: NOT_COUNTED in line.state.troubles.present)
         issuer.spending = grants(0)
         await until(lambda: NOT_COUNTED not in line.state.troubles.present)
-    given = [each["returns"] for each in issuer.spends if each["returns"]]
+    given = [each["returns"] for each in issuer.spends if each.get("returns")]
     wanted = [{"jti": "t1", "name": "uses", "key": "key-of-a-take-0", "amount": 4}]
     assert all(each == wanted for each in given)
 
@@ -327,3 +329,62 @@ async def test_who_waits_when_the_guard_stops_is_refused(
     assert await first is Reason.UNCOUNTED
     assert await second is Reason.UNCOUNTED
     assert await reason_of(line, limited()) is Reason.UNCOUNTED
+
+
+def acting(key: str = "k" * 22) -> WantedAct:
+    return WantedAct("t1", "transfer", "EUR", key, 5)
+
+
+def answers(*said: object) -> Callable[[dict[str, Any]], object]:
+    """Say this, one after the other, of a transaction; a number is a status."""
+    left = list(said)
+
+    def spend(_: dict[str, Any]) -> object:
+        one = left.pop(0)
+        return one if isinstance(one, int) else {"takes": [], "returns": [], "acts": [one]}
+
+    return spend
+
+
+async def test_a_transaction_is_asked_for_again_under_its_key(issuer: TinyIssuer):
+    """S15: an answer was lost; the issuer counts the key once. Without one, one is drawn."""
+    issuer.spending = answers(503, {"granted": 1}, {"granted": 1})
+    async with held(issuer) as line:
+        await line.act(acting())
+        await line.act(acting(""))
+    asked = [each["acts"] for each in issuer.spends]
+    assert asked[0] == asked[1]
+    told = {"jti": "t1", "action": "transfer", "unit": "EUR", "key": "k" * 22, "amount": 5}
+    assert asked[0] == [told]
+    assert asked[2][0]["key"] not in ("", "k" * 22)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ({"granted": 0, "refused": "used_up"}, Reason.BEYOND_LIMIT),
+        ({"granted": 0, "refused": "key_reused"}, Reason.BEYOND_LIMIT),
+        ({"granted": 0, "refused": "revoked"}, Reason.REVOKED),
+        ({"granted": 0, "refused": "not_registered"}, Reason.NOT_REGISTERED),
+        ({"granted": 0}, Reason.BEYOND_LIMIT),
+        ({"granted": "1"}, Reason.UNCOUNTED),
+        (400, Reason.UNCOUNTED),
+        (403, Reason.UNCOUNTED),
+    ],
+)
+async def test_what_the_issuer_does_not_grant_is_not_done(
+    issuer: TinyIssuer, said: object, reason: Reason
+):
+    issuer.spending = answers(said)
+    async with held(issuer) as line:
+        with pytest.raises(Rejected) as refused:
+            await line.act(acting())
+    assert (refused.value.reason, refused.value.fingerprint) == (reason, "t1")
+
+
+async def test_an_issuer_that_counts_no_transactions_grants_none(issuer: TinyIssuer):
+    issuer.spending = grants(100)
+    async with held(issuer) as line:
+        with pytest.raises(Rejected) as refused:
+            await line.act(acting())
+    assert refused.value.reason is Reason.UNCOUNTED

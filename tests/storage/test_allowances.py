@@ -197,3 +197,18 @@ async def test_all_is_swept_when_the_token_can_matter_no_more(store: Store, cloc
     clock.now += 1
     assert [await store.transact(lambda tx: tx.sweep(2)) for _ in range(3)] == [3, 1, 0]
     assert await store.read(lambda tx: tx.allowances.find(JTI, USES)) is None
+
+
+async def test_a_key_stands_for_one_purpose(store: Store):
+    assert (await take(store, taking("key", purpose="500"))).granted == 1
+    assert (await take(store, taking("key", purpose="500"))).granted == 1
+    assert (await take(store, taking("key", purpose="501"))).outcome is Outcome.KEY_REUSED
+    assert (await take(store, taking("key"))).outcome is Outcome.KEY_REUSED
+    assert await left(store) == 4
+
+
+async def test_to_take_nothing_is_to_note_the_key(store: Store):
+    """A transaction may be of no amount; its key is not good for another."""
+    assert (await take(store, taking("key", 0))).outcome is Outcome.GRANTED
+    assert (await take(store, taking("key", 3))).outcome is Outcome.KEY_REUSED
+    assert await left(store) == 5

@@ -16,8 +16,10 @@ from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_profile import TokenProfile
 from counterfoil.guard.web import Web
+from counterfoil.oauth.limits import Act
 
 __all__ = [
+    "Act",
     "Bound",
     "Carrier",
     "ClientCertificates",

@@ -1,4 +1,4 @@
-"""What a route says of itself: what it demands of tokens, or that it is open. No I/O.
+"""What a route says of itself: what it demands of tokens, or that it is open.
 
 A route that says nothing is denied: the app does not start with it (S119).
 """
@@ -10,7 +10,9 @@ from typing import Any, Final, TypeVar
 from msgspec import Struct
 
 from counterfoil.guard.demands import NOTHING, Demands
-from counterfoil.guard.token import Rejected
+from counterfoil.guard.gate import Gate
+from counterfoil.guard.token import Rejected, Token
+from counterfoil.oauth.limits import Act
 from counterfoil.oauth.reasons import Reason
 
 _MARK: Final = "__counterfoil__"
@@ -96,7 +98,9 @@ class OpenPaths(Struct, frozen=True):
 
 
 class Declaring:
-    """What every framework's ``Guarded`` shares: which paths are open to all."""
+    """What every framework's ``Guarded`` shares: which paths are open, how a token is spent."""
+
+    gate: Gate
 
     def __init__(self) -> None:
         self._open = OpenPaths()
@@ -110,6 +114,21 @@ class Declaring:
             ValueError: where one is no path as a request would have it.
         """
         self._open = self._open.with_further(paths)
+
+    async def spend(self, token: Token, act: Act, key: str = "") -> None:
+        """Demand that the token's limits let it do this, and count it, before it is done (S15).
+
+        ``key`` names the transaction in the app's own books: under it, it is counted once. See
+        :meth:`counterfoil.guard.spending.Spender.act`.
+
+        Raises:
+            Rejected: ``beyond_limit``, or ``uncounted``.
+        """
+        await self.gate.guard.uses.act(token, act, key)
+
+    def spend_blocking(self, token: Token, act: Act, key: str = "") -> None:
+        """Do as :meth:`spend`, for code that has no event loop."""
+        self.gate.guard.uses.act_blocking(token, act, key)
 
 
 def deny_undeclared(route: Route, path: str, opened: OpenPaths, how: str) -> None:

@@ -20,6 +20,7 @@ from counterfoil.guard.token import Token
 from counterfoil.guard.use_line import WAIT, UseLine
 from counterfoil.guard.watch import Watch
 from counterfoil.net.http import HttpClient
+from counterfoil.oauth.allowances import WantedAct
 
 STOP_WITHIN: Final = 5.0
 FETCH_WITHIN: Final = 10.0
@@ -137,6 +138,33 @@ class Follower:
         except TimeoutError:
             return False
 
+    async def act(self, issuer: str, act: WantedAct) -> bool:
+        """Have the thread count a transaction, and wait for it in another event loop.
+
+        ``False`` where it cannot be counted in time.
+
+        Raises:
+            Rejected: as the issuer says.
+        """
+        loop, line = self._loop, self._use_lines.get(issuer)
+        if loop is None or loop.is_closed() or line is None:
+            return False
+        counting = asyncio.run_coroutine_threadsafe(line.act(act), loop)
+        try:
+            await asyncio.wait_for(asyncio.wrap_future(counting), WAIT)
+        except TimeoutError:
+            return False
+        except asyncio.CancelledError:
+            if counting.cancelled() and not _is_cancelled():
+                return False  # the guard was stopped
+            raise
+        return True
+
+    def act_blocking(self, issuer: str, act: WantedAct) -> bool:
+        """Do as :meth:`act`, for code that has no event loop."""
+        line = self._use_lines.get(issuer)
+        return line is not None and self.run(_done(line.act(act)), WAIT) is True
+
     async def take_use(self, token: Token) -> str | None:
         """Have the thread get a use of a limited token, and wait for it in another event loop.
 
@@ -210,6 +238,16 @@ class Follower:
                 state.uses.leave_to_parent()
         if was_started:
             self.start()
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _done(doing: Coroutine[Any, Any, None]) -> bool:
+    await doing
+    return True
 
 
 def _restart_after_fork(follower: Follower) -> None:

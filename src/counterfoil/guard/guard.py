@@ -86,7 +86,7 @@ class Guard:
         self._introspection = Introspection(self._states, options.clock)
         self._blocking = Introspection(self._states, options.clock)
         self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
-        self.uses = Spender(self._states, self._follower)
+        self.uses = Spender(self._states, self._follower, options.clock)
         self.enrichment: Enrichment | None = None
         if options.enrich is not None:
             self.enrichment = Enrichment(options.enrich, options.clock)
@@ -113,7 +113,7 @@ class Guard:
         guard._states[state.issuer.url] = state
         guard._forget_with(state)
         guard._follower = Follower((), options.clock)
-        guard.uses = Spender(guard._states, guard._follower)
+        guard.uses = Spender(guard._states, guard._follower, options.clock)
         return guard
 
     def start(self) -> None:

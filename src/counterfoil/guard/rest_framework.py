@@ -11,6 +11,7 @@ from counterfoil.guard.demands import Demand, Demands, demands_of
 from counterfoil.guard.django import Guarded as DjangoGuarded
 from counterfoil.guard.django import guarded_in_settings
 from counterfoil.guard.token import Token
+from counterfoil.oauth.limits import Act
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -64,6 +65,10 @@ class Guarded:
     def open_paths(self, *paths: str) -> None:
         """Declare open what others made, as `counterfoil.guard.django.Guarded.open_paths`."""
         self._guarded.open_paths(*paths)
+
+    def spend_blocking(self, token: Token, act: Act, key: str = "") -> None:
+        """Count a transaction, as `counterfoil.guard.django.Guarded.spend_blocking`."""
+        self._guarded.spend_blocking(token, act, key)
 
     def verify(self) -> None:
         """Demand that every route of the project declares something."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from counterfoil.oauth.limits import Act, are_within
+from counterfoil.oauth.limits import Act, Limit, limit_for
 from counterfoil.oauth.reasons import Reason, meaning_of
 
 NO_ASKS: Final[Mapping[str, str]] = MappingProxyType({})
@@ -85,11 +85,27 @@ class Token(Struct, frozen=True, kw_only=True):
         ``now``: the guard's clock, ``guard.now``.
 
         Raises:
+            Rejected: ``beyond_limit``; ``uncounted`` where it is also limited how often or how much
+                in all, which only the issuer knows: then it must be spent.
+        """
+        limit = self.limit_for(Act(action, amount, unit), now)
+        if limit is not None and limit.is_counted:
+            detail = f"{action} is counted: write spend(token, Act(...)) in the place of within"
+            raise Rejected(Reason.UNCOUNTED, detail=detail, fingerprint=self.fingerprint)
+
+    def limit_for(self, act: Act, now: float) -> Limit | None:
+        """Give the limit that lets the token do this; ``None`` where it has none at all.
+
+        Raises:
             Rejected: ``beyond_limit``.
         """
         details = self.claims.get("authorization_details")
-        if details is not None and not are_within(details, Act(action, amount, unit), now):
+        if details is None:
+            return None
+        limit = limit_for(details, act, now)
+        if limit is None:
             raise Rejected(Reason.BEYOND_LIMIT, fingerprint=self.fingerprint)
+        return limit
 
     def __repr__(self) -> str:
         return f"Token(fingerprint={self.fingerprint!r}, client_id={self.client_id!r})"

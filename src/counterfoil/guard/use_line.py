@@ -1,5 +1,7 @@
 """The line on which a guard takes uses of limited tokens, and gives back what it did not spend.
 
+On it are counted transactions, too (S15): each is asked for by itself, when it is about to be done.
+
 Takes that come while one request is under way go into the next one together. A take whose answer
 was lost is asked for again, under the same key, before any other of its token: it is never spent
 twice, nor lost to an issuer that was slow.
@@ -12,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.line import Surroundings
@@ -26,6 +29,7 @@ from counterfoil.oauth.allowances import (
     Spent,
     Unused,
     Wanted,
+    WantedAct,
 )
 from counterfoil.oauth.reasons import Reason
 
@@ -114,6 +118,31 @@ class UseLine:
                 return await request
         except TimeoutError:
             raise _uncounted(jti, "the issuer did not answer in time") from None
+
+    async def act(self, act: WantedAct) -> None:
+        """Have a transaction counted; without a key, under one that is drawn.
+
+        Raises:
+            Rejected: ``beyond_limit``, ``uncounted`` where the issuer cannot be asked, or as it
+                says.
+        """
+        self._demand_asking(act.jti)
+        if not act.key:
+            act = replace(act, key=self._surroundings.name())
+        try:
+            (answer,) = await self._count(act)
+        except (HttpFailure, TimeoutError, msgspec.ValidationError, ValueError) as error:
+            why = str(error) or "it does not answer in time"
+            self._failed((), why)
+            raise _uncounted(act.jti, why) from None
+        self._state.troubles.end(NOT_COUNTED)
+        if answer.granted < 1:
+            raise _beyond(act.jti, answer)
+
+    async def _count(self, act: WantedAct) -> tuple[Answered, ...]:
+        if self._http is None:
+            raise BadAnswer("the guard stops")
+        return (await self._send(self._http, Spending(self._uses.audience, acts=(act,)))).acts
 
     def _demand_asking(self, jti: str) -> None:
         if self._state.issuer.credentials is None:
@@ -281,3 +310,16 @@ def _refuse(every: Iterable[_Waiting], why: str) -> None:
 
 def _uncounted(jti: str, why: str) -> Rejected:
     return Rejected(Reason.UNCOUNTED, detail=why, fingerprint=jti)
+
+
+def _beyond(jti: str, answer: Answered) -> Rejected:
+    """Say why a transaction is not to be done: the token may stand for others."""
+    try:
+        reason = Reason(answer.refused)
+    except ValueError:
+        detail = f"the issuer said {answer.refused}: the key stands for another transaction"
+        return Rejected(Reason.BEYOND_LIMIT, detail=detail, fingerprint=jti)
+    if reason is Reason.USED_UP:
+        detail = "so many transactions, or so much in all, were done with it already"
+        return Rejected(Reason.BEYOND_LIMIT, detail=detail, fingerprint=jti)
+    return Rejected(reason, detail="the issuer has counted", fingerprint=jti)

@@ -1,4 +1,4 @@
-"""What guards ask for and give back of what limited tokens may still do (S54, S55). Pure.
+"""What guards ask for and give back of what limited tokens may still do (S15, S54, S55). Pure.
 
 Tokens are named by their fingerprint, never shown.
 """
@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.strict_json import decode_object
+from counterfoil.oauth.limits import Action, Unit
 
 USES: Final = "uses"
 """The allowance of a token that works so many times."""
@@ -20,7 +21,7 @@ MOST_AMOUNT: Final = 2**53 - 1
 
 Amount = Annotated[int, Meta(ge=1, le=MOST_AMOUNT)]
 _Token = Annotated[str, Meta(min_length=1, max_length=128)]
-AllowanceName = Annotated[str, Meta(min_length=1, max_length=64)]
+AllowanceName = Annotated[str, Meta(min_length=1, max_length=96)]
 _Key = Annotated[str, Meta(min_length=16, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
 
 
@@ -47,12 +48,26 @@ class Unused(Struct, frozen=True, forbid_unknown_fields=True):
     amount: Amount
 
 
-class Spending(Struct, frozen=True, forbid_unknown_fields=True):
+class WantedAct(Struct, frozen=True, forbid_unknown_fields=True):
+    """A transaction that is about to be done: of both what is counted of it is taken, or nothing.
+
+    ``key`` names the transaction: asked for again it is granted again, and spends nothing.
+    """
+
+    jti: _Token
+    action: Action
+    unit: Unit
+    key: _Key
+    amount: Annotated[int, Meta(ge=0, le=MOST_AMOUNT)]
+
+
+class Spending(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What the guards of one API take and give back."""
 
     audience: Annotated[str, Meta(min_length=1, max_length=2048)]
     takes: Annotated[tuple[Wanted, ...], Meta(max_length=MOST_TAKES)] = ()
     returns: Annotated[tuple[Unused, ...], Meta(max_length=MOST_TAKES)] = ()
+    acts: Annotated[tuple[WantedAct, ...], Meta(max_length=MOST_TAKES)] = ()
 
 
 class Answered(Struct, frozen=True, omit_defaults=True):
@@ -66,11 +81,12 @@ class Answered(Struct, frozen=True, omit_defaults=True):
     refused: str = ""
 
 
-class Spent(Struct, frozen=True):
+class Spent(Struct, frozen=True, omit_defaults=True):
     """The answer, in the order of what was asked; of returns, how much was taken back of each."""
 
     takes: tuple[Answered, ...]
     returns: tuple[int, ...]
+    acts: tuple[Answered, ...] = ()
 
 
 class WrongSpending(Exception):

@@ -3,9 +3,21 @@
 import msgspec
 import pytest
 
+from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.allowances import MOST_TAKES
 from counterfoil.server.records.client import SPEND
-from tests.allowing import add_guard, allow, granted, left, post, spend, take
+from tests.allowing import (
+    act,
+    acted,
+    add_guard,
+    allow,
+    counted_token,
+    granted,
+    left,
+    post,
+    spend,
+    take,
+)
 from tests.installation import MAIL, NOTES, Installation
 
 pytestmark = pytest.mark.anyio
@@ -104,3 +116,15 @@ async def test_credentials_come_in_the_header_alone(counted: Installation):
         answer = await anyone.post("/allowances", content=body, headers=headers)
     assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
     assert (await post(counted, b"{}", **{"content-type": "text/plain"})).status_code == 400
+
+
+async def test_a_transaction_takes_of_its_count_and_of_its_sum(counted: Installation):
+    """S15: of both, or of none; under its key once."""
+    jti = str(unverified_claims(await counted_token(counted))["jti"])
+    first = act(jti, 2500)
+    assert await acted(counted, first, first, act(jti, 1501)) == [1, 1, "used_up"]
+    assert await left(counted, jti, "count:transfer/EUR") == 2
+    assert await left(counted, jti, "sum:transfer/EUR") == 1500
+    assert await acted(counted, act(jti, 1500), act(jti, 0), act(jti, 0)) == [1, 1, "used_up"]
+    assert await left(counted, jti, "sum:transfer/EUR") == 0
+    assert await acted(counted, act(jti, unit="USD"), act("x" * 22)) == ["not_registered"] * 2

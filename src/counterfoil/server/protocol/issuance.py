@@ -6,6 +6,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.binding import UNBOUND, Binding
 from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.limits import Limit, narrowest
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.url_binding import UrlBound
@@ -67,7 +68,8 @@ class Issuance(Struct, frozen=True, kw_only=True):
 
     ``family_id`` is empty where no user stands behind the token. ``may_act``: the client that
     alone may act for others with it; empty: whoever has the right to (RFC 8693 §4.4).
-    ``max_uses`` is what was asked for; `uses` what is granted.
+    ``max_uses`` is what was asked for; `uses` what is granted. So it is with ``limits``, and
+    `permitted`; ``None``: nothing was asked for.
     ``ticket``: it is that, and no access token.
     """
 
@@ -85,7 +87,17 @@ class Issuance(Struct, frozen=True, kw_only=True):
     lineage: Lineage | None = None
     may_act: str = ""
     max_uses: int | None = None
+    limits: tuple[Limit, ...] | None = None
     ticket: Ticket | None = None
+
+    @property
+    def permitted(self) -> tuple[Limit, ...] | None:
+        """What the token may do: what the API, the client and whoever asked all permit (S15).
+
+        ``None``: nobody has limited it.
+        """
+        of_client = self.client.policy.limits or None
+        return narrowest(self.limits, of_client, self.audience.policy.limits or None)
 
     @property
     def uses(self) -> int | None:
@@ -97,8 +109,10 @@ class Issuance(Struct, frozen=True, kw_only=True):
 
     @property
     def costs_a_row(self) -> bool:
-        """Whether something of the token is written down: its text, its place, or its uses."""
-        return self.audience.policy.costs_a_row or self.uses is not None
+        """Whether something of the token is written down: its text, its place, what is counted."""
+        if self.audience.policy.costs_a_row or self.uses is not None:
+            return True
+        return any(limit.is_counted for limit in self.permitted or ())
 
 
 class Refusal(Struct, frozen=True):

@@ -66,7 +66,7 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
         scope=claims.scope,
         refresh_token=refresh_token.reveal() if refresh_token else None,
         id_token=_id_token(authority, issuance) if wants_id_token else None,
-        authorization_details=issuance.audience.policy.limits or None,
+        authorization_details=issuance.permitted,
         issued_token_type=ACCESS_TOKEN if issuance.lineage and issuance.lineage.parents else None,
         token_budget=excess_of(authority, issuance, access_token) if kid else None,
         max_uses=claims.max_uses,
@@ -83,6 +83,8 @@ def mint_ticket(authority: Authority, issuance: Issuance, ticket: Ticket) -> Tok
     """
     if issuance.uses is not None:
         raise invalid_target("Nobody counts how often a ticket is used: ask for one that is not.")
+    if issuance.permitted is not None:
+        raise invalid_target("A ticket says nothing of limits: ask for one without them.")
     claims = SignedTicket(
         **asdict(_claims(authority, issuance, None)),
         request=ticket.request,
@@ -168,7 +170,7 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         may_act=actor_named(actor) if actor else None,
         parents=lineage.parents,
         max_uses=issuance.uses,
-        authorization_details=audience.policy.limits or None,
+        authorization_details=issuance.permitted,
         **_of_the_person(issuance),
     )
 

@@ -10,7 +10,7 @@ from counterfoil.jose import akp
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.strict_json import decode_value
 from counterfoil.oauth.errors import invalid_request
-from counterfoil.oauth.limits import name_each_once
+from counterfoil.oauth.limits import Limit, name_each_once
 from counterfoil.oauth.sensitive_claims import Exposed, demand_unreadable
 from counterfoil.server.protocol.own_api import is_own
 from counterfoil.server.records.api import Api
@@ -21,9 +21,16 @@ from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 P = TypeVar("P", ClientPolicy, ApiPolicy)
 
 
+def _is_counted(limit: Limit) -> bool:
+    return limit.is_counted
+
+
 def _in_order(less: int | None, more: int | None) -> bool:
     return less is None or more is None or less <= more
 
+
+LIMITS: Final = "limits"
+_TWICE: Final = "limits name each action once in a unit: of two the wider would count."
 
 CLIENT_RULES: Final[tuple[tuple[Callable[[Client], bool], str], ...]] = (
     (
@@ -46,15 +53,18 @@ CLIENT_RULES: Final[tuple[tuple[Callable[[Client], bool], str], ...]] = (
         ),
         "offline_absolute_lifetime must be at least offline_idle_lifetime.",
     ),
+    (lambda client: name_each_once(client.policy.limits), _TWICE),
 )
 """What must hold of a client with its policy, each with what is said where it does not."""
-
-LIMITS: Final = "limits"
 
 API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
     (
         lambda api: name_each_once(api.policy.limits),
-        "limits name each action once in a unit: of two the wider would count.",
+        _TWICE,
+    ),
+    (
+        lambda api: not (api.policy.personal_tokens and any(map(_is_counted, api.policy.limits))),
+        "limits with a count or a sum are not for personal_tokens=true: nobody counts those.",
     ),
     (
         lambda api: not (api.policy.status_list and api.policy.token_format == "reference"),

@@ -1,10 +1,11 @@
 """Writing tokens down, for the APIs that want it: registry, reference tokens, status lists.
 
 So are tokens that were too long, where their API takes reference tokens in their place. Of a
-limited token is written down how often it works. A plain token costs no row, whatever other APIs
-want.
+limited token is written down how often it works, and what it may do so often. A plain token costs
+no row, whatever other APIs want.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
@@ -49,8 +50,8 @@ async def issue(authority: Authority, issuance: Issuance, tx: Transaction) -> To
         minted = mint_as(authority, issuance, plan.form)
     if issuance.audience.policy.costs_a_row or plan.form.reference is not None:
         await tx.issued_tokens.add(_row(authority.settings, minted, plan))
-    if issuance.uses is not None:
-        await tx.allowances.add(_uses(minted, issuance.uses))
+    for name, total in _counted(issuance):
+        await tx.allowances.add(_allowance(minted, name, total))
     return minted.response
 
 
@@ -93,10 +94,17 @@ def _row(settings: Settings, minted: Minted, plan: _Plan) -> IssuedToken:
     )
 
 
-def _uses(minted: Minted, total: int) -> Allowance:
+def _counted(issuance: Issuance) -> Iterator[tuple[str, int]]:
+    if issuance.uses is not None:
+        yield USES, issuance.uses
+    for limit in issuance.permitted or ():
+        yield from limit.allowances
+
+
+def _allowance(minted: Minted, name: str, total: int) -> Allowance:
     claims = minted.claims
     return Allowance(
-        name=USES,
+        name=name,
         total=total,
         marks=claims.marks(minted.kid),
         subject=claims.sub,

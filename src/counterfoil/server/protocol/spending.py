@@ -1,10 +1,13 @@
-"""Taking of what limited tokens may still do, and giving back: for guards, in batches (S54, S55).
+"""Taking of what limited tokens may still do, and giving back: for guards, in batches (S15, S54).
 
 A guard takes for the tokens of its own API alone, and only while they stand: a token that was ended
 is refused here, too, however far its guard is behind.
 """
 
+from collections.abc import Sequence
 from functools import partial
+
+from msgspec import Struct
 
 from counterfoil.oauth.allowances import (
     Answered,
@@ -12,15 +15,17 @@ from counterfoil.oauth.allowances import (
     Spent,
     Unused,
     Wanted,
+    WantedAct,
     WrongSpending,
     spending_from,
 )
 from counterfoil.oauth.errors import invalid_request, invalid_target, sayable
+from counterfoil.oauth.limits import count_name, sum_name
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import client_authentication
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import AuthenticatedClient, Credentials
-from counterfoil.server.records.allowance import Outcome, Return, Take
+from counterfoil.server.records.allowance import Allowance, Outcome, Return, Take
 from counterfoil.server.records.client import SPEND
 from counterfoil.server.records.store import Transaction
 
@@ -70,39 +75,92 @@ async def _done(authority: Authority, tx: Transaction, spending: Spending, taker
     """
     answers: dict[int, Answered] = {}
     returned: dict[int, int] = {}
+    asker = _Asker(authority, spending.audience, taker)
     entries: list[tuple[int, Wanted | Unused]] = [*enumerate(spending.returns)]
     entries += enumerate(spending.takes)
     for number, each in sorted(entries, key=lambda entry: (entry[1].jti, entry[1].name)):
         if isinstance(each, Unused):
-            returned[number] = await _given_back(tx, spending.audience, each, taker)
+            returned[number] = await _given_back(asker, tx, each)
         else:
-            answers[number] = await _answered(authority, tx, spending.audience, each, taker)
+            answers[number] = await _answered(asker, tx, each)
     takes = tuple(answers[number] for number in range(len(answers)))
-    return Spent(takes, tuple(returned[number] for number in range(len(returned))))
+    acts = await _all_acted(asker, tx, spending.acts)
+    return Spent(takes, tuple(returned[number] for number in range(len(returned))), acts)
 
 
-async def _given_back(tx: Transaction, audience: str, unused: Unused, taker: str) -> int:
+class _Asker(Struct, frozen=True):
+    """The guard that asks, ``taker``, and the API that it guards."""
+
+    authority: Authority
+    audience: str
+    taker: str
+
+    def refusal_of(self, tx: Transaction, allowance: Allowance | None) -> Answered | None:
+        """Say why nothing can be taken of it, whatever is left; ``None`` where something can."""
+        if allowance is None or allowance.marks.audience != self.audience:
+            return Answered(0, refused=Reason.NOT_REGISTERED)
+        if tx.now >= allowance.expires_at:
+            return Answered(0, refused=Reason.EXPIRED)
+        reason = self.authority.hub.revocations.rejects(allowance.marks, tx.now)
+        return None if reason is None else Answered(0, refused=reason)
+
+
+async def _given_back(asker: _Asker, tx: Transaction, unused: Unused) -> int:
     allowance = await tx.allowances.find(unused.jti, unused.name)
-    if allowance is None or allowance.marks.audience != audience:
+    if allowance is None or allowance.marks.audience != asker.audience:
         return 0
     which = unused.jti, unused.name, unused.key
-    return await tx.allowances.give_back(Return(*which, taker, unused.amount))
+    return await tx.allowances.give_back(Return(*which, asker.taker, unused.amount))
 
 
-async def _answered(
-    authority: Authority, tx: Transaction, audience: str, wanted: Wanted, taker: str
-) -> Answered:
-    allowance = await tx.allowances.find(wanted.jti, wanted.name)
-    if allowance is None or allowance.marks.audience != audience:
-        return Answered(0, refused=Reason.NOT_REGISTERED)
-    if tx.now >= allowance.expires_at:
-        return Answered(0, refused=Reason.EXPIRED)
-    reason = authority.hub.revocations.rejects(allowance.marks, tx.now)
-    if reason is not None:
-        return Answered(0, refused=reason)
+async def _answered(asker: _Asker, tx: Transaction, wanted: Wanted) -> Answered:
+    refusal = asker.refusal_of(tx, await tx.allowances.find(wanted.jti, wanted.name))
+    if refusal is not None:
+        return refusal
     least = wanted.amount if wanted.least is None else wanted.least
     which = wanted.jti, wanted.name, wanted.key
-    taken = await tx.allowances.take(Take(*which, taker, wanted.amount, least))
+    taken = await tx.allowances.take(Take(*which, asker.taker, wanted.amount, least))
     if taken.outcome is Outcome.GRANTED:
         return Answered(taken.granted, taken.left)
     return Answered(0, refused=taken.outcome)
+
+
+async def _all_acted(
+    asker: _Asker, tx: Transaction, acts: Sequence[WantedAct]
+) -> tuple[Answered, ...]:
+    answers: dict[int, Answered] = {}
+    in_order = sorted(enumerate(acts), key=lambda each: (each[1].jti, each[1].action, each[1].unit))
+    for number, act in in_order:
+        answers[number] = await _acted(asker, tx, act)
+    return tuple(answers[number] for number in range(len(answers)))
+
+
+async def _acted(asker: _Asker, tx: Transaction, act: WantedAct) -> Answered:
+    """Take one of the count and the amount of the sum: both, or nothing (S15)."""
+    names = count_name(act.action, act.unit), sum_name(act.action, act.unit)
+    allowances = [each for name in names if (each := await tx.allowances.find(act.jti, name))]
+    refusal = asker.refusal_of(tx, allowances[0] if allowances else None)
+    if refusal is not None:
+        return refusal
+
+    async def take_each(tx: Transaction) -> None:
+        for allowance in allowances:
+            amount = 1 if allowance.name == names[0] else act.amount
+            asked = act.key, asker.taker, amount, amount, str(act.amount)
+            taken = await tx.allowances.take(Take(act.jti, allowance.name, *asked))
+            if taken.outcome is not Outcome.GRANTED:
+                raise _NotTaken(taken.outcome)
+
+    try:
+        await tx.attempt(take_each)
+    except _NotTaken as error:
+        return Answered(0, refused=error.outcome)
+    return Answered(1)
+
+
+class _NotTaken(Exception):
+    """One of what is counted of a transaction was not to be had: the other is not taken."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome

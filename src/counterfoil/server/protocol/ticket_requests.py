@@ -74,7 +74,7 @@ def as_ticket(issuance: Issuance, ticket: Ticket) -> Issuance:
     """
     policy = issuance.audience.policy
     # A ticket carries no limits, so that it would do what a token may not.
-    is_other = policy.signing_algorithm is not None or bool(policy.limits)
+    is_other = policy.signing_algorithm is not None or issuance.permitted is not None
     if policy.costs_a_row or is_other or not policy.is_readable:
         raise invalid_target("The tokens of this API are such that there are no tickets for it.")
     binding = UNBOUND if issuance.binding.method == KEY else issuance.binding

@@ -46,7 +46,7 @@ class Take(Struct, frozen=True):
     """What a guard asks for: ``amount``, or what there is, if that is ``least`` or more.
 
     ``taker`` is the client as which the guard has proved itself, ``key`` the guard's own name for
-    this take.
+    this take. ``purpose``: what it is for, where the amount does not say it.
     """
 
     jti: str
@@ -55,6 +55,7 @@ class Take(Struct, frozen=True):
     taker: str
     amount: int
     least: int
+    purpose: str = ""
 
 
 class Outcome(StrEnum):
@@ -63,7 +64,7 @@ class Outcome(StrEnum):
     GRANTED = "granted"
     USED_UP = "used_up"
     KEY_REUSED = "key_reused"
-    """The key stands for another take: of another guard, or of another amount."""
+    """The key stands for another take: of another guard, amount or purpose."""
 
 
 class Taken(Struct, frozen=True):

@@ -45,7 +45,8 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``may_act``: the one client that may act for others with its tokens (RFC 8693 §4.4).
     ``rate_per_minute``: so many token requests and introspections, in each process; it is for
     clients with a secret. ``least_acr``: people sign in at least so for it: ``mfa``, with a second
-    factor; ``phr``, with a passkey.
+    factor; ``phr``, with a passkey. ``limits``: what its tokens may do, beside what each API says
+    (S15).
     """
 
     access_token_lifetime: AccessSeconds | None = None
@@ -61,6 +62,7 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     rate_per_minute: PerMinute | None = None
     may_act: ActorName | None = None
     least_acr: LeastAcr | None = None
+    limits: Limits = ()
 
 
 class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -74,7 +76,7 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     are signed so that no quantum computer can forge them (RFC 9964). ``personal_tokens``: people
     may make tokens for it by hand (S11), which live ``personal_token_lifetime`` seconds at most;
     where that is open, as the settings say.
-    ``limits``: what they may do, up to which amount at a time (RFC 9396, S15).
+    ``limits``: what they may do, how much and how often (RFC 9396, S15).
     ``encryption``: they are encrypted to the API (S68). ``claims``: what they tell of the person,
     such as ``email name`` (S69). ``max_uses``: each token works so many times at most, whatever
     was asked for (S54). ``second_factor_scopes``: scopes, apart by spaces, for which people sign in

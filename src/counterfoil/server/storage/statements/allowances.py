@@ -31,12 +31,13 @@ WHERE jti = ? AND name = ? AND expires_at > ? AND total - taken >= ?
 RETURNING granted, total - taken, kept_until
 """
 _NOTE: Final = """
-INSERT INTO takes (jti, name, key, taker, amount, least, granted, returned, kept_until)
-VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?)
+INSERT INTO takes (jti, name, key, taker, amount, least, purpose, granted, returned, kept_until)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
 ON CONFLICT (jti, name, key) DO NOTHING
 """
 _NOTED: Final = """
-SELECT takes.taker, takes.amount, takes.least, takes.granted, allowances.total - allowances.taken
+SELECT takes.taker, takes.amount, takes.least, takes.purpose, takes.granted,
+    allowances.total - allowances.taken
 FROM takes JOIN allowances ON allowances.jti = takes.jti AND allowances.name = takes.name
 WHERE takes.jti = ? AND takes.name = ? AND takes.key = ?
 """
@@ -102,7 +103,7 @@ class AllowanceStatements:
             # Whoever took the last under this very key may have committed just now.
             return await self._noted(take) or Taken(Outcome.USED_UP)
         granted, left, kept_until = row
-        asked = take.key, take.taker, amount, take.least
+        asked = take.key, take.taker, amount, take.least, take.purpose
         if await self._connection.run(_NOTE, *which, *asked, granted, kept_until):
             return Taken(Outcome.GRANTED, granted, left)
         await self._connection.run(_UNSPEND, granted, *which)
@@ -139,7 +140,7 @@ class AllowanceStatements:
         if row is None:
             return None
         *asked, granted, left = row
-        if asked != [take.taker, take.amount, take.least]:
+        if asked != [take.taker, take.amount, take.least, take.purpose]:
             return Taken(Outcome.KEY_REUSED)
         return Taken(Outcome.GRANTED, granted, left)
 
