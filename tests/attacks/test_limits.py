@@ -29,7 +29,7 @@ async def jti(counted: Installation) -> str:
 
 
 async def test_a_key_is_not_used_for_another_amount(counted: Installation, jti: str):
-    """Though only the number is counted: the first was for one cent."""
+    """S15: though only the number is counted: the first was for one cent."""
     cheap = act(jti, 1)
     assert await acted(counted, cheap) == [1]
     assert await acted(counted, cheap | {"amount": 2500}) == ["key_reused"]

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from counterfoil.oauth.feed import Position
+from counterfoil.oauth.limits import Limit
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.documents.receipts import GuardsDocument
 from counterfoil.server.records.client import Client, ClientSecret
@@ -37,7 +38,7 @@ class ClientDocument(Struct, frozen=True, kw_only=True):
     scope: str
     token_endpoint_auth_method: str
     disabled_at: int | None
-    policy: Mapping[str, bool | int | str | None]
+    policy: Mapping[str, bool | int | str | tuple[Limit, ...] | None]
     jwks: JwkSet | None
     exchange_rights: tuple[ExchangeRight, ...]
 

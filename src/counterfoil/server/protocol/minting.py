@@ -79,7 +79,7 @@ def mint_ticket(authority: Authority, issuance: Issuance, ticket: Ticket) -> Tok
 
     Raises:
         OAuthError: ``invalid_request`` where it would be too long for a URL, ``invalid_target``
-            where it would have to be counted how often it is used.
+            where it would have to be counted how often it is used, or would do what limits forbid.
     """
     if issuance.uses is not None:
         raise invalid_target("Nobody counts how often a ticket is used: ask for one that is not.")

@@ -10,6 +10,7 @@ from msgspec.structs import asdict, replace
 from counterfoil.oauth.client_assertion import METHOD
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.feed import Position
+from counterfoil.oauth.limits import Limit
 from counterfoil.server.documents.clients import (
     ClientDocument,
     KeyedClientDocument,
@@ -44,7 +45,7 @@ GrantTypes = Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(ma
 Scope = Annotated[str, Meta(max_length=8192, description="Names, with spaces between them.")]
 Name = Annotated[str, Meta(max_length=200)]
 Policy = Annotated[
-    Mapping[str, bool | int | str | None],
+    Mapping[str, bool | int | str | tuple[Limit, ...] | None],
     Meta(
         max_length=32,
         description="What is decided for it alone; null takes a decision back.",
