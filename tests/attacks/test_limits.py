@@ -1,14 +1,17 @@
 """Limits of what a token may do, in the hands of whoever wants to do more (S15)."""
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx2
 import pytest
 
 from counterfoil.jose.jwt import unverified_claims
+from counterfoil.oauth.delegation import ACCESS_TOKEN, GRANT_TYPE
 from counterfoil.server.records.client import SPEND
-from tests.allowing import act, acted, add_guard, counted_token, granted, left, post, take
-from tests.installation import MAIL, NOTES, Installation
+from tests.allowing import act, acted, add_guard, counted_token, granted, left, new_key, post, take
+from tests.installation import MAIL, NOTES, Installation, Person, answer_of, hidden_fields
 
 pytestmark = pytest.mark.anyio
 COUNT, SUM = "count:transfer/EUR", "sum:transfer/EUR"
@@ -21,6 +24,15 @@ async def counted(site: Installation) -> Installation:
     await add_guard(site, "thief", scopes=frozenset({SPEND}))
     await add_guard(site, "mail-guard", scopes=frozenset({SPEND, "mail:read"}))
     return site
+
+
+@pytest.fixture
+async def guest(counted: Installation) -> AsyncIterator[Person]:
+    """Somebody who has allowed nothing yet."""
+    email = f"{new_key()}@example.org"
+    user = await counted.add_user(email)
+    async with counted.browser() as browser:
+        yield Person(counted, browser, email, user.id)
 
 
 @pytest.fixture
@@ -96,3 +108,111 @@ async def test_what_has_ended_does_nothing_more(counted: Installation):
     assert await acted(counted, act(jti)) == [1]
     await counted.post("/revoke", "service", token=token)
     assert await acted(counted, act(jti)) == ["revoked"]
+
+
+ASKED = [
+    {"type": "counterfoil_limit", "action": "transfer", "unit": "EUR", "per_transaction": 2500}
+]
+DETAILS = {"authorization_details": json.dumps(ASKED)}
+
+
+def is_asked(page: httpx2.Response) -> bool:
+    return page.status_code == 200 and 'name="permission"' in page.text
+
+
+async def test_who_allowed_something_within_limits_has_not_allowed_more(
+    counted: Installation, guest: Person
+):
+    """The same app asks again, for all of it, and nobody would see a page."""
+    await guest.tokens(**DETAILS)
+    for further in (
+        {},
+        DETAILS,
+        {"authorization_details": json.dumps([ASKED[0] | {"action": "x"}])},
+    ):
+        assert is_asked(await guest.open(**further)), further
+    assert answer_of(await guest.open(prompt="none"))["error"] == "consent_required"
+
+
+async def test_what_was_allowed_without_limits_is_allowed_within_them(
+    counted: Installation, guest: Person
+):
+    """And an answer within limits is asked for again, though more was allowed before."""
+    await guest.tokens()
+    tokens = await guest.tokens(prompt="none", **DETAILS)
+    assert tokens["authorization_details"] == ASKED
+    page = await guest.open(prompt="consent", **DETAILS)
+    await guest.allow(page)
+    assert is_asked(await guest.open())
+    await guest.allow(await guest.open())
+    assert not is_asked(await guest.open())
+
+
+async def test_the_consent_page_hides_no_limit_and_no_lack_of_one(
+    counted: Installation, guest: Person
+):
+    """What could be read as another is written out; markup is none."""
+    plain = await guest.open(prompt="login")
+    page = await guest.sign_in(plain)
+    assert is_asked(page)
+    assert "Within these limits" not in page.text
+    counted_too = ASKED[0] | {"count": 3, "sum": 4000, "until": 2_000_000_000}
+    odd = {"type": "counterfoil_limit", "action": "delete", "unit": "files"}
+    asked = json.dumps([counted_too, odd, odd | {"action": "close", "unit": ""}])
+    page = await guest.open(prompt="consent", authorization_details=asked)
+    for sentence in (
+        "transfer: at most 25.00 EUR at a time, at most 3 times per access token, "
+        "at most 40.00 EUR in all per access token, until 18 May 2033, 03:33 UTC",
+        "delete: any amount of files",
+        "close: without an upper amount",
+    ):
+        assert sentence in page.text
+    assert unverified_claims((await allowed(guest, page))["access_token"])[
+        "authorization_details"
+    ] == [counted_too, odd, {"type": "counterfoil_limit", "action": "close"}]
+
+
+async def allowed(person: Person, page: httpx2.Response) -> dict[str, str]:
+    code = answer_of(await person.allow(page))["code"]
+    return dict((await person.exchange(code)).json())
+
+
+async def test_a_form_that_is_changed_takes_no_limit_away(counted: Installation, guest: Person):
+    """They travel sealed: a field of the form is none."""
+    page = await guest.open(
+        prompt="consent" if is_asked(await guest.open()) else "login", **DETAILS
+    )
+    if not is_asked(page):
+        page = await guest.sign_in(page)
+    form = hidden_fields(page.text) | {"decision": "allow", "authorization_details": "[]"}
+    form |= {"permission": "openid", "span": "day", "limits": ""}
+    answer = await guest.browser.post("/consent", data=form)
+    tokens = (await guest.exchange(answer_of(await guest.follow(answer))["code"])).json()
+    # It chose no permission of an API: this token is for who it is, and says nothing of limits.
+    assert tokens["scope"] == "openid"
+
+
+async def test_a_token_with_limits_is_exchanged_for_none_without(counted: Installation):
+    """RFC 8693: nor for a ticket, nor at another API."""
+    await counted.add_client(
+        "trader",
+        grant_types=("client_credentials", GRANT_TYPE),
+        scopes=frozenset({"notes:read"}),
+    )
+    token = await counted.service_token("trader", **DETAILS)
+    form = {"grant_type": GRANT_TYPE, "subject_token": token, "subject_token_type": ACCESS_TOKEN}
+    for further in ({}, {"resource": MAIL}, DETAILS):
+        answer = await counted.post("/token", "trader", **form, **further)
+        assert answer.json()["error"] == "invalid_request"
+    free = await counted.service_token("trader")
+    answer = await counted.post("/token", "trader", **form | {"subject_token": free}, **DETAILS)
+    assert answer.json()["authorization_details"] == ASKED
+
+
+async def test_the_server_itself_asks_for_no_limits(counted: Installation):
+    """A token for it that says so would promise what nobody keeps."""
+    scopes = frozenset({"counterfoil:read"})
+    await counted.add_client("looker", scopes=scopes)
+    form = {"grant_type": "client_credentials"} | DETAILS
+    answer = await counted.post("/token", "looker", **form)
+    assert answer.json()["error"] == "invalid_target"

@@ -6,8 +6,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.errors import invalid_scope, invalid_target
+from counterfoil.oauth.limits import Limit, narrowest
 
 OPENID_SCOPES: Final = frozenset({"openid", "profile", "email", "offline_access"})
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
@@ -16,11 +18,15 @@ Catalogue = Mapping[str, frozenset[str]]
 """Every API's resource identifier with the scopes that it owns."""
 
 
-class Access(Struct, frozen=True):
-    """Scopes per API (by resource identifier), and the OpenID scopes of the server itself."""
+class Access(Struct, frozen=True, omit_defaults=True):
+    """Scopes per API (by resource identifier), and the OpenID scopes of the server itself.
+
+    ``limits``: what may be done with all of it (RFC 9396); ``None``: nothing was said of that.
+    """
 
     apis: Mapping[str, frozenset[str]] = {}
     openid: frozenset[str] = frozenset()
+    limits: tuple[Limit, ...] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -38,7 +44,7 @@ class Access(Struct, frozen=True):
         return " ".join(sorted(self.scopes))
 
     def covers(self, other: "Access") -> bool:
-        """Whether all of ``other`` stands in this access."""
+        """Whether all scopes of ``other`` stand in this access. Limits are not asked for."""
         return other.openid <= self.openid and all(
             uri in self.apis and scopes <= self.apis[uri] for uri, scopes in other.apis.items()
         )
@@ -49,11 +55,13 @@ class Access(Struct, frozen=True):
             uri: scopes & other.apis[uri] for uri, scopes in self.apis.items() if uri in other.apis
         }
         return Access(
-            {uri: scopes for uri, scopes in apis.items() if scopes}, self.openid & other.openid
+            {uri: scopes for uri, scopes in apis.items() if scopes},
+            self.openid & other.openid,
+            narrowest(self.limits, other.limits),
         )
 
     def widened_by(self, other: "Access") -> "Access":
-        """Give what stands in either."""
+        """Give the scopes that stand in either: limits of one are none of both, and left out."""
         apis = dict(self.apis)
         for uri, scopes in other.apis.items():
             apis[uri] = apis.get(uri, frozenset()) | scopes
@@ -62,19 +70,19 @@ class Access(Struct, frozen=True):
     def without(self, other: "Access") -> "Access":
         """Give what stands in this and not in ``other``."""
         apis = {uri: scopes - other.apis.get(uri, frozenset()) for uri, scopes in self.apis.items()}
-        return Access(
-            {uri: scopes for uri, scopes in apis.items() if scopes}, self.openid - other.openid
-        )
+        left = {uri: scopes for uri, scopes in apis.items() if scopes}
+        return replace(self, apis=left, openid=self.openid - other.openid)
 
     def limited_to_scopes(self, scopes: frozenset[str]) -> "Access":
         """Give what is left when only ``scopes`` are wanted."""
         apis = {uri: own & scopes for uri, own in self.apis.items()}
-        return Access({uri: own for uri, own in apis.items() if own}, self.openid & scopes)
+        left = {uri: own for uri, own in apis.items() if own}
+        return replace(self, apis=left, openid=self.openid & scopes)
 
     def at(self, resource: str) -> "Access":
         """Give what a token for this one API may carry, beside the OpenID scopes."""
         apis = {resource: self.apis[resource]} if resource in self.apis else {}
-        return Access(apis, self.openid)
+        return replace(self, apis=apis)
 
 
 def is_scope(name: str) -> bool:

@@ -24,6 +24,7 @@ ERRORS: Final = MappingProxyType(
         "unauthorized_client": WireError(400, "RFC 6749 §5.2"),
         "unsupported_grant_type": WireError(400, "RFC 6749 §5.2"),
         "invalid_scope": WireError(400, "RFC 6749 §5.2"),
+        "invalid_authorization_details": WireError(400, "RFC 9396 §5"),
         "invalid_target": WireError(400, "RFC 8707 §2"),
         "access_denied": WireError(403, "RFC 6749 §4.1.2.1"),
         "unsupported_response_type": WireError(400, "RFC 6749 §4.1.2.1"),
@@ -128,6 +129,11 @@ def invalid_scope(description: str) -> OAuthError:
 def invalid_target(description: str) -> OAuthError:
     """A resource is unknown, malformed, or ambiguous (RFC 8707 §2)."""
     return OAuthError("invalid_target", description)
+
+
+def invalid_authorization_details(description: str) -> OAuthError:
+    """They are of a type that is not known, malformed, or more than may be had (RFC 9396 §5)."""
+    return OAuthError("invalid_authorization_details", description)
 
 
 def sayable(sentence: str) -> str:

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 from msgspec import Struct
 
+from counterfoil.oauth.limits import TYPE as LIMIT
+
 OAUTH_PATH: Final = "/.well-known/oauth-authorization-server"
 OPENID_PATH: Final = "/.well-known/openid-configuration"
 
@@ -47,6 +49,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     token_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
     revocation_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
     introspection_endpoint_auth_signing_alg_values_supported: tuple[str, ...]
+    authorization_details_types_supported: tuple[str, ...] = (LIMIT,)
     subject_types_supported: tuple[str, ...] = ("public",)
     id_token_signing_alg_values_supported: tuple[str, ...]
     dpop_signing_alg_values_supported: tuple[str, ...]

@@ -15,6 +15,7 @@ from msgspec.structs import FieldInfo, fields
 
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.strict_json import decode_value
+from counterfoil.oauth.limits import Limits
 from counterfoil.oauth.subject_identifier import SubjectIdentifier
 from counterfoil.oauth.use_limit import MaxUses
 
@@ -38,7 +39,7 @@ class Description(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     Without ``subject`` it is for the client itself; a person is named as RFC 9493 says. Without
     ``lifetime`` it lives as long as any token there. ``url``, ``url_methods`` and
     ``url_hashed`` bind it to a URL, ``dpop_jkt`` to the key with this thumbprint (RFC 9449 §10).
-    ``max_uses``: so often it works.
+    ``max_uses``: so often it works; ``authorization_details``: what it may do at most.
     Claims are named nowhere: what is registered is the server's to say.
     """
 
@@ -51,6 +52,7 @@ class Description(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     url_hashed: bool = False
     dpop_jkt: _Thumbprint | None = None
     max_uses: MaxUses | None = None
+    authorization_details: Limits | None = None
 
 
 class Mistake(Struct, frozen=True):
@@ -119,6 +121,8 @@ _FIELDS: Final[Mapping[str, FieldInfo]] = MappingProxyType(
 
 
 _NO_MEMBER: Final = f"A description has no such member; it may have {', '.join(_FIELDS)}."
+_CODES: Final = MappingProxyType({"authorization_details": "invalid_authorization_details"})
+"""What is said on the wire of a member that is wrong, where it has a word of its own."""
 
 
 def _mistakes(value: object, path: str) -> tuple[Mistake, ...]:
@@ -144,5 +148,6 @@ def _mistake_of(name: str, given: Any, path: str) -> Mistake | None:
     except msgspec.ValidationError as error:
         parts = _PLACE.fullmatch(str(error))
         said, place = (parts["said"], parts["place"] or "") if parts else (str(error), "")
-        return mistake(f"{path}.{name}{place}", f"{said}.")
+        code = _CODES.get(name, "invalid_request")
+        return mistake(f"{path}.{name}{place}", f"{said}.", code)
     return None

@@ -16,7 +16,7 @@ from counterfoil.server.pages.permissions import (
     what_is_asked,
 )
 from counterfoil.server.pages.views import ConsentPage
-from counterfoil.server.pages.wording import end_of
+from counterfoil.server.pages.wording import end_of, limits_of
 from counterfoil.server.protocol import approval, events
 from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.interaction import Approve, Consent, returns_locally
@@ -108,6 +108,7 @@ async def _page(server: Server, flow: Flow, person: Person, error: str | None = 
         return_is_local=returns_locally(pending.redirect_uri),
         user_email=person.user.email,
         permissions=permissions_of(pending.access, asked),
+        limits=limits_of(pending.access),
         spans=spans_of(asked.grant),
         until=end_of(asked.grant),
         error=error,

@@ -25,7 +25,7 @@ from counterfoil.server.pages.permissions import (
     what_is_asked,
 )
 from counterfoil.server.pages.views import DeviceConsentPage, DeviceDonePage, DevicePage
-from counterfoil.server.pages.wording import ago, device_of, end_of
+from counterfoil.server.pages.wording import ago, device_of, end_of, limits_of
 from counterfoil.server.protocol import device_approval, events
 from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.device_approval import Waiting
@@ -210,6 +210,7 @@ def _asking(visit: _Visit, found: _Found, typed: str, error: str | None = None) 
         client_name=found.asked.client.client_name,
         user_email=person.user.email,
         permissions=permissions_of(asked.access, found.asked),
+        limits=limits_of(asked.access),
         spans=spans_of(found.asked.grant),
         until=end_of(found.asked.grant),
         device=device_of(asked.origin.user_agent),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_request
@@ -63,7 +64,8 @@ def allowed_by(asked: Access, chosen: frozenset[str]) -> Access:
         for uri, scopes in asked.apis.items()
     }
     openid = frozenset(s for s in asked.openid if s in chosen or s == "openid")
-    return Access({uri: scopes for uri, scopes in apis.items() if scopes}, openid)
+    kept = {uri: scopes for uri, scopes in apis.items() if scopes}
+    return replace(asked, apis=kept, openid=openid)
 
 
 def spans_of(grant: Grant | None) -> tuple[SpanChoice, ...]:

@@ -1,10 +1,13 @@
 """Plain words for people: permissions, moments, devices. Pure."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from counterfoil.oauth.access import Access
+from counterfoil.oauth.limits import Limit
 from counterfoil.server.records.grant import Grant
 
 OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
@@ -28,6 +31,13 @@ SPANS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """For how long a permission may be given, as `Span` names it."""
+_CURRENCY: Final = re.compile("[A-Z]{3}")
+_DIGITS: Final = (
+    (0, "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF"),
+    (3, "BHD IQD JOD KWD LYD OMR TND"),
+    (4, "CLF UYW"),
+)
+"""Digits of the smallest part of a currency, where there are not two (ISO 4217)."""
 _STEPS: Final = ((60, "minute"), (3600, "hour"), (86_400, "day"), (2_592_000, "month"))
 _BROWSERS: Final = (
     ("Edg/", "Edge"),
@@ -89,3 +99,34 @@ def device_of(user_agent: str) -> str:
     if browser and system:
         return f"{browser} on {system}"
     return browser or system or "An unknown device"
+
+
+def limits_of(access: Access) -> tuple[str, ...]:
+    """Say what an app asks to be limited to, a sentence for each action."""
+    return tuple(_limit(limit) for limit in access.limits or ())
+
+
+def _limit(limit: Limit) -> str:
+    parts = list[str]()
+    if limit.per_transaction is not None:
+        parts.append(f"at most {amount_of(limit.per_transaction, limit.unit)} at a time")
+    if limit.count is not None:
+        parts.append(
+            f"at most {limit.count} time{'' if limit.count == 1 else 's'} per access token"
+        )
+    if limit.sum is not None:
+        parts.append(f"at most {amount_of(limit.sum, limit.unit)} in all per access token")
+    if limit.until is not None:
+        parts.append(f"until {moment_of(limit.until)}")
+    if limit.per_transaction is None and limit.sum is None:
+        parts.insert(0, f"any amount of {limit.unit}" if limit.unit else "without an upper amount")
+    return f"{limit.action}: {', '.join(parts)}"
+
+
+def amount_of(amount: int, unit: str) -> str:
+    """Write an amount as people do: of a currency (ISO 4217) in whole parts, not the smallest."""
+    if not _CURRENCY.fullmatch(unit):
+        return f"{amount} {unit}".rstrip()
+    digits = next((count for count, units in _DIGITS if unit in units.split()), 2)
+    whole, rest = divmod(amount, 10**digits)
+    return f"{whole}.{rest:0{digits}d} {unit}" if digits else f"{whole} {unit}"

@@ -113,7 +113,8 @@ async def _grant(tx: Transaction, pending: Pending, decision: Decision) -> Grant
         await revocation.end_grant(tx, before.id, JANITOR)
         before = None
     if not decision.asked:
-        return before if before is not None and before.access.covers(decision.access) else None
+        is_allowed = before is not None and before.allows_unasked(decision.access)
+        return before if is_allowed else None
     if decision.span is Span.AS_BEFORE and before is None:
         return None
     beside = before.access.without(pending.access) if before is not None else Access()
@@ -126,8 +127,17 @@ async def _grant(tx: Transaction, pending: Pending, decision: Decision) -> Grant
             created_at=tx.now,
             updated_at=tx.now,
             ends_at=_end_date(pending, decision.span, before),
+            limited=_limited(pending, decision, before),
         )
     )
+
+
+def _limited(pending: Pending, decision: Decision, before: Grant | None) -> Access:
+    """Say what is allowed within limits only, now that the person has answered."""
+    beside = before.limited.without(pending.access) if before is not None else Access()
+    if decision.access.limits is None:
+        return beside
+    return beside.widened_by(Access(decision.access.apis))
 
 
 def _end_date(pending: Pending, span: Span | None, before: Grant | None) -> int | None:

@@ -18,6 +18,7 @@ from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol import id_token_hint
 from counterfoil.server.protocol.audience import catalogue
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.limit_narrowing import limited
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
@@ -154,7 +155,7 @@ async def access_asked(tx: Transaction, client: Client, parameters: Parameters) 
     """Give what an app asks a person for: scopes, each at the API that it is meant for.
 
     Raises:
-        OAuthError: ``invalid_scope`` or ``invalid_target``.
+        OAuthError: ``invalid_scope``, ``invalid_target`` or ``invalid_authorization_details``.
     """
     scopes = scopes_in(parameters.get("scope"))
     beyond = scopes - client.scopes
@@ -163,7 +164,7 @@ async def access_asked(tx: Transaction, client: Client, parameters: Parameters) 
     access = asked(scopes, parameters.every("resource"), await catalogue(tx, client))
     if access.is_empty:
         raise invalid_scope("The parameter scope is missing: ask for at least one scope.")
-    return access
+    return await limited(tx, client, access, parameters)
 
 
 def _subject_hint(

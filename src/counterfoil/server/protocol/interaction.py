@@ -132,7 +132,7 @@ def _made_for(pending: Pending, session: Session) -> bool:
 def _needs_consent(pending: Pending, client: Client, grant: Grant) -> bool:
     return (
         "consent" in pending.prompt
-        or not grant.access.covers(pending.access)
+        or not grant.allows_unasked(pending.access)
         or (client.public and returns_locally(pending.redirect_uri))
     )
 

@@ -69,7 +69,7 @@ class Issuance(Struct, frozen=True, kw_only=True):
     ``family_id`` is empty where no user stands behind the token. ``may_act``: the client that
     alone may act for others with it; empty: whoever has the right to (RFC 8693 §4.4).
     ``max_uses`` is what was asked for; `uses` what is granted. So it is with ``limits``, and
-    `permitted`; ``None``: nothing was asked for.
+    `permitted`: what was asked for this token alone; ``None``: nothing was.
     ``ticket``: it is that, and no access token.
     """
 
@@ -92,12 +92,13 @@ class Issuance(Struct, frozen=True, kw_only=True):
 
     @property
     def permitted(self) -> tuple[Limit, ...] | None:
-        """What the token may do: what the API, the client and whoever asked all permit (S15).
+        """What the token may do: what API, client, person and whoever asks all permit (S15).
 
         ``None``: nobody has limited it.
         """
         of_client = self.client.policy.limits or None
-        return narrowest(self.limits, of_client, self.audience.policy.limits or None)
+        of_api = self.audience.policy.limits or None
+        return narrowest(self.limits, self.access.limits, of_client, of_api)
 
     @property
     def uses(self) -> int | None:

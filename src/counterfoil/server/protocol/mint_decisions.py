@@ -9,6 +9,7 @@ from counterfoil.oauth.access import Access, scopes_in
 from counterfoil.oauth.binding import KEY, UNBOUND, Binding
 from counterfoil.oauth.delegation import acting
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.oauth.limits import narrowest
 from counterfoil.oauth.token_description import (
     Description,
     Mistake,
@@ -20,6 +21,7 @@ from counterfoil.server.protocol.audience import Audience, audience_of, catalogu
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, Lineage
+from counterfoil.server.protocol.limit_narrowing import DETAILS, mistake_in
 from counterfoil.server.protocol.mint_for_others import Leave, Others, others_named
 from counterfoil.server.protocol.minting import exposure_of
 from counterfoil.server.protocol.own_api import SCOPES as OWN_SCOPES
@@ -108,6 +110,7 @@ def decide(ground: Ground, tx: Transaction, asked: Read) -> Decided:
     access = _access(ground, described)
     leave = _leave(ground, audience, described, (access, tx.now))
     mistakes = [*_mistakes(ground, leave, described, path), *_too_many(audience, described, path)]
+    mistakes += _too_much(ground, audience, described, path)
     if isinstance(access, str):
         mistakes.append(mistake(f"{path}.scope", access, "invalid_scope"))
     if isinstance(narrowing, Mistake):
@@ -125,6 +128,7 @@ def decide(ground: Ground, tx: Transaction, asked: Read) -> Decided:
         family_id=family_id,
         binding=Binding(KEY, described.dpop_jkt) if described.dpop_jkt else UNBOUND,
         max_uses=described.max_uses,
+        limits=described.authorization_details,
         lineage=ground.acts if leave.right is not None else None,
     )
     if narrowing is not None:
@@ -186,6 +190,16 @@ def _too_many(audience: Audience, described: Description, path: str) -> Iterable
     most = audience.policy.max_uses
     if most is not None and described.max_uses is not None and described.max_uses > most:
         yield mistake(f"{path}.max_uses", f"Tokens of this API work {most} times at most.")
+
+
+def _too_much(
+    ground: Ground, audience: Audience, described: Description, path: str
+) -> Iterable[Mistake]:
+    asked, of_client = described.authorization_details, ground.client.policy.limits or None
+    if asked is not None:
+        says = mistake_in(asked, narrowest(of_client, audience.policy.limits or None))
+        if says:
+            yield mistake(f"{path}.{DETAILS}", says, "invalid_authorization_details")
 
 
 def _narrowing(described: Description, path: str) -> Narrowing | Mistake | None:

@@ -17,6 +17,7 @@ from counterfoil.server.protocol.actor_naming import with_actor
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.grant_types import GRANT_TYPES, GrantType
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
+from counterfoil.server.protocol.limit_narrowing import LimitNarrowing, limit_narrowing_in
 from counterfoil.server.protocol.minting import mint, mint_ticket
 from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
@@ -47,7 +48,7 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         StoreUnavailable: nothing was stored; the client may try again.
     """
     grant_type = _grant_type_in(asked.parameters)
-    narrowings = narrowing_in(asked.parameters), use_narrowing_in(asked.parameters)
+    narrowings = _narrowings_in(asked.parameters)
     credentials = await client_authentication.credentials_of(
         authority, asked.parameters, asked.authorization
     )
@@ -91,11 +92,18 @@ class _Request(Struct, frozen=True):
     asked: Asked
     proof: Proof | None
     once: Once
-    narrowings: tuple[Narrowing | None, UseNarrowing]
+    narrowings: tuple[Narrowing | UseNarrowing | LimitNarrowing | None, ...]
 
 
 def _target(authority: Authority) -> Target:
     return Target("POST", f"{authority.issuer}/token")
+
+
+def _narrowings_in(
+    parameters: Parameters,
+) -> tuple[Narrowing | UseNarrowing | LimitNarrowing | None, ...]:
+    """Read what makes less of the token, whatever the grant type."""
+    return narrowing_in(parameters), use_narrowing_in(parameters), limit_narrowing_in(parameters)
 
 
 def _grant_type_in(parameters: Parameters) -> GrantType:

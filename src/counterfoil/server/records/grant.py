@@ -19,6 +19,12 @@ class Grant(Struct, frozen=True, kw_only=True):
     ended_at: int | None = None
     ends_at: int | None = None
     """The end date that the person chose (S13)."""
+    limited: Access = Access()
+    """What of it was allowed within limits only: for more the person is asked each time (S15)."""
+
+    def allows_unasked(self, access: Access) -> bool:
+        """Whether all of it was allowed before, and no limits were said then."""
+        return self.access.without(self.limited).covers(access)
 
     def is_live(self, now: int) -> bool:
         """Whether it stands: neither taken back nor past its end date."""
@@ -31,7 +37,8 @@ class Grants(Protocol):
     async def allow(self, grant: Grant) -> Grant:
         """Make this grant, or give its access to the live one of the same user and client.
 
-        The access and the end date that stood before are replaced. Gives the grant that stands now.
+        The access, what of it is limited, and the end date that stood before are replaced. Gives
+        the grant that stands now.
         """
 
     async def add_ended(self, grant: Grant) -> None:

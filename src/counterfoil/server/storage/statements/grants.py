@@ -8,20 +8,21 @@ from counterfoil.server.storage.statements.json_text import access_from, json_te
 
 # The unique index over live grants decides who makes it; whoever comes second changes what stands.
 _ALLOW: Final = """
-INSERT INTO grants (id, user_id, client_id, access, created_at, updated_at, ends_at, ended_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, NULL)
+INSERT INTO grants (id, user_id, client_id, access, created_at, updated_at, ends_at, limited,
+    ended_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)
 ON CONFLICT (user_id, client_id) WHERE ended_at IS NULL DO UPDATE
 SET access = excluded.access, updated_at = CASE
     WHEN grants.updated_at > excluded.updated_at THEN grants.updated_at
-    ELSE excluded.updated_at END, ends_at = excluded.ends_at
-RETURNING id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at
+    ELSE excluded.updated_at END, ends_at = excluded.ends_at, limited = excluded.limited
+RETURNING id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at, limited
 """
 _ADD_ENDED: Final = """
 INSERT INTO grants (id, user_id, client_id, access, created_at, updated_at, ends_at, ended_at)
 VALUES (?, ?, ?, ?, ?, ?, NULL, ?)
 """
 _SELECT: Final = """
-SELECT id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at
+SELECT id, user_id, client_id, access, created_at, updated_at, ended_at, ends_at, limited
 FROM grants"""
 _BETWEEN: Final = f"{_SELECT} WHERE user_id = ? AND client_id = ? AND ended_at IS NULL"
 FIND: Final = f"{_SELECT} WHERE id = ?"
@@ -61,6 +62,7 @@ class GrantStatements:
             grant.created_at,
             grant.updated_at,
             grant.ends_at,
+            json_text(grant.limited),
         )
         if row is None:
             raise LookupError(f"the grant {grant.id!r} stands neither new nor old")
@@ -122,4 +124,5 @@ def _grant(row: Row) -> Grant:
         updated_at=row[5],
         ended_at=row[6],
         ends_at=row[7],
+        limited=access_from(row[8]),
     )
