@@ -11,7 +11,15 @@ from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.delegation import ACCESS_TOKEN, GRANT_TYPE
 from counterfoil.server.records.client import SPEND
 from tests.allowing import act, acted, add_guard, counted_token, granted, left, new_key, post, take
-from tests.installation import MAIL, NOTES, Installation, Person, answer_of, hidden_fields
+from tests.installation import (
+    MAIL,
+    NOTES,
+    Installation,
+    Person,
+    answer_of,
+    hidden_fields,
+    permissions_in,
+)
 
 pytestmark = pytest.mark.anyio
 COUNT, SUM = "count:transfer/EUR", "sum:transfer/EUR"
@@ -179,17 +187,12 @@ async def allowed(person: Person, page: httpx2.Response) -> dict[str, str]:
 
 async def test_a_form_that_is_changed_takes_no_limit_away(counted: Installation, guest: Person):
     """They travel sealed: a field of the form is none."""
-    page = await guest.open(
-        prompt="consent" if is_asked(await guest.open()) else "login", **DETAILS
-    )
-    if not is_asked(page):
-        page = await guest.sign_in(page)
-    form = hidden_fields(page.text) | {"decision": "allow", "authorization_details": "[]"}
-    form |= {"permission": "openid", "span": "day", "limits": ""}
-    answer = await guest.browser.post("/consent", data=form)
-    tokens = (await guest.exchange(answer_of(await guest.follow(answer))["code"])).json()
-    # It chose no permission of an API: this token is for who it is, and says nothing of limits.
-    assert tokens["scope"] == "openid"
+    page = await guest.sign_in(await guest.open(**DETAILS))
+    form: dict[str, Any] = hidden_fields(page.text) | {"decision": "allow", "span": "day"}
+    form |= {"permission": permissions_in(page.text), "limits": "", "authorization_details": "[]"}
+    answer = await guest.follow(await guest.browser.post("/consent", data=form))
+    tokens = (await guest.exchange(answer_of(answer)["code"])).json()
+    assert tokens["authorization_details"] == ASKED
 
 
 async def test_a_token_with_limits_is_exchanged_for_none_without(counted: Installation):

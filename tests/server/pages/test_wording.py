@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from counterfoil.oauth.access import OPENID_SCOPES, Access
-from counterfoil.server.pages.wording import OPENID_PERMISSIONS, SPANS, ago, device_of, end_of
+from counterfoil.server.pages.wording import (
+    OPENID_PERMISSIONS,
+    SPANS,
+    ago,
+    amount_of,
+    device_of,
+    end_of,
+)
 from counterfoil.server.protocol.approval import Span
 from counterfoil.server.records.grant import Grant
 
@@ -102,3 +109,21 @@ def test_an_end_date_is_named_to_the_minute_where_there_is_one():
     assert end_of(None) is None
     assert end_of(grant) is None
     assert end_of(replace(grant, ends_at=1_800_000_000)) == "15 January 2027, 08:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "words"),
+    [
+        (2500, "EUR", "25.00 EUR"),
+        (5, "USD", "0.05 USD"),
+        (2500, "JPY", "2500 JPY"),
+        (2500, "KWD", "2.500 KWD"),
+        (2500, "MB", "2500 MB"),
+        (2500, "eur", "2500 eur"),
+        (2500, "", "2500"),
+        (2**53 - 1, "EUR", "90071992547409.91 EUR"),
+    ],
+)
+def test_an_amount_of_a_currency_is_written_in_whole_parts(amount: int, unit: str, words: str):
+    """S15: nobody takes cents for euros, or euros for cents (ISO 4217)."""
+    assert amount_of(amount, unit) == words
