@@ -70,8 +70,8 @@ class AskingPage(Page, frozen=True, kw_only=True):
 
     Posts `permission` (once for each that stays ticked, and for each required one), `span`: for
     how long, and `decision`: `allow`, `deny`, or `switch` to use another account. `until` is the
-    end date that the person gave before, if they did. `limits`: a sentence for each action to which
-    the app limits itself.
+    end date that the person gave before, if they did. `limits`: each action to which the app
+    limits itself, and how far it may go.
     """
 
     action: str
@@ -80,7 +80,7 @@ class AskingPage(Page, frozen=True, kw_only=True):
     user_email: str
     permissions: tuple[Permission, ...]
     spans: tuple[SpanChoice, ...]
-    limits: tuple[str, ...] = ()
+    limits: tuple[tuple[str, str], ...] = ()
     until: str | None = None
     error: str | None = None
 

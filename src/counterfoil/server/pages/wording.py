@@ -101,26 +101,25 @@ def device_of(user_agent: str) -> str:
     return browser or system or "An unknown device"
 
 
-def limits_of(access: Access) -> tuple[str, ...]:
-    """Say what an app asks to be limited to, a sentence for each action."""
-    return tuple(_limit(limit) for limit in access.limits or ())
+def limits_of(access: Access) -> tuple[tuple[str, str], ...]:
+    """Say what an app asks to be limited to: each action, and how far it may go."""
+    return tuple((limit.action, _limit(limit)) for limit in access.limits or ())
 
 
 def _limit(limit: Limit) -> str:
     parts = list[str]()
     if limit.per_transaction is not None:
         parts.append(f"at most {amount_of(limit.per_transaction, limit.unit)} at a time")
+    elif limit.sum is None and limit.unit:
+        parts.append(f"any amount of {limit.unit}")
     if limit.count is not None:
-        parts.append(
-            f"at most {limit.count} time{'' if limit.count == 1 else 's'} per access token"
-        )
+        times = "once" if limit.count == 1 else f"{limit.count} times"
+        parts.append(f"at most {times} per access token")
     if limit.sum is not None:
         parts.append(f"at most {amount_of(limit.sum, limit.unit)} in all per access token")
     if limit.until is not None:
         parts.append(f"until {moment_of(limit.until)}")
-    if limit.per_transaction is None and limit.sum is None:
-        parts.insert(0, f"any amount of {limit.unit}" if limit.unit else "without an upper amount")
-    return f"{limit.action}: {', '.join(parts)}"
+    return ", ".join(parts) or "without any limit"
 
 
 def amount_of(amount: int, unit: str) -> str:

@@ -96,9 +96,10 @@ class Issuance(Struct, frozen=True, kw_only=True):
 
         ``None``: nobody has limited it.
         """
-        of_client = self.client.policy.limits or None
-        of_api = self.audience.policy.limits or None
-        return narrowest(self.limits, self.access.limits, of_client, of_api)
+        of_client, of_api = self.client.policy.limits, self.audience.policy.limits
+        if not of_client and not of_api and self.limits is None and self.access.limits is None:
+            return None
+        return narrowest(self.limits, self.access.limits, of_client or None, of_api or None)
 
     @property
     def uses(self) -> int | None:
