@@ -6,6 +6,7 @@ import pytest
 
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.records.second_factor import Authenticator
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from tests.cli.conftest import EMAIL, PASSWORD, Installation, LivedIn
@@ -24,6 +25,7 @@ def test_a_password_comes_from_standard_input_without_its_line_end(
         "name": None,
         "is_admin": False,
         "disabled_at": None,
+        "second_factor": False,
     }
     assert opens(installation, PASSWORD)
 
@@ -163,6 +165,20 @@ def test_an_administrator_vouches_for_an_address(installation: Installation):
     assert installation.json("user", "list")["users"][0]["email_verified"] is False
     assert f"{EMAIL} is verified." in installation.succeed("user", "verify", EMAIL)
     assert installation.json("user", "list")["users"][0]["email_verified"] is True
+
+
+def test_a_second_factor_is_seen_and_taken_away(installation: Installation):
+    """S105: the person is told, and everything of theirs ends."""
+    added = installation.json("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
+    has_one = Authenticator(user_id=added["id"], sealed=b"x", added_at=1, last_step=0)
+    installation.transact(lambda tx: tx.second_factors.add_authenticator(has_one))
+    assert installation.json("user", "list")["users"][0]["second_factor"] is True
+    installation.succeed("user", "reset-second-factor", EMAIL, "--yes")
+    assert installation.json("user", "list")["users"][0]["second_factor"] is False
+    assert installation.newest_event().kind == "second_factor_removed"
+    assert waiting(installation) == 1
+    installation.succeed("user", "reset-second-factor", EMAIL, "--yes")
+    assert waiting(installation) == 1, "nothing was left to take away"
 
 
 def test_a_recovery_is_started_and_changes_nothing_yet(installation: Installation):

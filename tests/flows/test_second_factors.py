@@ -16,6 +16,7 @@ from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.policy import ClientPolicy
 from tests.flows.serving import fresh, served_here
 from tests.installation import NOTES, Installation, Person, answer_of, hidden_fields, installed
+from tests.recoveries import mail_for
 from tests.second_factors import (
     AUTHENTICATOR,
     App,
@@ -81,6 +82,8 @@ async def test_a_recovery_code_does_it_too_and_is_told_of(
     assert await is_in(visitor)
     (event,) = await events_of(place, EventKind.RECOVERY_CODE_USED, person.user_id)
     assert event.detail == {"left": "9"}
+    (told, _) = await mail_for(place, person.email)
+    assert "9 codes are left" in " ".join(told.split())
 
 
 async def test_new_recovery_codes_end_those_before(person: Person, visitor: Person):

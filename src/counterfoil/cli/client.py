@@ -30,6 +30,7 @@ from counterfoil.cli.receipts import (
 
 if TYPE_CHECKING:
     from counterfoil.oauth.opaque import Secret
+    from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.protocol.endings import Ending
     from counterfoil.server.records.client import Client, ClientSecret
     from counterfoil.server.records.store import Transaction
@@ -232,7 +233,7 @@ def disable(call: Invocation, client_id: str, *, manner: Manner) -> None:
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.revocation import disable_client
 
-    async def work(tx: "Transaction", client_id: str) -> "Ending":
+    async def work(_: "Authority", tx: "Transaction", client_id: str) -> "Ending":
         return await disable_client(tx, client_id, CLI)
 
     find = partial(_id_of, client_id=client_id)
@@ -248,7 +249,7 @@ def enable(call: Invocation, client_id: str) -> None:
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.registration import enable_client
 
-    async def work(tx: "Transaction", client_id: str) -> "Ending":
+    async def work(_: "Authority", tx: "Transaction", client_id: str) -> "Ending":
         return await enable_client(tx, client_id, CLI)
 
     find = partial(_id_of, client_id=client_id)

@@ -106,7 +106,7 @@ class Change(NamedTuple):
 
     cause: str
     find: "Work[str]"
-    act: "Callable[[Transaction, str], Awaitable[Ending]]"
+    act: "Callable[[Authority, Transaction, str], Awaitable[Ending]]"
     said: str
 
 
@@ -118,8 +118,8 @@ def make(call: Invocation, change: Change, manner: Manner) -> None:
     consequence = CONSEQUENCES[Cause(change.cause)]
     demand_yes(consequence.sentence, yes=manner.yes or consequence.extent is Extent.NOTHING)
 
-    async def work(_: "Authority", tx: "Transaction") -> "Ending":
-        return await change.act(tx, subject)
+    async def work(authority: "Authority", tx: "Transaction") -> "Ending":
+        return await change.act(authority, tx, subject)
 
     document = call.run(partial(_received, work, manner))
 

@@ -2,7 +2,7 @@
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from counterfoil.server.protocol.endings import Ending, Target
     from counterfoil.server.records.store import Transaction
     from counterfoil.server.records.user import User
+
+T = TypeVar("T")
 
 
 @click.group()
@@ -74,23 +76,24 @@ def _password(*, from_stdin: bool) -> str:
 @installation
 def list_users(call: Invocation) -> None:
     """List the people."""
-    from counterfoil.server.documents.users import UserList, document_of
+    from counterfoil.server.documents.users import UserDocument, UserList, described
 
-    async def work(tx: "Transaction") -> "list[User]":
-        return await tx.users.every()
+    async def work(tx: "Transaction") -> list[UserDocument]:
+        return [await described(tx, each) for each in await tx.users.every()]
 
-    document = UserList(users=tuple(map(document_of, call.read(work))))
+    document = UserList(users=tuple(call.read(work)))
     rows = [
         (
             each.id,
             each.email,
             each.name or "",
             "disabled" if each.disabled_at else "administrator" if each.is_admin else "user",
+            "on" if each.second_factor else "",
             at(each.created_at),
         )
         for each in document.users
     ]
-    headers = ("id", "email", "name", "kind", "added")
+    headers = ("id", "email", "name", "kind", "second factor", "added")
     call.show(document, lambda: print_table(headers, rows, empty="There are no users."))
 
 
@@ -119,7 +122,7 @@ def set_password(call: Invocation, email: str, *, password_stdin: bool, manner: 
     from counterfoil.server.protocol import registration
     from counterfoil.server.protocol.events import CLI
 
-    async def work(tx: "Transaction", user_id: str) -> "Ending":
+    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
         return await registration.set_password(tx, user_id, digest, CLI)
 
     find = partial(_id_of, named=email)
@@ -134,16 +137,16 @@ def set_password(call: Invocation, email: str, *, password_stdin: bool, manner: 
 def recover(call: Invocation, email: str) -> None:
     """Send a person a link to choose a new password. Nothing ends before they do."""
     from counterfoil.cli.people import find_person
-    from counterfoil.server.documents.users import document_of
+    from counterfoil.server.documents.users import UserDocument, described
     from counterfoil.server.identity import recovery
     from counterfoil.server.protocol.events import CLI
 
-    async def work(authority: "Authority", tx: "Transaction") -> "User":
+    async def work(authority: "Authority", tx: "Transaction") -> UserDocument:
         found = await find_person(tx, email)
         await recovery.start(authority, tx, found, CLI)
-        return found
+        return await described(tx, found)
 
-    document = document_of(_changed_by(call, work))
+    document = _changed_by(call, work)
     sentence = f"{document.email} is sent a link to choose a new password."
     call.show(document, lambda: click.echo(sentence))
 
@@ -177,11 +180,28 @@ def verify(call: Invocation, email: str, *, manner: Manner) -> None:
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.profile import vouch_for_email
 
-    async def work(tx: "Transaction", user_id: str) -> "Ending":
+    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
         return await vouch_for_email(tx, await find_person(tx, user_id), CLI)
 
     find = partial(_id_of, named=email)
     make(call, Change("user_data_changed", find, work, f"{email} is verified."), manner)
+
+
+@user.command("reset-second-factor", context_settings=takes_id())
+@click.argument("email")
+@ending_options
+@installation
+def reset_second_factor(call: Invocation, email: str, *, manner: Manner) -> None:
+    """Take a person's second factor away, and end every session and token of theirs."""
+    from counterfoil.server.identity import factor_change
+    from counterfoil.server.protocol.events import CLI
+
+    async def work(authority: "Authority", tx: "Transaction", user_id: str) -> "Ending":
+        return await factor_change.reset(authority, tx, user_id, CLI)
+
+    find = partial(_id_of, named=email)
+    said = f"{email} signs in without a second factor."
+    make(call, Change("second_factor_reset", find, work, said), manner)
 
 
 @user.command("disable", context_settings=takes_id())
@@ -193,7 +213,7 @@ def disable(call: Invocation, email: str, *, manner: Manner) -> None:
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.revocation import disable_user
 
-    async def work(tx: "Transaction", user_id: str) -> "Ending":
+    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
         return await disable_user(tx, user_id, CLI)
 
     find = partial(_id_of, named=email)
@@ -212,7 +232,7 @@ def delete(call: Invocation, email: str, *, manner: Manner) -> None:
     from counterfoil.server.protocol.account_deletion import delete_account
     from counterfoil.server.protocol.events import CLI
 
-    async def work(tx: "Transaction", user_id: str) -> "Ending":
+    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
         from counterfoil.oauth.errors import OAuthError
 
         try:
@@ -232,7 +252,7 @@ def enable(call: Invocation, email: str) -> None:
     from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.registration import enable_user
 
-    async def work(tx: "Transaction", user_id: str) -> "Ending":
+    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
         return await enable_user(tx, user_id, CLI)
 
     find = partial(_id_of, named=email)
@@ -248,7 +268,7 @@ def changed(call: Invocation, email: str, *, manner: Manner) -> None:
     from counterfoil.server.protocol.changed_data import tell
     from counterfoil.server.protocol.events import CLI
 
-    async def work(tx: "Transaction", user_id: str) -> "Ending":
+    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
         return await tell(tx, user_id, CLI)
 
     find = partial(_id_of, named=email)
@@ -258,10 +278,10 @@ def changed(call: Invocation, email: str, *, manner: Manner) -> None:
 
 def _changed_by(
     call: Invocation,
-    work: "Callable[[Authority, Transaction], Awaitable[User]]",
+    work: "Callable[[Authority, Transaction], Awaitable[T]]",
     *,
     makes: bool = False,
-) -> "User":
+) -> T:
     """Run a work that needs the authority, too, and commit it."""
     return call.run(
         lambda authority: authority.store.transact(partial(work, authority)), makes=makes

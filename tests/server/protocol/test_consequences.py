@@ -7,13 +7,11 @@ from pathlib import Path
 import pytest
 
 from counterfoil.oauth.access import Access
-from counterfoil.server.identity import factor_change
 from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause, Extent
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.family import Family
-from counterfoil.server.records.second_factor import Authenticator
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from tests.installation import Installation, Person, installed
@@ -87,20 +85,12 @@ async def rotate(tx: Transaction, overlap: int) -> Ending:
     return await revocation.nothing_ended(tx)
 
 
-async def reset_factor(tx: Transaction, user_id: str) -> Ending:
-    await tx.second_factors.add_authenticator(
-        Authenticator(user_id=user_id, sealed=b"", added_at=1, last_step=0)
-    )
-    return await factor_change.reset(tx, user_id, CLI)
-
-
 DEEDS: list[tuple[Cause, Deed, tuple[int, int]]] = [
     (
         Cause.PASSWORD_SET,
         lambda tx, user: registration.set_password(tx, user, "a hash", CLI),
         (0, 0),
     ),
-    (Cause.SECOND_FACTOR_RESET, reset_factor, (0, 0)),
     (Cause.SECRET_REPLACED, lambda tx, _: rotate(tx, 0), (2, 0)),
     (Cause.SECRET_ROTATED, lambda tx, _: rotate(tx, 60), (2, 3)),
     (Cause.USER_DISABLED, lambda tx, user: revocation.disable_user(tx, user, CLI), (0, 0)),

@@ -2,11 +2,16 @@
 
 from msgspec import Struct
 
+from counterfoil.server.records.second_factor import NO_FACTORS, Factors
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
 
 class UserDocument(Struct, frozen=True, kw_only=True):
-    """A person; ``id`` is the ``sub`` of their tokens. Times in seconds since the epoch."""
+    """A person; ``id`` is the ``sub`` of their tokens. Times in seconds since the epoch.
+
+    ``second_factor``: their password alone does not sign them in.
+    """
 
     id: str
     email: str
@@ -15,6 +20,7 @@ class UserDocument(Struct, frozen=True, kw_only=True):
     is_admin: bool
     created_at: int
     disabled_at: int | None
+    second_factor: bool
 
 
 class UserList(Struct, frozen=True, kw_only=True):
@@ -23,8 +29,13 @@ class UserList(Struct, frozen=True, kw_only=True):
     users: tuple[UserDocument, ...]
 
 
-def document_of(user: User) -> UserDocument:
-    """Give the document of a person."""
+async def described(tx: Transaction, user: User) -> UserDocument:
+    """Give the document of a person, with what they have switched on."""
+    return document_of(user, await tx.second_factors.of_user(user.id))
+
+
+def document_of(user: User, factors: Factors = NO_FACTORS) -> UserDocument:
+    """Give the document of a person who can show these factors; a new one has none."""
     return UserDocument(
         id=user.id,
         email=user.email,
@@ -33,4 +44,5 @@ def document_of(user: User) -> UserDocument:
         is_admin=user.is_admin,
         created_at=user.created_at,
         disabled_at=user.disabled_at,
+        second_factor=factors.is_on,
     )

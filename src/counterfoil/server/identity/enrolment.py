@@ -16,6 +16,7 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import recovery_codes, totp
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.second_factor import context_of, strengthened
+from counterfoil.server.identity.security_letters import tell
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.keys.sealing import NotSealed, Sealing
 from counterfoil.server.protocol import events, revocation
@@ -26,6 +27,7 @@ from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.protocol.second_factor_policy import least_of_person
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.second_factor import Authenticator
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
@@ -113,6 +115,7 @@ async def _on_the_way(
     if codes is None:
         return None
     await events.record(tx, EventKind.SECOND_FACTOR_ADDED, by, user.id)
+    await tell(authority, tx, user, LetterKind.SECOND_FACTOR_ON)
     amr = with_second(half.amr, ONE_TIME)
     beginning = Beginning(
         confirmation.origin,
@@ -149,6 +152,7 @@ async def _enrol(
     if codes is None:
         return None
     await events.record(tx, EventKind.SECOND_FACTOR_ADDED, by, user.id)
+    await tell(authority, tx, user, LetterKind.SECOND_FACTOR_ON)
     begun = await strengthened(tx, session, by)
     return Enrolled(begun, codes, await _ended(tx, user, begun, by))
 

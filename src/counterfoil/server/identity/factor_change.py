@@ -3,6 +3,7 @@
 from functools import partial
 
 from counterfoil.server.identity.enrolment import new_codes
+from counterfoil.server.identity.security_letters import tell
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.consequences import Cause
@@ -10,6 +11,7 @@ from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 
@@ -46,19 +48,23 @@ async def _switch_off(
     authority: Authority, session: Session, origin: Origin, tx: Transaction
 ) -> bool:
     fresh = await demand_fresh(authority.settings, tx, session)
-    removed = await tx.second_factors.remove(fresh.user_id)
-    if removed:
-        by = events.by_session(fresh, origin)
-        await events.record(tx, EventKind.SECOND_FACTOR_REMOVED, by, fresh.user_id)
-    return removed
+    return await _removed(authority, tx, fresh.user_id, events.by_session(fresh, origin))
 
 
-async def reset(tx: Transaction, user_id: str, by: Actor) -> Ending:
+async def _removed(authority: Authority, tx: Transaction, user_id: str, by: Actor) -> bool:
+    user = await tx.users.find(user_id)
+    if user is None or not await tx.second_factors.remove(user_id):
+        return False
+    await events.record(tx, EventKind.SECOND_FACTOR_REMOVED, by, user_id)
+    await tell(authority, tx, user, LetterKind.SECOND_FACTOR_OFF)
+    return True
+
+
+async def reset(authority: Authority, tx: Transaction, user_id: str, by: Actor) -> Ending:
     """Take a person's second factor away for them, and end everything of theirs.
 
     They sign in with the password alone then, and set another up where that is demanded.
     """
-    if not await tx.second_factors.remove(user_id):
+    if not await _removed(authority, tx, user_id, by):
         return await revocation.nothing_ended(tx)
-    await events.record(tx, EventKind.SECOND_FACTOR_REMOVED, by, user_id)
     return await revocation.follow(tx, Cause.SECOND_FACTOR_RESET, user_id, by)

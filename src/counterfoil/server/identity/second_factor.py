@@ -13,12 +13,14 @@ from counterfoil.oauth.acr import MULTIPLE, ONE_TIME, is_enough, with_second
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity import recovery_codes, totp
 from counterfoil.server.identity.half_sign_in import HalfSignIn
+from counterfoil.server.identity.security_letters import tell
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.throttle import locked_until
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.second_factor import Authenticator
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
@@ -128,6 +130,7 @@ async def _spend_recovery_code(
         return False
     left = (await tx.second_factors.of_user(user.id)).recovery_codes
     await events.record(tx, EventKind.RECOVERY_CODE_USED, by, user.id, {"left": str(left)})
+    await tell(authority, tx, user, LetterKind.RECOVERY_CODE_USED, left=str(left))
     return True
 
 

@@ -118,6 +118,39 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                     "Choose a new password",
                     (),
                 ),
+                LetterKind.SECOND_FACTOR_ON: Words(
+                    "A second factor is on",
+                    (
+                        "From now on your account at {place} asks for a code of an authenticator "
+                        "app besides your password.",
+                        "If it was not you, somebody knows your password: ask for help at {place} "
+                        "at once.",
+                    ),
+                    "See how you sign in",
+                    (),
+                ),
+                LetterKind.SECOND_FACTOR_OFF: Words(
+                    "A second factor is off",
+                    (
+                        "The authenticator app and the recovery codes of your account at {place} "
+                        "are good no more. Your password alone signs you in.",
+                        "If neither you nor somebody whom you asked did this, change your "
+                        "password and set an app up again:",
+                    ),
+                    "See how you sign in",
+                    (),
+                ),
+                LetterKind.RECOVERY_CODE_USED: Words(
+                    "A recovery code was used",
+                    (
+                        "Somebody signed in to your account at {place} with your password and a "
+                        "recovery code. {left} codes are left.",
+                        "If it was not you, they have both. Change your password and make new "
+                        "codes:",
+                    ),
+                    "See how you sign in",
+                    (),
+                ),
             }
         ),
         "de": MappingProxyType(
@@ -215,6 +248,39 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "Ihr Postfach, und wählen Sie dann hier ein neues Passwort:",
                     ),
                     "Neues Passwort wählen",
+                    (),
+                ),
+                LetterKind.SECOND_FACTOR_ON: Words(
+                    "Ein zweiter Faktor ist eingeschaltet",
+                    (
+                        "Ab jetzt verlangt Ihr Konto bei {place} außer dem Passwort einen Code "
+                        "aus einer Authenticator-App.",
+                        "Wenn Sie das nicht waren, kennt jemand Ihr Passwort: Bitten Sie bei "
+                        "{place} sofort um Hilfe.",
+                    ),
+                    "Ansehen, wie Sie sich anmelden",
+                    (),
+                ),
+                LetterKind.SECOND_FACTOR_OFF: Words(
+                    "Ein zweiter Faktor ist ausgeschaltet",
+                    (
+                        "Die Authenticator-App und die Wiederherstellungscodes Ihres Kontos bei "
+                        "{place} gelten nicht mehr. Ihr Passwort allein meldet Sie an.",
+                        "Wenn das weder Sie waren noch jemand, den Sie darum gebeten haben, ändern "
+                        "Sie Ihr Passwort, und richten Sie wieder eine App ein:",
+                    ),
+                    "Ansehen, wie Sie sich anmelden",
+                    (),
+                ),
+                LetterKind.RECOVERY_CODE_USED: Words(
+                    "Ein Wiederherstellungscode wurde benutzt",
+                    (
+                        "Jemand hat sich bei {place} mit Ihrem Passwort und einem "
+                        "Wiederherstellungscode angemeldet. {left} Codes sind übrig.",
+                        "Wenn Sie das nicht waren, hat jemand beides. Ändern Sie Ihr Passwort, und "
+                        "erzeugen Sie neue Codes:",
+                    ),
+                    "Ansehen, wie Sie sich anmelden",
                     (),
                 ),
             }

@@ -25,6 +25,9 @@ class LetterKind(StrEnum):
     """An errand: somebody wants their account to have the address ``to``."""
     NEW_EMAIL = "new_email"
     EMAIL_WAS_CHANGED = "email_was_changed"
+    SECOND_FACTOR_ON = "second_factor_on"
+    SECOND_FACTOR_OFF = "second_factor_off"
+    RECOVERY_CODE_USED = "recovery_code_used"
 
 
 class Letter(Struct, frozen=True, kw_only=True):

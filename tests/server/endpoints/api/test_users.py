@@ -4,7 +4,8 @@ import pytest
 
 from tests.administration import Administrator
 from tests.installation import PASSWORD, Installation, Person
-from tests.recoveries import choose, open_link, token_for
+from tests.recoveries import choose, mail_for, open_link, token_for
+from tests.second_factors import enrol, half, is_in
 
 pytestmark = pytest.mark.anyio
 
@@ -76,6 +77,24 @@ async def test_a_deleted_person_is_gone_with_everything(
     assert await admin.refused("GET", path) == (404, "not_found")
     assert await admin.refused("POST", f"{path}/delete") == (404, "not_found")
     assert (await admin.get("/api/events", subject=person.user_id))["events"] == []
+
+
+async def test_a_second_factor_is_taken_away_and_everything_ends(
+    place: Installation, admin: Administrator, person: Person
+) -> None:
+    """S105: the person signs in with the password alone then, and is told."""
+    path = f"/api/users/{person.user_id}"
+    await enrol(person)
+    assert (await admin.get(path))["second_factor"] is True
+    await admin.post(f"{path}/reset-second-factor")
+    assert (await admin.get(path))["second_factor"] is False
+    page = await admin.get("/api/sessions", user_id=person.user_id)
+    assert page["sessions"] == []
+    await half(person)
+    assert await is_in(person)
+    told = await mail_for(place, person.email)
+    assert "are good no more" in " ".join(told[0].split())
+    assert "asks for a code" in " ".join(told[1].split())
 
 
 async def test_that_a_person_has_changed_ends_nothing(admin: Administrator, person: Person) -> None:

@@ -136,6 +136,13 @@ OPERATIONS: Final = (
     Operation("POST", f"{_USER}/invite", WRITE, "Invite a person anew.", users.invite_user),
     Operation(
         "POST",
+        f"{_USER}/reset-second-factor",
+        WRITE,
+        "Take a person's second factor away and end everything of theirs.",
+        users.reset_second_factor,
+    ),
+    Operation(
+        "POST",
         f"{_USER}/changed",
         WRITE,
         "Tell guards that a person's data changed.",

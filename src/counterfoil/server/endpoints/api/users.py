@@ -8,13 +8,13 @@ from msgspec import Meta, Struct
 from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.server.documents.endings import EndingDocument
 from counterfoil.server.documents.endings import document_of as receipt_of
-from counterfoil.server.documents.users import UserDocument, document_of
+from counterfoil.server.documents.users import UserDocument, described
 from counterfoil.server.endpoints.api.operation import Asked, Call, Nothing
 from counterfoil.server.endpoints.api.paging import Paging
 from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
-from counterfoil.server.identity import joining, recovery
+from counterfoil.server.identity import factor_change, joining, recovery
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.protocol import account_deletion, changed_data, registration, revocation
 from counterfoil.server.protocol.authority import Authority
@@ -52,19 +52,20 @@ async def list_users(call: Call[Paging, Nothing]) -> UserPage:
     """``GET /api/users``."""
     part = call.query.part
 
-    async def work(tx: Transaction) -> list[User]:
-        return [await _find(tx, each) for each in await tx.lists.users(part)]
+    async def work(tx: Transaction) -> list[UserDocument]:
+        ids = await tx.lists.users(part)
+        return [await described(tx, await _find(tx, each)) for each in ids]
 
     found = await call.server.authority.store.read(work)
     shown, after = call.query.cut(found, lambda each: (each.created_at, each.id))
-    return UserPage(users=tuple(map(document_of, shown)), next=after)
+    return UserPage(users=tuple(shown), next=after)
 
 
 async def show_user(call: Call[Nothing, Nothing]) -> UserDocument:
     """``GET /api/users/{user_id}``."""
 
     async def work(tx: Transaction) -> UserDocument:
-        return document_of(await _find(tx, call.names["user_id"]))
+        return await described(tx, await _find(tx, call.names["user_id"]))
 
     return await call.server.authority.store.read(work)
 
@@ -82,7 +83,7 @@ async def add_user(call: Call[Nothing, NewPerson]) -> UserDocument:
         added = await registration.add_user(tx, new, call.by)
         if digest is None:
             await joining.invite(authority, tx, added, call.by)
-        return document_of(added)
+        return await described(tx, added)
 
     document = await authority.store.transact(work)
     _wake(call.server)
@@ -133,7 +134,7 @@ async def enable_user(call: Call[Nothing, Nothing]) -> UserDocument:
         if found.is_admin:
             demand_powers(call.admitted, frozenset(SCOPES))
         await registration.enable_user(tx, found.id, call.by)
-        return document_of(await _find(tx, found.id))
+        return await described(tx, await _find(tx, found.id))
 
     return await call.server.authority.store.transact(work)
 
@@ -157,7 +158,7 @@ async def _sent(
     async def work(tx: Transaction) -> UserDocument:
         found = await _find(tx, call.names["user_id"])
         await send(authority, tx, found, call.by)
-        return document_of(found)
+        return await described(tx, found)
 
     document = await authority.store.transact(work)
     _wake(call.server)
@@ -167,6 +168,21 @@ async def _sent(
 def _wake(server: Server) -> None:
     if server.sender is not None:
         server.sender.wake()
+
+
+async def reset_second_factor(call: Call[Waiting, Nothing]) -> EndingDocument:
+    """``POST /api/users/{user_id}/reset-second-factor``: everything of theirs ends too."""
+    authority = call.server.authority
+
+    async def work(tx: Transaction) -> Ending:
+        found = await _find(tx, call.names["user_id"])
+        if found.is_admin:
+            demand_powers(call.admitted, frozenset(SCOPES))
+        return await factor_change.reset(authority, tx, found.id, call.by)
+
+    ending = await authority.store.transact(work)
+    _wake(call.server)
+    return receipt_of(ending, await guards_at(call, ending.position))
 
 
 async def tell_of_change(call: Call[Waiting, Nothing]) -> EndingDocument:

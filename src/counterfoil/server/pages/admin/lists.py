@@ -43,7 +43,7 @@ async def of_users(visit: Visit) -> AdminListPage:
 
     async def work(tx: Transaction) -> list[users.UserDocument]:
         found = [await tx.users.find(each) for each in await tx.lists.users(visit.part)]
-        return [users.document_of(each) for each in found if each is not None]
+        return [await users.described(tx, each) for each in found if each is not None]
 
     shown, after = cut(await visit.read(work), SHOWN, lambda each: (each.created_at, each.id))
     page = _page(visit, "users", [rows.of_user(visit, each) for each in shown], after)

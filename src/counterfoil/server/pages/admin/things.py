@@ -87,10 +87,14 @@ def _group_of_secrets(found: clients.ShownClientDocument) -> Group:
 
 async def user(visit: Visit) -> AdminThingPage | None:
     """``GET /admin/users/{user_id}``."""
-    found = await visit.read(lambda tx: tx.users.find(visit.names["user_id"]))
+
+    async def work(tx: Transaction) -> users.UserDocument | None:
+        person = await tx.users.find(visit.names["user_id"])
+        return await users.described(tx, person) if person else None
+
+    found = await visit.read(work)
     if found is None:
         return None
-    document = users.document_of(found)
     query = EventQuery(kind=EventKind.INTRUSION_REPORTED, subject=found.id, limit=1)
     alarms = await visit.read(lambda tx: tx.events.find(query))
     return AdminThingPage(
@@ -98,7 +102,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
         frame=visit.frame("users"),
         kind="Person",
         title=found.email,
-        tags=(*rows.tags_of_user(document), *("said “this was not me”" for _ in alarms)),
+        tags=(*rows.tags_of_user(found), *("said “this was not me”" for _ in alarms)),
         facts=(
             ("Said “this was not me”", moment_of(alarms[0].at) if alarms else ""),
             ("Name", found.name or ""),
@@ -106,6 +110,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
             ("Identifier", found.id),
             ("Added", moment_of(found.created_at)),
             ("Disabled", moment_of(found.disabled_at)),
+            ("Second factor", "On" if found.second_factor else "Off"),
         ),
         groups=(
             await _sessions(visit, found.id),

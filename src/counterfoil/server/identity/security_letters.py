@@ -1,0 +1,31 @@
+"""Letters that tell a person what was changed about how they sign in, where there is mail."""
+
+from counterfoil.server.mail.posting import post
+from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.records.letter import Letter, LetterKind
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+
+
+async def tell(
+    authority: Authority, tx: Transaction, user: User, kind: LetterKind, **values: str
+) -> None:
+    """Have a person told, in the transaction of the change.
+
+    Nobody is told where no mail is sent, or so many letters wait that no more are taken.
+    """
+    settings = authority.settings
+    if not settings.mail_host and not settings.development:
+        return
+    if await tx.outbox.is_full(settings.mail_most):
+        return
+    letter = Letter(
+        id=new_handle(tx),
+        kind=kind,
+        to=user.email,
+        language="",
+        written_at=tx.now,
+        values={"link": f"{authority.issuer}/account/security", **values},
+    )
+    await post(tx, authority.letters, letter, settings.mail_lifetime)
