@@ -1,5 +1,7 @@
 """The page of one thing: what is known of it, what belongs to it, and what can be ended of it."""
 
+from functools import partial
+
 from counterfoil.server.documents import clients, families, grants, keys, sessions, users
 from counterfoil.server.pages.admin import letting_in, mint_rights, personal_tokens, rows
 from counterfoil.server.pages.admin.views import AdminThingPage, Group, Row, Verb
@@ -87,14 +89,10 @@ def _group_of_secrets(found: clients.ShownClientDocument) -> Group:
 
 async def user(visit: Visit) -> AdminThingPage | None:
     """``GET /admin/users/{user_id}``."""
-
-    async def work(tx: Transaction) -> users.UserDocument | None:
-        person = await tx.users.find(visit.names["user_id"])
-        return await users.described(tx, person) if person else None
-
-    found = await visit.read(work)
+    found = await visit.read(lambda tx: tx.users.find(visit.names["user_id"]))
     if found is None:
         return None
+    document = await visit.read(partial(users.described, user=found))
     query = EventQuery(kind=EventKind.INTRUSION_REPORTED, subject=found.id, limit=1)
     alarms = await visit.read(lambda tx: tx.events.find(query))
     return AdminThingPage(
@@ -102,7 +100,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
         frame=visit.frame("users"),
         kind="Person",
         title=found.email,
-        tags=(*rows.tags_of_user(found), *("said “this was not me”" for _ in alarms)),
+        tags=(*rows.tags_of_user(document), *("said “this was not me”" for _ in alarms)),
         facts=(
             ("Said “this was not me”", moment_of(alarms[0].at) if alarms else ""),
             ("Name", found.name or ""),
@@ -110,7 +108,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
             ("Identifier", found.id),
             ("Added", moment_of(found.created_at)),
             ("Disabled", moment_of(found.disabled_at)),
-            ("Second factor", "On" if found.second_factor else "Off"),
+            ("Second factor", "On" if document.second_factor else "Off"),
         ),
         groups=(
             await _sessions(visit, found.id),
