@@ -142,8 +142,8 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         ),
         Cause.EMAIL_CHANGED: Consequence(
             Extent.NOTHING,
-            "Nobody is signed out. Guards load anew what they know of the person, and links that "
-            "were mailed to the address before are worth nothing, but the one that undoes this.",
+            "Nobody is signed out. The services that use the address load it anew. Links that were "
+            "mailed to the one before work no more, but for the one that undoes this.",
         ),
         Cause.EMAIL_RESTORED: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,
