@@ -78,3 +78,14 @@ async def test_who_is_disabled_meanwhile_gets_no_link(place: Installation, perso
     await place.authority.store.transact(lambda tx: tx.users.disable(person.user_id, tx.now))
     assert await email_change.look(place.authority, found.token) is None
     assert await email_change.confirm(place.authority, found) is None
+
+
+async def test_a_session_of_another_account_confirms_nothing(
+    place: Installation, person: Person, visitor: Person
+):
+    """Whatever the page did: the link is spent by its own account alone."""
+    found = await confirmation(place, person, f"mine-{person.email}")
+    other = await confirmation(place, visitor, f"theirs-{visitor.email}")
+    crossed = Confirmation(found.token, other.session, "en", ORIGIN)
+    assert await email_change.confirm(place.authority, crossed) is None
+    assert await email_change.confirm(place.authority, found) is not None
