@@ -80,12 +80,12 @@ async def test_who_is_disabled_meanwhile_gets_no_link(place: Installation, perso
     assert await email_change.confirm(place.authority, found) is None
 
 
-async def test_a_session_of_another_account_confirms_nothing(
-    place: Installation, person: Person, visitor: Person
-):
+async def test_a_session_of_another_account_confirms_nothing(place: Installation, person: Person):
     """Whatever the page did: the link is spent by its own account alone."""
     found = await confirmation(place, person, f"mine-{person.email}")
-    other = await confirmation(place, visitor, f"theirs-{visitor.email}")
+    user = await place.add_user(f"other-{person.email}")
+    stranger = Person(place, person.browser, user.email, user.id)
+    other = await confirmation(place, stranger, f"theirs-{person.email}")
     crossed = Confirmation(found.token, other.session, "en", ORIGIN)
     assert await email_change.confirm(place.authority, crossed) is None
     assert await email_change.confirm(place.authority, found) is not None
