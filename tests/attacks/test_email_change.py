@@ -56,7 +56,9 @@ async def test_a_stranger_who_confirms_gives_no_address_away(house: Installation
         await want_email(attacker, "victim@example.com")
         token = await token_for(house, "victim@example.com")
         async with signed_in(house, "other@example.com") as victim:
-            assert (await confirm(victim, token)).status_code == 410
+            over = await confirm(victim, token)
+            assert over.status_code == 410
+            assert "Type the address again" in over.text
         async with house.browser() as nobody:
             answer = await confirm(nobody, token)
             assert (answer.status_code, answer.headers["location"]) == (

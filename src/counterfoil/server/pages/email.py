@@ -14,7 +14,13 @@ from counterfoil.server.pages.joining_views import ConfirmEmailPage, EmailPage, 
 from counterfoil.server.pages.onward import EMAIL, EMAIL_LINK, Onward, sign_in_first
 from counterfoil.server.pages.recovery_views import LinkOverPage
 from counterfoil.server.pages.views import EndedPage
-from counterfoil.server.pages.visitor import comes_too_often, minutes_of, put_away, unreferred
+from counterfoil.server.pages.visitor import (
+    comes_too_often,
+    done_with_link,
+    minutes_of,
+    put_away,
+    unreferred,
+)
 from counterfoil.server.protocol.action_tokens import Opened
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.registration import demand_email
@@ -122,9 +128,7 @@ async def confirm(server: Server, request: Request) -> Response:
         back=f"{server.prefix}/account/apps",
         back_title="Back to my account",
     )
-    response = unreferred(server, page)
-    server.cookies.clear_action(response)
-    return response
+    return done_with_link(server, page)
 
 
 async def _opened(server: Server, request: Request, person: Person) -> Opened | None:
@@ -172,6 +176,4 @@ def _asking(server: Server, person: Person, opened: Opened) -> Response:
 
 def _over(server: Server) -> Response:
     page = LinkOverPage(prefix=server.prefix, again=PATH, again_title="Type the address again")
-    response = unreferred(server, page, 410)
-    server.cookies.clear_action(response)
-    return response
+    return done_with_link(server, page, 410)

@@ -15,9 +15,16 @@ from counterfoil.server.identity.email_change import UNDO_PATH, Undoable, Undoin
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.joining_views import UndoEmailPage
-from counterfoil.server.pages.recovery_views import LinkOverPage
 from counterfoil.server.pages.views import EndedPage
-from counterfoil.server.pages.visitor import ANOTHER, Visitor, put_away, unreferred, visitor_of
+from counterfoil.server.pages.visitor import (
+    ANOTHER,
+    Visitor,
+    done_with_link,
+    link_over,
+    put_away,
+    unreferred,
+    visitor_of,
+)
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.failures import Conflict
@@ -37,7 +44,7 @@ async def open_link(server: Server, request: Request) -> Response:
         return response
     found = await _found(server, server.cookies.action_of(request))
     if found is None:
-        return _over(server)
+        return link_over(server)
     visitor = visitor_of(server, request)
     return remember(server, visitor.browser, _asking(visitor, found))
 
@@ -49,7 +56,7 @@ async def undo(server: Server, request: Request) -> Response:
     token = server.cookies.action_of(request)
     found = await _found(server, token)
     if token is None or found is None:
-        return _over(server)
+        return link_over(server)
     if (form.get("link") or "") != visitor.name_of(found.change.digest):
         return _asking(visitor, found, ANOTHER, 400)
     if (form.get("new") or "") != (form.get("again") or ""):
@@ -63,9 +70,9 @@ async def undo(server: Server, request: Request) -> Response:
     except TooBusy:
         return _asking(visitor, found, _BUSY, 503)
     except Conflict:
-        return _over(server)
+        return link_over(server)
     if ending is None:
-        return _over(server)
+        return link_over(server)
     if server.sender is not None:
         server.sender.wake()
     await server.authority.hub.catch_up()
@@ -105,12 +112,4 @@ def _undone(server: Server, ending: Ending) -> Response:
         back=f"{server.prefix}/sign-in",
         back_title="Sign in",
     )
-    response = unreferred(server, page)
-    server.cookies.clear_action(response)
-    return response
-
-
-def _over(server: Server) -> Response:
-    response = unreferred(server, LinkOverPage(prefix=server.prefix), 410)
-    server.cookies.clear_action(response)
-    return response
+    return done_with_link(server, page)

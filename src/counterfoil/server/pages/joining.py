@@ -7,7 +7,6 @@ from typing import Final
 from urllib.parse import quote
 
 from msgspec import Struct
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,13 +23,14 @@ from counterfoil.server.pages.joining_views import (
     WelcomePage,
 )
 from counterfoil.server.pages.onward import Onward, set_session
-from counterfoil.server.pages.recovery_views import LinkOverPage
 from counterfoil.server.pages.sign_in import registers
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.pages.visitor import (
     ANOTHER,
     Visitor,
     comes_too_often,
+    done_with_link,
+    link_over,
     minutes_of,
     put_away,
     unreferred,
@@ -218,12 +218,7 @@ def _choosing(
 
 
 def _over(server: Server) -> Response:
-    page = LinkOverPage(prefix=server.prefix)
-    if registers(server):
-        page = replace(page, again=REGISTER_PATH)
-    response = unreferred(server, page, 410)
-    server.cookies.clear_action(response)
-    return response
+    return link_over(server, REGISTER_PATH if registers(server) else "")
 
 
 def _taken(server: Server) -> Response:
@@ -234,9 +229,7 @@ def _taken(server: Server) -> Response:
         code="taken",
         request_id=named(server.random(6)),
     )
-    response = unreferred(server, page, 409)
-    server.cookies.clear_action(response)
-    return response
+    return done_with_link(server, page, 409)
 
 
 def _closed(server: Server) -> Response:

@@ -17,7 +17,6 @@ from counterfoil.server.identity.recovery import ASK_PATH, LINK_PATH, Asked, Cho
 from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.recovery_views import (
     ForgottenPage,
-    LinkOverPage,
     LinkSentPage,
     NewPasswordPage,
 )
@@ -26,6 +25,8 @@ from counterfoil.server.pages.visitor import (
     ANOTHER,
     Visitor,
     comes_too_often,
+    done_with_link,
+    link_over,
     minutes_of,
     put_away,
     unreferred,
@@ -82,7 +83,7 @@ async def open_link(server: Server, request: Request) -> Response:
     visit, token = visitor_of(server, request), server.cookies.action_of(request)
     opened = await recovery.look(server.authority, token) if token is not None else None
     if opened is None:
-        return _over(server)
+        return link_over(server)
     return remember(server, visit.browser, _choosing(visit, opened))
 
 
@@ -93,7 +94,7 @@ async def choose(server: Server, request: Request) -> Response:
     token = server.cookies.action_of(request)
     opened = await recovery.look(server.authority, token) if token is not None else None
     if token is None or opened is None:
-        return _over(server)
+        return link_over(server)
     if (form.get("link") or "") != visit.name_of(opened.token.digest):
         return _choosing(visit, opened, ANOTHER, 400)
     if (form.get("new") or "") != (form.get("again") or ""):
@@ -107,7 +108,7 @@ async def choose(server: Server, request: Request) -> Response:
     except TooBusy:
         return _choosing(visit, opened, _BUSY, 503)
     if ending is None:
-        return _over(server)
+        return link_over(server)
     if server.sender is not None:
         server.sender.wake()
     await server.authority.hub.catch_up()
@@ -157,15 +158,7 @@ def _chosen(server: Server, ending: Ending) -> Response:
         back=f"{server.prefix}/sign-in",
         back_title="Sign in",
     )
-    response = unreferred(server, page)
-    server.cookies.clear_action(response)
-    return response
-
-
-def _over(server: Server) -> Response:
-    response = unreferred(server, LinkOverPage(prefix=server.prefix), 410)
-    server.cookies.clear_action(response)
-    return response
+    return done_with_link(server, page)
 
 
 def _no_mail(server: Server) -> Response:

@@ -3,11 +3,13 @@
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
 from counterfoil.server.mail.words import language_in
+from counterfoil.server.pages.recovery_views import LinkOverPage
 from counterfoil.server.protocol.rates import key_of
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.user import normalised_email
@@ -83,6 +85,19 @@ def unreferred(server: Server, page: Page, status: int = 200, *, target: str = "
     """Show a page that no other learns of by ``Referer``; its forms lead to ``target`` too."""
     response = show(server, page, status=status, form_target=target)
     response.headers["referrer-policy"] = "no-referrer"
+    return response
+
+
+def link_over(server: Server, again: str = "") -> Response:
+    """Say that a link is not good, or is not any more; ``again``: where to ask for another."""
+    page = LinkOverPage(prefix=server.prefix)
+    return done_with_link(server, replace(page, again=again) if again else page, 410)
+
+
+def done_with_link(server: Server, page: Page, status: int = 200) -> Response:
+    """Show the last page of a link: its cookie is forgotten."""
+    response = unreferred(server, page, status)
+    server.cookies.clear_action(response)
     return response
 
 
