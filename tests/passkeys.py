@@ -20,6 +20,7 @@ from tests.installation import Installation, Person, hidden_fields
 
 ORIGIN = Origin("192.0.2.7", "Firefox")
 ISSUER = "https://id.example"
+SECOND_PASSKEY = "/sign-in/second-factor/passkey"
 
 
 def fresh(place: Installation) -> Fresh:
@@ -94,3 +95,12 @@ async def add_at(
     answer = authenticator.create(form.pop("options"), **wrong)
     given = form | {"credential": answer, "name": name}
     return await person.browser.post("/account/passkeys/new", data=given)
+
+
+async def show_at(
+    person: Person, page: httpx2.Response, authenticator: Authenticator, **wrong: Any
+) -> httpx2.Response:
+    """Show a passkey on the page that asks for more than a password, as the script does."""
+    form = form_in(page.text)
+    answer = authenticator.get(form.pop("options"), **wrong)
+    return await person.browser.post(SECOND_PASSKEY, data=form | {"credential": answer})

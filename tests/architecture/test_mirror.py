@@ -189,6 +189,7 @@ ELSEWHERE = MappingProxyType(
         "server/identity/enrolment.py": "attacks/test_second_factors.py",
         "server/identity/factor_change.py": "flows/test_second_factors.py",
         "server/identity/security_letters.py": "flows/test_second_factors.py",
+        "server/identity/second_passkey.py": "attacks/test_second_passkeys.py",
         "server/identity/second_factor.py": "attacks/test_second_factors.py",
         "server/pages/authenticator.py": "attacks/test_second_factors.py",
         "server/pages/factor_routes.py": "flows/test_second_factors.py",

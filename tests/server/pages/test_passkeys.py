@@ -9,10 +9,6 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
-from counterfoil.server.identity.passkey_proof import verify
-from counterfoil.server.pages.passkey_forms import confirm_form
-from counterfoil.server.web.browser import Browser
 from tests.authenticator import Authenticator
 from tests.installation import Installation, Person, hidden_fields, installed
 from tests.passkeys import ISSUER, add_at, form_in, passkeys_of, sign_in_at
@@ -218,21 +214,3 @@ async def test_a_server_at_an_address_offers_none(tmp_path: Path):
         await person.sign_in(page)
         assert "do not work at the address" in (await browser.get("/account/passkeys")).text
         assert "do not work at the address" in (await browser.get("/account/passkeys/new")).text
-
-
-async def test_a_second_factor_is_asked_of_one_person(
-    place: Installation, person: Person, phone: Authenticator
-):
-    """For the page that comes after a password."""
-    browser = Browser("name", None)
-    fields = (("flow", "f"),)
-    asked = (place.server, browser, person.user_id, "/sign-in/second", fields)
-    assert await confirm_form(*asked) is None
-    await add_at(person, phone)
-    form = await confirm_form(*asked)
-    assert form is not None
-    assert (form.action, form.fields) == ("/sign-in/second", fields)
-    holder = Holder(Purpose.CONFIRM, "name")
-    answer = Answer(form.ceremony, phone.get(form.options))
-    verified = await verify(place.authority, holder, answer, place.clock())
-    assert verified.passkey.user_id == person.user_id

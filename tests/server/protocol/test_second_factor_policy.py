@@ -40,11 +40,12 @@ def test_of_whom_it_is_demanded(
         (Factors(), PHISHING_RESISTANT, True, MULTIPLE),
         (Factors(recovery_codes=10), None, True, SINGLE),
         (Factors(authenticator=True), None, True, MULTIPLE),
-        (Factors(key=True), MULTIPLE, True, PHISHING_RESISTANT),
+        (Factors(key_since=1), MULTIPLE, True, PHISHING_RESISTANT),
+        (Factors(key_since=1), PHISHING_RESISTANT, False, PHISHING_RESISTANT),
     ],
 )
 def test_an_apps_wish_makes_nobody_set_one_up(
     factors: Factors, policy: str | None, may_set_up: bool, reach: str
 ):
     settings = load({}, {"second_factor_enrolment": may_set_up})
-    assert within_reach(settings, factors, policy) == reach
+    assert within_reach(settings, factors, policy, None) == reach

@@ -111,6 +111,9 @@ async def _on_the_way(
     by = events.by_user(user.id, confirmation.origin, events.PASSWORD)
     if not _may_enrol(authority.settings, user) or _step_in(confirmation, user, tx.now) is None:
         return None
+    # A password alone adds no app beside a passkey: who has one shows it.
+    if not (await tx.second_factors.of_user(user.id)).were_shown(half.amr, half.at):
+        return None
     codes = await _switch_on(authority, tx, user, confirmation) if await half.use_up(tx) else None
     if codes is None:
         return None

@@ -61,10 +61,25 @@ async def _removed(authority: Authority, tx: Transaction, user_id: str, by: Acto
 
 
 async def reset(authority: Authority, tx: Transaction, user_id: str, by: Actor) -> Ending:
-    """Take a person's second factor away for them, and end everything of theirs.
+    """Take a person's second factors away for them, passkeys too, and end everything of theirs.
 
     They sign in with the password alone then, and set another up where that is demanded.
     """
-    if not await _removed(authority, tx, user_id, by):
+    user = await tx.users.find(user_id)
+    had_app = await _removed(authority, tx, user_id, by)
+    had_keys = await remove_passkeys(tx, user_id, by, Cause.SECOND_FACTOR_RESET)
+    if user is None or not (had_app or had_keys):
         return await revocation.nothing_ended(tx)
+    if had_keys:
+        await tell(authority, tx, user, LetterKind.PASSKEY_REMOVED)
     return await revocation.follow(tx, Cause.SECOND_FACTOR_RESET, user_id, by)
+
+
+async def remove_passkeys(tx: Transaction, user_id: str, by: Actor, why: Cause) -> bool:
+    """Remove every passkey of somebody who gets in by other means; ``False``: there was none."""
+    own = await tx.passkeys.of_user(user_id)
+    await tx.passkeys.remove_of(user_id)
+    for passkey in own:
+        detail = {"passkey": passkey.id, "why": why.value}
+        await events.record(tx, EventKind.PASSKEY_REMOVED, by, user_id, detail)
+    return bool(own)

@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 from msgspec import Struct
 
-from counterfoil.oauth.acr import KEY, PASSWORD, PRESENT, SEVERAL_FACTORS
+from counterfoil.oauth.acr import KEY, PRESENT, SEVERAL_FACTORS
 from counterfoil.server.identity import ceremony as ceremonies
 from counterfoil.server.identity.ceremony import Answer, Ceremony, Holder
 from counterfoil.server.identity.webauthn import (
@@ -67,11 +67,6 @@ class Proved(Struct, frozen=True):
     def amr(self) -> tuple[str, ...]:
         """The methods of a sign-in by the passkey alone: two factors where its device asked."""
         return (KEY, PRESENT, SEVERAL_FACTORS) if self.user_verified else (KEY, PRESENT)
-
-    @property
-    def amr_after_password(self) -> tuple[str, ...]:
-        """The methods of a sign-in by a password and then the passkey: two factors in any case."""
-        return (PASSWORD, KEY, SEVERAL_FACTORS)
 
     @property
     def proof(self) -> str:

@@ -13,6 +13,8 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.identity import ceremony as ceremonies
 from counterfoil.server.identity.ceremony import Answer, Ceremony, Holder, Purpose
 from counterfoil.server.identity.passkey_proof import Fresh, Question, known
+from counterfoil.server.identity.recovery import ASK_PATH
+from counterfoil.server.identity.security_letters import tell
 from counterfoil.server.identity.webauthn import (
     NotProved,
     Person,
@@ -28,6 +30,7 @@ from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.failures import Conflict
+from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.passkey import Passkey
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
@@ -156,6 +159,7 @@ async def remove(authority: Authority, tx: Transaction, removal: Removal) -> End
     cause = Cause.PASSKEY_LOST if removal.lost else Cause.PASSKEY_REMOVED
     detail = {"passkey": passkey.id, "why": cause.value}
     await events.record(tx, EventKind.PASSKEY_REMOVED, by, user.id, detail)
+    await tell(authority, tx, user, LetterKind.PASSKEY_REMOVED)
     return await revocation.follow(tx, cause, user.id, by, session.id)
 
 
@@ -196,6 +200,9 @@ async def _conclude(
     await tx.passkeys.add(passkey)
     by = events.by_session(adding.session, adding.origin)
     await events.record(tx, EventKind.PASSKEY_ADDED, by, user.id, {"passkey": passkey.id})
+    # Not to where passkeys are seen: whoever was there without its owner has shut them out of it.
+    link = f"{authority.issuer}{ASK_PATH}"
+    await tell(authority, tx, user, LetterKind.PASSKEY_ADDED, link=link)
     return passkey
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.opaque import Secret
+from counterfoil.server.identity.factor_change import remove_passkeys
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol import action_tokens, events, revocation
@@ -20,9 +21,11 @@ from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.protocol.second_factor_policy import least_of_person
 from counterfoil.server.records.action_token import Action
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.letter import Letter, LetterKind
+from counterfoil.server.records.passkey import Passkey
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -44,12 +47,16 @@ class Asked(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """Somebody chooses a new password by a link that was sent to them."""
+    """Somebody chooses a new password by a link that was sent to them.
+
+    ``drop_passkeys``: they have their passkeys removed with it.
+    """
 
     token: Secret
     password: Secret
     language: str
     origin: Origin
+    drop_passkeys: bool = False
 
 
 async def ask(authority: Authority, asked: Asked) -> bool:
@@ -155,6 +162,19 @@ async def look(authority: Authority, token: Secret) -> Opened | None:
     return await authority.store.read(work)
 
 
+async def passkeys_of(authority: Authority, user: User) -> list[Passkey]:
+    """Give the passkeys that stay when the password is new: one may be a stranger's."""
+    return await authority.store.read(lambda tx: tx.passkeys.of_user(user.id))
+
+
+def may_drop_passkeys(settings: Settings, user: User) -> bool:
+    """Whether a link in a mail removes passkeys: not where more than one factor is demanded.
+
+    There whoever reads the mail would come in with nothing else, and set up a factor of their own.
+    """
+    return least_of_person(settings, user) is None
+
+
 async def choose_password(
     authority: Authority, passwords: Passwords, choice: Choice
 ) -> Ending | None:
@@ -186,6 +206,8 @@ async def _conclude(
     await tx.users.note_success(user.id)
     await tx.users.verify_email(user.id, user.email, tx.now)
     await events.record(tx, EventKind.PASSWORD_RESET, by, user.id)
+    if choice.drop_passkeys and may_drop_passkeys(authority.settings, user):
+        await remove_passkeys(tx, user.id, by, Cause.PASSWORD_RESET)
     ending = await revocation.follow(tx, Cause.PASSWORD_RESET, user.id, by)
     await tell_owner(authority, tx, user, choice.language)
     return ending

@@ -9,7 +9,7 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.oauth.acr import MULTIPLE, ONE_TIME, is_enough, with_second
+from counterfoil.oauth.acr import ONE_TIME, acr_of, with_second
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity import recovery_codes, totp
 from counterfoil.server.identity.half_sign_in import HalfSignIn
@@ -76,13 +76,9 @@ async def step_up(authority: Authority, shown: Shown) -> NewSession | None:
 
 
 async def _step_up(authority: Authority, shown: Shown, tx: Transaction) -> NewSession | None:
-    before = shown.current
-    session = await tx.sessions.find(before.id) if before is not None else None
-    idle = authority.settings.session_idle_lifetime
-    if before is None or session is None or session.digest != before.digest:
-        return None
-    user = await tx.users.find(session.user_id)
-    if user is None or not user.is_enabled or not session.is_live(tx.now, idle):
+    session = await still_there(authority, tx, shown.current)
+    user = await tx.users.find(session.user_id) if session is not None else None
+    if session is None or user is None:
         return None
     by = events.by_session(session, shown.origin)
     if not await _is_right(authority, tx, user, shown.typed, by):
@@ -90,18 +86,33 @@ async def _step_up(authority: Authority, shown: Shown, tx: Transaction) -> NewSe
     return await strengthened(tx, session, by)
 
 
-async def strengthened(tx: Transaction, session: Session, by: Actor) -> NewSession:
-    """Give a session a one-time code among its methods, and a new secret."""
+async def still_there(
+    authority: Authority, tx: Transaction, before: Session | None
+) -> Session | None:
+    """Give the session that a page was shown in, as it is now; ``None``: it is over."""
+    session = await tx.sessions.find(before.id) if before is not None else None
+    idle = authority.settings.session_idle_lifetime
+    if before is None or session is None or session.digest != before.digest:
+        return None
+    user = await tx.users.find(session.user_id)
+    is_good = user is not None and user.is_enabled and session.is_live(tx.now, idle)
+    return session if is_good else None
+
+
+async def strengthened(
+    tx: Transaction, session: Session, by: Actor, method: str = ONE_TIME
+) -> NewSession:
+    """Give a session a second method (RFC 8176) among its own, and a new secret."""
     secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
     renewed = replace(
         session,
         digest=secret.fingerprint(),
-        amr=with_second(session.amr, ONE_TIME),
+        amr=with_second(session.amr, method),
         last_used_at=tx.now,
         cookie_set_at=tx.now,
     )
     await tx.sessions.renew(renewed)
-    if not is_enough(session.amr, MULTIPLE):
+    if acr_of(renewed.amr) != acr_of(session.amr):
         await events.record(tx, EventKind.STEPPED_UP, by, session.id)
     return NewSession(renewed, secret)
 

@@ -18,7 +18,7 @@ class Words(Struct, frozen=True):
     subject: str
     before: tuple[str, ...]
     button: str
-    after: tuple[str, ...]
+    after: tuple[str, ...] = ()
 
 
 CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
@@ -116,7 +116,6 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "safe first, then choose a new password here:",
                     ),
                     "Choose a new password",
-                    (),
                 ),
                 LetterKind.SECOND_FACTOR_ON: Words(
                     "A second factor is on",
@@ -127,7 +126,6 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "at once.",
                     ),
                     "See how you sign in",
-                    (),
                 ),
                 LetterKind.SECOND_FACTOR_OFF: Words(
                     "A second factor is off",
@@ -138,7 +136,24 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "password and set an app up again:",
                     ),
                     "See how you sign in",
-                    (),
+                ),
+                LetterKind.PASSKEY_ADDED: Words(
+                    "A passkey was added",
+                    (
+                        "From now on your account at {place} can be signed in to with one more "
+                        "passkey.",
+                        "If it was not you, somebody has got in. Choose a new password here, and "
+                        "have your passkeys removed with it:",
+                    ),
+                    "Choose a new password",
+                ),
+                LetterKind.PASSKEY_REMOVED: Words(
+                    "A passkey was removed",
+                    (
+                        "A passkey of your account at {place} is good no more.",
+                        "If you did not do this, change your password and look at your passkeys:",
+                    ),
+                    "See how you sign in",
                 ),
                 LetterKind.RECOVERY_CODE_USED: Words(
                     "A recovery code was used",
@@ -149,7 +164,6 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "codes:",
                     ),
                     "See how you sign in",
-                    (),
                 ),
             }
         ),
@@ -248,7 +262,6 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "Ihr Postfach, und wählen Sie dann hier ein neues Passwort:",
                     ),
                     "Neues Passwort wählen",
-                    (),
                 ),
                 LetterKind.SECOND_FACTOR_ON: Words(
                     "Ein zweiter Faktor ist eingeschaltet",
@@ -259,7 +272,6 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "{place} sofort um Hilfe.",
                     ),
                     "Ansehen, wie Sie sich anmelden",
-                    (),
                 ),
                 LetterKind.SECOND_FACTOR_OFF: Words(
                     "Ein zweiter Faktor ist ausgeschaltet",
@@ -270,7 +282,25 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "Sie Ihr Passwort, und richten Sie wieder eine App ein:",
                     ),
                     "Ansehen, wie Sie sich anmelden",
-                    (),
+                ),
+                LetterKind.PASSKEY_ADDED: Words(
+                    "Ein Passkey wurde hinzugefügt",
+                    (
+                        "Ab jetzt kann man sich bei {place} mit einem weiteren Passkey an Ihrem "
+                        "Konto anmelden.",
+                        "Wenn Sie das nicht waren, ist jemand eingedrungen. Wählen Sie hier ein "
+                        "neues Passwort, und lassen Sie dabei Ihre Passkeys entfernen:",
+                    ),
+                    "Neues Passwort wählen",
+                ),
+                LetterKind.PASSKEY_REMOVED: Words(
+                    "Ein Passkey wurde entfernt",
+                    (
+                        "Ein Passkey Ihres Kontos bei {place} gilt nicht mehr.",
+                        "Wenn Sie das nicht getan haben, ändern Sie Ihr Passwort, und sehen Sie "
+                        "nach Ihren Passkeys:",
+                    ),
+                    "Ansehen, wie Sie sich anmelden",
                 ),
                 LetterKind.RECOVERY_CODE_USED: Words(
                     "Ein Wiederherstellungscode wurde benutzt",
@@ -281,7 +311,6 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "erzeugen Sie neue Codes:",
                     ),
                     "Ansehen, wie Sie sich anmelden",
-                    (),
                 ),
             }
         ),

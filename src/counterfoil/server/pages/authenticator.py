@@ -11,8 +11,19 @@ from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity import enrolment, totp
 from counterfoil.server.identity.enrolment import Confirmation, Enrolled, Setup
 from counterfoil.server.pages.factor_views import NewAuthenticatorPage, RecoveryCodesPage
-from counterfoil.server.pages.halves import AUTHENTICATOR_PATH, Halfway, halfway_of
-from counterfoil.server.pages.onward import Onward, onward_in, set_session, sign_in_first
+from counterfoil.server.pages.halves import (
+    AUTHENTICATOR_PATH,
+    SECOND_FACTOR_PATH,
+    Halfway,
+    halfway_of,
+)
+from counterfoil.server.pages.onward import (
+    AUTHENTICATOR,
+    Onward,
+    onward_in,
+    set_session,
+    sign_in_first,
+)
 from counterfoil.server.pages.qr import drawn
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.fresh_sign_in import is_fresh
@@ -74,7 +85,7 @@ async def answer(server: Server, request: Request) -> Response:
 
 
 async def _visit(server: Server, request: Request, given: Parameters) -> _Visit | Response:
-    """Find who may set one up here: nobody who has one, and nobody who came in long ago."""
+    """Find who may set one up here: nobody who has one, nor came in long ago, or by too little."""
     browser = browser_of(server, request)
     onward = onward_in(server, request, given)
     halfway = await halfway_of(server, request, browser)
@@ -83,12 +94,12 @@ async def _visit(server: Server, request: Request, given: Parameters) -> _Visit 
     if halfway.factors.is_on:
         return go(f"{server.prefix}/{onward.path}")
     settings, session = server.authority.settings, halfway.session
-    # Half a sign-in is as fresh as can be.
-    fresh = session is not None and is_fresh(
-        settings, session, halfway.factors, int(server.clock())
-    )
-    if halfway.half is None and not fresh:
-        return sign_in_first(server, onward)
+    if halfway.half is not None:
+        # It is as fresh as can be.
+        if not halfway.factors.were_shown(halfway.amr, halfway.half.at):
+            return go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
+    elif session is None or not is_fresh(settings, session, halfway.factors, int(server.clock())):
+        return sign_in_first(server, onward if onward.flow else Onward(next=AUTHENTICATOR))
     return _Visit(browser, halfway, onward)
 
 

@@ -13,6 +13,7 @@ FACTOR_ROUTES: Final = tuple(
     for path, methods, handler in (
         ("/sign-in/second-factor", _GET, second_factor.ask),
         ("/sign-in/second-factor", _POST, second_factor.answer),
+        ("/sign-in/second-factor/passkey", _POST, second_factor.answer_by_passkey),
         ("/sign-in/authenticator", _GET, authenticator.ask),
         ("/sign-in/authenticator", _POST, authenticator.answer),
         ("/account/security/authenticator", _GET, factors.set_up),

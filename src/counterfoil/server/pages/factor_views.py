@@ -2,14 +2,15 @@
 
 import msgspec
 
+from counterfoil.server.pages.passkey_views import PasskeyForm
 from counterfoil.server.web.page import Page
 
 
 class SecondFactorPage(Page, frozen=True, kw_only=True):
-    """Asks for `code`, or for `recovery_code`; posts one to `action` with `csrf` and `flow`.
+    """Asks for a passkey, `code`, or `recovery_code`; posts a code to `action` with `csrf`, `flow`.
 
-    `fields` are carried along, name and value. `authenticator`: an app is set up, so that there
-    is a code. `other_account` is where somebody else signs in, below the prefix. `error` is one
+    `fields` are carried along, name and value. `authenticator`: an app is set up, and its code will
+    do. `other_account` is where somebody else signs in, below the prefix. `error` is one
     sentence about the last attempt.
     """
 
@@ -20,6 +21,7 @@ class SecondFactorPage(Page, frozen=True, kw_only=True):
     user_email: str
     other_account: str
     authenticator: bool
+    passkey: PasskeyForm | None = None
     error: str | None = None
 
 

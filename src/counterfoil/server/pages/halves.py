@@ -27,6 +27,13 @@ class Halfway(Struct, frozen=True):
     half: HalfSignIn | None
     session: Session | None
 
+    @property
+    def amr(self) -> tuple[str, ...]:
+        """What they have shown."""
+        if self.half is not None:
+            return self.half.amr
+        return self.session.amr if self.session is not None else ()
+
 
 def keep_half(server: Server, browser: Browser, half: HalfSignIn, response: Response) -> None:
     """Give a browser half a sign-in."""

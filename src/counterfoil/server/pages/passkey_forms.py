@@ -7,9 +7,12 @@ from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity import passkeys
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
 from counterfoil.server.identity.passkey_proof import Fresh, Question, ask_anybody, ask_person
+from counterfoil.server.identity.second_passkey import holder_of
 from counterfoil.server.identity.webauthn import CHALLENGE_BYTES, USER_HANDLE_BYTES
+from counterfoil.server.pages.halves import SECOND_FACTOR_PATH, Halfway
 from counterfoil.server.pages.passkey_views import PasskeyForm
 from counterfoil.server.protocol.pending import Pending
+from counterfoil.server.protocol.second_factor_policy import adds_key
 from counterfoil.server.web.browser import Browser, Person
 from counterfoil.server.web.csrf import csrf_token
 from counterfoil.server.web.server import Server
@@ -48,15 +51,18 @@ def sign_in_form(
     return _form(server, browser.name, question, action, fields)
 
 
-async def confirm_form(
-    server: Server, browser: Browser, user_id: str, action: str, fields: Fields
+async def second_form(
+    server: Server, browser: Browser, halfway: Halfway, fields: Fields
 ) -> PasskeyForm | None:
-    """Ask for a passkey of somebody who has shown their password; ``None`` where they have none.
+    """Ask for a passkey of somebody who has shown their password; ``None``: it would add nothing.
 
-    Its answer is verified with ``Holder(Purpose.CONFIRM, browser.name)``.
+    Its answer is good for this browser, and for this half of a sign-in or session.
     """
-    holder = Holder(Purpose.CONFIRM, browser.name)
-    question = await ask_person(server.authority, holder, fresh(server), user_id)
+    if not adds_key(halfway.factors, halfway.amr):
+        return None
+    holder = holder_of(browser.name, halfway.half, halfway.session)
+    question = await ask_person(server.authority, holder, fresh(server), halfway.user.id)
+    action = f"{server.prefix}/{SECOND_FACTOR_PATH}/passkey"
     return _form(server, browser.name, question, action, fields) if question else None
 
 

@@ -32,6 +32,7 @@ from counterfoil.server.pages.visitor import (
     unreferred,
     visitor_of,
 )
+from counterfoil.server.pages.wording import day_of
 from counterfoil.server.protocol.action_tokens import Opened
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.identifiers import named
@@ -84,7 +85,7 @@ async def open_link(server: Server, request: Request) -> Response:
     opened = await recovery.look(server.authority, token) if token is not None else None
     if opened is None:
         return link_over(server)
-    return remember(server, visit.browser, _choosing(visit, opened))
+    return remember(server, visit.browser, await _choosing(visit, opened))
 
 
 async def choose(server: Server, request: Request) -> Response:
@@ -96,17 +97,17 @@ async def choose(server: Server, request: Request) -> Response:
     if token is None or opened is None:
         return link_over(server)
     if (form.get("link") or "") != visit.name_of(opened.token.digest):
-        return _choosing(visit, opened, ANOTHER, 400)
+        return await _choosing(visit, opened, ANOTHER, 400)
     if (form.get("new") or "") != (form.get("again") or ""):
-        return _choosing(visit, opened, _DIFFERENT, 400)
+        return await _choosing(visit, opened, _DIFFERENT, 400)
     try:
         ending = await recovery.choose_password(
             server.authority, server.passwords, _choice(visit, token, form)
         )
     except PasswordRefused as error:
-        return _choosing(visit, opened, str(error), 400)
+        return await _choosing(visit, opened, str(error), 400)
     except TooBusy:
-        return _choosing(visit, opened, _BUSY, 503)
+        return await _choosing(visit, opened, _BUSY, 503)
     if ending is None:
         return link_over(server)
     if server.sender is not None:
@@ -116,7 +117,9 @@ async def choose(server: Server, request: Request) -> Response:
 
 
 def _choice(visit: Visitor, token: Secret, form: Parameters) -> Choice:
-    return Choice(token, Secret(form.get("new") or ""), visit.language, visit.origin)
+    drop = form.get("passkeys") == "remove"
+    password = Secret(form.get("new") or "")
+    return Choice(token, password, visit.language, visit.origin, drop_passkeys=drop)
 
 
 def _asking(
@@ -133,17 +136,20 @@ def _asking(
     return unreferred(server, page, status)
 
 
-def _choosing(
+async def _choosing(
     visit: Visitor, opened: Opened, error: str | None = None, status: int = 200
 ) -> Response:
-    server = visit.server
+    server, user = visit.server, opened.user
+    own = await recovery.passkeys_of(server.authority, user)
     page = NewPasswordPage(
         prefix=server.prefix,
         action=f"{server.prefix}{LINK_PATH}",
         csrf=visit.csrf,
         link=visit.name_of(opened.token.digest),
-        user_email=opened.user.email,
+        user_email=user.email,
         sentence=CONSEQUENCES[Cause.PASSWORD_RESET].sentence,
+        passkeys=tuple(f"{each.name}, made on {day_of(each.created_at)}" for each in own),
+        may_drop=recovery.may_drop_passkeys(server.authority.settings, user),
         error=error,
     )
     return unreferred(server, page, status)

@@ -29,6 +29,7 @@ class NewPasswordPage(Page, frozen=True, kw_only=True):
     """Asks for `new` and `again`; says before what ends. Posts to `action` with `csrf` and `link`,
     which says of which link this page is.
 
+    `passkeys` stay, each in words, unless `may_drop` and the form says `passkeys`: `remove`.
     `error` is one sentence about the last attempt.
     """
 
@@ -37,6 +38,8 @@ class NewPasswordPage(Page, frozen=True, kw_only=True):
     link: str
     user_email: str
     sentence: str
+    passkeys: tuple[str, ...] = ()
+    may_drop: bool = False
     error: str | None = None
 
 

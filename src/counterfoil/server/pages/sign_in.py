@@ -21,9 +21,18 @@ from counterfoil.server.pages.passkey_views import PasskeyForm
 from counterfoil.server.pages.views import SignedOutPage, SignInPage
 from counterfoil.server.protocol import authorization_request, events, revocation
 from counterfoil.server.records.store import Transaction
-from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
+from counterfoil.server.web.browser import (
+    Browser,
+    browser_of,
+    go,
+    person_of,
+    remember,
+    show,
+    signed_in_at,
+)
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.flow import Flow
+from counterfoil.server.web.fresh import lacks_only_more
 from counterfoil.server.web.headers import form_target_of
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
@@ -51,6 +60,9 @@ async def ask(server: Server, request: Request) -> Response:
     """``GET /sign-in``, with or without a flow to go on with."""
     browser = browser_of(server, request)
     onward = onward_in(server, request, query_of(request))
+    person = await person_of(server, request) if onward.next else None
+    if person is not None and await lacks_only_more(server, person):
+        return go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
     email = (onward.flow.pending.login_hint or "") if onward.flow else ""
     return remember(server, browser, await _page(server, browser, onward, _Said(email)))
 

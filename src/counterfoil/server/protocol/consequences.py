@@ -101,9 +101,9 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         ),
         Cause.SECOND_FACTOR_RESET: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,
-            "The person's authenticator app and recovery codes are good no more. Every browser of "
-            "theirs is signed out, and every session of an app and every personal token ends. "
-            "Apps keep their permissions.",
+            "The person's authenticator app, recovery codes and passkeys are good no more. Every "
+            "browser of theirs is signed out, and every session of an app and every personal token "
+            "ends. Apps keep their permissions.",
         ),
         Cause.SECRET_REPLACED: Consequence(
             Extent.EVERYTHING_OF_THE_CLIENT,

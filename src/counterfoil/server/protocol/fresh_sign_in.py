@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from counterfoil.oauth.acr import MULTIPLE, is_enough
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.records.second_factor import Factors
 from counterfoil.server.records.session import Session
@@ -18,9 +17,13 @@ def is_recent(settings: Settings, auth_time: int, now: int) -> bool:
 
 
 def is_fresh(settings: Settings, session: Session, factors: Factors, now: int) -> bool:
-    """Whether a session was signed in to just now, with a second factor where one is on."""
-    is_strong = not factors.is_on or is_enough(session.amr, MULTIPLE)
-    return is_strong and is_recent(settings, session.auth_time, now)
+    """Whether a session was signed in to just now, by what the person has to show.
+
+    So whoever has a passkey shows it, although their password alone signs them in: otherwise who
+    learns the password could add a passkey of their own beside it, or an app.
+    """
+    was_shown = factors.were_shown(session.amr, session.auth_time)
+    return was_shown and is_recent(settings, session.auth_time, now)
 
 
 async def demand_fresh(settings: Settings, tx: Transaction, session: Session) -> Session:

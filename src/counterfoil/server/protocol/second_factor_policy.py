@@ -3,8 +3,17 @@
 What an app asks for by ``acr_values`` is a wish of that app; what stands here is policy (S105).
 """
 
+from collections.abc import Sequence
+
 from counterfoil.oauth.access import Access
-from counterfoil.oauth.acr import MULTIPLE, is_enough, strongest_of
+from counterfoil.oauth.acr import (
+    MULTIPLE,
+    PASSWORD,
+    PHISHING_RESISTANT,
+    acr_of,
+    is_enough,
+    strongest_of,
+)
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.second_factor import Factors
 from counterfoil.server.records.session import Session
@@ -34,10 +43,20 @@ async def least_of_request(tx: Transaction, client: Client, access: Access) -> s
     return client.policy.least_acr
 
 
-def within_reach(settings: Settings, factors: Factors, policy: str | None) -> str:
-    """Say what class the person can show now, or set up on the way.
+def within_reach(
+    settings: Settings, factors: Factors, policy: str | None, session: Session | None
+) -> str:
+    """Say what class the session can become: by what the person has, or sets up on the way.
 
-    Setting one up is for who has none, and for policy alone: an app's wish makes nobody do it.
+    Setting one up is for who has none, and for policy alone: an app's wish makes nobody do it. A
+    passkey adds to a password; one to which it would only be added again signs in anew.
     """
-    may_set_up = settings.second_factor_enrolment and not factors.is_on
+    if session is not None and factors.has_any and not adds_key(factors, session.amr):
+        return MULTIPLE if factors.authenticator else acr_of(session.amr)
+    may_set_up = settings.second_factor_enrolment and not factors.has_any
     return MULTIPLE if policy is not None and may_set_up else factors.strongest
+
+
+def adds_key(factors: Factors, amr: Sequence[str]) -> bool:
+    """Whether a passkey of the person, even one only touched, makes of this more than it is."""
+    return factors.has_key and PASSWORD in amr and acr_of(amr) != PHISHING_RESISTANT

@@ -5,33 +5,57 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from counterfoil.oauth.acr import MULTIPLE, PHISHING_RESISTANT, SINGLE
+from counterfoil.oauth.acr import KEY, MULTIPLE, PHISHING_RESISTANT, SINGLE, is_enough
 
 FORGET_AFTER: Final = 30 * 24 * 60 * 60
 """Seconds after which wrong codes no longer count, if there were no more."""
 
 
 class Factors(Struct, frozen=True):
-    """What a person can show besides their password: what is switched on.
+    """What a person can show besides their password.
 
-    ``recovery_codes`` are those that are left. ``key``: a passkey, which is more than one factor.
+    ``recovery_codes`` are those that are left. ``key_since``: when the oldest of their passkeys was
+    added, in seconds; ``None``: they have none.
     """
 
     authenticator: bool = False
     recovery_codes: int = 0
-    key: bool = False
+    key_since: int | None = None
 
     @property
     def is_on(self) -> bool:
-        """Whether the password alone does not sign in: recovery codes alone are none."""
-        return self.authenticator or self.key
+        """Whether the password alone does not sign in: they have switched an app on.
+
+        A passkey does not: who has one still comes in by the password where nothing demands more.
+        """
+        return self.authenticator
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a passkey, which is phishing-resistant, alone or after a password."""
+        return self.key_since is not None
+
+    @property
+    def has_any(self) -> bool:
+        """Whether there is more to show than a password; recovery codes alone are nothing."""
+        return self.authenticator or self.has_key
 
     @property
     def strongest(self) -> str:
         """The class of the strongest sign-in that the person can make."""
-        if self.key:
+        if self.has_key:
             return PHISHING_RESISTANT
-        return MULTIPLE if self.is_on else SINGLE
+        return MULTIPLE if self.authenticator else SINGLE
+
+    def were_shown(self, amr: Sequence[str], auth_time: int) -> bool:
+        """Whether a sign-in by these methods, at that time, used what there was to show.
+
+        A passkey that was added since was not there to be shown.
+        """
+        if is_enough(amr, MULTIPLE):
+            return True
+        had_key = self.key_since is not None and self.key_since < auth_time
+        return not self.authenticator and (KEY in amr or not had_key)
 
 
 NO_FACTORS: Final = Factors()

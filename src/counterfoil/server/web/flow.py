@@ -52,8 +52,10 @@ async def next_in(server: Server, pending: Pending, person: Person | None, tx: T
     asker = asker_of(client, pending, await limits_in_force(tx, settings))
     least = await least_of_request(tx, client, pending.access)
     factors = await tx.second_factors.of_user(person.user.id) if person else NO_FACTORS
-    asker = replace(asker, least_acr=least, reach=within_reach(settings, factors, least))
-    return next_step(pending, asker, person.session if person else None, grant, tx.now)
+    session = person.session if person else None
+    reach = within_reach(settings, factors, least, session)
+    asker = replace(asker, least_acr=least, reach=reach)
+    return next_step(pending, asker, session, grant, tx.now)
 
 
 async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:

@@ -38,7 +38,8 @@ class PasskeyForm {
     }
     this.form.hidden = false;
     const proposes = window.PublicKeyCredential.isConditionalMediationAvailable;
-    if (this.form.dataset.passkey === "get" && proposes && (await proposes.call(PublicKeyCredential))) {
+    const where = document.querySelector("[autocomplete~=webauthn]");
+    if (where && this.form.dataset.passkey === "get" && proposes && (await proposes.call(PublicKeyCredential))) {
       await this.ask({ mediation: "conditional" });
     }
   }
