@@ -174,3 +174,27 @@ def test_without_scripts_the_password_does(chromium: Browser, issuer: str):
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
     sign_in_by_password(page)
     expect(page.get_by_text("Passkeys need scripts")).to_be_visible()
+
+
+def test_after_a_password_it_is_the_second_factor_and_steps_up(chromium: Browser, issuer: str):
+    """S105: password, then passkey; an app that asks for phr has it by the passkey alone."""
+    person = person_at(chromium.new_context(), issuer)
+    page, devices, wrong = person.page, Devices(person.page), []
+    page.goto(f"{issuer}/sign-in?next=passkeys")
+    sign_in_by_password(page)
+    key = devices.add(transport="usb")
+    add_passkey(page, "My ring of this")
+    expect(page.get_by_text("My ring of this", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    # Out of reach of what the sign-in page proposes by itself.
+    devices.touches(key, at_once=False)
+    page.goto(f"{issuer}/sign-in?next=passkey")
+    sign_in_by_password(page)
+    asks = page.get_by_role("button", name="Use your passkey")
+    expect(asks).to_be_focused()
+    wrong += person.look("passkey-second-factor")
+    devices.touches(key, at_once=True)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Its name")).to_be_visible()
+    assert wrong == []
+    assert person.complaints == []
