@@ -27,10 +27,10 @@ def guard_costs(port: int, tokens: list[str], repeats: int) -> dict[str, float]:
             hand_written.verify(token)
             guard.check(token)
         cold = [_pair(guard, hand_written, turn) for turn in enumerate(tokens[20:])]
-        warm = [warm(guard.check, tokens[-1]) for _ in range(repeats)]
+        seen_before = [warm(guard.check, tokens[-1]) for _ in range(repeats)]
     guard_us, hand_us = (statistics.median(each) for each in zip(*cold, strict=True))
     return {
-        "guard_warm_us": statistics.median(warm),
+        "guard_warm_us": statistics.median(seen_before),
         "guard_cold_us": guard_us,
         "handwritten_verify_us": hand_us,
         "guard_cold_ratio": guard_us / hand_us,

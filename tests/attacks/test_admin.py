@@ -497,7 +497,7 @@ async def test_names_that_strangers_chose_are_never_markup(
     )
     body = {"client_name": MARKUP, "client_id": client_id, "scope": scope}
     await admin.post("/api/clients", body, 201)
-    email = f'"{MARKUP.replace(" ", "")}"@{secrets.token_hex(4)}.example'
+    email = f"o'&{secrets.token_hex(4)}@hostile.example"
     person = {"email": email, "password": PASSWORD, "name": MARKUP}
     made = await admin.post("/api/users", person, 201)
     async with place.browser(headers={"user-agent": MARKUP}) as browser:

@@ -118,11 +118,10 @@ def test_an_encrypted_token_is_not_opened(desk: Desk):
     header = {"alg": "dir", "enc": "A128GCM", "typ": "at+jwt", "kid": desk.key.public.kid}
     for further in ({}, {"zip": "DEF"}, {"cty": "JWT"}):
         token = ".".join([part(header | further), "", *[part(b"x" * 16)] * 3])
-        assert desk.reason(token) is Reason.MALFORMED
+        assert desk.reason(token) is Reason.UNREADABLE
     inside = desk.token()
-    assert desk.reason(f"{part(header)}..{part(b'iv')}.{part(inside.encode())}.{part(b'tag')}") in {
-        Reason.MALFORMED
-    }
+    token = f"{part(header)}..{part(b'iv')}.{part(inside.encode())}.{part(b'tag')}"
+    assert desk.reason(token) is Reason.UNREADABLE
 
 
 def test_a_key_off_its_curve_verifies_nothing(desk: Desk):

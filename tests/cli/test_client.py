@@ -3,7 +3,9 @@
 import hashlib
 import time
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import asdict
 
@@ -14,6 +16,10 @@ from tests.cli.conftest import API, Installation, LivedIn
 from tests.client_keys import jwks_of, key
 
 CALLBACK = "https://app.example/callback"
+
+
+def as_json(policy: ClientPolicy) -> dict[str, Any]:
+    return dict(msgspec.json.decode(msgspec.json.encode(asdict(policy))))
 
 
 def test_a_confidential_client_gets_its_secret_once(installation: Installation):
@@ -32,7 +38,7 @@ def test_a_confidential_client_gets_its_secret_once(installation: Installation):
         "scope": "email openid profile",
         "token_endpoint_auth_method": "client_secret_basic",
         "disabled_at": None,
-        "policy": asdict(ClientPolicy()),
+        "policy": as_json(ClientPolicy()),
         "jwks": None,
         "exchange_rights": [],
         "client_secret_expires_at": 0,
@@ -152,7 +158,7 @@ def test_a_client_is_changed(installation: Installation):
         "client_name": "Renamed",
         "scope": "notes:x",
         "redirect_uris": ["https://new.example/"],
-        "policy": asdict(policy),
+        "policy": as_json(policy),
     }
     event = installation.newest_event()
     assert (event.kind, event.actor, event.subject) == ("client_changed", "cli", "app")

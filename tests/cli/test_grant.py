@@ -78,6 +78,7 @@ def test_sessions_are_listed(lived_in: LivedIn):
         "user_agent": "Firefox\x1b[31m on Linux",
         "ended_at": None,
         "style": "sliding",
+        "amr": ["pwd"],
     }
     assert "sliding" in lived_in.installation.succeed("session", "list")
 

@@ -112,7 +112,9 @@ SMALL = {"feed", "signing_keys", "apis", "clients", "feed_keys_before", "audit_s
 SMALL |= {"server_processes", "contracts", "fence", "sqlite_schema"}
 # Settings bound them, and to see that they are full is to count them.
 SMALL |= {"device_requests", "outbox"}
-LISTINGS = {"_EVERY", "_LIVE", "_SELECT", "_BY_GRANT"}
+# An administrator gives each, and those that are over are swept.
+SMALL |= {"mint_rights", "CONSTANT"}
+LISTINGS = {"_EVERY", "_LIVE", "_SELECT", "_BY_GRANT", "_MADE"}
 
 
 def test_no_statement_scans_a_table_that_grows() -> None:
@@ -128,7 +130,9 @@ def test_no_statement_scans_a_table_that_grows() -> None:
         scans += [
             (name, detail)
             for *_, detail in plan
-            if detail.startswith("SCAN") and detail.split()[1] not in SMALL
+            if detail.startswith("SCAN")
+            and detail.split()[1] not in SMALL
+            and not detail.endswith(" INDEX administrators")  # it holds those alone
         ]
     engine.close()
     assert scans == []

@@ -4,6 +4,7 @@ Wrong codes of an app are counted apart from wrong passwords, and after some no 
 for a while; a recovery code, which nobody can guess, still lets its owner in.
 """
 
+import hmac
 from functools import partial
 
 from msgspec import Struct
@@ -92,7 +93,7 @@ async def still_there(
     """Give the session that a page was shown in, as it is now; ``None``: it is over."""
     session = await tx.sessions.find(before.id) if before is not None else None
     idle = authority.settings.session_idle_lifetime
-    if before is None or session is None or session.digest != before.digest:
+    if before is None or session is None or not hmac.compare_digest(session.digest, before.digest):
         return None
     user = await tx.users.find(session.user_id)
     is_good = user is not None and user.is_enabled and session.is_live(tx.now, idle)

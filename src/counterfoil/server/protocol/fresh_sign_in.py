@@ -1,5 +1,6 @@
 """A fresh sign-in: asked for before anything changes that guards an account (S105)."""
 
+import hmac
 from typing import Final
 
 from counterfoil.oauth.errors import OAuthError
@@ -36,7 +37,7 @@ async def demand_fresh(settings: Settings, tx: Transaction, session: Session) ->
     factors = await tx.second_factors.of_user(session.user_id)
     if (
         found is None
-        or found.digest != session.digest
+        or not hmac.compare_digest(found.digest, session.digest)
         or not found.is_live(tx.now, settings.session_idle_lifetime)
         or not is_fresh(settings, found, factors, tx.now)
     ):
