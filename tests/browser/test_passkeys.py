@@ -21,7 +21,7 @@ from tests.installation import EMAIL, PASSWORD
 pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.timeout(300)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     data = tmp_path_factory.mktemp("data")
     with serving(data, host="localhost") as port:
