@@ -86,6 +86,20 @@ async def test_changing_twice_does_not_shake_off_the_owner(house: Installation):
         pass
 
 
+async def test_the_hijackers_own_letter_takes_no_way_back_from_the_owner(house: Installation):
+    """All within one second, as a program does it: what was changed earlier is not later."""
+    owner = "swift@example.com"
+    async with signed_in(house, owner) as hijacker:
+        for email in ("swift-one@evil.example", "swift-two@evil.example"):
+            await want_email(hijacker, email)
+            assert (await confirm(hijacker, await token_for(house, email))).status_code == 200
+    async with house.browser() as mailbox:
+        mine = await token_for(house, "swift-one@evil.example")
+        assert (await undo(mailbox, mine)).status_code == 200
+        assert (await undo(mailbox, await token_for(house, owner))).status_code == 200
+    assert not await nobody_has(house, owner)
+
+
 async def test_a_change_that_was_begun_ends_with_the_undoing(house: Installation):
     """What the hijacker had sent to themselves before is worth nothing."""
     async with signed_in(house, "begun@example.com") as hijacker:

@@ -160,7 +160,7 @@ async def _tell(authority: Authority, tx: Transaction, before: User, language: s
             user_id=before.id,
             digest=secret.fingerprint(),
             email=before.email,
-            changed_at=tx.now,
+            changed_at=await _moment(tx, before.id),
             expires_at=tx.now + lifetime,
         )
     )
@@ -176,6 +176,16 @@ async def _tell(authority: Authority, tx: Transaction, before: User, language: s
         },
     )
     await post(tx, authority.letters, told, lifetime)
+
+
+async def _moment(tx: Transaction, user_id: str) -> int:
+    """Give each change of a person a second of its own, later than those before.
+
+    Two within one second could not be told apart, and whoever undid the second would have undone
+    what the owner of the account can do about the first.
+    """
+    before = await tx.email_changes.of_user(user_id)
+    return max(tx.now, *(each.changed_at + 1 for each in before)) if before else tx.now
 
 
 async def look_back(authority: Authority, token: Secret) -> Undoable | None:
