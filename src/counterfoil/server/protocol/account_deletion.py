@@ -51,6 +51,5 @@ async def delete_account(tx: Transaction, user_id: str, by: Actor) -> Ending:
     await events.record(tx, EventKind.USER_DELETED, by, user_id)
     ending = await revocation.follow(tx, Cause.USER_DELETED, user_id, by)
     await erase_from_log(tx, user_id, THE_SERVER if by.name == f"user:{user_id}" else by)
-    await tx.email_changes.forget_since(user_id, 0)
     await tx.users.remove(user_id)
     return ending
