@@ -32,6 +32,7 @@ ELSEWHERE = MappingProxyType(
         "server/records/exchange_right.py": "storage/test_clients_and_apis.py",
         "server/endpoints/routes.py": "server/test_app.py",
         "server/pages/routes.py": "server/test_app.py",
+        "server/pages/fresh_visit.py": "server/pages/test_delete_account.py",
         "guard/status_line.py": "guard/test_status_lists.py",
         "guard/watch.py": "guard/test_health.py",
         "guard/web.py": "guard/test_manners.py",

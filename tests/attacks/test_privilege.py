@@ -223,7 +223,9 @@ async def test_the_account_is_closed_to_whoever_is_not_signed_in(site: Installat
             answer = await browser.request(
                 method, path, data={"csrf": "x"} if method == "POST" else None
             )
-            assert answer.headers["location"].partition("?")[0] == "/sign-in"
+            room = path.rpartition("/")[2]
+            back = f"?next={room}" if room in {"data", "delete", "password"} else ""
+            assert answer.headers["location"] == f"/sign-in{back}", (method, path)
 
 
 async def test_a_disabled_person_is_out_at_once(own: Installation) -> None:

@@ -31,7 +31,7 @@ async def test_whoever_is_not_signed_in_signs_in_first_and_goes_on(
 ):
     """With the page where the link leads, too, on any device."""
     browser, new = visitor.browser, f"later-{visitor.email}"
-    assert (await browser.get("/account/email")).headers["location"] == "/sign-in"
+    assert (await browser.get("/account/email")).headers["location"] == "/sign-in?next=email"
     await visitor.sign_in(await browser.get("/sign-in"))
     assert "Change email" in (await browser.get("/account/profile")).text
     await want_email(browser, new)

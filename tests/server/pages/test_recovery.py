@@ -64,6 +64,7 @@ async def test_the_log_says_who_asked_and_by_what_it_was_set(place: Installation
     ("fields", "sentence"),
     [
         ({"again": "something else"}, "The two new passwords are not the same."),
+        ({"link": "\u00e9\u2028x"}, "Another link was opened in this browser since."),
         ({"new": "short", "again": "short"}, "at least 8"),
         ({"new": "x" * 257, "again": "x" * 257}, "at most 256"),
     ],

@@ -8,7 +8,8 @@ from starlette.responses import Response
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.pages.account_views import DeletePage, GonePage
 from counterfoil.server.pages.ending import ended_sentence
-from counterfoil.server.pages.onward import DELETION, Onward, sign_in_first
+from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
+from counterfoil.server.pages.onward import DELETION, Onward
 from counterfoil.server.protocol import account_deletion, events
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
@@ -16,10 +17,9 @@ from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import normalised_email
 from counterfoil.server.settings import Settings
-from counterfoil.server.web.browser import Person, go, person_of, show
-from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.fresh import signed_in_just_now
-from counterfoil.server.web.reading import form_of, origin_of
+from counterfoil.server.web.browser import Person, show
+from counterfoil.server.web.csrf import csrf_token
+from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
 
 _NOT_HERE = "People do not delete their own accounts here: ask an administrator."
@@ -28,23 +28,18 @@ _OTHER = "This is not the email address of this account."
 
 async def ask(server: Server, request: Request) -> Response:
     """``GET /account/delete``: says what ends. It changes nothing."""
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    if not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=DELETION))
+    person = await fresh_person(server, request, Onward(next=DELETION))
+    if isinstance(person, Response):
+        return person
     return show(server, _page(server, person, refused=await _why_not(server, person)))
 
 
 async def answer(server: Server, request: Request) -> Response:
     """``POST /account/delete``."""
-    form = await form_of(request)
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
-    if not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=DELETION))
+    sent = await fresh_form(server, request, Onward(next=DELETION))
+    if isinstance(sent, Response):
+        return sent
+    person, form = sent.person, sent.form
     refused = await _why_not(server, person)
     if refused:
         return show(server, _page(server, person, refused=refused), status=403)

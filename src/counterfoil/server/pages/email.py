@@ -10,11 +10,14 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import email_change
 from counterfoil.server.identity.email_change import CONFIRM_PATH, Confirmation, Wanted
 from counterfoil.server.mail.words import language_in
+from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
 from counterfoil.server.pages.joining_views import ConfirmEmailPage, EmailPage, EmailSentPage
 from counterfoil.server.pages.onward import EMAIL, EMAIL_LINK, Onward, sign_in_first
 from counterfoil.server.pages.recovery_views import LinkOverPage
 from counterfoil.server.pages.views import EndedPage
 from counterfoil.server.pages.visitor import (
+    BUSY,
+    OFTEN,
     comes_too_often,
     done_with_link,
     minutes_of,
@@ -26,9 +29,8 @@ from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.registration import demand_email
 from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.session import Origin
-from counterfoil.server.web.browser import Person, go, person_of, show
+from counterfoil.server.web.browser import Person, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.fresh import signed_in_just_now
 from counterfoil.server.web.reading import form_of, origin_of
 from counterfoil.server.web.server import Server
 
@@ -36,30 +38,23 @@ PATH: Final = "/account/email"
 _DAY: Final = 24 * 60 * 60
 _NONE: Final = "Type the new email address."
 _SAME: Final = "This is the address that your account has."
-_OFTEN: Final = "A link was asked for too often. Look into your mailbox, or try again in an hour."
-_BUSY: Final = "Too many people are asking at this moment. Wait a little and try again."
 _NO_MAIL: Final = "This server sends no mail. Ask whoever runs it for another address."
 
 
 async def ask(server: Server, request: Request) -> Response:
     """``GET /account/email``."""
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    if not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=EMAIL))
+    person = await fresh_person(server, request, Onward(next=EMAIL))
+    if isinstance(person, Response):
+        return person
     return _form(server, person)
 
 
 async def answer(server: Server, request: Request) -> Response:
     """``POST /account/email``: sends a link to the new address, and changes nothing."""
-    form = await form_of(request)
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
-    if not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=EMAIL))
+    sent = await fresh_form(server, request, Onward(next=EMAIL))
+    if isinstance(sent, Response):
+        return sent
+    person, form = sent.person, sent.form
     if server.sender is None:
         return _form(server, person, "", _NO_MAIL, 400)
     try:
@@ -69,10 +64,10 @@ async def answer(server: Server, request: Request) -> Response:
     if email == person.user.email:
         return _form(server, person, email, _SAME, 400)
     if comes_too_often(server, _origin(server, request), email):
-        return _form(server, person, email, _OFTEN, 429)
+        return _form(server, person, email, OFTEN, 429)
     wanted = Wanted(person.user.id, email, _language(request))
     if not await email_change.ask(server.authority, wanted):
-        return _form(server, person, email, _BUSY, 503)
+        return _form(server, person, email, BUSY, 503)
     server.sender.wake()
     page = EmailSentPage(
         prefix=server.prefix,

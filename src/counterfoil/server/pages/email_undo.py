@@ -13,28 +13,25 @@ from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity import email_change
 from counterfoil.server.identity.email_change import UNDO_PATH, Undoable, Undoing
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
-from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.joining_views import UndoEmailPage
-from counterfoil.server.pages.views import EndedPage
 from counterfoil.server.pages.visitor import (
-    ANOTHER,
+    BUSY,
     Visitor,
-    done_with_link,
     link_over,
     put_away,
+    signed_out_by_link,
     unreferred,
     visitor_of,
 )
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
-from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.failures import Conflict
 from counterfoil.server.web.browser import remember
 from counterfoil.server.web.csrf import demand_own_form
 from counterfoil.server.web.reading import form_of
 from counterfoil.server.web.server import Server
 
-_BUSY: Final = "Too many people are asking at this moment. Wait a little and try again."
-_DIFFERENT: Final = "The two new passwords are not the same."
+_DONE: Final = "The account is yours again"
+_NOBODY: Final = "Nobody was signed in to it."
 
 
 async def open_link(server: Server, request: Request) -> Response:
@@ -57,10 +54,9 @@ async def undo(server: Server, request: Request) -> Response:
     found = await _found(server, token)
     if token is None or found is None:
         return link_over(server)
-    if (form.get("link") or "") != visitor.name_of(found.change.digest):
-        return _asking(visitor, found, ANOTHER, 400)
-    if (form.get("new") or "") != (form.get("again") or ""):
-        return _asking(visitor, found, _DIFFERENT, 400)
+    wrong = visitor.wrong_in(form, found.change.digest)
+    if wrong is not None:
+        return _asking(visitor, found, wrong, 400)
     try:
         ending = await email_change.undo(
             server.authority, server.passwords, _undoing(visitor, token, form)
@@ -68,7 +64,7 @@ async def undo(server: Server, request: Request) -> Response:
     except PasswordRefused as error:
         return _asking(visitor, found, str(error), 400)
     except TooBusy:
-        return _asking(visitor, found, _BUSY, 503)
+        return _asking(visitor, found, BUSY, 503)
     except Conflict:
         return link_over(server)
     if ending is None:
@@ -76,7 +72,7 @@ async def undo(server: Server, request: Request) -> Response:
     if server.sender is not None:
         server.sender.wake()
     await server.authority.hub.catch_up()
-    return _undone(server, ending)
+    return signed_out_by_link(server, ending, _DONE, _NOBODY)
 
 
 def _undoing(visitor: Visitor, token: Secret, form: Parameters) -> Undoing:
@@ -101,15 +97,3 @@ def _asking(
         error=error,
     )
     return unreferred(server, page, status)
-
-
-def _undone(server: Server, ending: Ending) -> Response:
-    page = EndedPage(
-        prefix=server.prefix,
-        title="The account is yours again",
-        sentence=ended_sentence(ending) if ending.ended else "Nobody was signed in to it.",
-        receipt=str(ending.position),
-        back=f"{server.prefix}/sign-in",
-        back_title="Sign in",
-    )
-    return done_with_link(server, page)

@@ -11,21 +11,22 @@ from counterfoil.server.identity.factor_change import renew_codes, switch_off
 from counterfoil.server.identity.recovery_codes import HOW_MANY
 from counterfoil.server.pages.account_views import SecurityRow
 from counterfoil.server.pages.authenticator import show_codes
+from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
 from counterfoil.server.pages.halves import AUTHENTICATOR_PATH
-from counterfoil.server.pages.onward import SECURITY, Onward, sign_in_first
+from counterfoil.server.pages.onward import SECURITY, Onward
 from counterfoil.server.pages.views import EndPage
 from counterfoil.server.pages.wording import day_of
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.records.second_factor import Factors
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
-from counterfoil.server.web.browser import Person, go, person_of, show
-from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.fresh import signed_in_just_now
-from counterfoil.server.web.reading import form_of, origin_of
+from counterfoil.server.web.browser import go, show
+from counterfoil.server.web.csrf import csrf_token
+from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
 
 _ROOM: Final = "account/security"
+_ONWARD: Final = Onward(next=SECURITY)
 _RENEWED: Final = "The codes that you have are good no more. Ten new ones are shown, once."
 
 
@@ -84,9 +85,10 @@ async def ask_to_renew(server: Server, request: Request) -> Response:
 
 async def renew(server: Server, request: Request) -> Response:
     """``POST /account/security/recovery-codes``: new ones, in place of those before."""
-    person = await _fresh(server, request, posted=True)
-    if isinstance(person, Response):
-        return person
+    sent = await fresh_form(server, request, _ONWARD)
+    if isinstance(sent, Response):
+        return sent
+    person = sent.person
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     codes = await renew_codes(server.authority, person.session, origin)
     return show_codes(server, codes, _ROOM) if codes else go(f"{server.prefix}/{_ROOM}")
@@ -100,7 +102,7 @@ async def ask_to_switch_off(server: Server, request: Request) -> Response:
 
 
 async def _ask(server: Server, request: Request, asking: _Asking) -> Response:
-    person = await _fresh(server, request, posted=False)
+    person = await fresh_person(server, request, _ONWARD)
     if isinstance(person, Response):
         return person
     factors = await server.authority.store.read(partial(_factors, person.user.id))
@@ -124,22 +126,10 @@ async def _factors(user_id: str, tx: Transaction) -> Factors:
 
 async def turn_off(server: Server, request: Request) -> Response:
     """``POST /account/security/switch-off``."""
-    person = await _fresh(server, request, posted=True)
-    if isinstance(person, Response):
-        return person
+    sent = await fresh_form(server, request, _ONWARD)
+    if isinstance(sent, Response):
+        return sent
+    person = sent.person
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     await switch_off(server.authority, person.session, origin)
     return go(f"{server.prefix}/{_ROOM}")
-
-
-async def _fresh(server: Server, request: Request, *, posted: bool) -> Person | Response:
-    """Find who has signed in just now; others sign in first, and come back to the room."""
-    form = await form_of(request) if posted else None
-    person = await person_of(server, request)
-    if person is None:
-        return sign_in_first(server, Onward(next=SECURITY))
-    if form is not None:
-        demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
-    if await signed_in_just_now(server, person):
-        return person
-    return sign_in_first(server, Onward(next=SECURITY))

@@ -26,7 +26,8 @@ from counterfoil.server.pages.onward import Onward, set_session
 from counterfoil.server.pages.sign_in import registers
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.pages.visitor import (
-    ANOTHER,
+    BUSY,
+    OFTEN,
     Visitor,
     comes_too_often,
     done_with_link,
@@ -49,9 +50,6 @@ from counterfoil.server.web.server import Server
 
 REGISTER_PATH: Final = "/register"
 _NONE: Final = "Type an email address at which you read your mail."
-_OFTEN: Final = "A link was asked for too often. Look into your mailbox, or try again in an hour."
-_BUSY: Final = "Too many people are asking at this moment. Wait a little and try again."
-_DIFFERENT: Final = "The two passwords are not the same."
 _NAME: Final = "Say what you are called, in at most 100 characters."
 
 
@@ -87,11 +85,11 @@ async def answer(server: Server, request: Request) -> Response:
     except OAuthError:
         return _form(visitor, flow, "", _NONE, 400)
     if comes_too_often(server, visitor.origin, email):
-        return _form(visitor, flow, email, _OFTEN, 429)
+        return _form(visitor, flow, email, OFTEN, 429)
     carried = flow.sealed if flow else ""
     wish = Wish(email, visitor.language, visitor.origin, carried)
     if not await joining.ask(server.authority, wish):
-        return _form(visitor, flow, email, _BUSY, 503)
+        return _form(visitor, flow, email, BUSY, 503)
     if server.sender is not None:
         server.sender.wake()
     query = f"?flow={quote(carried)}" if carried else ""
@@ -125,23 +123,20 @@ async def join(server: Server, request: Request) -> Response:
     if given is None:
         return _over(server)
     flow = _flow_of(server, request, given.welcome.flow)
-    error, status = _DIFFERENT, 400
-    if (form.get("link") or "") != visitor.name_of(given.token.fingerprint()):
-        error = ANOTHER
-    elif (form.get("new") or "") == (form.get("again") or ""):
-        try:
-            joined = await _try(visitor, request, given, form)
-        except PasswordRefused as refused:
-            error = str(refused)
-        except OAuthError:
-            error = _NAME
-        except TooBusy:
-            error, status = _BUSY, 503
-        except Conflict:
-            return _taken(server)
-        else:
-            return _joined(server, request, joined, flow) if joined else _over(server)
-    return _choosing(visitor, given, flow, error, status)
+    wrong = visitor.wrong_in(form, given.token.fingerprint())
+    if wrong is not None:
+        return _choosing(visitor, given, flow, wrong, 400)
+    try:
+        joined = await _try(visitor, request, given, form)
+    except PasswordRefused as refused:
+        return _choosing(visitor, given, flow, str(refused), 400)
+    except OAuthError:
+        return _choosing(visitor, given, flow, _NAME, 400)
+    except TooBusy:
+        return _choosing(visitor, given, flow, BUSY, 503)
+    except Conflict:
+        return _taken(server)
+    return _joined(server, request, joined, flow) if joined else _over(server)
 
 
 async def _try(

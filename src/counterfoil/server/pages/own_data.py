@@ -10,16 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from counterfoil.server.pages.account_views import DataPage
-from counterfoil.server.pages.onward import DATA, Onward, sign_in_first
+from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
+from counterfoil.server.pages.onward import DATA, Onward
 from counterfoil.server.protocol import own_data
 from counterfoil.server.records.event import Event
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
-from counterfoil.server.web.browser import Person, go, person_of, show
-from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.fresh import signed_in_just_now
+from counterfoil.server.web.browser import Person, show
+from counterfoil.server.web.csrf import csrf_token
 from counterfoil.server.web.headers import protect_page
-from counterfoil.server.web.reading import form_of
 from counterfoil.server.web.server import Server
 
 _HEADERS: Final = MappingProxyType(
@@ -32,11 +31,9 @@ _HEADERS: Final = MappingProxyType(
 
 async def ask(server: Server, request: Request) -> Response:
     """``GET /account/data``."""
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    if not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=DATA))
+    person = await fresh_person(server, request, Onward(next=DATA))
+    if isinstance(person, Response):
+        return person
     page = DataPage(
         prefix=server.prefix,
         user_email=person.user.email,
@@ -48,13 +45,10 @@ async def ask(server: Server, request: Request) -> Response:
 
 async def answer(server: Server, request: Request) -> Response:
     """``POST /account/data``: the file."""
-    form = await form_of(request)
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
-    if not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=DATA))
+    sent = await fresh_form(server, request, Onward(next=DATA))
+    if isinstance(sent, Response):
+        return sent
+    person = sent.person
     parts = await server.authority.store.read(partial(_parts, person.user))
     body = _document(server, person, msgspec.json.encode(parts))
     response = StreamingResponse(body, media_type="application/json", headers=_HEADERS)

@@ -9,13 +9,13 @@ from counterfoil.server.identity.password_change import Changed, PasswordChange,
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.pages.ending import ended_sentence
-from counterfoil.server.pages.onward import PASSWORD, Onward, sign_in_first
+from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
+from counterfoil.server.pages.onward import PASSWORD, Onward
 from counterfoil.server.pages.views import EndedPage, PasswordPage
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
-from counterfoil.server.web.browser import Person, go, person_of, show
-from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.fresh import signed_in_just_now
-from counterfoil.server.web.reading import form_of, origin_of
+from counterfoil.server.web.browser import Person, show
+from counterfoil.server.web.csrf import csrf_token
+from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
 
 WRONG = (
@@ -28,21 +28,18 @@ DIFFERENT = "The two new passwords are not the same."
 
 async def ask(server: Server, request: Request) -> Response:
     """``GET /account/password``."""
-    person = await person_of(server, request)
-    if person is None or not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=PASSWORD))
+    person = await fresh_person(server, request, Onward(next=PASSWORD))
+    if isinstance(person, Response):
+        return person
     return _page(server, person)
 
 
 async def answer(server: Server, request: Request) -> Response:
     """``POST /account/password``."""
-    form = await form_of(request)
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
-    if not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=PASSWORD))
+    sent = await fresh_form(server, request, Onward(next=PASSWORD))
+    if isinstance(sent, Response):
+        return sent
+    person, form = sent.person, sent.form
     if (form.get("new") or "") != (form.get("again") or ""):
         return _page(server, person, DIFFERENT, 400)
     address = origin_of(request, server.authority.settings.trusted_proxies).address

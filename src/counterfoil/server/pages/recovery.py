@@ -14,21 +14,21 @@ from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity import recovery
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.identity.recovery import ASK_PATH, LINK_PATH, Asked, Choice
-from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.recovery_views import (
     ForgottenPage,
     LinkSentPage,
     NewPasswordPage,
 )
-from counterfoil.server.pages.views import EndedPage, ErrorPage
+from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.pages.visitor import (
-    ANOTHER,
+    BUSY,
+    OFTEN,
     Visitor,
     comes_too_often,
-    done_with_link,
     link_over,
     minutes_of,
     put_away,
+    signed_out_by_link,
     unreferred,
     visitor_of,
 )
@@ -36,7 +36,6 @@ from counterfoil.server.pages.wording import day_of
 from counterfoil.server.protocol.action_tokens import Opened
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.identifiers import named
-from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.web.browser import remember, show
 from counterfoil.server.web.csrf import demand_own_form
 from counterfoil.server.web.reading import form_of
@@ -44,9 +43,8 @@ from counterfoil.server.web.server import Server
 
 _LONGEST: Final = 254
 _NONE: Final = "Type the email address of your account."
-_OFTEN: Final = "A link was asked for too often. Look into your mailbox, or try again in an hour."
-_BUSY: Final = "Too many people are asking at this moment. Wait a little and try again."
-_DIFFERENT: Final = "The two new passwords are not the same."
+_DONE: Final = "You have a new password"
+_NOBODY: Final = "You were signed in nowhere."
 
 
 async def ask(server: Server, request: Request) -> Response:
@@ -67,9 +65,9 @@ async def answer(server: Server, request: Request) -> Response:
     if not 3 <= len(email) <= _LONGEST or "@" not in email or not email.isprintable():
         return _asking(visit, "", _NONE, 400)
     if comes_too_often(server, visit.origin, email):
-        return _asking(visit, email, _OFTEN, 429)
+        return _asking(visit, email, OFTEN, 429)
     if not await recovery.ask(server.authority, Asked(email, visit.language, visit.origin)):
-        return _asking(visit, email, _BUSY, 503)
+        return _asking(visit, email, BUSY, 503)
     server.sender.wake()
     return unreferred(
         server, LinkSentPage(prefix=server.prefix, email=email, minutes=minutes_of(server))
@@ -96,10 +94,9 @@ async def choose(server: Server, request: Request) -> Response:
     opened = await recovery.look(server.authority, token) if token is not None else None
     if token is None or opened is None:
         return link_over(server)
-    if (form.get("link") or "") != visit.name_of(opened.token.digest):
-        return await _choosing(visit, opened, ANOTHER, 400)
-    if (form.get("new") or "") != (form.get("again") or ""):
-        return await _choosing(visit, opened, _DIFFERENT, 400)
+    wrong = visit.wrong_in(form, opened.token.digest)
+    if wrong is not None:
+        return await _choosing(visit, opened, wrong, 400)
     try:
         ending = await recovery.choose_password(
             server.authority, server.passwords, _choice(visit, token, form)
@@ -107,13 +104,13 @@ async def choose(server: Server, request: Request) -> Response:
     except PasswordRefused as error:
         return await _choosing(visit, opened, str(error), 400)
     except TooBusy:
-        return await _choosing(visit, opened, _BUSY, 503)
+        return await _choosing(visit, opened, BUSY, 503)
     if ending is None:
         return link_over(server)
     if server.sender is not None:
         server.sender.wake()
     await server.authority.hub.catch_up()
-    return _chosen(server, ending)
+    return signed_out_by_link(server, ending, _DONE, _NOBODY)
 
 
 def _choice(visit: Visitor, token: Secret, form: Parameters) -> Choice:
@@ -153,18 +150,6 @@ async def _choosing(
         error=error,
     )
     return unreferred(server, page, status)
-
-
-def _chosen(server: Server, ending: Ending) -> Response:
-    page = EndedPage(
-        prefix=server.prefix,
-        title="You have a new password",
-        sentence=ended_sentence(ending) if ending.ended else "You were signed in nowhere.",
-        receipt=str(ending.position),
-        back=f"{server.prefix}/sign-in",
-        back_title="Sign in",
-    )
-    return done_with_link(server, page)
 
 
 def _no_mail(server: Server) -> Response:

@@ -1,5 +1,6 @@
 """Somebody at a browser who asks for mail, or came by a link in it: whoever they are (S72)."""
 
+import hmac
 from typing import Final
 
 from msgspec import Struct
@@ -8,9 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
+from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.mail.words import language_in
+from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.recovery_views import LinkOverPage
+from counterfoil.server.pages.views import EndedPage
 from counterfoil.server.protocol.rates import key_of
+from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.user import normalised_email
 from counterfoil.server.web.browser import Browser, browser_of, go, show
@@ -22,6 +27,9 @@ from counterfoil.server.web.server import Server
 ANOTHER: Final = (
     "Another link was opened in this browser since. Look whose account this is, and go on."
 )
+OFTEN: Final = "A link was asked for too often. Look into your mailbox, or try again in an hour."
+BUSY: Final = "Too many people are asking at this moment. Wait a little and try again."
+DIFFERENT: Final = "The two new passwords are not the same."
 _PER_ADDRESS: Final = 10
 """So many people may share an address and ask for mail in one hour."""
 _MINUTES: Final = 60
@@ -43,6 +51,13 @@ class Visitor(Struct, frozen=True):
     def name_of(self, digest: bytes) -> str:
         """Name a link in its form: the cookie may be another's by the time that it is sent."""
         return csrf_token(self.server.authority.keys.csrf, f"link {digest.hex()}")
+
+    def wrong_in(self, form: Parameters, digest: bytes) -> str | None:
+        """Say why a form cannot choose a password by the link that this browser has."""
+        given = (form.get("link") or "").encode()
+        if not hmac.compare_digest(given, self.name_of(digest).encode()):
+            return ANOTHER
+        return DIFFERENT if (form.get("new") or "") != (form.get("again") or "") else None
 
 
 def visitor_of(server: Server, request: Request) -> Visitor:
@@ -99,6 +114,19 @@ def done_with_link(server: Server, page: Page, status: int = 200) -> Response:
     response = unreferred(server, page, status)
     server.cookies.clear_action(response)
     return response
+
+
+def signed_out_by_link(server: Server, ending: Ending, title: str, nobody: str) -> Response:
+    """Show what a link ended; ``nobody``: what is said where nothing was left to end."""
+    page = EndedPage(
+        prefix=server.prefix,
+        title=title,
+        sentence=ended_sentence(ending) if ending.ended else nobody,
+        receipt=str(ending.position),
+        back=f"{server.prefix}/sign-in",
+        back_title="Sign in",
+    )
+    return done_with_link(server, page)
 
 
 def minutes_of(server: Server) -> int:
