@@ -1,7 +1,7 @@
 """``counterfoil api key``: what the tokens of an API are encrypted to (RFC 7516, S68)."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from counterfoil.server.documents.encryption_keys import NewEncryptionKeyDocument
     from counterfoil.server.documents.endings import EndingDocument
     from counterfoil.server.protocol.authority import Authority
+    from counterfoil.server.protocol.events import Actor
     from counterfoil.server.protocol.revocation import Ending
     from counterfoil.server.records.api import Api
     from counterfoil.server.records.store import Transaction, Work
@@ -164,13 +165,8 @@ def list_keys(call: Invocation, uri: str) -> None:
 def activate(call: Invocation, uri: str, kid: str) -> None:
     """Encrypt to a key from now on: every guard has it. The one before it retires."""
     from counterfoil.server.protocol import encryption_keys
-    from counterfoil.server.protocol.events import CLI
 
-    async def work(tx: "Transaction") -> "Api":
-        await encryption_keys.activate(tx, await _find(tx, uri), kid, CLI)
-        return await _find(tx, uri)
-
-    _show_changed(call, work)
+    _turn(call, uri, kid, encryption_keys.activate)
 
 
 @api_key.command("retire", context_settings=takes_id())
@@ -180,10 +176,20 @@ def activate(call: Invocation, uri: str, kid: str) -> None:
 def retire(call: Invocation, uri: str, kid: str) -> None:
     """Encrypt to the active key no more, where its API asks for no encryption."""
     from counterfoil.server.protocol import encryption_keys
+
+    _turn(call, uri, kid, encryption_keys.retire)
+
+
+def _turn(
+    call: Invocation,
+    uri: str,
+    kid: str,
+    turn: "Callable[[Transaction, Api, str, Actor], Awaitable[object]]",
+) -> None:
     from counterfoil.server.protocol.events import CLI
 
     async def work(tx: "Transaction") -> "Api":
-        await encryption_keys.retire(tx, await _find(tx, uri), kid, CLI)
+        await turn(tx, await _find(tx, uri), kid, CLI)
         return await _find(tx, uri)
 
     _show_changed(call, work)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.protocol.endings import Ending, Target
+    from counterfoil.server.protocol.events import Actor
     from counterfoil.server.records.store import Transaction
     from counterfoil.server.records.user import User
 
@@ -210,11 +211,9 @@ def reset_second_factor(call: Invocation, email: str, *, manner: Manner) -> None
 @installation
 def disable(call: Invocation, email: str, *, manner: Manner) -> None:
     """Disable an account, and end every session and token of it."""
-    from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.revocation import disable_user
 
-    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
-        return await disable_user(tx, user_id, CLI)
+    work = _by_command(disable_user)
 
     find = partial(_id_of, named=email)
     make(call, Change("user_disabled", find, work, f"The account {email} is disabled."), manner)
@@ -249,11 +248,9 @@ def delete(call: Invocation, email: str, *, manner: Manner) -> None:
 @installation
 def enable(call: Invocation, email: str) -> None:
     """Let a disabled person sign in again. Nothing that has ended comes back."""
-    from counterfoil.server.protocol.events import CLI
     from counterfoil.server.protocol.registration import enable_user
 
-    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
-        return await enable_user(tx, user_id, CLI)
+    work = _by_command(enable_user)
 
     find = partial(_id_of, named=email)
     make(call, Change("user_enabled", find, work, f"The account {email} is enabled."), AT_ONCE)
@@ -266,14 +263,24 @@ def enable(call: Invocation, email: str) -> None:
 def changed(call: Invocation, email: str, *, manner: Manner) -> None:
     """Let guards load anew what they know of a person. Nothing ends."""
     from counterfoil.server.protocol.changed_data import tell
-    from counterfoil.server.protocol.events import CLI
 
-    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
-        return await tell(tx, user_id, CLI)
+    work = _by_command(tell)
 
     find = partial(_id_of, named=email)
     said = f"Guards know that {email} has changed."
     make(call, Change("user_data_changed", find, work, said), manner)
+
+
+def _by_command(
+    act: "Callable[[Transaction, str, Actor], Awaitable[Ending]]",
+) -> "Callable[[Authority, Transaction, str], Awaitable[Ending]]":
+    """Give what does something to a person, in the name of the command line."""
+    from counterfoil.server.protocol.events import CLI
+
+    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
+        return await act(tx, user_id, CLI)
+
+    return work
 
 
 def _changed_by(

@@ -1,7 +1,7 @@
 """Keys that the tokens of an API are encrypted to; the API is named by ``?uri=`` (S68)."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -17,12 +17,14 @@ from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
 from counterfoil.server.protocol import encryption_keys
+from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.encryption_key import key_named
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.gate import Admitted
 
+Turn = Callable[[Transaction, Api, str, Actor], Awaitable[object]]
 Jwk = Annotated[
     Mapping[str, Any],
     Meta(
@@ -65,21 +67,20 @@ async def add_encryption_key(
 
 async def activate_encryption_key(call: Call[NamedApi, Nothing]) -> ApiDocument:
     """``POST /api/apis/keys/{encryption_kid}/activate``: every guard of the API has it."""
-
-    async def work(tx: Transaction) -> ApiDocument:
-        api = await _find_with_key(tx, call.query.uri, call.names["encryption_kid"], call.admitted)
-        await encryption_keys.activate(tx, api, call.names["encryption_kid"], call.by)
-        return document_of(await find_api(tx, api.uri))
-
-    return await call.server.authority.store.transact(work)
+    return await _turned(call, encryption_keys.activate)
 
 
 async def retire_encryption_key(call: Call[NamedApi, Nothing]) -> ApiDocument:
     """``POST /api/apis/keys/{encryption_kid}/retire``: with none to follow it."""
+    return await _turned(call, encryption_keys.retire)
+
+
+async def _turned(call: Call[NamedApi, Nothing], turn: Turn) -> ApiDocument:
+    kid = call.names["encryption_kid"]
 
     async def work(tx: Transaction) -> ApiDocument:
-        api = await _find_with_key(tx, call.query.uri, call.names["encryption_kid"], call.admitted)
-        await encryption_keys.retire(tx, api, call.names["encryption_kid"], call.by)
+        api = await _find_with_key(tx, call.query.uri, kid, call.admitted)
+        await turn(tx, api, kid, call.by)
         return document_of(await find_api(tx, api.uri))
 
     return await call.server.authority.store.transact(work)
