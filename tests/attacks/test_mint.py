@@ -172,7 +172,7 @@ async def test_nobody_mints_for_another_without_a_right(own: Installation):
     assert await refusal(own, ada, scope="notes:read notes:write") == nothing
     post = {"audience": MAIL, "scope": "mail:read"}
     assert await minted(own, subject=whom(ada), **post)
-    own.clock.turn(100)  # type: ignore[attr-defined]
+    own.clock.turn(100)
     assert await refusal(own, ada, **post) == nothing
     right = await give_right(own, ada, apis=mail)
     await own.authority.store.transact(lambda tx: withdraw_right(tx, right.id, CLI))

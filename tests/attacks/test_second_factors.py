@@ -155,7 +155,7 @@ async def test_the_lock_grows_up_to_its_setting(owner: Person, thief: Person, pl
         )
         if found.locked_until > place.clock():
             wait = found.locked_until - place.clock()
-            place.clock.turn(wait)  # type: ignore[attr-defined]
+            place.clock.turn(wait)
             page = await half(thief)
     most = place.authority.settings.second_factor_lock_most
     assert most // 2 < wait <= most
@@ -226,7 +226,7 @@ async def disable(place: Installation, person: Person) -> None:
 
 
 async def wait(place: Installation, person: Person) -> None:
-    place.clock.turn(600)  # type: ignore[attr-defined]
+    place.clock.turn(600)
 
 
 @one_engine
@@ -312,7 +312,7 @@ async def test_a_clock_may_be_off_by_one_step(
     place: Installation, owner: Person, thief: Person, seconds: int, good: bool
 ):
     app, _ = await enrol(owner)
-    place.clock.turn(300)  # type: ignore[attr-defined]
+    place.clock.turn(300)
     page = await half(thief)
     answer = await posted(thief, page, app.code(seconds // 30))
     assert (answer.status_code == 303) is good
@@ -323,11 +323,11 @@ async def test_a_step_is_not_good_again_when_the_clock_goes_back(
     place: Installation, owner: Person, thief: Person
 ):
     app, _ = await enrol(owner)
-    place.clock.turn(300)  # type: ignore[attr-defined]
+    place.clock.turn(300)
     await show(owner, await half(owner), app.code())
-    place.clock.turn(-90)  # type: ignore[attr-defined]
+    place.clock.turn(-90)
     assert (await posted(thief, await half(thief), app.code())).status_code == 400
-    place.clock.turn(90)  # type: ignore[attr-defined]
+    place.clock.turn(90)
 
 
 @one_engine

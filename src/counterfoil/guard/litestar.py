@@ -132,8 +132,8 @@ class Guarded(Declaring, InitPlugin):
             scope[_REFUSED] = error
 
     def _answer(self, request: Request[Any, Any, Any], rejected: Rejected) -> Response[bytes]:
-        # Litestar types a scope as its own; it is the mapping that ASGI has.
-        refusal = self.gate.refusal(rejected, request_of(request.scope))  # type: ignore[arg-type]
+        scope: Any = request.scope  # Litestar types it as its own; it is the mapping that ASGI has
+        refusal = self.gate.refusal(rejected, request_of(scope))
         headers = dict(refusal.headers)
         media_type = headers.pop("content-type")
         return Response(
