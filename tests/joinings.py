@@ -89,13 +89,15 @@ async def confirm(browser: httpx2.AsyncClient, token: str) -> httpx2.Response:
     return await browser.post("/account/email/confirm", data=hidden_fields(page.text))
 
 
-async def undo(browser: httpx2.AsyncClient, token: str, password: str = NEW) -> httpx2.Response:
+async def undo(
+    browser: httpx2.AsyncClient, token: str, password: str = NEW, **fields: str
+) -> httpx2.Response:
     """Open the link that was sent to the address from before, and take the account back."""
     await browser.get("/undo-email", params={"token": token})
     page = await browser.get("/undo-email")
     if page.status_code != 200:
         return page
-    form = hidden_fields(page.text) | {"new": password, "again": password}
+    form = hidden_fields(page.text) | {"new": password, "again": password} | fields
     return await browser.post("/undo-email", data=form)
 
 

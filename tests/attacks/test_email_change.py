@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import force_setattr, replace
 
+from tests.authenticator import Authenticator
 from tests.installation import EMAIL, PASSWORD, Installation, Person, hidden_fields, installed
 from tests.joinings import (
     NEW,
@@ -20,16 +23,20 @@ from tests.joinings import (
     user_of,
     want_email,
 )
+from tests.passkeys import passkeys_of, with_passkey
 from tests.recoveries import mail_for, send_all, token_for
 
 pytestmark = pytest.mark.anyio
+
+HERE = OPEN | {"issuer": "http://localhost:9400"}
+"""Where there are passkeys: not at the address of a machine."""
 
 
 @pytest.fixture(scope="module")
 async def house(
     on_engine: str, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Installation]:
-    async with installed(tmp_path_factory.mktemp("house"), **OPEN) as house:
+    async with installed(tmp_path_factory.mktemp("house"), **HERE) as house:
         yield house
 
 
@@ -98,6 +105,45 @@ async def test_the_hijackers_own_letter_takes_no_way_back_from_the_owner(house: 
         assert (await undo(mailbox, mine)).status_code == 200
         assert (await undo(mailbox, await token_for(house, owner))).status_code == 200
     assert not await nobody_has(house, owner)
+
+
+@pytest.mark.parametrize("removes", [True, False])
+async def test_a_hijackers_passkey_is_shown_and_goes_with_the_undoing(
+    house: Installation, *, removes: bool
+):
+    """Its letter went to the hijacker: without that, the owner would never learn of it."""
+    user = await house.add_user(f"keyed-{removes}@example.com")
+    async with house.browser() as browser, signed_in(house, user.email) as hijacker:
+        person = Person(house, browser, user.email, user.id)
+        new = f"keyed-{removes}@evil.example"
+        await want_email(hijacker, new)
+        assert (await confirm(hijacker, await token_for(house, new))).status_code == 200
+        await with_passkey(person, Authenticator(house.authority.issuer))
+        token = await token_for(house, user.email)
+        await browser.get("/undo-email", params={"token": token})
+        assert "Phone, made on" in (await browser.get("/undo-email")).text
+        chosen = {"passkeys": "remove"} if removes else {}
+        assert (await undo(browser, token, **chosen)).status_code == 200
+        assert len(await passkeys_of(person)) == (0 if removes else 1)
+
+
+async def test_who_must_show_more_keeps_their_passkeys(on_engine: str, tmp_path: Path):
+    """Where a password is not enough, the mail of an address from before is not enough either."""
+    async with installed(tmp_path, **HERE) as house, signed_in(house, "head@example.com") as own:
+        person = Person(
+            house, own, "head@example.com", (await user_of(house, "head@example.com")).id
+        )
+        await want_email(own, "head@new.example")
+        await confirm(own, await token_for(house, "head@new.example"))
+        passkey = await with_passkey(person, Authenticator(house.authority.issuer))
+        demanding = replace(house.authority.settings, second_factor_for="everyone")
+        force_setattr(house.authority, "settings", demanding)
+        token = await token_for(house, person.email)
+        async with house.browser() as mailbox:
+            await mailbox.get("/undo-email", params={"token": token})
+            assert "They stay." in (await mailbox.get("/undo-email")).text
+            assert (await undo(mailbox, token, passkeys="remove")).status_code == 200
+        assert await passkeys_of(person) == [passkey]
 
 
 async def test_a_change_that_was_begun_ends_with_the_undoing(house: Installation):

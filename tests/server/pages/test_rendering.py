@@ -478,6 +478,9 @@ def joining(text: str) -> dict[str, Page]:
         "email sent": EmailSentPage(user_email=text, csrf=f"csrf {text}", email=text, minutes=60),
         "confirm email": ConfirmEmailPage(**form, user_email=text, email=text, sentence=text),
         "undo email": UndoEmailPage(**form, link=text, email=text, sentence=text, error=text),
+        "undo email, with passkeys": UndoEmailPage(
+            **form, link=text, email=text, sentence=text, passkeys=(text,), may_drop=True
+        ),
     }
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity import joining, recovery
+from counterfoil.server.identity.factor_change import remove_passkeys
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol import action_tokens, changed_data, events, revocation
@@ -24,6 +25,7 @@ from counterfoil.server.records.action_token import Action
 from counterfoil.server.records.email_change import EmailChange
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.letter import Letter, LetterKind
+from counterfoil.server.records.passkey import Passkey
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -54,19 +56,27 @@ class Confirmation(Struct, frozen=True):
 
 
 class Undoing(Struct, frozen=True):
-    """Somebody takes an account back to the address from before, and chooses a new password."""
+    """Somebody takes an account back to the address from before, and chooses a new password.
+
+    ``drop_passkeys``: they have its passkeys removed with it.
+    """
 
     token: Secret
     password: Secret
     language: str
     origin: Origin
+    drop_passkeys: bool = False
 
 
 class Undoable(Struct, frozen=True):
-    """A change that can be undone, and the account as it is."""
+    """A change that can be undone, and the account as it is.
+
+    ``passkeys`` stay when it is undone: whoever changed the address may have added one.
+    """
 
     change: EmailChange
     user: User
+    passkeys: tuple[Passkey, ...]
 
 
 async def ask(authority: Authority, wanted: Wanted) -> bool:
@@ -201,7 +211,7 @@ async def _undoable(tx: Transaction, change: EmailChange | None) -> Undoable | N
     user = await tx.users.find(change.user_id) if change is not None else None
     if change is None or user is None or not user.is_enabled:
         return None
-    return Undoable(change, user)
+    return Undoable(change, user, tuple(await tx.passkeys.of_user(user.id)))
 
 
 async def undo(authority: Authority, passwords: Passwords, undoing: Undoing) -> Ending | None:
@@ -239,6 +249,8 @@ async def _undo(
     await tx.users.set_password(user.id, hashed)
     await tx.users.note_success(user.id)
     await events.record(tx, EventKind.EMAIL_RESTORED, by, user.id)
+    if undoing.drop_passkeys and recovery.may_drop_passkeys(authority.settings, user):
+        await remove_passkeys(tx, user.id, by, Cause.EMAIL_RESTORED)
     ending = await revocation.follow(tx, Cause.EMAIL_RESTORED, user.id, by)
     await recovery.tell_owner(authority, tx, replace(user, email=email), undoing.language)
     return ending

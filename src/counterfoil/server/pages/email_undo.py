@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
-from counterfoil.server.identity import email_change
+from counterfoil.server.identity import email_change, recovery
 from counterfoil.server.identity.email_change import UNDO_PATH, Undoable, Undoing
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.pages.joining_views import UndoEmailPage
@@ -23,6 +23,7 @@ from counterfoil.server.pages.visitor import (
     unreferred,
     visitor_of,
 )
+from counterfoil.server.pages.wording import made_on
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.records.failures import Conflict
 from counterfoil.server.web.browser import remember
@@ -76,7 +77,9 @@ async def undo(server: Server, request: Request) -> Response:
 
 
 def _undoing(visitor: Visitor, token: Secret, form: Parameters) -> Undoing:
-    return Undoing(token, Secret(form.get("new") or ""), visitor.language, visitor.origin)
+    drop = form.get("passkeys") == "remove"
+    password = Secret(form.get("new") or "")
+    return Undoing(token, password, visitor.language, visitor.origin, drop_passkeys=drop)
 
 
 async def _found(server: Server, token: Secret | None) -> Undoable | None:
@@ -94,6 +97,8 @@ def _asking(
         link=visitor.name_of(found.change.digest),
         email=found.change.email,
         sentence=CONSEQUENCES[Cause.EMAIL_RESTORED].sentence,
+        passkeys=made_on(found.passkeys),
+        may_drop=recovery.may_drop_passkeys(server.authority.settings, found.user),
         error=error,
     )
     return unreferred(server, page, status)

@@ -84,6 +84,7 @@ class ConfirmEmailPage(Page, frozen=True, kw_only=True):
 class UndoEmailPage(Page, frozen=True, kw_only=True):
     """Asks for `new` and `again`, and takes an account back to `email`; posts to `action`.
 
+    `passkeys` stay, each in words, unless `may_drop` and the form says `passkeys`: `remove`.
     `error` is one sentence about the last attempt.
     """
 
@@ -92,4 +93,6 @@ class UndoEmailPage(Page, frozen=True, kw_only=True):
     link: str
     email: str
     sentence: str
+    passkeys: tuple[str, ...] = ()
+    may_drop: bool = False
     error: str | None = None

@@ -32,7 +32,7 @@ from counterfoil.server.pages.visitor import (
     unreferred,
     visitor_of,
 )
-from counterfoil.server.pages.wording import day_of
+from counterfoil.server.pages.wording import made_on
 from counterfoil.server.protocol.action_tokens import Opened
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.identifiers import named
@@ -145,7 +145,7 @@ async def _choosing(
         link=visit.name_of(opened.token.digest),
         user_email=user.email,
         sentence=CONSEQUENCES[Cause.PASSWORD_RESET].sentence,
-        passkeys=tuple(f"{each.name}, made on {day_of(each.created_at)}" for each in own),
+        passkeys=made_on(own),
         may_drop=recovery.may_drop_passkeys(server.authority.settings, user),
         error=error,
     )

@@ -1,7 +1,7 @@
 """Plain words for people: permissions, moments, devices. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.limits import Limit
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.passkey import Passkey
 
 OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -99,6 +100,11 @@ def device_of(user_agent: str) -> str:
     if browser and system:
         return f"{browser} on {system}"
     return browser or system or "An unknown device"
+
+
+def made_on(passkeys: Iterable[Passkey]) -> tuple[str, ...]:
+    """Say of each passkey what it is called, and since when it is there."""
+    return tuple(f"{each.name}, made on {day_of(each.created_at)}" for each in passkeys)
 
 
 def limits_of(access: Access) -> tuple[tuple[str, str], ...]:
