@@ -228,6 +228,7 @@ def _demand_own_page(credential: dict[str, Any]) -> None:
 
 def _registered(asked: Asked, credential: dict[str, Any]) -> Registered:
     from webauthn import verify_registration_response
+    from webauthn.helpers.cose import COSEAlgorithmIdentifier
 
     _demand_own_page(credential)
     data = _without_attestation(credential)
@@ -237,7 +238,7 @@ def _registered(asked: Asked, credential: dict[str, Any]) -> Registered:
         expected_rp_id=asked.party.id,
         expected_origin=asked.party.origin,
         require_user_verification=asked.must_verify,
-        supported_pub_key_algs=list(ALGORITHMS),  # type: ignore[arg-type]
+        supported_pub_key_algs=[COSEAlgorithmIdentifier(each) for each in ALGORITHMS],
     )
     _demand_key(verified.credential_public_key)
     if not 0 < len(verified.credential_id) <= LONGEST_CREDENTIAL_ID:
