@@ -7,9 +7,10 @@ import pytest
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity.password_change import Changed, PasswordChange, change_password
 from counterfoil.server.identity.passwords import PasswordRefused
+from counterfoil.server.identity.second_factor import strengthened
 from counterfoil.server.identity.session_start import NewSession
 from counterfoil.server.identity.sign_in import Attempt, sign_in
-from counterfoil.server.protocol import registration, revocation
+from counterfoil.server.protocol import events, registration, revocation
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.session import Origin, Session
@@ -127,3 +128,22 @@ async def test_a_sign_in_with_the_old_password_that_was_under_way_fails(
     monkeypatch.setattr(passwords, "verify", slow)
     assert await signed_in(place, person) is None
     assert await store.read(lambda tx: tx.sessions.of_user(person.user_id)) == []
+
+
+async def test_a_session_that_became_stronger_meanwhile_is_not_handed_on(
+    place: Installation, person: Person, here: NewSession, monkeypatch: pytest.MonkeyPatch
+):
+    """A copy of the cookie from before, with the password, would be as strong as its owner."""
+    passwords, store = place.server.passwords, place.authority.store
+    verify = passwords.verify
+    by = events.by_session(here.session, ORIGIN)
+
+    async def slow(password: str, stored: str | None) -> bool:
+        right = await verify(password, stored)
+        await store.transact(lambda tx: strengthened(tx, here.session, by))
+        return right
+
+    monkeypatch.setattr(passwords, "verify", slow)
+    assert await change(place, here.session) is None
+    monkeypatch.undo()
+    assert await signed_in(place, person, NEW) is None

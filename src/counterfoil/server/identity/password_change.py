@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
+from counterfoil.server.identity.second_factor import still_there
 from counterfoil.server.identity.throttle import locked_until
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
@@ -56,7 +57,8 @@ class _Proved(Struct, frozen=True):
 async def change_password(
     authority: Authority, passwords: Passwords, change: PasswordChange
 ) -> Changed | None:
-    """Change a password, or give ``None``: the current one is wrong, or the account is locked.
+    """Change a password, or give ``None``: the current one is wrong, the account is locked, or the
+    session has ended or has another secret by now.
 
     A wrong one counts as a failed sign-in, for whoever holds a stolen session guesses here too.
 
@@ -84,11 +86,9 @@ async def _conclude(
     authority: Authority, change: PasswordChange, proved: _Proved | None, tx: Transaction
 ) -> Changed | None:
     user = await tx.users.find(change.session.user_id)
-    session = await tx.sessions.find(change.session.id)
-    idle = authority.settings.session_idle_lifetime
-    if session is None or not session.is_live(tx.now, idle):
-        return None
-    if user is None or not user.is_enabled or user.locked_until > tx.now:
+    # Under the same secret: what was made stronger meanwhile is not handed to a copy of its cookie.
+    session = await still_there(authority, tx, change.session)
+    if session is None or user is None or user.locked_until > tx.now:
         return None
     if (await tx.second_factors.of_user(user.id)).is_on:
         await demand_fresh(authority.settings, tx, change.session)
