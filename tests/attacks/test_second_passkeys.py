@@ -1,7 +1,8 @@
 """A passkey as second factor: another person's, another browser's, a second time, or less."""
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -87,10 +88,18 @@ async def burglar(place: Installation, owner: Owner) -> AsyncIterator[Person]:
 async def demanded(place: Installation, owner: Owner, thief: Owner) -> AsyncIterator[None]:
     """More than a password is demanded of everyone, now that these two have passkeys."""
     assert owner.user_id != thief.user_id
+    with _demanding(place):
+        yield
+
+
+@contextmanager
+def _demanding(place: Installation) -> Iterator[None]:
     before = place.authority.settings
     force_setattr(place.authority, "settings", replace(before, second_factor_for="everyone"))
-    yield
-    force_setattr(place.authority, "settings", before)
+    try:
+        yield
+    finally:
+        force_setattr(place.authority, "settings", before)
 
 
 @pytest.mark.usefixtures("demanded")
@@ -228,12 +237,45 @@ async def test_a_touch_is_not_added_to_a_touch(place: Installation):
             await _set_policy(place)
 
 
+async def test_a_key_that_was_found_adds_neither_app_nor_passkey(place: Installation):
+    """Whoever touches it does not know the password, and would have two factors of their own."""
+    async with place.browser() as browser:
+        owner = await owner_at(place, browser, verifies=False)
+        await sign_in_at(browser, owner.phone)
+        assert await is_in(owner), "nothing demands more of them"
+        app = await browser.get(AUTHENTICATOR)
+        assert app.headers["location"] == "/sign-in?next=authenticator"
+        passkey = await browser.get("/account/passkeys/new")
+        assert passkey.headers["location"] == "/sign-in?next=passkey"
+        # With the password, and the key once more, it is the owner.
+        page = await owner.sign_in(await browser.get("/sign-in?next=authenticator"))
+        shown = await show_at(owner, page, owner.phone)
+        assert "Set up" in (await owner.follow(shown)).text
+
+
 async def _set_policy(place: Installation, **policy: Any) -> None:
     async def work(tx: Any) -> None:
         client = await tx.clients.find("app")
         await tx.clients.update(replace(client, policy=ClientPolicy(**policy)))
 
     await place.authority.store.transact(work)
+
+
+async def test_a_touch_alone_puts_no_app_beside_a_password(place: Installation):
+    """Who finds somebody's key sets up no app of their own in place of the password."""
+    async with place.browser() as browser:
+        owner = await owner_at(place, browser, verifies=False)
+        with _demanding(place):
+            met = await sign_in_at(browser, owner.phone)
+            assert met.headers["location"] == "/sign-in/second-factor"
+            page = await browser.get(AUTHENTICATOR)
+            assert "Set up" not in page.text
+            assert page.headers["location"] == "/sign-in"
+            assert "A touch of the passkey alone" in (await browser.get("/sign-in")).text
+            assert not await is_in(owner)
+            # The owner, who knows the password too, comes in.
+            assert (await show_at(owner, await half(owner), owner.phone)).status_code == 303
+            assert await is_in(owner)
 
 
 @pytest.mark.usefixtures("demanded")

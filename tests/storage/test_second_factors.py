@@ -12,6 +12,7 @@ from counterfoil.server.records.second_factor import (
     Factors,
 )
 from counterfoil.server.records.store import Store
+from counterfoil.server.records.user import User
 from tests.storage.conftest import Clock
 from tests.storage.samples import NOW
 
@@ -39,6 +40,15 @@ async def test_what_is_on_is_said(kept: Store):
     assert await of(kept, "grace") == Factors()
     assert await kept.read(lambda tx: tx.second_factors.authenticator("ada")) == APP
     assert await kept.read(lambda tx: tx.second_factors.authenticator("grace")) is None
+
+
+async def test_it_is_said_whether_there_is_a_password(kept: Store):
+    hashed = User(id="ada", email="ada@example.org", created_at=NOW, password_hash="$argon2id$")
+    await kept.transact(lambda tx: tx.users.add(hashed))
+    without = User(id="grace", email="grace@example.org", created_at=NOW)
+    await kept.transact(lambda tx: tx.users.add(without))
+    assert (await of(kept)).password
+    assert not (await of(kept, "grace")).password
 
 
 async def test_there_is_one_of_a_person(kept: Store):

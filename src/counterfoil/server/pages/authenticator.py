@@ -27,6 +27,7 @@ from counterfoil.server.pages.onward import (
 from counterfoil.server.pages.qr import drawn
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.fresh_sign_in import is_fresh
+from counterfoil.server.protocol.second_factor_policy import adds_key
 from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.reading import form_of, origin_of, query_of
@@ -97,6 +98,8 @@ async def _visit(server: Server, request: Request, given: Parameters) -> _Visit 
     if halfway.half is not None:
         # It is as fresh as can be.
         if not halfway.factors.were_shown(halfway.amr, halfway.half.at):
+            if not adds_key(halfway.factors, halfway.amr):
+                return sign_in_first(server, onward)
             return go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
     elif session is None or not is_fresh(settings, session, halfway.factors, int(server.clock())):
         return sign_in_first(server, onward if onward.flow else Onward(next=AUTHENTICATOR))

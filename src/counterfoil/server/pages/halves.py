@@ -41,13 +41,18 @@ def keep_half(server: Server, browser: Browser, half: HalfSignIn, response: Resp
     server.cookies.set_half(response, sealed, LIFETIME)
 
 
+def half_in(server: Server, request: Request, browser: Browser) -> HalfSignIn | None:
+    """Open half a sign-in that this browser brings; whether it is still good is not looked at."""
+    sealed = server.cookies.half_of(request)
+    return unseal(server.authority.pending, sealed, browser.name) if sealed else None
+
+
 async def halfway_of(server: Server, request: Request, browser: Browser) -> Halfway | None:
     """Find who is to show a second factor at this browser.
 
     Half a sign-in comes first: it is what was done last.
     """
-    sealed = server.cookies.half_of(request)
-    half = unseal(server.authority.pending, sealed, browser.name) if sealed else None
+    half = half_in(server, request, browser)
     return await server.authority.store.read(partial(_find, server, request, half))
 
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity.half_sign_in import HalfSignIn
@@ -14,7 +15,7 @@ from counterfoil.server.identity.passwords import TooBusy
 from counterfoil.server.identity.session_start import NewSession, offers_choice
 from counterfoil.server.identity.sign_in import Attempt, sign_in
 from counterfoil.server.identity.throttle import source_of
-from counterfoil.server.pages.halves import SECOND_FACTOR_PATH, keep_half
+from counterfoil.server.pages.halves import SECOND_FACTOR_PATH, half_in, keep_half
 from counterfoil.server.pages.onward import Onward, enter, onward_in
 from counterfoil.server.pages.passkey_forms import SCRIPT, answer_in, sign_in_form
 from counterfoil.server.pages.passkey_views import PasskeyForm
@@ -45,6 +46,10 @@ _NO_PASSKEY = (
     "That passkey did not work here, or the page had waited too long. "
     "Try again, or sign in with your password."
 )
+_TOUCHED = (
+    "A touch of the passkey alone does not sign you in here. Sign in with your password: then "
+    "what else is needed is asked for."
+)
 _BUSY = "Too many people are signing in at this moment. Wait a little and try again."
 
 
@@ -64,7 +69,9 @@ async def ask(server: Server, request: Request) -> Response:
     if person is not None and await lacks_only_more(server, person):
         return go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
     email = (onward.flow.pending.login_hint or "") if onward.flow else ""
-    return remember(server, browser, await _page(server, browser, onward, _Said(email)))
+    half = half_in(server, request, browser)
+    error = _TOUCHED if half is not None and PASSWORD not in half.amr else None
+    return remember(server, browser, await _page(server, browser, onward, _Said(email, error)))
 
 
 async def answer(server: Server, request: Request) -> Response:

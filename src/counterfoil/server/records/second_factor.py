@@ -15,12 +15,13 @@ class Factors(Struct, frozen=True):
     """What a person can show besides their password.
 
     ``recovery_codes`` are those that are left. ``key_since``: when the oldest of their passkeys was
-    added, in seconds; ``None``: they have none.
+    added, in seconds; ``None``: they have none. ``password``: whether they have one.
     """
 
     authenticator: bool = False
     recovery_codes: int = 0
     key_since: int | None = None
+    password: bool = False
 
     @property
     def is_on(self) -> bool:
@@ -50,12 +51,14 @@ class Factors(Struct, frozen=True):
     def were_shown(self, amr: Sequence[str], auth_time: int) -> bool:
         """Whether a sign-in by these methods, at that time, used what there was to show.
 
-        A passkey that was added since was not there to be shown.
+        A passkey that was added since was not there to be shown. One that was only touched is no
+        more than a password is: whoever found the key does not know it.
         """
         if is_enough(amr, MULTIPLE):
             return True
         had_key = self.key_since is not None and self.key_since < auth_time
-        return not self.authenticator and (KEY in amr or not had_key)
+        had_more = self.password if KEY in amr else had_key
+        return not self.authenticator and not had_more
 
 
 NO_FACTORS: Final = Factors()

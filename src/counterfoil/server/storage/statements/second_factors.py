@@ -14,7 +14,8 @@ from counterfoil.server.storage.connection import Connection
 _OF_USER: Final = """
 SELECT (SELECT count(*) FROM authenticators WHERE user_id = ?),
     (SELECT count(*) FROM recovery_codes WHERE user_id = ?),
-    (SELECT min(created_at) FROM passkeys WHERE user_id = ?)
+    (SELECT min(created_at) FROM passkeys WHERE user_id = ?),
+    (SELECT count(password_hash) FROM users WHERE id = ?)
 """
 _ADD: Final = """
 INSERT INTO authenticators (user_id, sealed, added_at, last_step) VALUES (?, ?, ?, ?)
@@ -49,8 +50,8 @@ class SecondFactorStatements:
 
     async def of_user(self, user_id: str) -> Factors:
         """Say what there is to show."""
-        row = await self._connection.one(_OF_USER, user_id, user_id, user_id)
-        return Factors(bool(row[0]), int(row[1]), row[2]) if row else Factors()
+        row = await self._connection.one(_OF_USER, user_id, user_id, user_id, user_id)
+        return Factors(bool(row[0]), int(row[1]), row[2], bool(row[3])) if row else Factors()
 
     async def add_authenticator(self, authenticator: Authenticator) -> bool:
         """Add in one statement; ``False`` where there is one already."""
