@@ -47,8 +47,10 @@ class UseNarrowing(Struct, frozen=True):
             raise invalid_request(sentence)
 
 
-def use_narrowing_in(parameters: Parameters) -> UseNarrowing:
+def use_narrowing_in(parameters: Parameters) -> UseNarrowing | None:
     """Read ``max_uses``, and ``lifetime``: the most seconds for which the token is to live.
+
+    ``None``: neither is asked for.
 
     Raises:
         OAuthError: ``invalid_request``, saying what is wrong. Nothing has happened yet.
@@ -56,4 +58,7 @@ def use_narrowing_in(parameters: Parameters) -> UseNarrowing:
     text = parameters.get(USES)
     if text is not None and (_NUMBER.fullmatch(text) is None or int(text) > MOST_USES):
         raise invalid_request(f"The parameter {USES} is a number from 1 to {MOST_USES}, in digits.")
-    return UseNarrowing(None if text is None else int(text), lifetime_in(parameters))
+    seconds = lifetime_in(parameters)
+    if text is None and seconds is None:
+        return None
+    return UseNarrowing(None if text is None else int(text), seconds)
