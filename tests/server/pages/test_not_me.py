@@ -55,6 +55,23 @@ async def test_from_the_activity_everything_else_ends_and_the_password_is_new(
     assert link == f"/account/not-me?about={of}"
 
 
+async def test_an_app_that_a_copy_of_this_browsers_cookie_signed_in_ends_too(
+    place: Installation, person: Person
+):
+    """It stands in the very session that stays: it was disowned, so it does not."""
+    async with place.browser() as copied:
+        await person.code()
+        copied.cookies.update(person.browser.cookies)
+        thief = Person(place, copied, person.email, person.user_id)
+        stolen, unspent = await thief.tokens(), await thief.code()
+        assert (await disown(person, (await links_of(person, "activity"))[0])).status_code == 200
+        answer = await place.post("/introspect", "app", token=stolen["access_token"])
+        assert answer.json() == {"active": False}
+        assert (await thief.exchange(unspent)).json()["error"] == "invalid_grant"
+        assert (await copied.get("/account/apps")).status_code == 303
+        assert (await person.browser.get("/account/apps")).status_code == 200
+
+
 @pytest.mark.parametrize("kind", ["session", "family"])
 async def test_from_the_devices(place: Installation, person: Person, visitor: Person, kind: str):
     """S06: beside each browser and app."""

@@ -104,10 +104,11 @@ async def _conclude(
         return None
     await tx.users.note_success(user.id)
     await events.record(tx, EventKind.PASSWORD_CHANGED, by, user.id)
+    cause = Cause.PASSWORD_CHANGED
     if change.disowned:
-        detail = {"of": change.disowned}
+        cause, detail = Cause.INTRUSION_REPORTED, {"of": change.disowned}
         await events.record(tx, EventKind.INTRUSION_REPORTED, by, user.id, detail)
-    ending = await revocation.follow(tx, Cause.PASSWORD_CHANGED, user.id, by, session.id)
+    ending = await revocation.follow(tx, cause, user.id, by, session.id)
     return await _renewed(tx, session, ending)
 
 

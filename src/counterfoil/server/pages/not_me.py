@@ -181,7 +181,7 @@ def _page(
         action=f"{server.prefix}/account/not-me",
         about=disowned.name,
         what=disowned.what,
-        sentence=CONSEQUENCES[Cause.PASSWORD_CHANGED].sentence,
+        sentence=CONSEQUENCES[Cause.INTRUSION_REPORTED].sentence,
         error=error,
     )
     return show(server, page, status=status)

@@ -15,6 +15,7 @@ class Cause(StrEnum):
     """What changes. The words stand in events, as the reason why something ended."""
 
     PASSWORD_CHANGED = "password_changed"
+    INTRUSION_REPORTED = "intrusion_reported"
     PASSWORD_SET = "password_set"
     PASSWORD_RESET = "password_reset"
     PASSKEY_ADDED = "passkey_added"
@@ -47,6 +48,9 @@ class Extent(StrEnum):
 
     Offline families and personal tokens end too.
     """
+    ALL_BUT_THIS_SESSION = "all but being signed in here"
+    """As before, and what apps do in this browser ends too: a copy of its cookie may have begun it.
+    """
     EVERYTHING_OF_THE_PERSON = "everything of the person"
     EVERYTHING_OF_THE_CLIENT = "everything of the client"
 
@@ -65,6 +69,12 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
             "Every other browser is signed out, and every app that is signed in elsewhere or goes "
             "on while you are away. Personal tokens end. This browser stays signed in. Apps keep "
             "their permissions.",
+        ),
+        Cause.INTRUSION_REPORTED: Consequence(
+            Extent.ALL_BUT_THIS_SESSION,
+            "Every other browser is signed out, and every session of an app and every personal "
+            "token ends, in this browser too. You stay signed in here. Apps keep their "
+            "permissions.",
         ),
         Cause.PASSWORD_SET: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,

@@ -7,6 +7,7 @@ What has ended already ends no second time: no event, no notice.
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.personal_token import NOTICE_SECONDS
@@ -155,6 +156,8 @@ async def follow(
             return await end_everything_of(tx, subject, cause.value, by)
         case Extent.ALL_BUT_THIS_BROWSER:
             return await end_everything_of(tx, subject, cause.value, by, spared)
+        case Extent.ALL_BUT_THIS_SESSION:
+            return await _end_all_but_session(tx, subject, cause.value, by, spared)
         case Extent.EVERYTHING_OF_THE_CLIENT:
             return await end_tokens_of_client(tx, subject, cause.value)
         case Extent.NOTHING:
@@ -170,6 +173,18 @@ async def end_everything_of(
     """
     await tx.action_tokens.end_of(user_id)
     return await _end(tx, await what_hangs.of_user(tx, user_id, spared), why, by)
+
+
+async def _end_all_but_session(
+    tx: Transaction, user_id: str, why: str, by: Actor, spared: str | None
+) -> Ending:
+    """End all of a person but one session itself: what apps do in it ends, codes of it too."""
+    await tx.action_tokens.end_of(user_id)
+    if spared is not None:
+        await tx.authorizations.burn_of_session(spared)
+    hanging = await what_hangs.of_user(tx, user_id)
+    others = [session for session in hanging.sessions if session.id != spared]
+    return await _end(tx, replace(hanging, sessions=others), why, by)
 
 
 async def disable_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
