@@ -93,9 +93,10 @@ async def demanded(place: Installation, owner: Owner, thief: Owner) -> AsyncIter
 
 
 @contextmanager
-def _demanding(place: Installation) -> Iterator[None]:
+def _demanding(place: Installation, **also: Any) -> Iterator[None]:
     before = place.authority.settings
-    force_setattr(place.authority, "settings", replace(before, second_factor_for="everyone"))
+    demanding = replace(before, second_factor_for="everyone", **also)
+    force_setattr(place.authority, "settings", demanding)
     try:
         yield
     finally:
@@ -235,6 +236,16 @@ async def test_a_touch_is_not_added_to_a_touch(place: Installation):
             assert "Use your passkey" not in answer.text
         finally:
             await _set_policy(place)
+
+
+async def test_a_touch_is_told_to_begin_with_the_password_where_nobody_enrols(place: Installation):
+    """The owner has more to show, and is not sent away as if there were nothing."""
+    async with place.browser() as browser:
+        owner = await owner_at(place, browser, verifies=False)
+        with _demanding(place, second_factor_enrolment=False):
+            await sign_in_at(browser, owner.phone)
+            page = await owner.follow(await browser.get("/sign-in/second-factor"))
+            assert "A touch of the passkey alone" in page.text
 
 
 async def test_a_key_that_was_found_adds_neither_app_nor_passkey(place: Installation):

@@ -114,6 +114,10 @@ async def _visit(server: Server, request: Request, given: Parameters) -> _Visit 
     if halfway is None:
         return sign_in_first(server, onward)
     if not halfway.factors.authenticator and not adds_key(halfway.factors, halfway.amr):
+        half = halfway.half
+        if half is not None and not halfway.factors.were_shown(half.amr, half.at):
+            # A touch, of somebody who has a password to begin with.
+            return sign_in_first(server, onward)
         return _nothing_to_show(server, onward)
     return _Visit(browser, halfway, onward)
 
