@@ -4,15 +4,13 @@ It costs no row until it is answered, and then one for as long as it could be an
 """
 
 import hashlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from enum import StrEnum
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from counterfoil.server.identity.webauthn import Asked, NotProved, Party, party_of
+from counterfoil.server.keys.sealed_text import opened_text, sealed_text
 from counterfoil.server.keys.sealing import NotSealed
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.records.store import Transaction
@@ -62,8 +60,7 @@ class Answer(Struct, frozen=True):
 
 def seal(authority: Authority, ceremony: Ceremony, holder: Holder) -> str:
     """Seal a ceremony to whose page it is."""
-    sealed = authority.pending.seal(msgspec.json.encode(ceremony), _context(holder))
-    return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+    return sealed_text(authority.pending, ceremony, _context(holder))
 
 
 def unseal(authority: Authority, unverified: str, holder: Holder, now: float) -> Ceremony:
@@ -73,10 +70,9 @@ def unseal(authority: Authority, unverified: str, holder: Holder, now: float) ->
         NotProved: it is not ours, not of this page, or too old.
     """
     try:
-        octets = urlsafe_b64decode(unverified[:_LONGEST].encode("ascii") + b"==")
-        opened = authority.pending.open(octets, _context(holder))
-        ceremony = msgspec.json.decode(opened, type=Ceremony)
-    except (NotSealed, NotBase64, ValueError, msgspec.DecodeError):
+        text, context = unverified[:_LONGEST], _context(holder)
+        ceremony = opened_text(authority.pending, text, context, Ceremony)
+    except NotSealed:
         raise NotProved("The challenge is not of this page.") from None
     if now >= ceremony.begun_at + authority.settings.passkey_ceremony_lifetime:
         raise NotProved("The challenge is too old.")

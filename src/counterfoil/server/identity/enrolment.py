@@ -3,12 +3,9 @@
 Until then its secret travels sealed in the form, for one person and one browser, and costs no row.
 """
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from functools import partial
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from counterfoil.oauth.acr import ONE_TIME, with_second
@@ -18,6 +15,7 @@ from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.second_factor import context_of, strengthened
 from counterfoil.server.identity.security_letters import tell
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
+from counterfoil.server.keys.sealed_text import opened_text, sealed_text
 from counterfoil.server.keys.sealing import NotSealed, Sealing
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
@@ -71,16 +69,14 @@ class Enrolled(Struct, frozen=True):
 
 def seal(sealing: Sealing, setup: Setup, holder: str) -> str:
     """Seal a setup for one holder: the public name of a browser or a session."""
-    sealed = sealing.seal(msgspec.json.encode(setup), _context(holder))
-    return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+    return sealed_text(sealing, setup, _context(holder))
 
 
 def unseal(sealing: Sealing, sealed: str, holder: str, now: int) -> Setup | None:
     """Open what ``seal`` made; ``None`` where it is not ours, another's, or too old."""
     try:
-        octets = urlsafe_b64decode(sealed.encode("ascii") + b"==")
-        setup = msgspec.json.decode(sealing.open(octets, _context(holder)), type=Setup)
-    except (NotSealed, NotBase64, UnicodeEncodeError, ValueError, msgspec.DecodeError):
+        setup = opened_text(sealing, sealed, _context(holder), Setup)
+    except NotSealed:
         return None
     return setup if now < setup.at + LIFETIME else None
 

@@ -4,14 +4,12 @@ It travels sealed in a cookie of the browser in which it was begun, and costs no
 """
 
 import hashlib
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from counterfoil.oauth.acr import PASSWORD
+from counterfoil.server.keys.sealed_text import opened_text, sealed_text
 from counterfoil.server.keys.sealing import NotSealed, Sealing
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.records.store import Transaction
@@ -59,16 +57,14 @@ def generation_of(user: User) -> str:
 
 def seal(sealing: Sealing, half: HalfSignIn, browser: str) -> str:
     """Seal to the browser that began it (``browser`` names its cookie)."""
-    sealed = sealing.seal(msgspec.json.encode(half), _context(browser))
-    return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+    return sealed_text(sealing, half, _context(browser))
 
 
 def unseal(sealing: Sealing, sealed: str, browser: str) -> HalfSignIn | None:
     """Open what ``seal`` made; ``None`` where it is not ours, or another browser's."""
     try:
-        octets = urlsafe_b64decode(sealed.encode("ascii") + b"==")
-        return msgspec.json.decode(sealing.open(octets, _context(browser)), type=HalfSignIn)
-    except (NotSealed, NotBase64, UnicodeEncodeError, ValueError, msgspec.DecodeError):
+        return opened_text(sealing, sealed, _context(browser), HalfSignIn)
+    except NotSealed:
         return None
 
 

@@ -1,13 +1,10 @@
 """A pending authorization: what a checked request asks. It travels sealed and costs no row."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
-
-import msgspec
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_request
+from counterfoil.server.keys.sealed_text import opened_text, sealed_text
 from counterfoil.server.keys.sealing import NotSealed, Sealing
 
 
@@ -37,8 +34,7 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def seal(sealing: Sealing, pending: Pending, browser: str) -> str:
     """Seal a pending authorization to the browser that began it (``browser`` names its cookie)."""
-    sealed = sealing.seal(msgspec.json.encode(pending), _context(browser))
-    return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+    return sealed_text(sealing, pending, _context(browser))
 
 
 def unseal(sealing: Sealing, flow: str | None, browser: str, oldest: int) -> Pending:
@@ -48,9 +44,8 @@ def unseal(sealing: Sealing, flow: str | None, browser: str, oldest: int) -> Pen
         OAuthError: ``invalid_request`` where it is not ours, another browser's, or too old.
     """
     try:
-        sealed = urlsafe_b64decode((flow or "").encode("ascii") + b"==")
-        pending = msgspec.json.decode(sealing.open(sealed, _context(browser)), type=Pending)
-    except (NotSealed, NotBase64, UnicodeEncodeError, ValueError, msgspec.DecodeError):
+        pending = opened_text(sealing, flow or "", _context(browser), Pending)
+    except NotSealed:
         raise invalid_request(
             "This page does not belong to a sign-in that was begun in this browser. "
             "Go back to the app and begin again."
