@@ -29,6 +29,12 @@ def test_who_else_acted_is_not_named_and_not_located():
     assert "Theirs" not in str(entry)
 
 
+def test_whoever_has_the_command_line_is_an_administrator():
+    """As the page of activity says."""
+    assert told(event("cli", "me"), "me")["by"] == "administrator"
+    assert told(event("server", "me"), "me")["by"] == "server"
+
+
 def test_to_whom_it_was_done_is_not_named():
     entry = told(event("user:me", "other"), "me")
     assert entry["by"] == "you"

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from counterfoil.server.identity.second_factor import still_there
 from counterfoil.server.pages.account_views import DataPage
 from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
 from counterfoil.server.pages.onward import DATA, Onward
@@ -63,7 +64,8 @@ async def _parts(user: User, tx: Transaction) -> dict[str, object]:
 async def _document(server: Server, person: Person, parts: bytes) -> AsyncIterator[bytes]:
     """Spell the document: no more than a part of the events is in memory at once.
 
-    A session that ends meanwhile gets no more of them.
+    A session that ends meanwhile, or has another secret by now, gets no more of them, and the
+    document says that it is not complete.
     """
     yield parts.removesuffix(b"}") + b',"events":['
     before, comma = None, b""
@@ -71,14 +73,12 @@ async def _document(server: Server, person: Person, parts: bytes) -> AsyncIterat
         each = (msgspec.json.encode(own_data.told(event, person.user.id)) for event in events)
         yield comma + b",".join(each)
         before, comma = events[-1].number, b","
-    yield b"]}"
+    yield b'],"complete":%b}' % msgspec.json.encode(events is not None)
 
 
 async def _events(
     server: Server, person: Person, before: int | None, tx: Transaction
-) -> list[Event]:
-    session = await tx.sessions.find(person.session.id)
-    idle = server.authority.settings.session_idle_lifetime
-    if session is None or not session.is_live(tx.now, idle):
-        return []
+) -> list[Event] | None:
+    if await still_there(server.authority, tx, person.session) is None:
+        return None
     return await own_data.events_of(tx, person.user.id, before)

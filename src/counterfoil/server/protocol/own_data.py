@@ -10,6 +10,7 @@ from typing import Any, Final
 from msgspec import to_builtins
 
 from counterfoil.oauth.access import Access
+from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import SUBJECTS, Event, EventQuery
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.session import Origin
@@ -177,7 +178,7 @@ def told(event: Event, user_id: str) -> Entry:
 def _doer(actor: str, user_id: str) -> str:
     if actor == f"user:{user_id}":
         return "you"
-    return "administrator" if actor.startswith("user:") else actor
+    return "administrator" if actor.startswith("user:") or actor == CLI.name else actor
 
 
 def _place(origin: Origin) -> Entry:
