@@ -1,6 +1,7 @@
 """Changing one's own password: the old one is proved, everything elsewhere ends (S38, S104)."""
 
 import asyncio
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -39,6 +40,14 @@ async def change(
 ) -> Changed | None:
     asked = PasswordChange(session, Secret(current), Secret(new), ORIGIN)
     return await change_password(place.authority, place.server.passwords, asked)
+
+
+async def test_the_name_of_this_place_is_no_password(
+    place: Installation, person: Person, here: NewSession
+):
+    """Whoever guesses knows it, here as behind every link."""
+    with pytest.raises(PasswordRefused, match="easily guessed"):
+        await change(place, here.session, new=urlsplit(place.issuer).netloc)
 
 
 async def test_the_new_password_opens_and_the_old_one_does_not(

@@ -228,7 +228,7 @@ async def undo(authority: Authority, passwords: Passwords, undoing: Undoing) -> 
     found = await look_back(authority, undoing.token)
     if found is None:
         return None
-    about = recovery.about(authority, replace(found.user, email=found.change.email))
+    about = recovery.about(authority, found.change.email, found.user.name)
     hashed = await passwords.choose(undoing.password.reveal(), about)
     return await authority.store.transact(partial(_undo, authority, undoing, hashed))
 

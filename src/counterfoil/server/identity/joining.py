@@ -5,13 +5,13 @@ link in the mail, so nobody can prepare an account in another's name. Until then
 """
 
 from functools import partial
-from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.opaque import Secret
+from counterfoil.server.identity import recovery
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.recovery import ASK_PATH, demand_mail
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
@@ -200,7 +200,7 @@ async def join(authority: Authority, passwords: Passwords, joining: Joining) -> 
     welcome = await look(authority, joining.token)
     if welcome is None:
         return None
-    about = welcome.email, joining.name, urlsplit(authority.issuer).netloc
+    about = recovery.about(authority, welcome.email, joining.name)
     hashed = await passwords.choose(joining.password.reveal(), about)
     step = _register if welcome.action is Action.REGISTER else _accept
     return await authority.store.transact(partial(step, authority, joining, hashed))

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
+from counterfoil.server.identity import recovery
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.second_factor import still_there
 from counterfoil.server.identity.throttle import locked_until
@@ -71,7 +72,7 @@ async def change_password(
     demand_allowed(change.new.reveal())
     user = await authority.store.read(partial(_find, change.session.user_id))
     stored = user.password_hash if user else None
-    about = (user.email, user.name or "") if user else ()
+    about = recovery.about(authority, user.email, user.name) if user else ()
     proved = None
     if await passwords.verify(change.current.reveal(), stored) and stored is not None:
         proved = _Proved(stored, await passwords.choose(change.new.reveal(), about))

@@ -148,9 +148,9 @@ async def _letter(
     )
 
 
-def about(authority: Authority, user: User) -> tuple[str, ...]:
+def about(authority: Authority, email: str, name: str | None) -> tuple[str, ...]:
     """Say what whoever guesses a password of somebody knows without asking."""
-    return user.email, user.name or "", urlsplit(authority.issuer).netloc
+    return email, name or "", urlsplit(authority.issuer).netloc
 
 
 async def look(authority: Authority, token: Secret) -> Opened | None:
@@ -191,7 +191,8 @@ async def choose_password(
     opened = await look(authority, choice.token)
     if opened is None:
         return None
-    hashed = await passwords.choose(choice.password.reveal(), about(authority, opened.user))
+    known = about(authority, opened.user.email, opened.user.name)
+    hashed = await passwords.choose(choice.password.reveal(), known)
     return await authority.store.transact(partial(_conclude, authority, choice, hashed))
 
 
