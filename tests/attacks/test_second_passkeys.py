@@ -27,7 +27,7 @@ from tests.passkeys import (
     user_of,
 )
 from tests.recoveries import ask, choose, open_link, token_for
-from tests.second_factors import AUTHENTICATOR, code_of, half, is_in
+from tests.second_factors import AUTHENTICATOR, SECOND, code_of, confirm, half, is_in, show
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("what is refused is no matter of a row")]
 
@@ -236,6 +236,22 @@ async def test_a_touch_is_not_added_to_a_touch(place: Installation):
             assert "Use your passkey" not in answer.text
         finally:
             await _set_policy(place)
+
+
+@pytest.mark.usefixtures("demanded")
+async def test_codes_that_were_guessed_before_there_was_an_app_do_not_lock_it(
+    place: Installation, owner: Owner, burglar: Person
+):
+    """Else whoever knows the password keeps an app from being used before it is set up."""
+    form = hidden_fields((await half(burglar)).text) | {"code": "000000"}
+    for _ in range(place.authority.settings.sign_in_tries + 5):
+        assert (await burglar.browser.post(SECOND, data=form)).status_code == 400
+    assert (await show_at(owner, await half(owner), owner.phone)).status_code == 303
+    app, _ = await confirm(owner, await owner.browser.get(f"{AUTHENTICATOR}?next=security"))
+    async with place.browser() as browser:
+        again = Person(place, browser, owner.email, owner.user_id)
+        await show(again, await half(again), app.code())
+        assert await is_in(again)
 
 
 async def test_a_touch_is_told_to_begin_with_the_password_where_nobody_enrols(place: Installation):

@@ -147,14 +147,16 @@ async def _spend_recovery_code(
 
 
 async def _spend_code(authority: Authority, tx: Transaction, user: User, typed: str) -> bool:
+    authenticator = await tx.second_factors.authenticator(user.id)
+    if authenticator is None:
+        # Nothing was guessed; and an app that is set up later does not begin with a lock.
+        return False
     failures = await tx.second_factors.failures(user.id)
     if failures.locked_until > tx.now:
         return False
-    authenticator = await tx.second_factors.authenticator(user.id)
-    if authenticator is not None:
-        step = totp.step_of(secret_of(authority, authenticator), typed, tx.now)
-        if step is not None and await tx.second_factors.spend_step(user.id, step):
-            return True
+    step = totp.step_of(secret_of(authority, authenticator), typed, tx.now)
+    if step is not None and await tx.second_factors.spend_step(user.id, step):
+        return True
     settings = authority.settings
     most = settings.second_factor_lock_most
     until = locked_until(failures.failures + 1, tx.now, replace(settings, sign_in_lock_most=most))
