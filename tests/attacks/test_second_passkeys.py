@@ -280,6 +280,25 @@ async def test_a_key_that_was_found_adds_neither_app_nor_passkey(place: Installa
         assert "Set up" in (await owner.follow(shown)).text
 
 
+async def test_a_touch_for_an_app_that_is_owed_more_is_no_end(place: Installation):
+    """Whoever comes to more by the password is asked for it, and the app gets no error."""
+    async with place.browser() as browser:
+        owner = await owner_at(place, browser, verifies=False)
+        await _set_policy(place, least_acr="mfa")
+        try:
+            form = form_in((await owner.open()).text)
+            credential = owner.phone.get(form.pop("options"))
+            place.clock.turn(1)
+            met = await browser.post("/sign-in/passkey", data=form | {"credential": credential})
+            page = await owner.follow(met)
+            assert "Sign in" in page.text
+            page = await owner.sign_in(page)
+            page = await owner.follow(await show_at(owner, page, owner.phone))
+            assert "code" in answer_of(await owner.allow(page))
+        finally:
+            await _set_policy(place)
+
+
 async def _set_policy(place: Installation, **policy: Any) -> None:
     async def work(tx: Any) -> None:
         client = await tx.clients.find("app")

@@ -6,13 +6,28 @@ import pytest
 from msgspec.structs import replace
 
 from counterfoil.oauth.acr import MULTIPLE, PHISHING_RESISTANT, SINGLE
-from counterfoil.server.protocol.second_factor_policy import least_of_person, within_reach
+from counterfoil.server.protocol.second_factor_policy import (
+    by_password,
+    least_of_person,
+    within_reach,
+)
 from counterfoil.server.records.second_factor import Factors
+from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.user import User
 from counterfoil.server.settings import load
 
 ADA = User(id="ada", email="ada@example.com", created_at=1)
 ROOT = replace(ADA, is_admin=True)
+
+SESSION = Session(
+    id="s",
+    digest=b"",
+    user_id="ada",
+    auth_time=1,
+    last_used_at=1,
+    expires_at=9,
+    origin=Origin("", ""),
+)
 
 
 @pytest.mark.parametrize(
@@ -49,3 +64,17 @@ def test_an_apps_wish_makes_nobody_set_one_up(
 ):
     settings = load({}, {"second_factor_enrolment": may_set_up})
     assert within_reach(settings, factors, policy, None) == reach
+
+
+@pytest.mark.parametrize(
+    ("amr", "password", "comes_to"),
+    [
+        (("pop", "user"), True, PHISHING_RESISTANT),
+        (("pop", "user"), False, SINGLE),
+        (("pwd",), True, SINGLE),
+    ],
+)
+def test_a_touch_comes_to_more_by_a_password(amr: tuple[str, ...], password: bool, comes_to: str):
+    factors = Factors(key_since=1, password=password)
+    assert by_password(factors, replace(SESSION, amr=amr)) == comes_to
+    assert by_password(factors, None) == SINGLE

@@ -45,13 +45,14 @@ class Asker(Struct, frozen=True):
     """The client that asks, and how old a sign-in may be for it, in seconds; ``None``: any age.
 
     ``least_acr`` is the weakest class of a sign-in that policy lets in there, ``reach`` the
-    strongest that whoever is there can show.
+    strongest that whoever is there can make of theirs, ``anew`` what another one can come to.
     """
 
     client: Client
     sign_in_lifetime: int | None = None
     least_acr: str | None = None
     reach: str = SINGLE
+    anew: str = SINGLE
 
 
 def asker_of(client: Client, pending: Pending, limits: RefreshLimits) -> Asker:
@@ -113,7 +114,7 @@ def _strengthened(pending: Pending, asker: Asker, session: Session, least: str) 
         return Refuse(OAuthError("login_required", "The person did not sign in as strongly."))
     if CLASSES.index(asker.reach) >= CLASSES.index(least):
         return SecondFactor()
-    if _made_for(pending, session):
+    if _made_for(pending, session) and CLASSES.index(asker.anew) < CLASSES.index(least):
         sentence = "The person has no way of signing in that is as strong as is demanded."
         return Refuse(OAuthError("unmet_authentication_requirements", sentence))
     return SignIn()

@@ -10,6 +10,7 @@ from counterfoil.oauth.acr import (
     MULTIPLE,
     PASSWORD,
     PHISHING_RESISTANT,
+    SINGLE,
     acr_of,
     is_enough,
     strongest_of,
@@ -55,6 +56,12 @@ def within_reach(
         return MULTIPLE if factors.authenticator else acr_of(session.amr)
     may_set_up = settings.second_factor_enrolment and not factors.has_any
     return MULTIPLE if policy is not None and may_set_up else factors.strongest
+
+
+def by_password(factors: Factors, session: Session | None) -> str:
+    """Say what class whoever only touched a passkey comes to if they begin with their password."""
+    touched = session is not None and PASSWORD not in session.amr
+    return factors.strongest if touched and factors.password else SINGLE
 
 
 def adds_key(factors: Factors, amr: Sequence[str]) -> bool:

@@ -13,7 +13,11 @@ from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.interaction import Step, asker_of, next_step
 from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.pending import Pending
-from counterfoil.server.protocol.second_factor_policy import least_of_request, within_reach
+from counterfoil.server.protocol.second_factor_policy import (
+    by_password,
+    least_of_request,
+    within_reach,
+)
 from counterfoil.server.records.second_factor import NO_FACTORS
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go
@@ -53,8 +57,8 @@ async def next_in(server: Server, pending: Pending, person: Person | None, tx: T
     least = await least_of_request(tx, client, pending.access)
     factors = await tx.second_factors.of_user(person.user.id) if person else NO_FACTORS
     session = person.session if person else None
-    reach = within_reach(settings, factors, least, session)
-    asker = replace(asker, least_acr=least, reach=reach)
+    reach, anew = within_reach(settings, factors, least, session), by_password(factors, session)
+    asker = replace(asker, least_acr=least, reach=reach, anew=anew)
     return next_step(pending, asker, session, grant, tx.now)
 
 
