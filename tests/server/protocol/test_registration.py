@@ -288,3 +288,17 @@ async def test_a_changed_api_obeys_what_a_new_one_obeys(
 ):
     with pytest.raises(OAuthError):
         await change_api(place, NOTES, **members)
+
+
+@pytest.mark.parametrize("name", ["Ada\u202eecalevoL", "A\x1b[2Jda", "x" * 101])
+async def test_a_name_that_cannot_be_shown_is_nobodys(place: Installation, name: str):
+    """Whoever adds them, by command line or API: the rule is that of the page."""
+    with pytest.raises(OAuthError, match="A name"):
+        await place.add_user("shown@example.com", name=name)
+
+
+async def test_a_name_is_tidied_as_on_the_page(place: Installation):
+    assert (
+        await place.add_user("tidy@example.com", name="  Ada\n Lovelace ")
+    ).name == "Ada Lovelace"
+    assert (await place.add_user("bare@example.com", name=" ")).name is None

@@ -19,6 +19,7 @@ from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.own_api import SCOPES as OWN_SCOPES
 from counterfoil.server.protocol.own_api import is_own
 from counterfoil.server.protocol.policies import demand_api_policy, demand_client_policy
+from counterfoil.server.protocol.profile import tidy_name
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import (
@@ -286,7 +287,7 @@ async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
     """Add a person.
 
     Raises:
-        OAuthError: ``invalid_request`` where the e-mail cannot be one.
+        OAuthError: ``invalid_request`` where the e-mail cannot be one, or the name not be shown.
         Conflict: the e-mail is taken.
     """
     user = User(
@@ -294,7 +295,7 @@ async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
         email=demand_email(new.email),
         created_at=tx.now,
         password_hash=new.password_hash,
-        name=new.name,
+        name=tidy_name(new.name or ""),
         is_admin=new.is_admin,
         email_verified_at=tx.now if new.email_verified else None,
     )

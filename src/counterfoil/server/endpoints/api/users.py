@@ -20,6 +20,7 @@ from counterfoil.server.protocol import account_deletion, changed_data, registra
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.own_api import SCOPES
+from counterfoil.server.protocol.profile import LONGEST_NAME
 from counterfoil.server.protocol.registration import NewUser
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.store import Transaction
@@ -42,7 +43,7 @@ class NewPerson(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     email: Annotated[str, Meta(max_length=200)]
     password: Annotated[str, Meta(max_length=256)] | None = None
-    name: Annotated[str, Meta(max_length=200)] | None = None
+    name: Annotated[str, Meta(max_length=LONGEST_NAME)] | None = None
 
     def __repr__(self) -> str:
         return "NewPerson(…)"
@@ -73,8 +74,6 @@ async def show_user(call: Call[Nothing, Nothing]) -> UserDocument:
 async def add_user(call: Call[Nothing, NewPerson]) -> UserDocument:
     """``POST /api/users``."""
     asked = call.body
-    if asked.name is not None and not asked.name.isprintable():
-        raise invalid_request("name must be printable characters.")
     digest = None if asked.password is None else await _hashed(call, asked.password)
     authority = call.server.authority
 
