@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 _SECONDS_TO_START = 30
 
 
@@ -33,7 +35,7 @@ class Nats:
     def __init__(self, folder: Path, name: str, **settings: Any) -> None:
         self.folder = folder
         self.name = name
-        self.port, self.cluster_port = _free_port(), _free_port()
+        self.port, self.cluster_port = free_port(), free_port()
         self.settings = settings
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -117,9 +119,3 @@ def cluster(size: int = 3) -> Iterator[Sequence[Nats]]:
             node.start()
             stack.callback(node.stop)
         yield nodes
-
-
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])

@@ -1,7 +1,6 @@
 """A single-page app in a real Chromium, over TLS, with siblings and strangers beside it."""
 
 import re
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from tests.bff.shop import Shop, listening, opened
 from tests.browser.conftest import ARGUMENTS
 from tests.conftest import CHROMIUM
 from tests.interop.serving import EMAIL, PASSWORD, serving
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 PATIENCE = 30_000
@@ -70,16 +70,11 @@ def evil(app: str) -> Starlette:
     return Starlette(routes=[Route("/", page), Route("/toss", toss)])
 
 
-def free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
     names = ("shop.test", "app.shop.test", "evil.shop.test", "evil.test")
     tls = certificate_for(tmp_path_factory.mktemp("tls"), *names)
-    port = free()
+    port = free_port()
     app = f"https://app.shop.test:{port}"
     with (
         serving(tmp_path_factory.mktemp("serving") / "data") as server,

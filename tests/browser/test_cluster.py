@@ -3,7 +3,6 @@
 import base64
 import http.client
 import json
-import socket
 import subprocess
 import threading
 import urllib.parse
@@ -22,6 +21,7 @@ from counterfoil.oauth.reasons import Reason
 from tests.cli.conftest import API, EMAIL, PASSWORD, Installation
 from tests.cli.test_serve import SCRIPT, serving
 from tests.nginx import Proxy, proxying
+from tests.ports import free_port
 from tests.postgres import TEMPLATE, Postgres
 
 pytestmark = [pytest.mark.browser, pytest.mark.postgres, pytest.mark.nginx]
@@ -114,9 +114,7 @@ def running(folder: Path, database: str, callback: str) -> Iterator[Cluster]:
         "--json",
     )
     app = json.loads(counterfoil("client", "add", "Notes", *registered))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     (there.data / "counterfoil.toml").write_text('trusted_proxies = ["127.0.0.1"]\n')
     asked = ("--database", database, "--issuer", f"http://127.0.0.1:{port}")
     with serving(there, *asked) as one, serving(there, *asked) as other:

@@ -18,12 +18,12 @@ from counterfoil.server.records.store import Transaction
 from tests import newer
 from tests.cli.conftest import Installation
 from tests.nats import running
+from tests.ports import free_port
 
 
 @pytest.fixture
 def made(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> Installation:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        monkeypatch.setenv("COUNTERFOIL_PORT", str(free.getsockname()[1]))
+    monkeypatch.setenv("COUNTERFOIL_PORT", str(free_port()))
     installation.succeed("client", "add", "Service")
     return installation
 

@@ -1,10 +1,8 @@
 """``make run`` as a test starts it: the real command, on free ports, in a directory of its own."""
 
 import os
-import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.architecture.sources import ROOT
+from tests.ports import free_port
 
 READY_WITHIN = 60
 END_WITHIN = 20
@@ -64,17 +63,6 @@ class Demonstration:
         self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=END_WITHIN)
         return errors
-
-
-def free_port() -> int:
-    """A port that is free, and the two after it; below those that the system hands out itself."""
-    chance = random.SystemRandom()
-    while True:
-        port = chance.randrange(10_000, 32_000, 4)
-        with suppress(OSError):
-            for each in range(port, port + 3):
-                socket.create_server(("127.0.0.1", each)).close()
-            return port
 
 
 def start(port: int, data: Path) -> subprocess.Popen[str]:

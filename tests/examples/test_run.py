@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import ROOT
-from tests.examples.demonstration import Demonstration, demonstration, free_port, start
+from tests.examples.demonstration import Demonstration, demonstration, start
+from tests.ports import free_port
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="it is run by a POSIX shell")
 

@@ -25,6 +25,7 @@ from counterfoil.server.settings import Settings, load
 from tests.flows.serving import fresh, refusal_of, until
 from tests.flows.test_restore import ANYTHING, add_desk, is_active, refreshed, userinfo
 from tests.installation import NOTES, Installation, Person, installed
+from tests.ports import free_port
 from tests.postgres import Postgres
 from tests.storage.samples import log_is_whole
 
@@ -49,11 +50,6 @@ async def copied(settings: Settings, where: str) -> Settings:
     else:
         given |= {"data": where, "master_key_file": str(settings.master_key_file)}
     return load({}, given)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @asynccontextmanager

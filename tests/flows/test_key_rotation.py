@@ -1,6 +1,5 @@
 """Flow (f): keys turn by themselves, and in an emergency a key takes all it signed with it."""
 
-import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from counterfoil.server.settings import load
 from tests.engines import settings_of
 from tests.flows.serving import fresh, refusal, refusal_of, served, until
 from tests.installation import NOTES, Clock, Installation, Person, furnish, installed
+from tests.ports import free_port
 
 pytestmark = pytest.mark.anyio
 
@@ -169,12 +169,12 @@ def listening(place: Installation, port: int) -> Iterator[None]:
         thread.join(10)
 
 
-async def test_guards_know_the_new_key_before_it_signs(tmp_path: Path, free_port: int):
+async def test_guards_know_the_new_key_before_it_signs(tmp_path: Path):
     """S82: pushed by the feed when it is made; S81: the old key's tokens pass beside the new's."""
-    clock = Clock()
+    clock, port = Clock(), free_port()
     settings = load(
         {},
-        {"data": str(tmp_path), "port": free_port, "head_interval_ms": 50, **settings_of(tmp_path)},
+        {"data": str(tmp_path), "port": port, "head_interval_ms": 50, **settings_of(tmp_path)},
     )
     app = build(settings, Outside(clock=clock))
     async with app.running() as server:
@@ -182,7 +182,7 @@ async def test_guards_know_the_new_key_before_it_signs(tmp_path: Path, free_port
         await furnish(place)
         options = Options(clock=clock)
         with (
-            listening(place, free_port),
+            listening(place, port),
             Guard(issuer=place.issuer, audience=NOTES, options=options) as guard,
         ):
             await fresh(guard)
@@ -205,12 +205,6 @@ async def learned(place: Installation, guard: Guard) -> set[str]:
     (state,) = guard._states.values()
     await until(lambda: state.keys.verifier is not None and set(state.keys.verifier.keys) == kids)
     return kids
-
-
-@pytest.fixture
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 async def test_both_purposes_turn(place: Installation):

@@ -6,7 +6,6 @@ Nothing that was ended comes back: at no server, at no guard that followed befor
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -31,6 +30,7 @@ from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.settings import load
 from tests.flows.serving import READY, START, fresh, refusal, refusal_of, until
 from tests.installation import NOTES, Installation, Person, answer_of, furnish, token_request
+from tests.ports import free_port
 from tests.postgres import Postgres
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("names them itself")]
@@ -47,8 +47,7 @@ class Site:
         self.backup = folder / "backup"
         self._postgres = postgres
         self._database = postgres.create() if postgres else ""
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = int(listener.getsockname()[1])
+        self.port = free_port()
 
     @property
     def arguments(self) -> list[str]:

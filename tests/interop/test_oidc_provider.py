@@ -1,7 +1,6 @@
 """An API behind the guard takes the tokens of a server that is not ours, by configuration alone."""
 
 import json
-import socket
 import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from counterfoil.guard.gate import Gate
 from counterfoil.guard.request import Request
 from counterfoil.oauth.reasons import Reason
 from tests.interop.serving import NOTES, Serving
+from tests.ports import free_port
 
 pytestmark = pytest.mark.npm
 HERE = Path(__file__).parent
@@ -38,9 +38,7 @@ def token_of(
 
 @pytest.fixture(scope="module")
 def theirs() -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     with subprocess.Popen(
         ["node", HERE / "oidc_provider.mjs", str(port)],
         stdout=subprocess.PIPE,

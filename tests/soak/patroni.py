@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
 from tests.postgres import mask, program
 
 ROOT = Path(__file__).parents[2]
@@ -204,11 +205,6 @@ def answers(port: int) -> bool:
     with suppress(OSError), socket.create_connection((_LOOPBACK, port), timeout=1):
         return True
     return False
-
-
-def free_port() -> int:
-    with socket.create_server((_LOOPBACK, 0)) as found:
-        return int(found.getsockname()[1])
 
 
 def dies_with_us() -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from tests.crash.test_two_workers import CUSTOMERS, SEED, check, install
 from tests.crash.upgrading import THIS, Place
 from tests.flows.serving import fresh, refusal_of
 from tests.installation import NOTES
-from tests.soak.patroni import TTL, Cluster, cluster, free_port
+from tests.ports import free_port
+from tests.soak.patroni import TTL, Cluster, cluster
 
 pytestmark = [pytest.mark.anyio, pytest.mark.soak, pytest.mark.postgres, pytest.mark.patroni]
 
