@@ -225,12 +225,6 @@ async def test_sessions_have_data_too(desk: Desk, register: Register):
     assert register.loads == ["ada", "ada"]  # its look-up is the app's own, and so is its cache
 
 
-@pytest.mark.parametrize("wrong", [{"ttl": 0}, {"most": 0}])
-def test_what_cannot_be_kept_is_refused(wrong: dict[str, int]):
-    with pytest.raises(ValueError, match="kept"):
-        Enrich(load=str, **wrong)
-
-
 @pytest.mark.filterwarnings("ignore:This process.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_waits_for_nothing_that_its_parent_is_loading(desk: Desk):
     """Such as a server that forks its workers while its first requests are under way."""

@@ -4,7 +4,7 @@ from counterfoil.guard.client_certificate import ClientCertificates
 from counterfoil.guard.cors import Cors
 from counterfoil.guard.demands import Bound, Demand, HeardWithin, MaxAge, Presented, Scopes
 from counterfoil.guard.encryption import Encryption
-from counterfoil.guard.enrichment import Enrich
+from counterfoil.guard.enrich import Enrich
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.health import Health, IssuerHealth
 from counterfoil.guard.own_path import OwnPath

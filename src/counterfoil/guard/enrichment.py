@@ -12,40 +12,19 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from counterfoil.guard.enrich import Enrich
 from counterfoil.guard.token import Token
 from counterfoil.oauth.revocations import Ended, Notice
 
-Load: TypeAlias = Callable[[Token], object | Awaitable[object]]
 _OF_ONE: Final = frozenset({Ended.FAMILY, Ended.TOKEN, Ended.DATA_CHANGED})
 """Notices that name what is kept for one family. The others concern many, or nothing here."""
 WAIT: Final = 30.0
 """Seconds for which a thread waits for what another is loading."""
-
-
-class Enrich(Struct, frozen=True, kw_only=True):
-    """How to load what belongs to the person, or the service, behind a token.
-
-    ``load`` takes the `Token`, and gives what then stands in its ``data``. It may be a coroutine
-    function where the app runs in an event loop. What it gives must depend on whose token it is,
-    not on what this one token permits: later tokens of the family share it. ``ttl``: seconds for
-    which it is good; ``most``: how many are kept.
-
-    Raises:
-        ValueError: where that is no time, or no number.
-    """
-
-    load: Load
-    ttl: float = 60.0
-    most: int = 10_000
-
-    def __post_init__(self) -> None:
-        if self.ttl <= 0 or self.most < 1:
-            raise ValueError("what is loaded is kept for more than 0 seconds, and for 1 at least")
 
 
 class _Key(Struct, frozen=True):

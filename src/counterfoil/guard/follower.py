@@ -106,6 +106,10 @@ class Follower:
             for line in self._lines:
                 loop.call_soon_threadsafe(line.wake)
 
+    async def off_the_loop(self, doing: Callable[[], None]) -> None:
+        """Do what may take its time without holding up the caller's event loop."""
+        await asyncio.to_thread(doing)
+
     def run(self, asking: Coroutine[Any, Any, T], timeout: float) -> T | None:
         """Have the thread do this and wait for it; ``None`` where it does not come to its end.
 

@@ -3,20 +3,17 @@
 It knows what was ended because a follower in the background holds the line to the issuer.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from counterfoil.guard.bearer import bearer_token
 from counterfoil.guard.counting import Counts
 from counterfoil.guard.dpop import ProofWatch
 from counterfoil.guard.encryption import Unsealing
-from counterfoil.guard.enrichment import Enrichment
-from counterfoil.guard.follower import Follower
+from counterfoil.guard.enrich import Enrich
 from counterfoil.guard.health import Health, health_of
-from counterfoil.guard.introspection import Introspection
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.judgement import Where, demand_target, judge, judge_ticket, refuse_dead
 from counterfoil.guard.metrics import exposition
@@ -37,6 +34,9 @@ from counterfoil.oauth.binding import UNBOUND, Proved
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.opaque import Kind
 from counterfoil.oauth.reasons import Reason
+
+if TYPE_CHECKING:
+    from counterfoil.guard.enrichment import Enrichment
 
 _REFERENCE: Final = f"{Kind.ACCESS_TOKEN}_"
 _PERSONAL: Final = f"{Kind.PERSONAL_TOKEN}_"
@@ -83,37 +83,29 @@ class Guard:
         self._cache = TokenCache(options.cached_tokens)
         self._counts = Counts()
         self._count_hit, self._count_miss = self._counts.hits.add, self._counts.misses.add
-        self._introspection = Introspection(self._states, options.clock)
-        self._blocking = Introspection(self._states, options.clock)
-        self._follower = Follower(tuple(self._states.values()), options.clock, options.state_dir)
-        self.uses = Spender(self._states, self._follower, options.clock)
-        self.enrichment: Enrichment | None = None
-        if options.enrich is not None:
-            self.enrichment = Enrichment(options.enrich, options.clock)
-            for state in self._states.values():
-                self._forget_with(state)
+        self._follow(tuple(self._states.values()), options)
+        self.enrichment = self._enrichment_by(options.enrich)
+        for state in self._states.values():
+            self._forget_with(state)
         self.hierarchy = ScopeHierarchy(options.implied)
         self.tickets: TicketCheck | None = None
         self.ticket_issuing: TicketIssuing | None = None
         if options.tickets is not None:
             self._begin_tickets(options.tickets, options)
-        api = self._api_by(options)
+        unsealing, bound = Unsealing(options.encryption), options.proofs.required
+        api = Api(self.audience, bound, self.hierarchy, options.max_age, unsealing)
         self._verification = Verification(self._states, api, options.clock, self._wake)
         self._personal = PersonalTokens(self._verification, options.clock, options.cached_tokens)
 
     @classmethod
     def beside(cls, state: IssuerState, *, audience: str, options: Options = _USUAL) -> Self:
-        """Make a guard in the issuer's own process: it reads ``state``, and follows nobody.
-
-        Whoever gives the state keeps it up to date.
-        """
+        """Make a guard in the issuer's own process; whoever gives the state keeps it up to date."""
         guard = cls(
             issuers=(state.issuer,), audience=audience, staleness=state.staleness, options=options
         )
         guard._states[state.issuer.url] = state
         guard._forget_with(state)
-        guard._follower = Follower((), options.clock)
-        guard.uses = Spender(guard._states, guard._follower, options.clock)
+        guard._follow((), options)
         return guard
 
     def start(self) -> None:
@@ -305,23 +297,30 @@ class Guard:
 
     async def aclose(self) -> None:
         """Stop, without holding up the event loop, and close the connections of `decide`."""
-        await asyncio.to_thread(self.stop)
+        await self._follower.off_the_loop(self.stop)
         await self._introspection.aclose()
 
+    def _follow(self, states: Sequence[IssuerState], options: Options) -> None:
+        from counterfoil.guard.follower import Follower
+        from counterfoil.guard.introspection import Introspection
+
+        self._introspection = Introspection(self._states, options.clock)
+        self._blocking = Introspection(self._states, options.clock)
+        self._follower = Follower(states, options.clock, options.state_dir)
+        self.uses = Spender(self._states, self._follower, options.clock)
+
+    def _enrichment_by(self, enrich: Enrich | None) -> "Enrichment | None":
+        from counterfoil.guard.enrichment import Enrichment
+
+        return None if enrich is None else Enrichment(enrich, self._clock)
+
     def _begin_tickets(self, tickets: Tickets, options: Options) -> None:
-        issuers = [state.issuer for state in self._states.values()]
-        ways, registry = {each.revocation for each in issuers}, any(e.registry for e in issuers)
-        tickets.demand_endings(ways, registry=registry)
         known = self.audience, self.hierarchy, self._states
         checks = Checks(*known, options.clock, self._wake, options.max_age)
         self.tickets = TicketCheck(tickets, checks)
         if tickets.keys:
             giver = Giver(self.audience, options.max_age, options.clock, options.random)
             self.ticket_issuing = TicketIssuing(tickets, giver)
-
-    def _api_by(self, options: Options) -> Api:
-        unsealing, bound = Unsealing(options.encryption), options.proofs.required
-        return Api(self.audience, bound, self.hierarchy, options.max_age, unsealing)
 
     def _forget_with(self, state: IssuerState) -> None:
         if self.enrichment is not None:

@@ -9,7 +9,7 @@ from typing import Final, Literal, Self
 from msgspec import Struct
 
 from counterfoil.guard.encryption import Encryption
-from counterfoil.guard.enrichment import Enrich
+from counterfoil.guard.enrich import Enrich
 from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.token_profile import STANDARD, TokenProfile
 from counterfoil.guard.web import Web

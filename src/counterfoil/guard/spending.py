@@ -3,22 +3,25 @@
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from counterfoil.guard.follower import Follower
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.oauth.allowances import WantedAct
 from counterfoil.oauth.limits import Act
 from counterfoil.oauth.reasons import Reason
 
+if TYPE_CHECKING:
+    from counterfoil.guard.follower import Follower
+
 
 class Spender:
     """Counts for one guard. ``clock`` gives seconds since the epoch."""
 
     def __init__(
-        self, states: Mapping[str, IssuerState], follower: Follower, clock: Callable[[], float]
+        self, states: Mapping[str, IssuerState], follower: "Follower", clock: Callable[[], float]
     ) -> None:
         self._states = states
         self._follower = follower

@@ -66,6 +66,9 @@ class TicketCheck:
     """Opens tickets and remembers those that are good once. No I/O; threads may share it."""
 
     def __init__(self, policy: Tickets, checks: Checks) -> None:
+        issuers = [state.issuer for state in checks.states.values()]
+        has_registry = any(each.registry for each in issuers)
+        policy.demand_endings({each.revocation for each in issuers}, registry=has_registry)
         self.policy = policy
         self._checks = checks
         self._opener = Opener(policy.keys, checks.audience.encode())
