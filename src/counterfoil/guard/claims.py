@@ -43,7 +43,10 @@ def token_of(
     hierarchy: ScopeHierarchy,
     kid: str = "",
 ) -> Token:
-    """Give the token as the API sees it; ``kid`` is the key that signed it, empty if none did."""
+    """Give the token as the API sees it; ``claims`` are its own from now on.
+
+    ``kid`` is the key that signed it, empty if none did.
+    """
     audience = access_token.aud
     return Token(
         subject=access_token.sub,
@@ -55,7 +58,7 @@ def token_of(
         issued_at=access_token.first_issued_at,
         fingerprint=access_token.jti,
         family=access_token.fam,
-        claims=MappingProxyType(dict(claims)),
+        claims=MappingProxyType(claims),
         kid=kid,
         max_uses=access_token.max_uses,
     )

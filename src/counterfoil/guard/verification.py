@@ -227,7 +227,7 @@ class Verification:
             access_token.gen[1],
             kid,
             access_token.iat,
-            tuple(parent.marks for parent in access_token.parents),
+            tuple([parent.marks for parent in access_token.parents]),
         )
 
 

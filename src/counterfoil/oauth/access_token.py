@@ -69,7 +69,8 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def scopes(self) -> frozenset[str]:
         """The ``scope`` claim, split at spaces and nothing else (RFC 6749 §3.3)."""
-        return frozenset(self.scope.split(" ")) - {""}
+        named = frozenset(self.scope.split(" "))
+        return named - {""} if "" in named else named
 
     @property
     def binding(self) -> Binding:
@@ -91,7 +92,9 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def first_issued_at(self) -> int:
         """When it, or the first token that it comes from, was issued: nothing makes it younger."""
-        return min([self.iat, *(parent.issued_at for parent in self.parents)])
+        if not self.parents:
+            return self.iat
+        return min(self.iat, *(parent.issued_at for parent in self.parents))
 
     def is_for(self, audience: str) -> bool:
         """Whether ``aud`` names this audience, compared exactly."""
