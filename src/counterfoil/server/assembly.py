@@ -60,6 +60,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             await presence.begin()
             stack.push_async_callback(presence.end)
             await authority.store.transact(partial(_note, settings))
+            authority.atlas.look()
             stack.callback(authority.snapshots.close)
             await _settle(authority)
             passwords = stack.enter_context(closing(_passwords(settings)))
@@ -110,6 +111,7 @@ def _background(
         authority.receipts.run(outside.clock),
         janitor.run(),
         _flush(authority),
+        authority.atlas.run(),
     )
 
 

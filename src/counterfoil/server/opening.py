@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from counterfoil.net.carrier import CarrierDown, Keeper
 from counterfoil.oauth.feed import carried
+from counterfoil.server.geography.atlas import Atlas
 from counterfoil.server.hub import Hub
 from counterfoil.server.hub.receipts import Receipts
 from counterfoil.server.hub.snapshots import Snapshots
@@ -120,6 +121,7 @@ async def _authority(
             Rates(outside.random(_SALT_BYTES)), settings.client_rate_per_minute
         ),
         encrypting=encrypting,
+        atlas=Atlas(settings.places_file),
         reader=TokenReader(settings.issuer, store, Opening(keyring, encrypting), hub),
     )
 

@@ -1,6 +1,7 @@
 """My account, devices: browsers and apps by device and place; one ends, or all the others (S06)."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,8 @@ from counterfoil.server.pages.account_views import DeviceRow
 from counterfoil.server.pages.devices import Seen, grouped
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.session import Origin
-from tests.installation import Installation, Person, hidden_fields
+from tests.installation import Installation, Person, hidden_fields, installed
+from tests.mmdb import BERLIN, write
 from tests.server.pages.document import Document
 
 pytestmark = pytest.mark.anyio
@@ -120,3 +122,16 @@ async def test_a_foreign_form_ends_nothing(person: Person, visitor: Person):
     refused = await person.browser.post("/account/devices/others", data=fields)
     assert refused.status_code == 403
     assert (await visitor.browser.get("/account/apps")).status_code == 200
+
+
+async def test_places_are_named_where_a_file_knows_them(tmp_path: Path):
+    """S06: the place is a guess, so the address stands beside it."""
+    places = write(tmp_path / "places.mmdb", {"192.0.2.0/24": BERLIN})
+    proxied = {"trusted_proxies": ["127.0.0.1"], "places_file": str(places)}
+    async with installed(tmp_path / "data", **proxied) as place, place.browser() as browser:
+        browser.headers |= {"user-agent": FIREFOX, "x-forwarded-for": "192.0.2.7"}
+        person = Person(place, browser)
+        await person.code()
+        page = await devices_page(person)
+        heading = " ".join(page.all("h2")[0].text.split())
+        assert heading == "Firefox on Linux at Berlin, Germany (192.0.2.7)"

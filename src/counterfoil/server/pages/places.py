@@ -4,6 +4,10 @@ from counterfoil.server.records.session import Origin
 from counterfoil.server.web.server import Server
 
 
-def place_of(_: Server, origin: Origin) -> str:
-    """Name the place that a request came from: its address; nothing where that is not known."""
-    return origin.address
+def place_of(server: Server, origin: Origin) -> str:
+    """Name the place that a request came from; nothing where that is not known.
+
+    A place is a guess, so the address stands beside it.
+    """
+    name = server.authority.atlas.find(origin.address).name
+    return f"{name} ({origin.address})" if name else origin.address

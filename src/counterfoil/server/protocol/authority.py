@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from counterfoil.server.geography.atlas import Atlas
 from counterfoil.server.hub import Hub
 from counterfoil.server.hub.receipts import Receipts
 from counterfoil.server.hub.snapshots import Snapshots
@@ -37,6 +38,7 @@ class Authority(Struct, frozen=True):
     reader: TokenReader
     token_sizes: TokenSizes
     encrypting: Encrypting
+    atlas: Atlas
 
     @property
     def issuer(self) -> str:

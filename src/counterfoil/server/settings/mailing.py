@@ -9,7 +9,7 @@ from msgspec import Struct
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.settings.addresses import SettingsError
 from counterfoil.server.settings.meaning import DAY, MINUTE, number, seconds, words
-from counterfoil.server.settings.people import People
+from counterfoil.server.settings.noticing import Noticing
 
 _PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 _LONGEST_PASSWORD: Final = 4096
@@ -29,7 +29,7 @@ class MailServer(Struct, frozen=True, kw_only=True):
     own_name: str
 
 
-class Mailing(People, frozen=True, kw_only=True):
+class Mailing(Noticing, frozen=True, kw_only=True):
     """A part of the table, on top of another: a struct has one base."""
 
     mail_host: Annotated[
