@@ -13,6 +13,31 @@ ADMIN = "admin@example.com"
 ROOMS = ("Clients", "APIs", "People", "Grants", "Sessions", "Keys", "Events")
 
 
+def mint_right(admin: Person) -> list[str]:
+    """A client is let mint for somebody, and loses it again."""
+    page, issuer, wrong = admin.page, admin.run.issuer, list[str]()
+    made = admin.run.counterfoil(
+        "client", "add", "Batch", "--scope", "mint notes:read"
+    )
+    page.goto(f"{issuer}/admin/clients")
+    page.locator(".rows").get_by_role("link", name="Batch").click()
+    page.get_by_role("link", name="Let it mint for people").click()
+    page.get_by_label("For whom").fill("nobody@example.com")
+    page.locator("label.title").first.click()
+    page.get_by_role("button", name="Let it mint").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nobody here has the address")
+    wrong += admin.look("admin-mint-right-again")
+    page.get_by_label("For whom").fill(ADMIN)
+    page.get_by_role("button", name="Let it mint").click()
+    expect(page.get_by_role("heading", name="May mint for people")).to_be_visible()
+    wrong += admin.look("admin-client-mints")
+    page.locator("h2:has-text('May mint') + .rows a").first.click()
+    page.get_by_role("button", name="End it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("It has ended")
+    assert "Batch" in made
+    return wrong
+
+
 def test_every_admin_page_is_good_for_everyone(chromium: Browser, run: Demonstration) -> None:
     """WCAG up to AAA by axe-core, at 360 and 1200 pixels, and not a word in the console."""
     user = Person(chromium.new_context(), run)
@@ -53,6 +78,7 @@ def test_every_admin_page_is_good_for_everyone(chromium: Browser, run: Demonstra
     page.locator(".rows").get_by_role("link", name=ADMIN).click()
     page.get_by_role("link", name="End everything").click()
     wrong += admin.look("admin-end-here")
+    wrong += mint_right(admin)
     page.goto(f"{run.issuer}/admin/users/nobody")
     wrong += admin.look("admin-nothing")
     user.page.goto(f"{run.issuer}/admin/")

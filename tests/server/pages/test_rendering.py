@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,10 +26,12 @@ from counterfoil.server.pages.admin.views import (
     AdminEndPage,
     AdminInvitePage,
     AdminListPage,
+    AdminMintRightPage,
     AdminSendPage,
     AdminThingPage,
     Frame,
     Group,
+    MintableScope,
     Row,
     Verb,
 )
@@ -227,6 +230,27 @@ def inviting(text: str, frame: Frame) -> dict[str, Page]:
         "admin send again": msgspec.structs.replace(asks, error=text),
         "admin invite": AdminInvitePage(**form, email=text, name=text, error=text),
         "admin invite nobody": AdminInvitePage(**form, closed=True),
+    } | mint_rights(text, form)
+
+
+def mint_rights(text: str, form: dict[str, Any]) -> dict[str, Page]:
+    scope = MintableScope(value=text, title=text, api_name=text, chosen=True)
+    span = SpanChoice(value=text, title=text, chosen=True)
+    asks = AdminMintRightPage(
+        **form,
+        client_name=text,
+        permissions=(scope, msgspec.structs.replace(scope, chosen=False)),
+        lifetimes=(span, msgspec.structs.replace(span, chosen=False)),
+        users=text,
+        any_user=True,
+        until=text,
+        first_day=text,
+        last_day=text,
+    )
+    return {
+        "admin mint right": asks,
+        "admin mint right again": msgspec.structs.replace(asks, error=text, any_user=False),
+        "admin mint right refused": msgspec.structs.replace(asks, refused=text),
     }
 
 

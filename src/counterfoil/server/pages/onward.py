@@ -36,6 +36,9 @@ PASSKEYS: Final = "passkeys"
 NEW_PASSKEY: Final = "passkey"
 """Where they sign in to see to their passkeys, or to add one."""
 
+MINT_RIGHT: Final = "mint-right"
+"""Where an administrator signs in to let a client mint for people."""
+
 
 class _Way(Struct, frozen=True):
     """A page below the prefix, and the one value that is carried to it, by name.
@@ -60,6 +63,7 @@ _WAYS: Final = MappingProxyType(
         PASSKEYS: _Way("account/passkeys"),
         NEW_PASSKEY: _Way("account/passkeys/new"),
         APP: _Way("account/end/grant/{}", "app"),
+        MINT_RIGHT: _Way("admin/clients/{}/mint-right", "client"),
         EMAIL: _Way("account/email"),
         EMAIL_LINK: _Way("account/email/confirm"),
     }

@@ -23,6 +23,7 @@ from counterfoil.server.pages.admin.views import (
     AdminEndPage,
     AdminInvitePage,
     AdminListPage,
+    AdminMintRightPage,
     AdminSendPage,
     AdminThingPage,
 )
@@ -119,6 +120,7 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         AdminEndPage: "admin_end.html",
         AdminSendPage: "admin_send.html",
         AdminInvitePage: "admin_invite.html",
+        AdminMintRightPage: "admin_mint_right.html",
     }
 )
 MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(

@@ -1,6 +1,8 @@
 """What can be ended, and how it is named: a kind and a name, or a token that somebody pasted."""
 
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
 
 from msgspec import Struct
 
@@ -12,6 +14,10 @@ from counterfoil.server.protocol.identifiers import is_fingerprint
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
 from counterfoil.server.protocol.token_kinds import other_secret
 from counterfoil.server.records.store import Transaction
+
+_NOUNS: Final = MappingProxyType(
+    {"api": "API", "token": "access token", "mint_right": "right to mint"}
+)
 
 
 class Ends(StrEnum):
@@ -35,6 +41,8 @@ class Ends(StrEnum):
     """Every token for an API, whoever holds it."""
     PERSONAL_TOKEN = "personal_token"
     """One token that a person has made by hand, by its ``jti`` (S11)."""
+    MINT_RIGHT = "mint_right"
+    """A right to mint for people, with every token that was made by it (S58)."""
     KEY = "key"
     """Everything that a signing key has signed (S84)."""
 
@@ -53,7 +61,7 @@ class Target(Struct, frozen=True):
 def unknown(target: Target) -> OAuthError:
     """Give the error that says that there is no such thing (any more)."""
     noun = "grant" if target.kind is Ends.APP_SESSIONS else target.kind.value
-    noun = {"api": "API", "token": "access token"}.get(noun, noun).replace("_", " ")
+    noun = _NOUNS.get(noun, noun).replace("_", " ")
     return invalid_request(f"There is no {noun} {target.name[:100]}.")
 
 

@@ -100,6 +100,10 @@ async def _api(_: Authority, tx: Transaction, target: Target, by: Actor) -> Endi
     return await revocation.end_tokens_of_api(tx, target.name, by)
 
 
+async def _mint_right(_: Authority, tx: Transaction, target: Target, by: Actor) -> Ending:
+    return await revocation.withdraw_right(tx, target.name, by)
+
+
 async def _key(authority: Authority, tx: Transaction, target: Target, by: Actor) -> Ending:
     if not (await find_key(tx, target.name)).is_published(tx.now):
         return await nothing_ended(tx)
@@ -119,6 +123,7 @@ ENDINGS: Final[Mapping[Ends, Way]] = MappingProxyType(
         Ends.CLIENT: Way(foreseeing.of_client, _client),
         Ends.API: Way(foreseeing.of_api, _api),
         Ends.PERSONAL_TOKEN: Way(foreseeing.of_personal_token, _personal_token),
+        Ends.MINT_RIGHT: Way(foreseeing.of_mint_right, _mint_right),
         Ends.KEY: Way(foreseeing.of_key, _key),
     }
 )

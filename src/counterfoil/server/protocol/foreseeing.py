@@ -172,6 +172,24 @@ async def of_api(tx: Transaction, target: Target) -> Foreseen:
     return Foreseen(target, 0, 0, (), sentence)
 
 
+async def of_mint_right(tx: Transaction, target: Target) -> Foreseen:
+    """A right to mint for people, with what was made by it (S58)."""
+    right = await tx.mint_rights.find(target.name)
+    if right is None:
+        raise unknown(target)
+    name = await _name_of(tx, right.client_id)
+    if right.ended_at is not None:
+        return _nothing(target, f"This right of {name} has been withdrawn already.", (name,))
+    hanging = await what_hangs.of_right(tx, right.id)
+    people = len({family.user_id for family in hanging.families})
+    of_them = "1 person" if people == 1 else f"{people} people"
+    sentence = (
+        f"{name} loses a right to mint, and every token ends that it has made by it, of {of_them}. "
+        "Its other rights and tokens stay."
+    )
+    return Foreseen(target, 0, len(hanging.families), (name,), sentence)
+
+
 async def of_key(tx: Transaction, target: Target) -> Foreseen:
     """Everything that a key has signed (S84)."""
     try:

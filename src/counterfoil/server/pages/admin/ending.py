@@ -30,6 +30,7 @@ TITLES: Final = MappingProxyType(
         Ends.CLIENT: "End every token of this client?",
         Ends.API: "End every token for this API?",
         Ends.PERSONAL_TOKEN: "End this personal token?",
+        Ends.MINT_RIGHT: "Withdraw this right to mint?",
         Ends.KEY: "Withdraw this key?",
     }
 )
@@ -43,6 +44,7 @@ _ROOMS: Final = MappingProxyType(
         Ends.USER: "users",
         Ends.CLIENT: "clients",
         Ends.API: "apis",
+        Ends.MINT_RIGHT: "clients",
         Ends.KEY: "keys",
         Ends.TOKEN: "events",
     }
@@ -130,6 +132,6 @@ def _back(visit: Visit, target: Target) -> str:
     match target.kind:
         case Ends.API:
             return visit.url(room, "named", uri=target.name)
-        case Ends.FAMILY | Ends.TOKEN | Ends.PERSONAL_TOKEN:
+        case Ends.FAMILY | Ends.TOKEN | Ends.PERSONAL_TOKEN | Ends.MINT_RIGHT:
             return visit.url(room)
     return visit.url(room, target.name)

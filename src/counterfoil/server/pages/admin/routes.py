@@ -8,6 +8,7 @@ from counterfoil.server.pages.admin import (
     explaining,
     letting_in,
     lists,
+    mint_right_giving,
     overview,
     things,
 )
@@ -17,6 +18,7 @@ from counterfoil.server.web.server import Caller, Route
 
 _GET: Final = ("GET", "HEAD")
 _POST: Final = ("POST",)
+_MINT_RIGHT: Final = "/admin/clients/{client_id}/mint-right"
 _PAGES: Final = (
     ("/admin/", overview.overview),
     ("/admin/clients", lists.of_clients),
@@ -46,6 +48,12 @@ ADMIN_ROUTES: Final = tuple(
         ("/admin/explain", _POST, for_administrators(explaining.answer)),
         ("/admin/users/{user_id}/link", _POST, for_administrators(letting_in.answer)),
         ("/admin/invite", _POST, for_administrators(letting_in.invite)),
+        (_MINT_RIGHT, _GET, for_administrators(mint_right_giving.ask)),
+        (
+            "/admin/clients/{client_id}/mint-right",
+            _POST,
+            for_administrators(mint_right_giving.answer),
+        ),
         ("/admin/end", _POST, for_administrators(ending.answer)),
     )
 )

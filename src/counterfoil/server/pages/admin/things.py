@@ -3,7 +3,13 @@
 from functools import partial
 
 from counterfoil.server.documents import clients, families, grants, keys, sessions, users
-from counterfoil.server.pages.admin import letting_in, mint_rights, personal_tokens, rows
+from counterfoil.server.pages.admin import (
+    letting_in,
+    mint_right_giving,
+    mint_rights,
+    personal_tokens,
+    rows,
+)
 from counterfoil.server.pages.admin.views import AdminThingPage, Group, Row, Verb
 from counterfoil.server.pages.admin.visit import Visit
 from counterfoil.server.pages.wording import device_of, moment_of
@@ -40,6 +46,8 @@ async def client(visit: Visit) -> AdminThingPage | None:
             *await mint_rights.groups_of(visit, found.client_id),
             await _grants(visit, client_id=found.client_id),
         ),
+        deeds=mint_right_giving.deeds_for(visit, found.client_id),
+        deeds_title="Give",
         verbs=(
             Verb(
                 says="Ends every token that it has. It stays registered and may ask anew.",

@@ -5,6 +5,7 @@ Every string is untrusted text. ``href`` is an address of ours, complete.
 
 from msgspec import Struct
 
+from counterfoil.server.pages.views import SpanChoice
 from counterfoil.server.web.page import Page
 
 
@@ -69,6 +70,7 @@ class AdminThingPage(Page, frozen=True, kw_only=True):
     verbs: tuple[Verb, ...] = ()
     deeds: tuple[Verb, ...] = ()
     """What else can be done: nothing ends by it."""
+    deeds_title: str = "Let in"
 
 
 class AdminEndPage(Page, frozen=True, kw_only=True):
@@ -113,4 +115,35 @@ class AdminInvitePage(Page, frozen=True, kw_only=True):
     closed: bool = False
     email: str = ""
     name: str = ""
+    error: str | None = None
+
+
+class MintableScope(Struct, frozen=True, kw_only=True):
+    """One permission that a client may be let mint, of one API."""
+
+    value: str
+    title: str
+    api_name: str
+    chosen: bool = False
+
+
+class AdminMintRightPage(Page, frozen=True, kw_only=True):
+    """Asks for whom a client may mint, what, and until when. Posts to ``action``.
+
+    Posts ``users`` (email addresses), ``any_user``, ``permission`` (repeatable), ``longest``
+    (seconds) and ``until`` (the last day). ``refused``: why the client can have none.
+    """
+
+    frame: Frame
+    action: str
+    back: str
+    client_name: str
+    permissions: tuple[MintableScope, ...]
+    lifetimes: tuple[SpanChoice, ...]
+    refused: str = ""
+    users: str = ""
+    any_user: bool = False
+    until: str = ""
+    first_day: str = ""
+    last_day: str = ""
     error: str | None = None

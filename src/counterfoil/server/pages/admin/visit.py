@@ -105,7 +105,7 @@ def page(view: View) -> Handler:
 
     async def answer(visit: Visit) -> Response:
         view_of_it = await view(visit)
-        return _nothing_here(visit.server) if view_of_it is None else show(visit.server, view_of_it)
+        return nothing_here(visit.server) if view_of_it is None else show(visit.server, view_of_it)
 
     return for_administrators(answer)
 
@@ -128,7 +128,8 @@ def for_administrators(answer: Answer) -> Handler:
     return handler
 
 
-def _nothing_here(server: Server) -> Response:
+def nothing_here(server: Server) -> Response:
+    """Say that there is no such thing."""
     missing = ErrorPage(
         prefix=server.prefix,
         title="There is nothing here",
