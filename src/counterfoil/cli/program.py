@@ -21,6 +21,7 @@ COMMANDS: Final = MappingProxyType(
         "family": "What hangs under one authorization.",
         "session": "Browsers that are signed in.",
         "personal": "Tokens that people make by hand.",
+        "limited": "Tokens that work so many times, and what is left of each.",
         "token": "Print a fresh token of a sign-in; look into a token, end one.",
         "explain": "Why a token is refused, since when and by whom.",
         "key": "Signing keys, and what to do when one has leaked.",

@@ -2,13 +2,15 @@
 
 from msgspec import Struct
 
-from counterfoil.oauth.allowances import USES
 from counterfoil.oauth.errors import invalid_request
-from counterfoil.server.documents.limited_tokens import LimitedTokenDocument, document_of
+from counterfoil.server.documents.limited_tokens import (
+    LimitedTokenDocument,
+    read_part,
+    standing,
+)
 from counterfoil.server.endpoints.api.operation import Call, Nothing
 from counterfoil.server.endpoints.api.paging import Name, Paging
-from counterfoil.server.records.allowance import Allowance, Owner
-from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.allowance import Owner
 
 
 class LimitedTokenPage(Struct, frozen=True, kw_only=True):
@@ -36,13 +38,6 @@ async def list_limited_tokens(call: Call[LimitedTokenPaging, Nothing]) -> Limite
         raise invalid_request("Name whose tokens: user_id, client_id, or both.")
     owner = Owner(asked.user_id or "", asked.client_id or "")
     authority = call.server.authority
-    await authority.hub.catch_up()
-
-    async def work(tx: Transaction) -> tuple[list[Allowance], int]:
-        return await tx.allowances.live_of(owner, USES, part), tx.now
-
-    found, now = await authority.store.read(work)
+    found, now = await read_part(authority, owner, part)
     shown, after = asked.cut(found, lambda each: (each.marks.issued_at, each.marks.jti))
-    dead = authority.hub.revocations
-    living = (each for each in shown if dead.rejects(each.marks, now) is None)
-    return LimitedTokenPage(limited_tokens=tuple(map(document_of, living)), next=after)
+    return LimitedTokenPage(limited_tokens=standing(authority, shown, now), next=after)
