@@ -312,3 +312,18 @@ async def test_an_api_that_alone_reads_its_tokens_has_no_tickets(own: Installati
     assert (claims["scope"], len(claims["parents"])) == ("notes:read", 1)
     with pytest.raises(JoseError):
         unverified_claims(less)
+
+
+async def test_what_an_encrypted_token_hides_no_ticket_tells(tmp_path: Any):
+    """S69: a ticket for another API stands in a URL; what it came of, nobody could read."""
+    async with installed(tmp_path, sensitive_claims=("auth_time",)) as own:
+        await furnish_exchange(own)
+        secret = await with_secret(own)
+        await decide(own, encryption=True)
+        async with own.browser() as browser:
+            tokens = await Person(own, browser).tokens("teller", scope="openid notes:read")
+        hidden = str(tokens["access_token"])
+        assert "auth_time" in unverified_claims(opened(hidden, secret))
+        answer = await exchanged(own, "notes-api", hidden, **WANTED, resource=MAIL)
+        assert refused(answer)[0] == "invalid_target"
+        assert "The claim auth_time tells" in answer.json()["error_description"]

@@ -16,9 +16,7 @@ ROOMS = ("Clients", "APIs", "People", "Grants", "Sessions", "Keys", "Events")
 def mint_right(admin: Person) -> list[str]:
     """A client is let mint for somebody, and loses it again."""
     page, issuer, wrong = admin.page, admin.run.issuer, list[str]()
-    made = admin.run.counterfoil(
-        "client", "add", "Batch", "--scope", "mint notes:read"
-    )
+    made = admin.run.counterfoil("client", "add", "Batch", "--scope", "mint notes:read")
     page.goto(f"{issuer}/admin/clients")
     page.locator(".rows").get_by_role("link", name="Batch").click()
     page.get_by_role("link", name="Let it mint for people").click()

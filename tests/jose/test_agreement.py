@@ -108,6 +108,26 @@ def test_a_key_that_is_none_is_refused(change: dict[str, object], reason: str) -
     assert BOB["d"] not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["x", "y", "d"])
+@pytest.mark.parametrize("padding", [1, 16])
+def test_a_number_has_one_spelling(name: str, padding: int) -> None:
+    """RFC 7518 §6.2.1.2: 32 bytes, though a longer one would name the same number."""
+    longer = jws.encode_part(bytes(padding) + jws.decode_part(BOB[name].encode())).decode()
+    with pytest.raises(JoseError, match=f"The key's {name} must have 32 bytes") as refused:
+        agreement.private_key_of(BOB | {name: longer})
+    assert refused.value.reason == "bad_key"
+
+
+def test_a_number_that_begins_with_nothing_is_not_shortened() -> None:
+    """RFC 7518 §6.2.1.2: leading zeros are part of it."""
+    short = agreement.members_of(ec.derive_private_key(379, ec.SECP256R1()).public_key())
+    whole = jws.decode_part(short["x"].encode())
+    assert whole[0] == 0
+    agreement.public_key_of(short)
+    with pytest.raises(JoseError, match="must have 32 bytes"):
+        agreement.public_key_of(short | {"x": jws.encode_part(whole[1:]).decode()})
+
+
 def test_a_thumbprint_is_that_of_rfc_7638() -> None:
     from joserfc.jwk import ECKey
 
