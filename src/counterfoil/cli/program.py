@@ -17,6 +17,7 @@ COMMANDS: Final = MappingProxyType(
         "client": "Apps, services and automations that may ask for tokens.",
         "user": "People who can sign in.",
         "api": "APIs that tokens are for, with their scopes.",
+        "provider": "Other servers at which people sign in to come in here.",
         "grant": "What people allowed apps.",
         "family": "What hangs under one authorization.",
         "session": "Browsers that are signed in.",

@@ -111,6 +111,7 @@ async def _authority(
         pending=Sealing(keys.pending, outside.random),
         letters=Sealing(keys.letters, outside.random),
         authenticators=Sealing(keys.authenticators, outside.random),
+        upstream=Sealing(keys.upstream, outside.random),
         rotation=rotation,
         hub=hub,
         receipts=Receipts(hub, store, keys.receipts, _most_lost(settings)),

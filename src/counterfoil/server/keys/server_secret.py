@@ -24,6 +24,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     letters: bytes
     authenticators: bytes
     recovery_codes: bytes
+    upstream: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

@@ -47,6 +47,8 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.PASSKEY_RENAMED: "A passkey was given another name",
         EventKind.PASSKEY_REMOVED: "A passkey was removed",
         EventKind.PASSKEY_SUSPECT: "A passkey was used that may have been copied",
+        EventKind.IDENTITY_LINKED: "An account at another provider was linked to yours",
+        EventKind.IDENTITY_UNLINKED: "An account at another provider was unlinked from yours",
         EventKind.SECOND_FACTOR_ADDED: "A second factor was added",
         EventKind.SECOND_FACTOR_REMOVED: "A second factor was removed",
         EventKind.SECOND_FACTOR_FAILED: "Somebody had your password and not your second factor",
@@ -64,6 +66,9 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
 """What can concern a person who is none of those who run the server."""
 ADMINISTRATION: Final = frozenset(
     {
+        EventKind.PROVIDER_ADDED,
+        EventKind.PROVIDER_CHANGED,
+        EventKind.PROVIDER_REMOVED,
         EventKind.CLIENT_ADDED,
         EventKind.CLIENT_CHANGED,
         EventKind.CLIENT_DISABLED,

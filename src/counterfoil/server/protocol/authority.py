@@ -29,6 +29,7 @@ class Authority(Struct, frozen=True):
     pending: Sealing
     letters: Sealing
     authenticators: Sealing
+    upstream: Sealing
     rotation: Rotation
     hub: Hub
     receipts: Receipts

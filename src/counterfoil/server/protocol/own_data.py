@@ -127,6 +127,22 @@ async def _passkeys(tx: Transaction, user: User) -> list[Entry]:
     ]
 
 
+async def _identities(tx: Transaction, user: User) -> list[Entry]:
+    return [
+        {
+            "id": each.id,
+            "provider": each.provider_id,
+            "issuer": each.issuer,
+            "subject": each.subject,
+            "label": each.label,
+            "linked_at": each.linked_at,
+            "last_used_at": each.last_used_at,
+            "tokens_are_kept": each.sealed_tokens is not None,
+        }
+        for each in await tx.identities.of_user(user.id)
+    ]
+
+
 async def _second_factors(tx: Transaction, user: User) -> list[Entry]:
     factors = await tx.second_factors.of_user(user.id)
     found = await tx.second_factors.authenticator(user.id)
@@ -146,6 +162,7 @@ PARTS: Final[Mapping[str, Part]] = MappingProxyType(
         "personal_tokens": _personal_tokens,
         "passkeys": _passkeys,
         "second_factors": _second_factors,
+        "linked_identities": _identities,
     }
 )
 """The members of the document, but for its events: they may be many, and come part by part."""

@@ -17,8 +17,9 @@ from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.encryption_key import active_key
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
+from counterfoil.server.records.provider import ProviderPolicy
 
-P = TypeVar("P", ClientPolicy, ApiPolicy)
+P = TypeVar("P", ClientPolicy, ApiPolicy, ProviderPolicy)
 
 
 def _is_counted(limit: Limit) -> bool:
@@ -156,7 +157,7 @@ def demand_client_policy(client: Client) -> None:
     Raises:
         OAuthError: ``invalid_request``, saying what does not fit.
     """
-    _demand_bounds(client.policy)
+    demand_bounds(client.policy)
     for holds, sentence in CLIENT_RULES:
         if not holds(client):
             raise invalid_request(sentence)
@@ -168,7 +169,7 @@ def demand_api_policy(api: Api) -> None:
     Raises:
         OAuthError: ``invalid_request``, saying what does not fit.
     """
-    _demand_bounds(api.policy)
+    demand_bounds(api.policy)
     for holds, sentence in API_RULES:
         if not holds(api):
             raise invalid_request(sentence)
@@ -179,8 +180,12 @@ def demand_api_policy(api: Api) -> None:
             raise invalid_request(str(exposed)) from None
 
 
-def _demand_bounds(policy: ClientPolicy | ApiPolicy) -> None:
-    """Ask for the bounds of the fields: making a value in code does not."""
+def demand_bounds(policy: ClientPolicy | ApiPolicy | ProviderPolicy) -> None:
+    """Ask for the bounds of the fields: making a value in code does not.
+
+    Raises:
+        OAuthError: ``invalid_request``, saying which is not kept.
+    """
     try:
         msgspec.convert(msgspec.to_builtins(policy), type(policy))
     except msgspec.ValidationError as error:

@@ -61,6 +61,11 @@ class EventKind(StrEnum):
     PASSKEY_RENAMED = "passkey_renamed"
     PASSKEY_REMOVED = "passkey_removed"
     PASSKEY_SUSPECT = "passkey_suspect"
+    IDENTITY_LINKED = "identity_linked"
+    IDENTITY_UNLINKED = "identity_unlinked"
+    PROVIDER_ADDED = "provider_added"
+    PROVIDER_CHANGED = "provider_changed"
+    PROVIDER_REMOVED = "provider_removed"
     CLIENT_ADDED = "client_added"
     CLIENT_CHANGED = "client_changed"
     CLIENT_DISABLED = "client_disabled"
@@ -137,6 +142,11 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.PASSKEY_RENAMED: "user",
         EventKind.PASSKEY_REMOVED: "user",
         EventKind.PASSKEY_SUSPECT: "user",
+        EventKind.IDENTITY_LINKED: "user",
+        EventKind.IDENTITY_UNLINKED: "user",
+        EventKind.PROVIDER_ADDED: "provider",
+        EventKind.PROVIDER_CHANGED: "provider",
+        EventKind.PROVIDER_REMOVED: "provider",
         EventKind.CLIENT_ADDED: "client",
         EventKind.CLIENT_CHANGED: "client",
         EventKind.CLIENT_DISABLED: "client",

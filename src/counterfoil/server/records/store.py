@@ -21,10 +21,12 @@ from counterfoil.server.records.guards import Guards
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.lease import Leases
 from counterfoil.server.records.letter import Outbox
+from counterfoil.server.records.linked_identity import LinkedIdentities
 from counterfoil.server.records.listing import Lists
 from counterfoil.server.records.mint_right import MintRights
 from counterfoil.server.records.passkey import Passkeys
 from counterfoil.server.records.personal_token import PersonalTokens
+from counterfoil.server.records.provider import Providers
 from counterfoil.server.records.refresh_limits import LimitNotes
 from counterfoil.server.records.second_factor import SecondFactors
 from counterfoil.server.records.server_process import Servers
@@ -113,6 +115,10 @@ class Transaction(Protocol):
     def outbox(self) -> Outbox: ...
     @property
     def passkeys(self) -> Passkeys: ...
+    @property
+    def providers(self) -> Providers: ...
+    @property
+    def identities(self) -> LinkedIdentities: ...
     @property
     def second_factors(self) -> SecondFactors: ...
     @property

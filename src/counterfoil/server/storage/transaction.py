@@ -22,6 +22,7 @@ from counterfoil.server.storage.statements.grants import GrantStatements
 from counterfoil.server.storage.statements.guards import GuardStatements
 from counterfoil.server.storage.statements.issued_tokens import IssuedTokenStatements
 from counterfoil.server.storage.statements.leases import LeaseStatements
+from counterfoil.server.storage.statements.linked_identities import LinkedIdentityStatements
 from counterfoil.server.storage.statements.lists import ListStatements
 from counterfoil.server.storage.statements.mint_rights import MintRightStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
@@ -29,6 +30,7 @@ from counterfoil.server.storage.statements.outbox import OutboxStatements
 from counterfoil.server.storage.statements.passkeys import PasskeyStatements
 from counterfoil.server.storage.statements.personal_tokens import PersonalTokenStatements
 from counterfoil.server.storage.statements.proofs import ProofStatements
+from counterfoil.server.storage.statements.providers import ProviderStatements
 from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
 from counterfoil.server.storage.statements.second_factors import SecondFactorStatements
@@ -64,6 +66,8 @@ class BoundTransaction:
         self.email_changes = EmailChangeStatements(connection)
         self.outbox = OutboxStatements(connection)
         self.passkeys = PasskeyStatements(connection)
+        self.providers = ProviderStatements(connection)
+        self.identities = LinkedIdentityStatements(connection)
         self.second_factors = SecondFactorStatements(connection)
         self.families = FamilyStatements(connection)
         self.mint_rights = MintRightStatements(connection)
@@ -117,6 +121,7 @@ class BoundTransaction:
         swept += await self.email_changes.sweep(limit)
         swept += await self.outbox.sweep(limit)
         swept += await self.second_factors.sweep(limit)
+        swept += await self.identities.sweep(limit)
         swept += await self.grants.sweep(limit)
         swept += await self.proofs.sweep(limit)
         swept += await self.allowances.sweep(limit)
