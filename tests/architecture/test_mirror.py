@@ -27,6 +27,7 @@ ELSEWHERE = MappingProxyType(
         "server/pages/account_routes.py": "server/test_app.py",
         "server/settings/accounts.py": "server/settings/test_reading.py",
         "server/settings/noticing.py": "server/settings/test_reading.py",
+        "server/settings/remembering.py": "server/settings/test_reading.py",
         "server/pages/activity_words.py": "server/pages/test_activity.py",
         "server/pages/places.py": "server/pages/test_devices.py",
         "server/pages/account_views.py": "server/pages/test_rendering.py",

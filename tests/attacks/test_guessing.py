@@ -1,12 +1,18 @@
 """Guessing: who has an account, which password, from how many places (ASVS V6.3, S104)."""
 
+import random
 import time
+from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx2
 import pytest
 
 from counterfoil.server.identity.passwords import Passwords
+from counterfoil.server.protocol import revocation
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.storage.sqlite_connection import SqliteConnection
 from tests.attacks.wire import Sent, send
 from tests.installation import EMAIL, PASSWORD, Installation, Person, hidden_fields, installed
 
@@ -93,6 +99,54 @@ async def test_as_much_work_is_done_whoever_it_is(
     assert len(verified) == 1
     assert verified[0] > 0.005, "seconds of this thread: an Argon2 was computed"
     assert own.authority.store.version() != before, "something was written, and committed"
+
+
+@pytest.mark.one_engine("the steps are counted where they call the engine")
+async def test_the_same_steps_are_counted_whoever_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S104, by counting and not by a stopwatch: hashes and statements, over tries in any order.
+
+    What the server does beside a try, such as signing a head, falls on any of them: so the median
+    of many is compared, and the tries of one kind are not made in a row.
+    """
+    plenty = {"sign_in_tries": 100, "sign_in_rate_per_minute": 1_000_000}
+    async with installed(tmp_path, **plenty) as own, own.browser() as browser:
+        locked = await own.add_user("locked@example.com")
+        until = int(own.clock()) + 3600
+        await own.authority.store.transact(lambda tx: tx.users.note_failure(locked.id, until))
+        gone = await own.add_user("gone@example.com")
+        await own.authority.store.transact(lambda tx: revocation.disable_user(tx, gone.id, CLI))
+        steps = counted_steps(monkeypatch)
+        kinds = ("nobody@example.com", EMAIL, "locked@example.com", "gone@example.com")
+        tries = [email for email in kinds for _ in range(9)]
+        random.Random(8).shuffle(tries)
+        taken: dict[str, list[tuple[int, int]]] = {email: [] for email in kinds}
+        for email in tries:
+            steps.clear()
+            assert (await attempt(browser, email, "wrong")).status_code == 400
+            taken[email].append((steps.count("hash"), steps.count("statement")))
+    assert all({hashes for hashes, _ in each} == {1} for each in taken.values())
+    medians = {email: median(count for _, count in each) for email, each in taken.items()}
+    assert len(set(medians.values())) == 1, medians
+
+
+def counted_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A list that grows by a word with each hash that is computed, and each statement that runs."""
+    steps: list[str] = []
+
+    def counting(owner: Any, name: str, word: str) -> None:
+        real = getattr(owner, name)
+
+        def counted(*given: Any) -> Any:
+            steps.append(word)
+            return real(*given)
+
+        monkeypatch.setattr(owner, name, counted)
+
+    counting(Passwords, "_is_right", "hash")
+    counting(SqliteConnection, "_rows", "statement")
+    return steps
 
 
 async def test_a_password_is_not_guessed_by_trying(own: Installation) -> None:

@@ -155,6 +155,7 @@ async def test_cookies_over_https_are_bound_to_the_host(secure: Installation) ->
     assert [each.partition("=")[0] for each in cookies] == [
         f"__Host-{BROWSER}",
         f"__Host-{SESSION}",
+        "__Host-counterfoil_known",
         f"__Host-{SESSION}",
     ]
     for each in cookies:

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 
 from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
-from counterfoil.server.identity import recovery
+from counterfoil.server.identity import known_browser, recovery
+from counterfoil.server.identity.half_sign_in import generation_of
+from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.second_factor import still_there
 from counterfoil.server.identity.throttle import locked_until
@@ -30,7 +32,7 @@ class PasswordChange(Struct, frozen=True):
     """Who wants which password instead of which, in which session, from where.
 
     ``disowned`` is the number of an event, or the name of a session, of which the person says that
-    it was not them.
+    it was not them. ``known`` says in which accounts the browser has signed in before.
     """
 
     session: Session
@@ -38,14 +40,19 @@ class PasswordChange(Struct, frozen=True):
     new: Secret
     origin: Origin
     disowned: str = ""
+    known: KnownBrowser = NOWHERE
 
 
 class Changed(Struct, frozen=True):
-    """The session goes on with the new ``secret``; ``ending`` is what has ended elsewhere."""
+    """The session goes on with the new ``secret``; ``ending`` is what has ended elsewhere.
+
+    ``generation`` names the new password.
+    """
 
     session: Session
     secret: Secret
     ending: Ending
+    generation: str
 
 
 class _Proved(Struct, frozen=True):
@@ -89,18 +96,18 @@ async def _conclude(
     user = await tx.users.find(change.session.user_id)
     # Under the same secret: what was made stronger meanwhile is not handed to a copy of its cookie.
     session = await still_there(authority, tx, change.session)
-    if session is None or user is None or user.locked_until > tx.now:
+    if session is None or user is None:
+        return None
+    if not await known_browser.may_try(tx, authority.settings, change.known, user):
         return None
     if (await tx.second_factors.of_user(user.id)).is_on:
         await demand_fresh(authority.settings, tx, change.session)
     by = events.by_session(session, change.origin)
     # The current password may have been replaced while it was being verified.
-    changed = proved is not None and await tx.users.change_password(
-        user.id, proved.before, proved.after
-    )
-    if not changed:
-        until = locked_until(user.failed_sign_ins + 1, tx.now, authority.settings)
-        await tx.users.note_failure(user.id, until)
+    if proved is None or not await tx.users.change_password(user.id, proved.before, proved.after):
+        if user.locked_until <= tx.now:
+            until = locked_until(user.failed_sign_ins + 1, tx.now, authority.settings)
+            await tx.users.note_failure(user.id, until)
         await events.record(tx, EventKind.SIGN_IN_FAILED, by, user.id, {"at": "password change"})
         return None
     await tx.users.note_success(user.id)
@@ -110,14 +117,15 @@ async def _conclude(
         cause, detail = Cause.INTRUSION_REPORTED, {"of": change.disowned}
         await events.record(tx, EventKind.INTRUSION_REPORTED, by, user.id, detail)
     ending = await revocation.follow(tx, cause, user.id, by, session.id)
-    return await _renewed(tx, session, ending)
+    generation = generation_of(replace(user, password_hash=proved.after))
+    return await _renewed(tx, session, ending, generation)
 
 
-async def _renewed(tx: Transaction, session: Session, ending: Ending) -> Changed:
+async def _renewed(tx: Transaction, session: Session, ending: Ending, generation: str) -> Changed:
     secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
     # What was shown now is the password alone: a stronger sign-in keeps its time.
     shown_at = tx.now if session.amr == (PASSWORD,) else session.auth_time
     times = {"auth_time": shown_at, "last_used_at": tx.now, "cookie_set_at": tx.now}
     renewed = replace(session, digest=secret.fingerprint(), **times)
     await tx.sessions.renew(renewed)
-    return Changed(renewed, secret, ending)
+    return Changed(renewed, secret, ending, generation)

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
+from counterfoil.server.identity.half_sign_in import generation_of
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
@@ -42,10 +43,14 @@ class Beginning(Struct, frozen=True):
 
 
 class NewSession(Struct, frozen=True):
-    """The new session, with the secret for its cookie."""
+    """The new session, with the secret for its cookie.
+
+    ``generation`` names the password that the person had then; empty where nobody signed in anew.
+    """
 
     session: Session
     secret: Secret
+    generation: str = ""
 
 
 async def begin_session(
@@ -74,4 +79,4 @@ async def begin_session(
     if current is not None and not renews:
         await revocation.end_session(tx, current.id, by)
     await events.record(tx, EventKind.SIGNED_IN, by, session.id)
-    return NewSession(session, secret)
+    return NewSession(session, secret, generation_of(user))

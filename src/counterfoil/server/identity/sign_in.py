@@ -10,8 +10,9 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.oauth.opaque import Secret
-from counterfoil.server.identity import half_sign_in
+from counterfoil.server.identity import half_sign_in, known_browser
 from counterfoil.server.identity.half_sign_in import HalfSignIn
+from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.throttle import locked_until
@@ -29,7 +30,8 @@ _REFUSALS: Final = "sign-ins refused unseen"
 class Attempt(Struct, frozen=True):
     """Somebody tries to sign in; ``current`` is the session that the browser already has.
 
-    ``keep``: they want to stay signed in when the browser is closed.
+    ``keep``: they want to stay signed in when the browser is closed. ``known`` says in which
+    accounts the browser has signed in before.
     """
 
     email: str
@@ -37,6 +39,7 @@ class Attempt(Struct, frozen=True):
     origin: Origin
     current: Session | None = None
     keep: bool = False
+    known: KnownBrowser = NOWHERE
 
 
 async def sign_in(
@@ -67,23 +70,30 @@ async def _conclude(
     authority: Authority, attempt: Attempt, proved: str | None, tx: Transaction
 ) -> NewSession | HalfSignIn | None:
     user = await tx.users.find_by_email(attempt.email)
-    if user is None or not user.is_enabled or user.locked_until > tx.now:
+    if user is None or not user.is_enabled or not await _may_try(authority, attempt, user, tx):
         await _count_refusal(tx)
         return None
     by = events.by_user(user.id, attempt.origin)
     # The password may have been changed while it was being verified: then it is a wrong one.
     stored = user.password_hash or ""
     if proved is None or not hmac.compare_digest(stored, proved):
-        until = locked_until(user.failed_sign_ins + 1, tx.now, authority.settings)
-        await tx.users.note_failure(user.id, until)
+        if user.locked_until <= tx.now:
+            until = locked_until(user.failed_sign_ins + 1, tx.now, authority.settings)
+            await tx.users.note_failure(user.id, until)
         await events.record(tx, EventKind.SIGN_IN_FAILED, by, user.id)
         return None
-    await tx.users.note_success(user.id)
+    if user.locked_until <= tx.now:
+        # Otherwise somebody else guesses: the owner's coming in does not begin their tries anew.
+        await tx.users.note_success(user.id)
     is_on = (await tx.second_factors.of_user(user.id)).is_on
     if is_on or least_of_person(authority.settings, user) is not None:
         return half_sign_in.begin(tx, user, keep=attempt.keep)
     beginning = Beginning(attempt.origin, attempt.current, keep=attempt.keep)
     return await begin_session(authority, tx, user, beginning)
+
+
+async def _may_try(authority: Authority, attempt: Attempt, user: User, tx: Transaction) -> bool:
+    return await known_browser.may_try(tx, authority.settings, attempt.known, user)
 
 
 async def _count_refusal(tx: Transaction) -> None:

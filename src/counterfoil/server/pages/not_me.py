@@ -17,6 +17,7 @@ from counterfoil.server.pages.account_views import NotMePage
 from counterfoil.server.pages.activity import number_in, read_log
 from counterfoil.server.pages.activity_words import is_own, sentence_of
 from counterfoil.server.pages.ending import ended_sentence
+from counterfoil.server.pages.known import known_in
 from counterfoil.server.pages.onward import NOT_ME, Onward, sign_in_first
 from counterfoil.server.pages.password import BUSY, DIFFERENT, WRONG, renew_cookie
 from counterfoil.server.pages.places import place_of
@@ -73,8 +74,8 @@ async def answer(server: Server, request: Request) -> Response:
     if not server.sign_in_throttle.allows(source, server.clock()):
         return _page(server, person, disowned, (BUSY, 429))
     server.sign_in_throttle.count(source, server.clock())
-    change = _change(server, request, (person, disowned), form)
-    return await _try(server, person, disowned, change)
+    whose = (person, disowned)
+    return await _try(server, request, whose, _change(server, request, whose, form))
 
 
 async def _disowned(server: Server, person: Person, unverified: str) -> Disowned:
@@ -138,12 +139,14 @@ def _change(
         Secret(form.get("new") or ""),
         origin_of(request, server.authority.settings.trusted_proxies),
         disowned.name,
+        known_in(server, request),
     )
 
 
 async def _try(
-    server: Server, person: Person, disowned: Disowned, change: PasswordChange
+    server: Server, request: Request, whose: tuple[Person, Disowned], change: PasswordChange
 ) -> Response:
+    person, disowned = whose
     try:
         changed = await change_password(server.authority, server.passwords, change)
     except PasswordRefused as error:
@@ -153,10 +156,10 @@ async def _try(
     if changed is None:
         return _page(server, person, disowned, (WRONG, 400))
     await server.authority.hub.catch_up()
-    return _done(server, changed)
+    return _done(server, request, changed)
 
 
-def _done(server: Server, changed: Changed) -> Response:
+def _done(server: Server, request: Request, changed: Changed) -> Response:
     ending = changed.ending
     ended = ended_sentence(ending) if ending.ended else "You were signed in nowhere else."
     page = EndedPage(
@@ -167,7 +170,7 @@ def _done(server: Server, changed: Changed) -> Response:
         back=f"{server.prefix}/account/security",
         back_title="Look at Security",
     )
-    return renew_cookie(server, changed, show(server, page))
+    return renew_cookie(server, request, changed, show(server, page))
 
 
 def _page(

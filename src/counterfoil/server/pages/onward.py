@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity.session_start import NewSession
+from counterfoil.server.pages.known import keep_known
 from counterfoil.server.web.browser import go
 from counterfoil.server.web.flow import Flow, flow_in
 from counterfoil.server.web.server import Server
@@ -144,3 +145,5 @@ def set_session(server: Server, request: Request, begun: NewSession, response: R
     lifetime = session.cookie_lifetime(session.cookie_set_at, idle)
     server.cookies.set_session(response, begun.secret, lifetime)
     server.cookies.clear_half(request, response)
+    if begun.generation:
+        keep_known(server, request, response, session, begun.generation)

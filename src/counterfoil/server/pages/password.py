@@ -10,6 +10,7 @@ from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
+from counterfoil.server.pages.known import keep_known, known_in
 from counterfoil.server.pages.onward import PASSWORD, Onward
 from counterfoil.server.pages.views import EndedPage, PasswordPage
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
@@ -46,7 +47,7 @@ async def answer(server: Server, request: Request) -> Response:
     if not server.sign_in_throttle.allows(source_of(address), server.clock()):
         return _page(server, person, BUSY, 429)
     server.sign_in_throttle.count(source_of(address), server.clock())
-    return await _try(server, person, _change(server, request, person, form))
+    return await _try(server, request, person, _change(server, request, person, form))
 
 
 def _change(server: Server, request: Request, person: Person, form: Parameters) -> PasswordChange:
@@ -55,10 +56,13 @@ def _change(server: Server, request: Request, person: Person, form: Parameters) 
         Secret(form.get("current") or ""),
         Secret(form.get("new") or ""),
         origin_of(request, server.authority.settings.trusted_proxies),
+        known=known_in(server, request),
     )
 
 
-async def _try(server: Server, person: Person, change: PasswordChange) -> Response:
+async def _try(
+    server: Server, request: Request, person: Person, change: PasswordChange
+) -> Response:
     try:
         changed = await change_password(server.authority, server.passwords, change)
     except PasswordRefused as error:
@@ -68,10 +72,10 @@ async def _try(server: Server, person: Person, change: PasswordChange) -> Respon
     if changed is None:
         return _page(server, person, WRONG, 400)
     await server.authority.hub.catch_up()
-    return _changed(server, changed)
+    return _changed(server, request, changed)
 
 
-def _changed(server: Server, changed: Changed) -> Response:
+def _changed(server: Server, request: Request, changed: Changed) -> Response:
     ending = changed.ending
     page = EndedPage(
         prefix=server.prefix,
@@ -81,14 +85,20 @@ def _changed(server: Server, changed: Changed) -> Response:
         back=f"{server.prefix}/account/security",
         back_title="Back to my account",
     )
-    return renew_cookie(server, changed, show(server, page))
+    return renew_cookie(server, request, changed, show(server, page))
 
 
-def renew_cookie(server: Server, changed: Changed, response: Response) -> Response:
-    """Give the browser the new secret of its session, for as long as it had the one before."""
+def renew_cookie(
+    server: Server, request: Request, changed: Changed, response: Response
+) -> Response:
+    """Give the browser the new secret of its session, for as long as it had the one before.
+
+    What the browser was known by has gone with the password: it is known anew.
+    """
     idle = server.authority.settings.session_idle_lifetime
     lifetime = changed.session.cookie_lifetime(changed.session.auth_time, idle)
     server.cookies.set_session(response, changed.secret, lifetime)
+    keep_known(server, request, response, changed.session, changed.generation)
     return response
 
 

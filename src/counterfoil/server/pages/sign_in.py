@@ -16,6 +16,7 @@ from counterfoil.server.identity.session_start import NewSession, offers_choice
 from counterfoil.server.identity.sign_in import Attempt, sign_in
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.pages.halves import SECOND_FACTOR_PATH, half_in, keep_half
+from counterfoil.server.pages.known import known_in
 from counterfoil.server.pages.onward import Onward, enter, onward_in
 from counterfoil.server.pages.passkey_forms import SCRIPT, answer_in, sign_in_form
 from counterfoil.server.pages.passkey_views import PasskeyForm
@@ -142,6 +143,7 @@ async def _attempt(server: Server, request: Request, form: Parameters) -> Attemp
         origin_of(request, server.authority.settings.trusted_proxies),
         person.session if person else None,
         keep=form.get("keep") == "yes",
+        known=known_in(server, request),
     )
 
 

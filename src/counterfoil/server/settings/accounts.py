@@ -3,10 +3,10 @@
 from typing import Annotated
 
 from counterfoil.server.settings.meaning import words
-from counterfoil.server.settings.second_factors import SecondFactorSettings
+from counterfoil.server.settings.remembering import Remembering
 
 
-class Accounts(SecondFactorSettings, frozen=True, kw_only=True):
+class Accounts(Remembering, frozen=True, kw_only=True):
     """A part of the table, on top of another: a struct has one base."""
 
     account_deletion: Annotated[

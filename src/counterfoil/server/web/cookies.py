@@ -1,4 +1,4 @@
-"""The cookies: this browser, its session, its link, half a sign-in (RFC 6265bis §4.1.3.2)."""
+"""The cookies of a browser: its name, its session, its link and more (RFC 6265bis §4.1.3.2)."""
 
 from typing import Final
 
@@ -25,6 +25,7 @@ class Cookies:
         self._session: Final = f"{prefix}counterfoil_session"
         self._action: Final = f"{prefix}counterfoil_action"
         self._half: Final = f"{prefix}counterfoil_half_sign_in"
+        self._known: Final = f"{prefix}counterfoil_known"
 
     def browser_of(self, request: Request) -> Secret | None:
         """Give the browser's own secret."""
@@ -50,6 +51,10 @@ class Cookies:
         """Give the sealed half of a sign-in, for which a second factor is due."""
         return self._value(request, self._half)
 
+    def known_of(self, request: Request) -> str | None:
+        """Give what says, sealed, in which accounts this browser has signed in before."""
+        return self._value(request, self._known)
+
     def _read(self, request: Request, name: str, kind: Kind) -> Secret | None:
         value = self._value(request, name)
         return Secret(value) if value is not None and is_spelled(kind, value) else None
@@ -72,6 +77,10 @@ class Cookies:
     def set_half(self, response: Response, sealed: str, max_age: int) -> None:
         """Keep half a sign-in for so many seconds."""
         self._set(response, self._half, sealed, max_age)
+
+    def set_known(self, response: Response, sealed: str, max_age: int) -> None:
+        """Keep for so many seconds in which accounts the browser has signed in."""
+        self._set(response, self._known, sealed, max_age)
 
     def clear_half(self, request: Request, response: Response) -> None:
         """Forget half a sign-in, where the browser has one."""

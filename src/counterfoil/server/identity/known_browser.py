@@ -1,0 +1,91 @@
+"""A browser that signed in to an account before passes its pause (ASVS V6.1.1, V6.3.1).
+
+So nobody keeps the owner out by guessing. It says so by a sealed cookie and costs no row; how often
+it passes is counted, so that a stolen cookie is no way around the pause.
+"""
+
+import hashlib
+import hmac
+from typing import Final
+
+from msgspec import Struct
+
+from counterfoil.server.identity.half_sign_in import generation_of
+from counterfoil.server.keys.sealed_text import opened_text, sealed_text
+from counterfoil.server.keys.sealing import NotSealed, Sealing
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+from counterfoil.server.settings import Settings
+
+LIFETIME: Final = 90 * 24 * 60 * 60
+"""Seconds after a sign-in for which its browser is known."""
+_MOST: Final = 5
+"""So many accounts a browser is known to; the longest ago is forgotten first."""
+_HOUR: Final = 60 * 60
+_CONTEXT: Final = "known browser"
+
+
+class Acquaintance(Struct, frozen=True):
+    """An account that was signed in to, when, and under which password: with another it is over.
+
+    ``id`` is random: under it the tries are counted.
+    """
+
+    id: str
+    user_id: str
+    generation: str
+    at: int
+
+
+class KnownBrowser(Struct, frozen=True):
+    """What the cookie says: the accounts to which its browser is known, the latest first."""
+
+    accounts: tuple[Acquaintance, ...] = ()
+
+    def with_account(self, new: Acquaintance) -> "KnownBrowser":
+        """Give it as it is after a sign-in."""
+        others = (each for each in self.accounts if each.user_id != new.user_id)
+        return KnownBrowser((new, *others)[:_MOST])
+
+    def at(self, user: User, now: int) -> Acquaintance | None:
+        """Give what makes the browser known to a person, as they are now."""
+        generation = generation_of(user)
+        for each in self.accounts:
+            if each.user_id == user.id and hmac.compare_digest(each.generation, generation):
+                return each if each.at <= now < each.at + LIFETIME else None
+        return None
+
+
+NOWHERE: Final = KnownBrowser()
+
+
+def seal(sealing: Sealing, browser: KnownBrowser) -> str:
+    """Seal for the cookie."""
+    return sealed_text(sealing, browser, _CONTEXT)
+
+
+def unseal(sealing: Sealing, unverified: str | None) -> KnownBrowser:
+    """Open what ``seal`` made; what is not ours makes no browser known."""
+    try:
+        return opened_text(sealing, unverified or "", _CONTEXT, KnownBrowser)
+    except NotSealed:
+        return NOWHERE
+
+
+async def may_try(tx: Transaction, settings: Settings, browser: KnownBrowser, user: User) -> bool:
+    """Whether a password is looked at: there is no pause, or the browser passes it once more.
+
+    It spends one of ``known_browser_tries`` of this hour where there is a pause. To be called in a
+    transaction that commits.
+    """
+    if user.locked_until <= tx.now:
+        return True
+    known = browser.at(user, tx.now)
+    if known is None:
+        return False
+    hour = tx.now // _HOUR
+    for number in range(settings.known_browser_tries):
+        name = hashlib.sha256(f"{_CONTEXT} {known.id} {hour} {number}".encode()).digest()
+        if await tx.proofs.take(name, (hour + 1) * _HOUR):
+            return True
+    return False
