@@ -12,8 +12,9 @@ from msgspec.structs import replace
 
 from counterfoil.server.mail.courier import LONGEST, NotNow, Undeliverable
 from counterfoil.server.mail.posting import post
-from counterfoil.server.mail.sender import CLAIM_SECONDS, FIRST_WAIT, LONGEST_WAIT, Desk, Sender
+from counterfoil.server.mail.sender import CLAIM_SECONDS, Desk, Sender
 from counterfoil.server.mail.writing import Writer
+from counterfoil.server.outgoing import FIRST_WAIT, LONGEST_WAIT
 from counterfoil.server.records.letter import Letter, LetterKind
 from tests.installation import Installation, installed
 

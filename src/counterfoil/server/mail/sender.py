@@ -4,10 +4,8 @@ A letter is claimed, handed over, and then forgotten. A process that dies in bet
 it is sent again under the same Message-ID: at least once, and never lost before its time.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -18,17 +16,13 @@ from counterfoil.server.keys.sealing import NotSealed, Seals
 from counterfoil.server.mail.courier import Courier, NotNow, Undeliverable
 from counterfoil.server.mail.posting import opened, sealed
 from counterfoil.server.mail.writing import Writer
-from counterfoil.server.records.failures import StoreUnavailable
+from counterfoil.server.outgoing import Rounds, wait_after
 from counterfoil.server.records.letter import Letter, LetterKind, Waiting
 from counterfoil.server.records.store import Store, Transaction
 
 LEASE: Final = "mail"
-PAUSE: Final = 1.0
-"""Seconds between two looks into the outbox."""
 CLAIM_SECONDS: Final = 120
 """Longer than a courier takes at most: nobody else sends a letter that is being sent."""
-FIRST_WAIT: Final = 5
-LONGEST_WAIT: Final = 15 * 60
 
 _LOG: Final = logging.getLogger(__name__)
 Errand = Callable[[Transaction, Letter], Awaitable[Letter | None]]
@@ -63,26 +57,15 @@ class Sender:
         self._desk = desk
         self._holder = holder
         self._errands = errands
-        self._posted = asyncio.Event()
+        self._rounds = Rounds("mail")
 
     def wake(self) -> None:
         """Say that something was posted here: it is not waited for the next look."""
-        self._posted.set()
+        self._rounds.wake()
 
     async def run(self) -> None:
         """Send until cancelled. A failure is logged, and tried again."""
-        while True:
-            try:
-                while await self.tick():
-                    pass
-            except StoreUnavailable:
-                _LOG.warning("mail waits: the store is not available")
-            except Exception:
-                _LOG.exception("a letter could not be sent, and is tried again")
-            with suppress(TimeoutError):
-                async with asyncio.timeout(PAUSE):  # wait_for may swallow that it is cancelled
-                    await self._posted.wait()
-            self._posted.clear()
+        await self._rounds.run(self.tick)
 
     async def tick(self) -> bool:
         """Take one letter that is due, and send it; says whether there was one for this process."""
@@ -129,7 +112,7 @@ class Sender:
         try:
             await self._desk.courier.deliver(self._desk.writer.write(letter))
         except NotNow as error:
-            wait = min(FIRST_WAIT << min(waiting.attempts - 1, 20), LONGEST_WAIT)
+            wait = wait_after(waiting.attempts)
             _LOG.warning("letter %s waits for %d s: %s", waiting.id, wait, error)
             await self._store.transact(partial(_postpone, waiting.id, wait))
         except Undeliverable as error:
