@@ -41,6 +41,8 @@ def test_a_confidential_client_gets_its_secret_once(installation: Installation):
         "policy": as_json(ClientPolicy()),
         "jwks": None,
         "exchange_rights": [],
+        "backchannel_logout_uri": "",
+        "backchannel_logout_session_required": False,
         "client_secret_expires_at": 0,
     }
     shown = installation.succeed("client", "show", client_id, "--json")
@@ -77,6 +79,7 @@ def test_clients_are_listed(installation: Installation):
         "client_id", "client_name", "client_id_issued_at", "grant_types", "redirect_uris",
         "post_logout_redirect_uris", "scope", "token_endpoint_auth_method", "disabled_at",
         "policy", "jwks", "exchange_rights",
+        "backchannel_logout_uri", "backchannel_logout_session_required",
     }  # fmt: skip
     assert installation.succeed("client", "list").splitlines()[1].split() == [
         "one", "One", "client_credentials", "–", "confidential",
@@ -283,3 +286,24 @@ def test_rights_to_exchange_are_given_and_taken_back(installation: Installation)
     assert kept["exchange_rights"] == [said]
     gone = installation.json("client", "update", "notes-api", "--no-exchange-rights")
     assert gone["exchange_rights"] == []
+
+
+def test_a_client_listens_for_logouts_and_no_more(installation: Installation):
+    uri = "https://app.example/logged-out"
+    client = installation.json(
+        "client", "add", "Web app", "--redirect-uri", CALLBACK, "--scope", "openid",
+        "--backchannel-logout-uri", uri, "--backchannel-logout-session-required",
+    )  # fmt: skip
+    client_id = client["client_id"]
+    names = ("backchannel_logout_uri", "backchannel_logout_session_required")
+    assert [client[name] for name in names] == [uri, True]
+    assert uri in installation.succeed("client", "show", client_id)
+    kept = installation.json("client", "update", client_id, "--name", "Shop")
+    assert [kept[name] for name in names] == [uri, True]
+    refused = installation.refused("client", "update", client_id, "--backchannel-logout-uri", "x:y")
+    assert "backchannel_logout_uri must" in refused
+    gone = installation.json(
+        "client", "update", client_id, "--backchannel-logout-uri", "",
+        "--no-backchannel-logout-session-required",
+    )  # fmt: skip
+    assert [gone[name] for name in names] == ["", False]

@@ -6,16 +6,21 @@ from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx2
 import pytest
 
 from counterfoil.client import Client
 from counterfoil.guard import Guard, Options, Proofs
 from counterfoil.guard.asgi import GuardMiddleware
+from counterfoil.jose.jwt import unverified_claims
+from counterfoil.oauth import pkce
 from counterfoil.oauth.delegation import ACCESS_TOKEN
 from tests.client_keys import jwks_of, key
 from tests.guard.test_asgi import Served, notes_app
 from tests.interop.serving import CALLBACK, GOODBYE, NOTES, SCOPE, Serving
+from tests.receiving import receiver
 
 pytestmark = pytest.mark.npm
 HERE = Path(__file__).parent
@@ -95,6 +100,39 @@ def test_jose_refuses_what_is_not_for_it(server: Serving):
     }
 
 
+def test_jose_verifies_a_logout_token(server: Serving):
+    """OpenID Connect Back-Channel Logout §2.6, by a library that apps use for it."""
+    with receiver() as listening:
+        server.register(
+            "told", "--redirect-uri", CALLBACK, "--scope", SCOPE,
+            "--backchannel-logout-uri", listening.url,
+        )  # fmt: skip
+        verifier = "v" * 43
+        asked = {
+            "response_type": "code",
+            "client_id": "told",
+            "redirect_uri": CALLBACK,
+            "scope": "openid",
+            "code_challenge": pkce.challenge_of(verifier),
+            "code_challenge_method": "S256",
+        }
+        back = server.allow(f"{server.issuer}/authorize?{urlencode(asked)}")
+        form = {
+            "grant_type": "authorization_code",
+            "code": parse_qs(urlsplit(back).query)["code"][0],
+            "code_verifier": verifier,
+            "redirect_uri": CALLBACK,
+        }
+        auth = ("told", server.secrets["told"])
+        answer = httpx2.post(f"{server.issuer}/token", data=form, auth=auth, trust_env=False)
+        known = unverified_claims(answer.json()["id_token"])
+        server.counterfoil("session", "end", str(known["sid"]), "--yes")
+        token = listening.next()
+    saw = verified(token, server.issuer, "told", typ="logout+jwt")
+    assert (saw["payload"]["sub"], saw["payload"]["sid"]) == (known["sub"], known["sid"])
+    assert verified(token, server.issuer, "told")["refused"] == "ERR_JWT_CLAIM_VALIDATION_FAILED"
+
+
 def service_token(server: Serving) -> str:
     with Client(server.issuer, "service", server.secrets["service"]) as client:
         return client.client_credentials("notes:read").access_token
@@ -120,9 +158,13 @@ def test_jose_opens_an_encrypted_token(server: Serving, way: tuple[str, ...]):
     assert refused == {"refused": "ERR_JWE_DECRYPTION_FAILED"}
 
 
-def verified(token: str, issuer: str, audience: str, key: str = "") -> dict[str, Any]:
+def verified(
+    token: str, issuer: str, audience: str, key: str = "", typ: str = "at+jwt"
+) -> dict[str, Any]:
     script = (
-        ["open_token.mjs", issuer, audience, key] if key else ["verify_token.mjs", issuer, audience]
+        ["open_token.mjs", issuer, audience, key]
+        if key
+        else ["verify_token.mjs", issuer, audience, typ]
     )
     answer = subprocess.run(
         ["node", *script],

@@ -1,8 +1,8 @@
 // jose verifies an access token with nothing but the issuer's jwks_uri.
-// Arguments: issuer, audience. The token comes on standard input.
+// Arguments: issuer, audience, type. The token comes on standard input.
 import { createRemoteJWKSet, jwtVerify } from "jose";
 
-const [issuer, audience] = process.argv.slice(2);
+const [issuer, audience, typ = "at+jwt"] = process.argv.slice(2);
 let token = "";
 for await (const chunk of process.stdin) token += chunk;
 const metadata = await (await fetch(`${issuer}/.well-known/oauth-authorization-server`)).json();
@@ -10,7 +10,7 @@ try {
   const { payload, protectedHeader } = await jwtVerify(
     token.trim(),
     createRemoteJWKSet(new URL(metadata.jwks_uri)),
-    { issuer, audience, typ: "at+jwt", algorithms: ["ES256"], requiredClaims: ["sub", "jti"] },
+    { issuer, audience, typ, algorithms: ["ES256"], requiredClaims: ["sub", "jti"] },
   );
   console.log(JSON.stringify({ payload, protectedHeader }));
 } catch (error) {

@@ -59,6 +59,8 @@ def client(**fields: Any) -> Client:
         scopes=frozenset({"notes:read", "notes:write"}),
         redirect_uris=("https://notes.example/callback", "com.example.notes:/callback"),
         post_logout_redirect_uris=("https://notes.example/",),
+        backchannel_logout_uri="https://notes.example/logged-out",
+        backchannel_logout_session_required=True,
     )
     return msgspec.structs.replace(whole, **fields)
 

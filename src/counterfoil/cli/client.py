@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from counterfoil.cli.client_members import (
+    backchannel_logout_options,
     exchange_right_option,
     find_client,
-    keys_in,
+    members_in,
     rights_in,
     spelled_out,
     tell_client,
@@ -65,6 +66,7 @@ def client() -> None:
     type=click.File("rb"),
     help="A file with its public keys (a JWK Set), by which it proves itself; it gets no secret.",
 )
+@backchannel_logout_options
 @exchange_right_option
 @click.option("--client-id", help="Its client_id. Default: a random one.")
 @policy_option
@@ -92,7 +94,7 @@ def add(
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
         raise click.UsageError("--client-id must be 1 to 128 letters, digits or . _ ~ -")
     changes, development = changes_in(policies), call.settings().development
-    members |= {"jwks": keys_in(members["jwks"]), "exchange_rights": rights_in(exchange_rights)}
+    given = members_in(members, exchange_rights)
     wanted = spelled_out(grant_types) or usual_grant_types(members["redirect_uris"])
 
     async def work(tx: "Transaction") -> "tuple[Client, Secret | None]":
@@ -102,7 +104,7 @@ def add(
             grant_types=wanted,
             scopes=frozenset(" ".join(scopes).split()),
             policy=with_changes(ClientPolicy(), changes),
-            **members,
+            **given,
         )
         if await tx.clients.find(new.client_id) is not None:
             raise Failure(f"the client_id {new.client_id} is taken")
@@ -121,6 +123,7 @@ def add(
     "--post-logout-redirect-uri", "post_logout_redirect_uris", multiple=True, metavar="URI"
 )
 @click.option("--scope", "scopes", multiple=True, help="Scopes it may ask for.")
+@backchannel_logout_options
 @exchange_right_option
 @click.option("--no-exchange-rights", is_flag=True, help="Take all of them back.")
 @policy_option

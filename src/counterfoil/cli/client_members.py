@@ -1,6 +1,6 @@
 """What a client is registered with, as the command line reads and tells it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
@@ -34,11 +34,39 @@ def exchange_right_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
+def backchannel_logout_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options for being told of logouts, under the names of the members."""
+    required = click.option(
+        "--backchannel-logout-session-required/--no-backchannel-logout-session-required",
+        default=None,
+        help="Whether it must be told which session has ended.",
+    )
+    uri = click.option(
+        "--backchannel-logout-uri",
+        metavar="URI",
+        help="Where it is told that a session of a person has ended (OpenID Connect Back-Channel "
+        "Logout); '' for nowhere.",
+    )
+    return uri(required(command))
+
+
 def rights_in(given: tuple[tuple[str, str, str], ...]) -> "tuple[ExchangeRight, ...]":
     """Read ``--exchange-right``."""
     from counterfoil.server.records.exchange_right import ExchangeRight
 
     return tuple(ExchangeRight(*right) for right in given)
+
+
+def members_in(
+    given: Mapping[str, Any], exchange_rights: tuple[tuple[str, str, str], ...]
+) -> dict[str, Any]:
+    """Give the members of a new client that were given, read.
+
+    Raises:
+        Failure: as :func:`keys_in`.
+    """
+    read = {"jwks": keys_in(given["jwks"]), "exchange_rights": rights_in(exchange_rights)}
+    return {name: value for name, value in given.items() if value is not None} | read
 
 
 def spelled_out(grant_types: tuple[str, ...]) -> tuple[str, ...]:
@@ -103,5 +131,6 @@ def tell_client(document: "ClientDocument") -> None:
                 "exchange_rights",
                 "; ".join(f"{r.source} {r.target} {r.scope}" for r in document.exchange_rights),
             ),
+            ("backchannel_logout_uri", document.backchannel_logout_uri),
         )
     )

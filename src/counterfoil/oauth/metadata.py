@@ -60,6 +60,8 @@ class Metadata(Struct, frozen=True, kw_only=True):
     request_parameter_supported: bool = False
     request_uri_parameter_supported: bool = False
     claims_parameter_supported: bool = False
+    backchannel_logout_supported: bool = True
+    backchannel_logout_session_supported: bool = True
     status_list_aggregation_endpoint: str
     notices_endpoint: str
     notices_jwks_uri: str

@@ -5,12 +5,15 @@ import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from functools import partial
+from ipaddress import ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from counterfoil.net.outward import LOOPBACK, OutwardClient
 from counterfoil.server.app import App
+from counterfoil.server.backchannel.delivery import Delivery
 from counterfoil.server.hub.presence import Presence
 from counterfoil.server.hub.publisher import Publisher
 from counterfoil.server.identity import email_change, joining, recovery
@@ -69,6 +72,9 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             publisher = _publisher(authority, outside)
             for work in (*_background(authority, outside), presence.run()):
                 await stack.enter_async_context(_running(work))
+            outward = _outward(settings)
+            stack.push_async_callback(outward.aclose)
+            await stack.enter_async_context(_running(Delivery(authority, outward).run()))
             if publisher is not None:
                 await stack.enter_async_context(_running(publisher.run(outside.clock)))
             server = _server(authority, presence, passwords, outside)
@@ -130,6 +136,11 @@ def _courier(settings: Settings) -> Courier | None:
     if server is not None:
         return SmtpCourier(server)
     return Catcher() if settings.development else None
+
+
+def _outward(settings: Settings) -> OutwardClient:
+    own = LOOPBACK if settings.development else ()
+    return OutwardClient((*map(ip_network, settings.backchannel_logout_networks), *own))
 
 
 def _sender(authority: Authority, courier: Courier | None, outside: Outside) -> Sender | None:

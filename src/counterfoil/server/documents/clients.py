@@ -41,6 +41,8 @@ class ClientDocument(Struct, frozen=True, kw_only=True):
     policy: Mapping[str, bool | int | str | tuple[Limit, ...] | None]
     jwks: JwkSet | None
     exchange_rights: tuple[ExchangeRight, ...]
+    backchannel_logout_uri: str
+    backchannel_logout_session_required: bool
 
     @property
     def is_public(self) -> bool:
@@ -111,6 +113,8 @@ def document_of(client: Client) -> ClientDocument:
         policy=asdict(client.policy),
         jwks=msgspec.json.decode(client.jwks, type=JwkSet) if client.jwks else None,
         exchange_rights=client.exchange_rights,
+        backchannel_logout_uri=client.backchannel_logout_uri,
+        backchannel_logout_session_required=client.backchannel_logout_session_required,
     )
 
 

@@ -32,6 +32,7 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.SESSION_ENDED: "A browser was signed out",
         EventKind.APP_SIGNED_OUT: "{app} was signed out everywhere",
         EventKind.GRANT_ENDED: "The permission of {app} was taken back",
+        EventKind.LOGOUT_NOT_TOLD: "{app} could not be told that you were signed out",
         EventKind.GRANT_LIMITED: "The permission of {app} was given another end date",
         EventKind.USER_SIGNED_OUT: "Everything was signed out",
         EventKind.INTRUSION_REPORTED: "You said that something was not you, and it was ended",

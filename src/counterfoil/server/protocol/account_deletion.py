@@ -10,10 +10,8 @@ from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.erasure import erase_from_log
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.revocation import Ending
-from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.event import SERVER, EventKind
 from counterfoil.server.records.store import Transaction
-
-THE_SERVER = Actor("server", proof="server")
 
 
 async def demand_deletable(tx: Transaction, user_id: str) -> None:
@@ -50,6 +48,6 @@ async def delete_account(tx: Transaction, user_id: str, by: Actor) -> Ending:
         await tx.grants.end(grant.id, tx.now)
     await events.record(tx, EventKind.USER_DELETED, by, user_id)
     ending = await revocation.follow(tx, Cause.USER_DELETED, user_id, by)
-    await erase_from_log(tx, user_id, THE_SERVER if by.name == f"user:{user_id}" else by)
+    await erase_from_log(tx, user_id, SERVER if by.name == f"user:{user_id}" else by)
     await tx.users.remove(user_id)
     return ending

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from counterfoil.oauth.errors import OAuthError, invalid_grant
 from counterfoil.oauth.reasons import Reason
-from counterfoil.server.protocol import events, families, revocation
+from counterfoil.server.protocol import backchannel_logout, events, families, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
 from counterfoil.server.protocol.standing import what_stands
@@ -32,6 +32,9 @@ async def start_family(
     begun = _new_family(tx, request, authorization, standing.limits)
     family, refresh_token = families.renewed(authority, tx, request, begun, share)
     await tx.families.add(family)
+    if "openid" in family.access.openid:
+        # Without an ID token it knows of no session, and would not understand of which it is told.
+        await backchannel_logout.note_client(tx, request.client, authorization.session_id)
     by = events.by_client(request)
     detail = {"client_id": family.client_id, "user_id": family.user_id}
     await events.record(tx, EventKind.FAMILY_STARTED, by, family.id, detail)

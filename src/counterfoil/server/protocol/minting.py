@@ -12,6 +12,9 @@ from counterfoil.oauth.delegation import ACCESS_TOKEN, NO_ACCESS_TOKEN, TICKET, 
 from counterfoil.oauth.errors import OAuthError, invalid_request, invalid_target
 from counterfoil.oauth.id_token import TYPE as ID_TOKEN
 from counterfoil.oauth.id_token import IdToken
+from counterfoil.oauth.logout_token import LIFETIME as LOGOUT_LIFETIME
+from counterfoil.oauth.logout_token import TYPE as LOGOUT
+from counterfoil.oauth.logout_token import LogoutToken
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.sensitive_claims import SENSITIVE, Exposed, demand_unreadable
 from counterfoil.oauth.signed_ticket import SignedTicket
@@ -24,6 +27,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import Issuance, Lineage, Ticket
 from counterfoil.server.protocol.person import personal_claims
 from counterfoil.server.protocol.size_budget import excess_of
+from counterfoil.server.records.logout import Logout
 from counterfoil.server.records.signing_key import Purpose
 
 
@@ -110,6 +114,20 @@ def mint_status_list(authority: Authority, claims: StatusListToken) -> tuple[str
     """Sign a status list; gives it with the ``kid`` of its key."""
     signer = authority.keyring.signer(Purpose.TOKENS, STATUS_LIST, claims.iat)
     return signer.sign(claims), signer.kid
+
+
+def mint_logout_token(authority: Authority, logout: Logout, jti: str, now: int) -> str:
+    """Sign what a client is told of a logout: each time anew, under a ``jti`` of its own."""
+    claims = LogoutToken(
+        iss=authority.issuer,
+        aud=logout.client_id,
+        iat=now,
+        exp=now + LOGOUT_LIFETIME,
+        jti=jti,
+        sub=logout.sub,
+        sid=logout.session_id or None,
+    )
+    return authority.keyring.signer(Purpose.TOKENS, LOGOUT, now).sign(claims)
 
 
 def _access_token(

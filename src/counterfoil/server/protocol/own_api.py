@@ -10,9 +10,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from counterfoil.server.protocol import events
-from counterfoil.server.protocol.events import Actor
 from counterfoil.server.records.api import Api
-from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.event import SERVER, EventKind
 from counterfoil.server.records.store import Transaction
 
 READ: Final = "counterfoil:read"
@@ -26,7 +25,6 @@ SCOPES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 NAME: Final = "Administration of this server"
-SERVER: Final = Actor("server", proof="server")
 
 
 def own_api_uri(issuer: str) -> str:

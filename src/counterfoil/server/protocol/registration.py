@@ -29,6 +29,7 @@ from counterfoil.server.records.client import (
     RESERVED_SCOPES,
     Client,
     ClientSecret,
+    demand_backchannel_logout,
     demand_redirect_uri,
 )
 from counterfoil.server.records.event import EventKind
@@ -47,6 +48,8 @@ _CHANGEABLE_OF_CLIENT: Final = (
     "post_logout_redirect_uris",
     "policy",
     "exchange_rights",
+    "backchannel_logout_uri",
+    "backchannel_logout_session_required",
 )
 RESERVED: Final = OPENID_SCOPES | RESERVED_SCOPES | OWN_SCOPES.keys()
 """Names of scopes that no other API may have."""
@@ -139,6 +142,7 @@ def _demand_consistent(client: Client, *, development: bool) -> None:
         )
     for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
         demand_redirect_uri(uri, development=development)
+    demand_backchannel_logout(client, development=development)
     demand_client_policy(client)
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.personal_token import NOTICE_SECONDS
 from counterfoil.oauth.revocations import Ended, Notice
-from counterfoil.server.protocol import events, what_hangs
+from counterfoil.server.protocol import backchannel_logout, events, what_hangs
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause, Extent
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.identifiers import family_in
@@ -98,6 +98,8 @@ async def sign_out_of_app(tx: Transaction, grant_id: str, by: Actor) -> Ending:
     if hanging.families:
         detail = _counted(hanging) | await _whose(tx, grant_id)
         await events.record(tx, EventKind.APP_SIGNED_OUT, by, grant_id, detail)
+    elif not any(each.session_ids for each in hanging.told):
+        hanging = replace(hanging, told=[])  # it was signed out of before
     return await _end(tx, hanging, "signed_out", by)
 
 
@@ -108,6 +110,8 @@ async def end_grant(tx: Transaction, grant_id: str, by: Actor) -> Ending:
     if taken_back:
         detail = _counted(hanging) | await _whose(tx, grant_id)
         await events.record(tx, EventKind.GRANT_ENDED, by, grant_id, detail)
+    else:
+        hanging = replace(hanging, told=[])
     ending = await _end(tx, hanging, "grant_ended", by)
     return Ending(ending.families, 0, ending.position, ended=taken_back or ending.ended)
 
@@ -139,7 +143,7 @@ async def end_elsewhere(tx: Transaction, session: Session, by: Actor) -> Ending:
     Permissions stay, and so do tokens that were made by hand: they belong to no device.
     """
     hanging = await what_hangs.of_user(tx, session.user_id, session.id)
-    elsewhere = Hanging(hanging.sessions, hanging.families)
+    elsewhere = replace(hanging, personal_tokens=[])
     return await _end(tx, elsewhere, "signed_out_elsewhere", by)
 
 
@@ -241,7 +245,11 @@ async def end_tokens_of_api(tx: Transaction, uri: str, by: Actor) -> Ending:
 
 
 async def _end(tx: Transaction, hanging: Hanging, why: str, by: Actor) -> Ending:
-    """End sessions, families and personal tokens, each with its own line in the log."""
+    """End sessions, families and personal tokens, each with its own line in the log.
+
+    Clients that took part are told (OpenID Connect Back-Channel Logout).
+    """
+    await backchannel_logout.tell(tx, hanging.told)
     sessions = 0
     for session in hanging.sessions:
         await tx.authorizations.burn_of_session(session.id)

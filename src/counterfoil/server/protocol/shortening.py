@@ -19,15 +19,13 @@ from counterfoil.server.protocol.revocation import longest_end
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.default_lifetime import DefaultLifetime
-from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.event import SERVER, EventKind
 from counterfoil.server.records.refresh_limits import FOREVER, NotedLimits, RefreshLimits
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
 _AT_ONCE: Final = 250
 """Families in one transaction: the writer stands still for some milliseconds."""
-
-SERVER: Final = Actor("server", proof="server")
 
 
 class _Change(Struct, frozen=True):

@@ -2,6 +2,8 @@
 
 from msgspec import Struct
 
+from counterfoil.server.protocol import backchannel_logout
+from counterfoil.server.protocol.backchannel_logout import Telling
 from counterfoil.server.records.family import SKEW, Family
 from counterfoil.server.records.personal_token import PersonalToken
 from counterfoil.server.records.session import Session
@@ -9,11 +11,15 @@ from counterfoil.server.records.store import Transaction
 
 
 class Hanging(Struct, frozen=True):
-    """What ends together. One that has ended already is not among them."""
+    """What ends together. One that has ended already is not among them.
+
+    ``told``: the clients that are told of it.
+    """
 
     sessions: list[Session]
     families: list[Family]
     personal_tokens: list[PersonalToken] = []
+    told: list[Telling] = []
 
     def __bool__(self) -> bool:
         return bool(self.sessions or self.families or self.personal_tokens)
@@ -31,12 +37,18 @@ async def of_session(tx: Transaction, session_id: str) -> Hanging:
     session = await tx.sessions.find(session_id)
     live = session is not None and session.ended_at is None
     families = await tx.families.live_of_session(session_id)
-    return Hanging([session] if session is not None and live else [], families)
+    sessions = [session] if session is not None and live else []
+    return Hanging(sessions, families, told=backchannel_logout.of_sessions(sessions))
 
 
 async def of_grant(tx: Transaction, grant_id: str) -> Hanging:
     """All that rests on a permission."""
-    return Hanging([], await tx.families.live_of_grant(grant_id))
+    grant = await tx.grants.find(grant_id)
+    families = await tx.families.live_of_grant(grant_id)
+    if grant is None:
+        return Hanging([], families)
+    told = await backchannel_logout.of_app(tx, grant.client_id, grant.user_id)
+    return Hanging([], families, told=told)
 
 
 async def of_right(tx: Transaction, right_id: str) -> Hanging:
@@ -54,8 +66,15 @@ async def of_user(tx: Transaction, user_id: str, spared: str | None = None) -> H
     sessions = await tx.sessions.of_user(user_id)
     families = await tx.families.live_of_user(user_id)
     personal = await tx.personal_tokens.of_user(user_id)
+    ending = [session for session in sessions if session.id != spared]
+    if spared is None:
+        apps = [family.client_id for family in families]
+        told = backchannel_logout.of_person(user_id, ending, apps)
+    else:
+        told = backchannel_logout.of_sessions(ending)
     return Hanging(
-        [session for session in sessions if session.id != spared],
+        ending,
         [family for family in families if spared is None or family.session_id != spared],
         [token for token in personal if token.is_live(tx.now)],
+        told,
     )

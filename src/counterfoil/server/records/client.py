@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Final, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
@@ -78,6 +78,10 @@ class Client(Struct, frozen=True, kw_only=True):
     jwks: str = ""
     """Its public keys, a JWK Set as it is kept: who has them has no secret (RFC 7523)."""
     exchange_rights: tuple[ExchangeRight, ...] = ()
+    backchannel_logout_uri: str = ""
+    """Where it is told that a session has ended; empty: nowhere."""
+    backchannel_logout_session_required: bool = False
+    """Whether it must be told which session that was."""
 
     @property
     def is_enabled(self) -> bool:
@@ -154,29 +158,67 @@ def demand_redirect_uri(uri: str, *, development: bool) -> None:
     Raises:
         OAuthError: ``invalid_request``, saying what is wrong with it.
     """
-    try:
-        parts = urlsplit(uri)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise invalid_request("A redirect URI is not a URI.") from None
-    if "#" in uri or not parts.scheme or not uri.isascii() or not uri.isprintable() or " " in uri:
-        raise invalid_request("A redirect URI must be an absolute ASCII URI without a fragment.")
-    if "@" in parts.netloc or "*" in uri or "\\" in uri:
-        raise invalid_request("A redirect URI must not hold a user, a wildcard or a backslash.")
-    if _AUTHORITY.fullmatch(parts.netloc) is None:
-        raise invalid_request("A redirect URI's host may hold letters, digits, dots and hyphens.")
-    match parts.scheme:
-        case "https":
-            allowed = bool(host)
-        case "http":
-            allowed = host in {"127.0.0.1", "::1"} or (development and host == "localhost")
-        case scheme:
-            allowed = "." in scheme and not parts.netloc
-    if not allowed:
+    parts = _demand_plain("A redirect URI", uri)
+    is_private = parts.scheme not in {"https", "http"} and "." in parts.scheme and not parts.netloc
+    if not is_private and not _is_web(parts, development=development):
         raise invalid_request(
             "A redirect URI must use https, http on a loopback address, or a private scheme "
             "such as com.example.app:/callback."
         )
+
+
+def demand_backchannel_logout(client: Client, *, development: bool) -> None:
+    """Check where a client is to be told of logouts (OpenID Connect Back-Channel Logout §2.2).
+
+    Whether the address may be called is asked when it is called: names lead elsewhere tomorrow.
+
+    Raises:
+        OAuthError: ``invalid_request``, saying what is wrong with it.
+    """
+    uri = client.backchannel_logout_uri
+    if not uri:
+        if client.backchannel_logout_session_required:
+            raise invalid_request(
+                "backchannel_logout_session_required goes with a backchannel_logout_uri."
+            )
+        return
+    parts = _demand_plain("A backchannel_logout_uri", uri)
+    if not _is_web(parts, development=development):
+        raise invalid_request(
+            "A backchannel_logout_uri must use https, or http on a loopback address."
+        )
+    if "authorization_code" not in client.grant_types:
+        raise invalid_request(
+            "A backchannel_logout_uri goes with the grant type authorization_code: only so does "
+            "a client take part in sessions."
+        )
+
+
+def _demand_plain(what: str, uri: str) -> SplitResult:
+    try:
+        parts = urlsplit(uri)
+        _ = parts.hostname, parts.port
+    except ValueError:
+        raise invalid_request(f"{what} is not a URI.") from None
+    if "#" in uri or not parts.scheme or not uri.isascii() or not uri.isprintable() or " " in uri:
+        raise invalid_request(f"{what} must be an absolute ASCII URI without a fragment.")
+    if "@" in parts.netloc or "*" in uri or "\\" in uri:
+        raise invalid_request(f"{what} must not hold a user, a wildcard or a backslash.")
+    if _AUTHORITY.fullmatch(parts.netloc) is None:
+        raise invalid_request(f"{what}'s host may hold letters, digits, dots and hyphens.")
+    return parts
+
+
+def _is_web(parts: SplitResult, *, development: bool) -> bool:
+    """Whether it is https, or http on a loopback address."""
+    match parts.scheme:
+        case "https":
+            return bool(parts.hostname)
+        case "http":
+            own = {"127.0.0.1", "::1"} | ({"localhost"} if development else set())
+            return parts.hostname in own
+        case _:
+            return False
 
 
 class Clients(Protocol):

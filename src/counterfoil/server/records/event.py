@@ -41,6 +41,7 @@ class EventKind(StrEnum):
     APP_SIGNED_OUT = "app_signed_out"
     GRANT_ENDED = "grant_ended"
     USER_SIGNED_OUT = "user_signed_out"
+    LOGOUT_NOT_TOLD = "logout_not_told"
     GRANT_LIMITED = "grant_limited"
     INTRUSION_REPORTED = "intrusion_reported"
     USER_ADDED = "user_added"
@@ -122,6 +123,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.APP_SIGNED_OUT: "grant",
         EventKind.GRANT_ENDED: "grant",
         EventKind.USER_SIGNED_OUT: "user",
+        EventKind.LOGOUT_NOT_TOLD: "client",
         EventKind.GRANT_LIMITED: "grant",
         EventKind.INTRUSION_REPORTED: "user",
         EventKind.USER_ADDED: "user",
@@ -192,6 +194,7 @@ class Actor(Struct, frozen=True):
 
 CLI: Final = Actor("cli", proof="cli")
 JANITOR: Final = Actor("janitor", proof="janitor")
+SERVER: Final = Actor("server", proof="server")
 
 
 class Event(Struct, frozen=True, kw_only=True):

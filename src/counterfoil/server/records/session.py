@@ -46,6 +46,8 @@ class Session(Struct, frozen=True, kw_only=True):
     amr: tuple[str, ...] = (PASSWORD,)
     """By which methods the person signed in (RFC 8176)."""
     cookie_set_at: int = 0
+    told_clients: tuple[str, ...] = ()
+    """Clients that took part in it and want to be told when it ends."""
 
     def is_live(self, now: int, idle_limit: int) -> bool:
         """Whether it stands, at ``now``, with ``idle_limit`` seconds without use allowed.
@@ -98,6 +100,12 @@ class Sessions(Protocol):
 
     async def renew(self, session: Session) -> bool:
         """Give a live session its new digest, sign-in time and expiry; ``False`` if it ended."""
+
+    async def let_be_told(self, session_id: str, client_id: str) -> None:
+        """Note in a live session that this client is told when it ends."""
+
+    async def tell_no_more(self, session_id: str, client_id: str) -> None:
+        """Take that back: it has been told."""
 
     async def touch(self, used_at: Mapping[str, int]) -> None:
         """Note when sessions were last used; time never runs backwards."""

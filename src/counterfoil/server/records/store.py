@@ -23,6 +23,7 @@ from counterfoil.server.records.lease import Leases
 from counterfoil.server.records.letter import Outbox
 from counterfoil.server.records.linked_identity import LinkedIdentities
 from counterfoil.server.records.listing import Lists
+from counterfoil.server.records.logout import Logouts
 from counterfoil.server.records.mint_right import MintRights
 from counterfoil.server.records.passkey import Passkeys
 from counterfoil.server.records.personal_token import PersonalTokens
@@ -113,6 +114,8 @@ class Transaction(Protocol):
     def email_changes(self) -> EmailChanges: ...
     @property
     def outbox(self) -> Outbox: ...
+    @property
+    def logouts(self) -> Logouts: ...
     @property
     def passkeys(self) -> Passkeys: ...
     @property

@@ -39,13 +39,13 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def check_network(proxy: str) -> None:
+def check_network(setting: str, network: str) -> None:
     """Demand an address or a network.
 
     Raises:
         SettingsError: it is none.
     """
     try:
-        ipaddress.ip_network(proxy)
+        ipaddress.ip_network(network)
     except ValueError:
-        raise SettingsError(f"trusted_proxies: {proxy!r} is no address or network.") from None
+        raise SettingsError(f"{setting}: {network!r} is no address or network.") from None

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 from counterfoil.net.carrier import NatsServers, NatsUrl
-from counterfoil.server.settings.mailing import Mailing
 from counterfoil.server.settings.meaning import number, words
+from counterfoil.server.settings.telling import Telling
 
 
-class Carrying(Mailing, frozen=True, kw_only=True):
+class Carrying(Telling, frozen=True, kw_only=True):
     """A part of the table, on top of another: a struct has one base."""
 
     nats: Annotated[

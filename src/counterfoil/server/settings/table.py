@@ -274,8 +274,9 @@ class Settings(Carrying, frozen=True, kw_only=True):
         if self.master_key is not None and self.master_key_command:
             raise SettingsError("master_key and master_key_command are both set; use one.")
         check_issuer(self.issuer)
-        for proxy in self.trusted_proxies:
-            check_network(proxy)
+        for setting in ("trusted_proxies", "backchannel_logout_networks"):
+            for network in getattr(self, setting):
+                check_network(setting, network)
         check_mail(self)
         _check_order(self)
 

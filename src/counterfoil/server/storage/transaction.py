@@ -24,6 +24,7 @@ from counterfoil.server.storage.statements.issued_tokens import IssuedTokenState
 from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.linked_identities import LinkedIdentityStatements
 from counterfoil.server.storage.statements.lists import ListStatements
+from counterfoil.server.storage.statements.logouts import LogoutStatements
 from counterfoil.server.storage.statements.mint_rights import MintRightStatements
 from counterfoil.server.storage.statements.notices import NoticeStatements
 from counterfoil.server.storage.statements.outbox import OutboxStatements
@@ -65,6 +66,7 @@ class BoundTransaction:
         self.action_tokens = ActionTokenStatements(connection)
         self.email_changes = EmailChangeStatements(connection)
         self.outbox = OutboxStatements(connection)
+        self.logouts = LogoutStatements(connection)
         self.passkeys = PasskeyStatements(connection)
         self.providers = ProviderStatements(connection)
         self.identities = LinkedIdentityStatements(connection)
@@ -120,6 +122,7 @@ class BoundTransaction:
         swept += await self.action_tokens.sweep(limit)
         swept += await self.email_changes.sweep(limit)
         swept += await self.outbox.sweep(limit)
+        swept += await self.logouts.sweep(limit)
         swept += await self.second_factors.sweep(limit)
         swept += await self.identities.sweep(limit)
         swept += await self.grants.sweep(limit)

@@ -41,6 +41,10 @@ from counterfoil.server.records.store import Transaction
 
 _DAY: Final = 24 * 60 * 60
 Uris = Annotated[tuple[Annotated[str, Meta(max_length=2048)], ...], Meta(max_length=100)]
+LogoutUri = Annotated[
+    str,
+    Meta(max_length=2048, description="Where it is told that a session has ended; or nothing."),
+]
 GrantTypes = Annotated[tuple[Annotated[str, Meta(max_length=128)], ...], Meta(max_length=16)]
 Scope = Annotated[str, Meta(max_length=8192, description="Names, with spaces between them.")]
 Name = Annotated[str, Meta(max_length=200)]
@@ -89,6 +93,8 @@ class NewClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
     jwks: Jwks | None = None
     policy: Policy = msgspec.field(default_factory=dict)
     exchange_rights: ExchangeRights = ()
+    backchannel_logout_uri: LogoutUri = ""
+    backchannel_logout_session_required: bool = False
 
 
 class ChangedClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -101,6 +107,8 @@ class ChangedClient(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True
     scope: Scope | UnsetType = UNSET
     policy: Policy | UnsetType = UNSET
     exchange_rights: ExchangeRights | UnsetType = UNSET
+    backchannel_logout_uri: LogoutUri | UnsetType = UNSET
+    backchannel_logout_session_required: bool | UnsetType = UNSET
 
 
 class KeyChange(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -154,6 +162,8 @@ async def add_client(call: Call[Nothing, NewClient]) -> NewClientDocument:
             jwks=_keys_in(asked),
             policy=with_changes(ClientPolicy(), asked.policy, is_typed=True),
             exchange_rights=asked.exchange_rights,
+            backchannel_logout_uri=asked.backchannel_logout_uri,
+            backchannel_logout_session_required=asked.backchannel_logout_session_required,
         )
         demand_powers(call.admitted, powers_of(new))
         secret = await registration.add_client(tx, new, call.by, development=development)

@@ -75,6 +75,7 @@ def _facts_of_client(found: clients.ClientDocument) -> tuple[tuple[str, str], ..
         ("May ask for", found.scope),
         ("Comes back to", " ".join(found.redirect_uris)),
         ("After a sign-out", " ".join(found.post_logout_redirect_uris)),
+        ("Is told of logouts at", found.backchannel_logout_uri),
         ("Decided for it", ", ".join(decided)),
         ("Acts for others", "; ".join(f"{r.source} → {r.target}: {r.scope}" for r in rights)),
     )

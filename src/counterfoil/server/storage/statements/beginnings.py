@@ -23,6 +23,7 @@ _FORGET_DEVICES: Final = "DELETE FROM device_requests"
 _FORGET_ACTION_TOKENS: Final = "DELETE FROM action_tokens"
 # What has been sent since is not known either: nobody is written to twice.
 _FORGET_MAIL: Final = "DELETE FROM outbox"
+_FORGET_LOGOUTS: Final = ("DELETE FROM logouts", "DELETE FROM logout_lines")
 # Nobody knows which of their places were given: what a verifier cannot fetch it must refuse.
 _FORGET_LISTS: Final = "DELETE FROM status_lists"
 _RAISE: Final = (
@@ -59,6 +60,8 @@ class BeginningStatements:
         await run(_FORGET_DEVICES)
         await run(_FORGET_ACTION_TOKENS)
         await run(_FORGET_MAIL)
+        for statement in _FORGET_LOGOUTS:
+            await run(statement)
         await run(_FORGET_LISTS)
         return Begun(sessions, grants, families, codes, personal)
 

@@ -19,20 +19,20 @@ EXPIRED_SECRET_KEPT_SECONDS: Final = 30 * 86400
 _ADD: Final = """
 INSERT INTO clients (client_id, client_name, created_at, grant_types, scopes, redirect_uris,
     post_logout_redirect_uris, public, generation, disabled_at, access, policy, jwks,
-    exchange_rights)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    exchange_rights, backchannel_logout_uri, backchannel_logout_session_required)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT client_id, client_name, created_at, grant_types, scopes, redirect_uris,
     post_logout_redirect_uris, public, generation, disabled_at, access, policy, jwks,
-    exchange_rights
+    exchange_rights, backchannel_logout_uri, backchannel_logout_session_required
 FROM clients"""
 _FIND: Final = f"{_SELECT} WHERE client_id = ?"
 _EVERY: Final = f"{_SELECT} ORDER BY created_at, client_id"
 _UPDATE: Final = """
 UPDATE clients SET client_name = ?, grant_types = ?, scopes = ?, redirect_uris = ?,
     post_logout_redirect_uris = ?, access = ?, policy = ?, jwks = ?,
-    exchange_rights = ?
+    exchange_rights = ?, backchannel_logout_uri = ?, backchannel_logout_session_required = ?
 WHERE client_id = ?
 """
 _SECRETS_OF: Final = """
@@ -91,6 +91,8 @@ class ClientStatements:
             json_text(client.policy),
             client.jwks,
             json_text(client.exchange_rights),
+            client.backchannel_logout_uri,
+            client.backchannel_logout_session_required,
         )
 
     async def find(self, client_id: str) -> Client | None:
@@ -118,6 +120,8 @@ class ClientStatements:
             json_text(client.policy),
             client.jwks,
             json_text(client.exchange_rights),
+            client.backchannel_logout_uri,
+            client.backchannel_logout_session_required,
             client.client_id,
         )
         return changed == 1
@@ -201,4 +205,6 @@ def _client(row: Row) -> Client:
         policy=client_policy_from(row[11]),
         jwks=row[12],
         exchange_rights=exchange_rights_from(row[13]),
+        backchannel_logout_uri=row[14],
+        backchannel_logout_session_required=bool(row[15]),
     )

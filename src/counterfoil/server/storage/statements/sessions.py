@@ -14,7 +14,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at, style,
-    cookie_set_at, amr
+    cookie_set_at, amr, told_clients
 FROM sessions"""
 FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_DIGEST: Final = f"{_SELECT} WHERE digest = ?"
@@ -27,6 +27,14 @@ _RENEW: Final = """
 UPDATE sessions SET digest = ?, auth_time = ?, last_used_at = ?, expires_at = ?, origin = ?,
     style = ?, cookie_set_at = ?, amr = ?
 WHERE id = ? AND ended_at IS NULL
+"""
+# LIKE would take the _ of a client_id for any letter; replace() reads names as they are.
+_LET_BE_TOLD: Final = """
+UPDATE sessions SET told_clients = told_clients || ?
+WHERE id = ? AND ended_at IS NULL AND replace(told_clients, ?, '') = told_clients
+"""
+_TELL_NO_MORE: Final = """
+UPDATE sessions SET told_clients = replace(told_clients, ?, '') WHERE id = ?
 """
 _SWEEP_ENDED: Final = """
 DELETE FROM sessions WHERE id IN (
@@ -99,6 +107,15 @@ class SessionStatements:
         )
         return renewed == 1
 
+    async def let_be_told(self, session_id: str, client_id: str) -> None:
+        """Note in a live session that this client is told when it ends."""
+        name = f" {client_id} "
+        await self._connection.run(_LET_BE_TOLD, name, session_id, name)
+
+    async def tell_no_more(self, session_id: str, client_id: str) -> None:
+        """Take that back: it has been told."""
+        await self._connection.run(_TELL_NO_MORE, f" {client_id} ", session_id)
+
     async def touch(self, used_at: Mapping[str, int]) -> None:
         """Note when sessions were last used; time never runs backwards."""
         for session_id, at in sorted(used_at.items()):
@@ -129,4 +146,5 @@ def _session(row: Row) -> Session:
         style=SessionStyle(row[8]),
         cookie_set_at=row[9],
         amr=tuple(row[10].split()),
+        told_clients=tuple(row[11].split()),
     )
