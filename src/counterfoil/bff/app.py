@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Unpack
 
-from counterfoil.bff import browser_session, sign_in
+from counterfoil.bff import back_channel, browser_session, sign_in
 from counterfoil.bff.asgi import App, Receive, Reply, Request, Scope, Send, TurnedAway
 from counterfoil.bff.lifespan import run_lifespan
 from counterfoil.bff.pages import serve_page
@@ -78,7 +78,10 @@ class BackendForFrontend:
             if mount is not None:
                 await self._proxy.serve(mount, request, receive, send)
                 return
-            reply = await self._answered(request)
+            if request.path == f"{self._setup.own}{back_channel.PATH}":
+                reply = await back_channel.end_told(self._setup, request, receive)
+            else:
+                reply = await self._answered(request)
         except TurnedAway as turned_away:
             reply = turned_away.reply
         await reply.send(send)

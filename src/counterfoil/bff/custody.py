@@ -21,6 +21,7 @@ from counterfoil.client import (
     SignInNeeded,
     Tokens,
 )
+from counterfoil.oauth.logout_token import SKEW, Ended
 
 logger = logging.getLogger("counterfoil.bff")
 ID_BYTES: Final = 32
@@ -112,6 +113,12 @@ class Custody:
         await self.sessions.remove(key)
         return await asyncio.shield(self._give_back_later(key))
 
+    async def end_told(self, ended: Ended) -> None:
+        """End what the server has ended; of a person, what had begun when it said so."""
+        for session in await self.sessions.told_of(ended.sub, ended.sid):
+            if ended.sid or session.began_at <= ended.issued_at + SKEW:
+                await self._drop(session.key)
+
     @contextmanager
     def under_way(self, session: Session) -> Iterator[None]:
         """Count a request of a person.
@@ -191,4 +198,5 @@ def _session_of(key: str, tokens: Tokens, now: int) -> Session:
         used_at=now,
         name=identity.name,
         email=identity.email,
+        sid=str(identity.claims.get("sid", "")),
     )

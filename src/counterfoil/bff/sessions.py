@@ -25,6 +25,8 @@ class Session(Struct, frozen=True, kw_only=True):
     used_at: int
     name: str | None = None
     email: str | None = None
+    sid: str = ""
+    """The session at the server in which this one began."""
 
 
 class Limits(Struct, frozen=True):
@@ -55,6 +57,9 @@ class Sessions(Protocol):
 
     async def overdue(self, limits: Limits, now: float) -> Sequence[str]:
         """Give the keys of some that are over."""
+
+    async def told_of(self, subject: str, sid: str) -> Sequence[Session]:
+        """Give those of a person, of a session at the server, or of both; one may be empty."""
 
     async def take(self, attempt: str, until: int) -> bool:
         """Spend a sign-in that is good until then; whether nobody did before."""
@@ -106,6 +111,12 @@ class MemorySessions:
         """Give the keys of some that are over."""
         over = [key for key, each in self._sessions.items() if limits.is_over(each, now)]
         return over[:_AT_ONCE]
+
+    async def told_of(self, subject: str, sid: str) -> Sequence[Session]:
+        """Give those of a person, of a session at the server, or of both."""
+        own = self._of.get(subject, []) if subject else list(self._sessions)
+        found = (self._sessions[key] for key in own)
+        return [each for each in found if not sid or each.sid == sid]
 
     async def take(self, attempt: str, until: int) -> bool:
         """Spend a sign-in. Where too many are known the oldest goes: its code is spent anyway."""

@@ -16,6 +16,7 @@ from counterfoil.client.outside import REAL, Outside
 from counterfoil.client.registration import Registration
 from counterfoil.client.tokens import Tokens
 from counterfoil.net.exchange import Answer, AsyncSender, BlockingSender, Message, Request
+from counterfoil.oauth.logout_token import Ended
 
 
 class Options(TypedDict, total=False):
@@ -162,6 +163,14 @@ class Client:
         """Say where to send the browser to sign the person out."""
         return self._sender.run(self._flows.logout_url(tokens, state))
 
+    def read_logout_token(self, unverified: str) -> Ended:
+        """Say whose session has ended, by a logout token (OpenID Connect Back-Channel Logout).
+
+        Raises:
+            NotTrusted: it is not the server's, not for this client, or no logout token.
+        """
+        return self._sender.run(self._flows.read_logout_token(unverified))
+
 
 class AsyncClient:
     """The same client for async code. It belongs to one event loop; it raises as `Client`."""
@@ -268,6 +277,10 @@ class AsyncClient:
     async def logout_url(self, tokens: Tokens | None = None, state: str = "") -> str:
         """As :meth:`Client.logout_url`."""
         return await self._sender.run(self._flows.logout_url(tokens, state))
+
+    async def read_logout_token(self, unverified: str) -> Ended:
+        """As :meth:`Client.read_logout_token`."""
+        return await self._sender.run(self._flows.read_logout_token(unverified))
 
 
 def registered(

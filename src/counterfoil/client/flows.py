@@ -20,6 +20,7 @@ from counterfoil.client.dpop import DpopKey, Prover
 from counterfoil.client.errors import NotTrusted, Refused
 from counterfoil.client.exchanging import exchange_form, ticket_form, with_ticket
 from counterfoil.client.id_token import Expected, identity_in
+from counterfoil.client.logout_token import ended_in
 from counterfoil.client.outside import REAL, Outside
 from counterfoil.client.provider import Provider
 from counterfoil.client.registration import Registration
@@ -27,6 +28,7 @@ from counterfoil.client.tokens import BEARER, Tokens, tokens_in
 from counterfoil.net.exchange import Answer, Exchange, Request
 from counterfoil.net.http import BadAnswer, HttpFailure, Unreachable
 from counterfoil.oauth import dpop
+from counterfoil.oauth.logout_token import Between, Ended
 from counterfoil.oauth.parameters import appended
 
 NO_FURTHER: Final[Mapping[str, str]] = MappingProxyType({})
@@ -256,6 +258,12 @@ class Flows:
         )
         identity = identity_in(unverified, keys, expected, self.outside.clock())
         return msgspec.structs.replace(tokens, identity=identity)
+
+    def read_logout_token(self, unverified: str) -> Exchange[Ended]:
+        """Verify a logout token, by the keys that the issuer publishes."""
+        keys = yield from self._provider.keys_for(unverified)
+        between = Between(self.registration.issuer, self.registration.client_id)
+        return ended_in(unverified, keys, between, self.outside.clock())
 
 
 def _proved(prover: Prover, request: Request, access_token: str | None) -> Request:
