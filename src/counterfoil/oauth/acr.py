@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 PASSWORD: Final = "pwd"
+FEDERATED: Final = "fed"
+"""What another server says: they signed in there. The registry has no word for it."""
 ONE_TIME: Final = "otp"
 """A number of an authenticator app, a code by mail, a recovery code."""
 KEY: Final = "pop"
@@ -15,6 +17,9 @@ PRESENT: Final = "user"
 """A person was there, and touched the device that holds the key."""
 SEVERAL_FACTORS: Final = "mfa"
 """Two that are of different kinds: also a passkey whose device asked for a finger or a number."""
+
+FIRST: Final = frozenset({PASSWORD, FEDERATED})
+"""To either of these a key adds another kind of proof."""
 
 SINGLE: Final = "sfa"
 MULTIPLE: Final = "mfa"

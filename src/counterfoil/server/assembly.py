@@ -38,6 +38,7 @@ from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
+from counterfoil.server.upstream.line import Line
 from counterfoil.server.web.admission import Admission
 from counterfoil.server.web.cookies import Cookies
 from counterfoil.server.web.gate import Gate
@@ -78,6 +79,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             if publisher is not None:
                 await stack.enter_async_context(_running(publisher.run(outside.clock)))
             server = _server(authority, presence, passwords, outside)
+            stack.push_async_callback(server.line.aclose)
             courier = _courier(settings)
             catcher = courier if isinstance(courier, Catcher) else None
             sender = _sender(authority, courier, outside)
@@ -210,4 +212,5 @@ def _server(
         registry_feed=RegistryFeed(),
         clock=outside.clock,
         random=outside.random,
+        line=Line(outside.clock),
     )

@@ -58,6 +58,12 @@ from counterfoil.server.pages.passkey_views import (
     PasskeyRow,
     PasskeysPage,
 )
+from counterfoil.server.pages.provider_views import (
+    LinkedPage,
+    LinkedRow,
+    LinkPage,
+    ProviderButton,
+)
 from counterfoil.server.pages.recovery_views import (
     CaughtMailPage,
     CaughtMessage,
@@ -286,6 +292,19 @@ def passkeys(text: str) -> dict[str, Page]:
     }
 
 
+def providers(text: str) -> dict[str, Page]:
+    """The pages of providers."""
+    own = {"user_email": text, "csrf": f"csrf {text}", "action": "/account/providers/link"}
+    row = LinkedRow(identity_id=text, provider=text, label=text, since=text, last_used=text)
+    held = msgspec.structs.replace(row, last_way=True, disabled=True)
+    ways = (ProviderButton(name=text, href="/id/account/providers/link/p"),)
+    return {
+        "linked": LinkedPage(**own, linked=(row, held), available=ways, error=text),
+        "nothing linked": LinkedPage(**own, linked=(), available=()),
+        "link": LinkPage(**own, offer=f"offer {text}", provider=text, label=text),
+    }
+
+
 def administration(text: str) -> dict[str, Page]:
     """The pages for administrators."""
     facts = ((text, text), ("Empty", ""))
@@ -365,6 +384,7 @@ def views(text: str) -> dict[str, Page]:
             offers_recovery=True,
             fields=(("next", text),),
             passkey=passkey_form(text),
+            providers=(ProviderButton(name=text, href="/id/sign-in/with/p?next=x"),),
         ),
         "plain sign-in": SignInPage(**form),
         "second factor": SecondFactorPage(
@@ -482,6 +502,7 @@ def views(text: str) -> dict[str, Page]:
         **account(text),
         **joining(text),
         **passkeys(text),
+        **providers(text),
         **administration(text),
     }
 

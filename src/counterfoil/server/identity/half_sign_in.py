@@ -19,10 +19,18 @@ LIFETIME: Final = 10 * 60
 """Seconds within which the second factor is shown."""
 
 
+class Via(Struct, frozen=True):
+    """By which linked identity somebody came in, and as which session at its provider, if told."""
+
+    identity_id: str
+    sid: str = ""
+
+
 class HalfSignIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was proved, by whom, when. ``generation`` names the password: with another it is over.
 
     ``id`` is used up by the session that it becomes. ``keep``: they want to stay signed in.
+    ``via`` and ``auth_time``: by a provider, which says when they signed in there.
     """
 
     id: str
@@ -31,6 +39,8 @@ class HalfSignIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     generation: str
     amr: tuple[str, ...] = (PASSWORD,)
     keep: bool = False
+    auth_time: int | None = None
+    via: Via | None = None
 
     def is_good(self, user: User, now: int) -> bool:
         """Whether it still stands for this person, as they are now."""

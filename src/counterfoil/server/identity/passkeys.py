@@ -15,6 +15,7 @@ from counterfoil.server.identity.ceremony import Answer, Ceremony, Holder, Purpo
 from counterfoil.server.identity.passkey_proof import Fresh, Question, known
 from counterfoil.server.identity.recovery import ASK_PATH
 from counterfoil.server.identity.security_letters import tell
+from counterfoil.server.identity.ways_in import has_another_way_in
 from counterfoil.server.identity.webauthn import (
     NotProved,
     Person,
@@ -69,14 +70,6 @@ class Removal(Struct, frozen=True):
     origin: Origin
     passkey_id: str
     lost: bool = False
-
-
-def is_only_way_in(user: User, own: list[Passkey]) -> bool:
-    """Whether somebody could not sign in any more without this one passkey of theirs.
-
-    A password, or another passkey, is a way in; a link by mail is none that is always there.
-    """
-    return user.password_hash is None and len(own) == 1
 
 
 async def begin(authority: Authority, user: User, session: Session, fresh: Fresh) -> Question:
@@ -152,7 +145,7 @@ async def remove(authority: Authority, tx: Transaction, removal: Removal) -> End
     session = removal.session
     user = await _demand_fresh(authority, tx, session)
     passkey = await own_passkey(tx, user.id, removal.passkey_id)
-    if is_only_way_in(user, await tx.passkeys.of_user(user.id)):
+    if not await has_another_way_in(tx, user, without=passkey.id):
         raise PasskeyRefused("You could not sign in any more. Add another passkey first.")
     await tx.passkeys.remove(passkey.id)
     by = events.by_session(session, removal.origin)

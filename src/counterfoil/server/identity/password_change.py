@@ -118,14 +118,15 @@ async def _conclude(
         await events.record(tx, EventKind.INTRUSION_REPORTED, by, user.id, detail)
     ending = await revocation.follow(tx, cause, user.id, by, session.id)
     generation = generation_of(replace(user, password_hash=proved.after))
-    return await _renewed(tx, session, ending, generation)
+    return await renewed(tx, session, ending, generation)
 
 
-async def _renewed(tx: Transaction, session: Session, ending: Ending, generation: str) -> Changed:
+async def renewed(tx: Transaction, session: Session, ending: Ending, generation: str) -> Changed:
+    """Let a session go on under a new secret. ``generation`` names the password by now."""
     secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
     # What was shown now is the password alone: a stronger sign-in keeps its time.
     shown_at = tx.now if session.amr == (PASSWORD,) else session.auth_time
     times = {"auth_time": shown_at, "last_used_at": tx.now, "cookie_set_at": tx.now}
-    renewed = replace(session, digest=secret.fingerprint(), **times)
-    await tx.sessions.renew(renewed)
-    return Changed(renewed, secret, ending, generation)
+    anew = replace(session, digest=secret.fingerprint(), **times)
+    await tx.sessions.renew(anew)
+    return Changed(anew, secret, ending, generation)

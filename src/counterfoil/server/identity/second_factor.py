@@ -61,6 +61,8 @@ async def _finish(
         keep=half.keep,
         amr=with_second(half.amr, ONE_TIME),
         proof=events.SECOND_FACTOR,
+        auth_time=half.auth_time,
+        via=half.via,
     )
     return await begin_session(authority, tx, user, beginning)
 

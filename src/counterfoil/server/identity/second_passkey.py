@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from counterfoil.oauth.acr import KEY, PASSWORD, with_second
+from counterfoil.oauth.acr import FIRST, KEY, with_second
 from counterfoil.server.identity import passkey_proof
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
 from counterfoil.server.identity.half_sign_in import HalfSignIn
@@ -68,7 +68,9 @@ async def _finish(
 ) -> NewSession | None:
     half = shown.half
     user = await tx.users.find(half.user_id) if half is not None else None
-    if half is None or user is None or not half.is_good(user, tx.now) or PASSWORD not in half.amr:
+    if half is None or user is None or not half.is_good(user, tx.now):
+        return None
+    if FIRST.isdisjoint(half.amr):
         return None
     proved = await passkey_proof.spend(authority, tx, verified, shown.origin)
     if proved is None or proved.user.id != user.id or not await half.use_up(tx):
@@ -79,6 +81,8 @@ async def _finish(
         keep=half.keep,
         amr=with_second(half.amr, KEY),
         proof=proved.proof,
+        auth_time=half.auth_time,
+        via=half.via,
     )
     return await begin_session(authority, tx, user, beginning)
 
@@ -87,7 +91,7 @@ async def _step_up(
     authority: Authority, shown: PasskeyShown, verified: Verified, tx: Transaction
 ) -> NewSession | None:
     session = await still_there(authority, tx, shown.current)
-    if session is None or PASSWORD not in session.amr:
+    if session is None or FIRST.isdisjoint(session.amr):
         return None
     proved = await passkey_proof.spend(authority, tx, verified, shown.origin)
     if proved is None or proved.user.id != session.user_id:

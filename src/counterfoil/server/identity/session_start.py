@@ -5,11 +5,12 @@ from msgspec.structs import replace
 
 from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
-from counterfoil.server.identity.half_sign_in import generation_of
+from counterfoil.server.identity.half_sign_in import Via, generation_of
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.linked_identity import UpstreamSession
 from counterfoil.server.records.session import Origin, Session, SessionStyle
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -33,6 +34,8 @@ class Beginning(Struct, frozen=True):
 
     ``current`` is the session that the browser already has. ``keep``: they want to stay signed in
     when the browser is closed. ``amr`` are the methods (RFC 8176), ``proof`` their word in events.
+    ``via`` is the identity by which they came from a provider, ``auth_time`` when they signed in
+    there, in seconds; ``None``: now, and here.
     """
 
     origin: Origin
@@ -40,6 +43,8 @@ class Beginning(Struct, frozen=True):
     keep: bool = False
     amr: tuple[str, ...] = (PASSWORD,)
     proof: str = events.PASSWORD
+    auth_time: int | None = None
+    via: Via | None = None
 
 
 class NewSession(Struct, frozen=True):
@@ -64,7 +69,7 @@ async def begin_session(
         id=current.id if current is not None and renews else new_handle(tx),
         digest=secret.fingerprint(),
         user_id=user.id,
-        auth_time=tx.now,
+        auth_time=tx.now if beginning.auth_time is None else beginning.auth_time,
         last_used_at=tx.now,
         expires_at=tx.now + authority.settings.session_lifetime,
         origin=beginning.origin,
@@ -78,5 +83,9 @@ async def begin_session(
         await tx.sessions.add(session)
     if current is not None and not renews:
         await revocation.end_session(tx, current.id, by)
+    if beginning.via is not None:
+        via = beginning.via
+        came = UpstreamSession(session.id, via.identity_id, via.sid, session.expires_at)
+        await tx.identities.note_session(came)
     await events.record(tx, EventKind.SIGNED_IN, by, session.id)
     return NewSession(session, secret, generation_of(user))

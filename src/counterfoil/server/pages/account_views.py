@@ -45,7 +45,8 @@ class SecurityPage(Page, frozen=True, kw_only=True):
 class NotMePage(Page, frozen=True, kw_only=True):
     """Asks for `current`, `new` and `again`, and posts them with `about` to `action`.
 
-    `what` is the thing that was not the person, in words; `error` is about the last attempt.
+    `what` is the thing that was not the person, in words; `error` is about the last attempt. Who
+    has no password is asked for none.
     """
 
     user_email: str
@@ -55,6 +56,7 @@ class NotMePage(Page, frozen=True, kw_only=True):
     what: str
     sentence: str
     error: str | None = None
+    has_password: bool = True
 
 
 class DataPage(Page, frozen=True, kw_only=True):

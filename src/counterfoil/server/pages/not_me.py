@@ -10,6 +10,7 @@ from starlette.responses import Response
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.identity.disowning import disown
 from counterfoil.server.identity.password_change import Changed, PasswordChange, change_password
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.identity.throttle import source_of
@@ -35,6 +36,7 @@ from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
 
 _KINDS: Final = ("event", "session", "family")
+_NEW: Final = "Your password is the new one. "
 _LOOK_TOO: Final = (
     "Look at your passkeys and whatever else is under Security: remove what is not yours."
 )
@@ -148,7 +150,7 @@ async def _try(
 ) -> Response:
     person, disowned = whose
     try:
-        changed = await change_password(server.authority, server.passwords, change)
+        changed = await _changed(server, person, change)
     except PasswordRefused as error:
         return _page(server, person, disowned, (str(error), 400))
     except TooBusy:
@@ -156,16 +158,23 @@ async def _try(
     if changed is None:
         return _page(server, person, disowned, (WRONG, 400))
     await server.authority.hub.catch_up()
-    return _done(server, request, changed)
+    words = _NEW if person.user.password_hash is not None else ""
+    return _done(server, request, changed, words)
 
 
-def _done(server: Server, request: Request, changed: Changed) -> Response:
+async def _changed(server: Server, person: Person, change: PasswordChange) -> Changed | None:
+    if person.user.password_hash is None:
+        return await disown(server.authority, change)
+    return await change_password(server.authority, server.passwords, change)
+
+
+def _done(server: Server, request: Request, changed: Changed, words: str) -> Response:
     ending = changed.ending
     ended = ended_sentence(ending) if ending.ended else "You were signed in nowhere else."
     page = EndedPage(
         prefix=server.prefix,
         title="Only this browser is signed in now",
-        sentence=f"{ended} Your password is the new one. The administrators are told. {_LOOK_TOO}",
+        sentence=f"{ended} {words}The administrators are told. {_LOOK_TOO}",
         receipt=str(ending.position),
         back=f"{server.prefix}/account/security",
         back_title="Look at Security",
@@ -186,5 +195,6 @@ def _page(
         what=disowned.what,
         sentence=CONSEQUENCES[Cause.INTRUSION_REPORTED].sentence,
         error=error,
+        has_password=person.user.password_hash is not None,
     )
     return show(server, page, status=status)

@@ -33,6 +33,8 @@ EMAIL: Final = "email"
 """Where they sign in to change their address,"""
 EMAIL_LINK: Final = "email-link"
 """and where they have opened the link that was sent to the new one."""
+PROVIDERS: Final = "providers"
+"""Where they sign in to see to their accounts elsewhere."""
 PASSKEYS: Final = "passkeys"
 NEW_PASSKEY: Final = "passkey"
 """Where they sign in to see to their passkeys, or to add one."""
@@ -62,6 +64,7 @@ _WAYS: Final = MappingProxyType(
         DATA: _Way("account/data"),
         DELETION: _Way("account/delete"),
         PASSKEYS: _Way("account/passkeys"),
+        PROVIDERS: _Way("account/providers"),
         NEW_PASSKEY: _Way("account/passkeys/new"),
         APP: _Way("account/end/grant/{}", "app"),
         MINT_RIGHT: _Way("admin/clients/{}/mint-right", "client"),

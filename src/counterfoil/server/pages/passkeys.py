@@ -15,8 +15,8 @@ from counterfoil.server.identity.passkeys import (
     PasskeyUnknown,
     Removal,
     SignInTooOld,
-    is_only_way_in,
 )
+from counterfoil.server.identity.ways_in import has_another_way_in
 from counterfoil.server.pages.account_views import SecurityRow
 from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.onward import NEW_PASSKEY, PASSKEYS, Onward, sign_in_first
@@ -184,12 +184,12 @@ async def _one(
 ) -> Response:
     user = person.user
 
-    async def find(tx: Transaction) -> tuple[Passkey, list[Passkey]]:
+    async def find(tx: Transaction) -> tuple[Passkey, bool]:
         passkey = await passkeys.own_passkey(tx, user.id, passkey_id)
-        return passkey, await tx.passkeys.of_user(user.id)
+        return passkey, await has_another_way_in(tx, user, without=passkey.id)
 
     try:
-        passkey, own = await server.authority.store.read(find)
+        passkey, has_another = await server.authority.store.read(find)
     except PasskeyUnknown:
         raise _unknown() from None
     page = PasskeyPage(
@@ -200,7 +200,7 @@ async def _one(
         name=passkey.name,
         sentence=_REMOVED,
         lost_sentence=CONSEQUENCES[Cause.PASSKEY_LOST].sentence,
-        only_way_in=is_only_way_in(user, own),
+        only_way_in=not has_another,
         error=error,
     )
     return show(server, page, status=400 if error else 200)

@@ -14,7 +14,7 @@ from counterfoil.server.pages.known import keep_known, known_in
 from counterfoil.server.pages.onward import PASSWORD, Onward
 from counterfoil.server.pages.views import EndedPage, PasswordPage
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
-from counterfoil.server.web.browser import Person, show
+from counterfoil.server.web.browser import Person, go, show
 from counterfoil.server.web.csrf import csrf_token
 from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
@@ -32,6 +32,8 @@ async def ask(server: Server, request: Request) -> Response:
     person = await fresh_person(server, request, Onward(next=PASSWORD))
     if isinstance(person, Response):
         return person
+    if person.user.password_hash is None:
+        return go(f"{server.prefix}/forgotten-password")  # the first one is chosen by a mail
     return _page(server, person)
 
 

@@ -43,6 +43,7 @@ from counterfoil.server.pages.joining_views import (
     WelcomePage,
 )
 from counterfoil.server.pages.passkey_views import NewPasskeyPage, PasskeyPage, PasskeysPage
+from counterfoil.server.pages.provider_views import LinkedPage, LinkPage
 from counterfoil.server.pages.recovery_views import (
     CaughtMailPage,
     ForgottenPage,
@@ -93,6 +94,8 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         NewTokenPage: "token_new.html",
         MadeTokenPage: "token_made.html",
         PasskeysPage: "passkeys.html",
+        LinkedPage: "linked.html",
+        LinkPage: "link.html",
         NewPasskeyPage: "passkey_new.html",
         PasskeyPage: "passkey_change.html",
         EndPage: "end.html",

@@ -10,6 +10,7 @@ from counterfoil.server.pages import (
     email_undo,
     joining,
     logout,
+    providers,
     recovery,
     sign_in,
 )
@@ -24,6 +25,8 @@ PAGE_ROUTES: Final = (
     Route("/sign-in", _GET, sign_in.ask, Caller.PERSON, Use.PAGE),
     Route("/sign-in", _POST, sign_in.answer, Caller.PERSON, Use.PAGE),
     Route("/sign-in/passkey", _POST, sign_in.answer_by_passkey, Caller.PERSON, Use.PAGE),
+    Route("/sign-in/with/{provider}", _GET, providers.start, Caller.PERSON, Use.PAGE),
+    Route("/sign-in/from/{provider}", _GET, providers.back, Caller.PERSON, Use.PAGE),
     Route("/forgotten-password", _GET, recovery.ask, Caller.PERSON, Use.PAGE),
     Route("/forgotten-password", _POST, recovery.answer, Caller.PERSON, Use.PAGE),
     Route("/new-password", _GET, recovery.open_link, Caller.PERSON, Use.PAGE),

@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.server.pages import passkeys
+from counterfoil.server.pages import linked, passkeys
 from counterfoil.server.pages.account_views import SecurityPage, SecurityRow
 from counterfoil.server.pages.factors import authenticator, recovery_codes
 from counterfoil.server.records.store import Transaction
@@ -29,7 +29,7 @@ async def password(_: Transaction, user: User) -> SecurityRow:
         title="Password",
         state="You sign in with a password." if has_one else "You have no password.",
         path="password",
-        verb="Change your password",
+        verb="Change your password" if has_one else "Choose a password",
     )
 
 
@@ -38,6 +38,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     passkeys.section,
     authenticator,
     recovery_codes,
+    linked.section,
 )
 """What stands on the page, in this order."""
 

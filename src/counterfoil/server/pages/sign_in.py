@@ -6,7 +6,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.oauth.acr import PASSWORD
+from counterfoil.oauth.acr import FIRST
 from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity.half_sign_in import HalfSignIn
@@ -20,6 +20,12 @@ from counterfoil.server.pages.known import known_in
 from counterfoil.server.pages.onward import Onward, enter, onward_in
 from counterfoil.server.pages.passkey_forms import SCRIPT, answer_in, sign_in_form
 from counterfoil.server.pages.passkey_views import PasskeyForm
+from counterfoil.server.pages.provider_buttons import (
+    buttons,
+    enabled_providers,
+    said_in,
+    silent_way,
+)
 from counterfoil.server.pages.views import SignedOutPage, SignInPage
 from counterfoil.server.protocol import authorization_request, events, revocation
 from counterfoil.server.records.store import Transaction
@@ -69,10 +75,15 @@ async def ask(server: Server, request: Request) -> Response:
     person = await person_of(server, request) if onward.next else None
     if person is not None and await lacks_only_more(server, person):
         return go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
+    providers = await enabled_providers(server)
+    silent = await silent_way(server, request, providers, onward)
+    if silent is not None:
+        return remember(server, browser, go(silent))
     email = (onward.flow.pending.login_hint or "") if onward.flow else ""
     half = half_in(server, request, browser)
-    error = _TOUCHED if half is not None and PASSWORD not in half.amr else None
-    return remember(server, browser, await _page(server, browser, onward, _Said(email, error)))
+    error = _TOUCHED if half is not None and FIRST.isdisjoint(half.amr) else None
+    said = _Said(email, error or said_in(query_of(request)))
+    return remember(server, browser, await _page(server, browser, onward, said))
 
 
 async def answer(server: Server, request: Request) -> Response:
@@ -98,7 +109,7 @@ async def _try(
         return await _page(server, browser, onward, _said(attempt, _BUSY), 503)
     if signed_in is None:
         return await _page(server, browser, onward, _said(attempt, _WRONG), 400)
-    return _enter(server, request, browser, (signed_in, onward))
+    return let_in(server, request, browser, (signed_in, onward))
 
 
 async def answer_by_passkey(server: Server, request: Request) -> Response:
@@ -118,20 +129,23 @@ async def answer_by_passkey(server: Server, request: Request) -> Response:
     signed_in = await sign_in_by_passkey(server.authority, attempt, server.clock())
     if signed_in is None:
         return await _page(server, browser, onward, _Said("", _NO_PASSKEY, keep=keep), 400)
-    return _enter(server, request, browser, (signed_in, onward))
+    return let_in(server, request, browser, (signed_in, onward))
 
 
-def _enter(
+def let_in(
     server: Server,
     request: Request,
     browser: Browser,
     signed_in: tuple[NewSession | HalfSignIn, Onward],
 ) -> Response:
+    """Give somebody their session, or half a sign-in, and send them on."""
     begun, onward = signed_in
     if isinstance(begun, NewSession):
-        return enter(server, request, begun, onward)
-    response = go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
-    keep_half(server, browser, begun, response)
+        response = enter(server, request, begun, onward)
+    else:
+        response = go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
+        keep_half(server, browser, begun, response)
+    server.cookies.clear_provider(request, response)
     return remember(server, browser, response)
 
 
@@ -173,6 +187,7 @@ async def _page(
         offers_recovery=server.sender is not None,
         offers_registration=registers(server),
         passkey=_passkey_form(server, browser, onward),
+        providers=buttons(server, await enabled_providers(server), onward),
     )
     target = form_target_of(flow.pending.redirect_uri) if flow else ""
     script = SCRIPT if page.passkey is not None else ""

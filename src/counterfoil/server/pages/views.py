@@ -10,6 +10,7 @@ from itertools import groupby
 import msgspec
 
 from counterfoil.server.pages.passkey_views import PasskeyForm
+from counterfoil.server.pages.provider_views import ProviderButton
 from counterfoil.server.web.page import Page
 
 
@@ -22,7 +23,8 @@ class SignInPage(Page, frozen=True, kw_only=True):
     `offers_choice`, it also posts `keep` (`yes`) if that is ticked, which it was before where
     `keep` is true. Where it `offers_recovery`, it leads to where a link is asked for, and
     where it `offers_registration`, to where somebody gets an account.
-    `passkey` is a form beside it, which shows itself where the browser can.
+    `passkey` is a form beside it, which shows itself where the browser can; `providers` lead to
+    where one signs in elsewhere.
     """
 
     action: str
@@ -37,6 +39,7 @@ class SignInPage(Page, frozen=True, kw_only=True):
     offers_recovery: bool = False
     offers_registration: bool = False
     passkey: PasskeyForm | None = None
+    providers: tuple[ProviderButton, ...] = ()
 
 
 class Permission(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.acr import (
+    FIRST,
     MULTIPLE,
     PASSWORD,
     PHISHING_RESISTANT,
@@ -66,4 +67,4 @@ def by_password(factors: Factors, session: Session | None) -> str:
 
 def adds_key(factors: Factors, amr: Sequence[str]) -> bool:
     """Whether a passkey of the person, even one only touched, makes of this more than it is."""
-    return factors.has_key and PASSWORD in amr and acr_of(amr) != PHISHING_RESISTANT
+    return factors.has_key and not FIRST.isdisjoint(amr) and acr_of(amr) != PHISHING_RESISTANT

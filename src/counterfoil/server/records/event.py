@@ -202,10 +202,10 @@ class Event(Struct, frozen=True, kw_only=True):
 
     ``actor``: ``user:…``, ``client:…``, ``cli``, ``janitor`` or ``server``. ``proof`` says by what
     it was known: ``session:…``, ``secret:…``, ``key:…`` or ``token:…`` with its name, ``dpop``,
-    ``password``, ``passkey:…``, ``second_factor``, ``link``, ``cli``, ``janitor``, ``server``;
-    ``none``: it only said so. ``subject`` names what it was done to; ``detail`` holds ids and
-    words, never a secret. Its ``user_id`` is the person concerned, where the subject is something
-    of theirs.
+    ``password``, ``passkey:…``, ``provider:…``, ``second_factor``, ``link``, ``cli``,
+    ``janitor``, ``server``; ``none``: it only said so. ``subject`` names what it was done to;
+    ``detail`` holds ids and words, never a secret. Its ``user_id`` is the person concerned, where
+    the subject is something of theirs.
     """
 
     kind: EventKind

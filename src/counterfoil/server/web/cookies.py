@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
 
+_PROVIDER_LIFETIME: Final = 180 * 24 * 60 * 60
 _SPACES: Final = " \t"
 """No others, though Starlette takes off all of Unicode's: browsers keep no watch over a prefix that
 stands behind one of those."""
@@ -26,6 +27,7 @@ class Cookies:
         self._action: Final = f"{prefix}counterfoil_action"
         self._half: Final = f"{prefix}counterfoil_half_sign_in"
         self._known: Final = f"{prefix}counterfoil_known"
+        self._provider: Final = f"{prefix}counterfoil_provider"
 
     def browser_of(self, request: Request) -> Secret | None:
         """Give the browser's own secret."""
@@ -54,6 +56,19 @@ class Cookies:
     def known_of(self, request: Request) -> str | None:
         """Give what says, sealed, in which accounts this browser has signed in before."""
         return self._value(request, self._known)
+
+    def provider_of(self, request: Request) -> str | None:
+        """Give the provider by which somebody signed in here last."""
+        return self._value(request, self._provider)
+
+    def set_provider(self, response: Response, provider_id: str) -> None:
+        """Keep by which provider somebody signed in, until they sign out."""
+        self._set(response, self._provider, provider_id, _PROVIDER_LIFETIME)
+
+    def clear_provider(self, request: Request, response: Response) -> None:
+        """Forget the provider, where the browser has one."""
+        if self._provider in request.cookies:
+            self._set(response, self._provider, "", 0)
 
     def _read(self, request: Request, name: str, kind: Kind) -> Secret | None:
         value = self._value(request, name)
@@ -93,8 +108,9 @@ class Cookies:
         return any(each.startswith(start) for each in response.headers.getlist("set-cookie"))
 
     def clear_session(self, response: Response) -> None:
-        """Forget the session in this browser."""
+        """Forget the session in this browser: nobody is signed in again without a click."""
         self._set(response, self._session, "", 0)
+        self._set(response, self._provider, "", 0)
 
     def _set(self, response: Response, name: str, value: str, max_age: int | None) -> None:
         response.set_cookie(

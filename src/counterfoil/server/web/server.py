@@ -18,6 +18,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.rates import Rates
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
+from counterfoil.server.upstream.line import Line
 from counterfoil.server.web.admission import Admission, Use
 from counterfoil.server.web.cookies import Cookies
 from counterfoil.server.web.gate import Gate
@@ -46,6 +47,7 @@ class Server(Struct, frozen=True):
     registry_feed: RegistryFeed
     clock: Callable[[], float]
     random: Callable[[int], bytes]
+    line: Line
     publisher: Publisher | None = None
     sender: Sender | None = None
     catcher: Catcher | None = None

@@ -1,0 +1,38 @@
+"""By what somebody can sign in: nobody takes their last way away, or keeps one that is another's.
+
+A link by mail is no way in that is always there.
+"""
+
+from counterfoil.server.protocol import events
+from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
+
+
+async def has_another_way_in(tx: Transaction, user: User, *, without: str) -> bool:
+    """Whether somebody could sign in without this identity, or passkey, of theirs.
+
+    A provider that is disabled is none.
+    """
+    if user.password_hash is not None:
+        return True
+    if any(each.id != without for each in await tx.passkeys.of_user(user.id)):
+        return True
+    enabled = {each.id for each in await tx.providers.every() if each.is_enabled}
+    return any(
+        each.id != without and each.provider_id in enabled
+        for each in await tx.identities.of_user(user.id)
+    )
+
+
+async def unlink_unproved(tx: Transaction, user: User, by: events.Actor) -> None:
+    """Unlink whatever somebody linked before it was shown whose address the account has.
+
+    Whoever proves it by a mail may have found an account that another had prepared for them.
+    """
+    if user.email_verified:
+        return
+    for identity in await tx.identities.of_user(user.id):
+        await tx.identities.remove(identity.id)
+        detail = {"provider": identity.provider_id, "identity": identity.id}
+        await events.record(tx, EventKind.IDENTITY_UNLINKED, by, user.id, detail)

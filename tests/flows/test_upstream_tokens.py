@@ -1,0 +1,115 @@
+"""Tokens of providers: kept sealed where policy says so, and given back (S78)."""
+
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from counterfoil.server.identity.upstream_tokens import KeptTokens, opened
+from counterfoil.server.records.linked_identity import LinkedIdentity
+from tests.coming import add_provider, come, identities_of, link
+from tests.installation import Installation, Person, hidden_fields, installed
+from tests.upstreams import Upstream, upstream
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.one_engine("the rows are tried on both in tests/storage/test_providers.py"),
+]
+
+
+@pytest.fixture
+async def place(tmp_path: Path) -> AsyncIterator[Installation]:
+    async with installed(tmp_path, registration="open") as it:
+        yield it
+
+
+@pytest.fixture
+async def theirs(place: Installation) -> AsyncIterator[Upstream]:
+    async with upstream(Upstream, place.clock) as it:
+        await add_provider(place, it, keeps_tokens=True)
+        it.sign_in("grace", email="grace@example.com", email_verified=True)
+        yield it
+
+
+async def only(place: Installation, email: str = "grace@example.com") -> LinkedIdentity:
+    user = await place.authority.store.read(lambda tx: tx.users.find_by_email(email))
+    assert user is not None
+    (identity,) = await identities_of(place, user.id)
+    return identity
+
+
+def kept(place: Installation, identity: LinkedIdentity) -> KeptTokens:
+    tokens = opened(place.authority, identity)
+    assert tokens is not None
+    return tokens
+
+
+async def test_they_are_kept_sealed_and_open_for_their_identity_alone(
+    place: Installation, theirs: Upstream
+):
+    """S78: whoever reads the database, the log or an export reads none of them."""
+    async with place.browser() as browser:
+        await come(browser)
+        identity = await only(place)
+        tokens = kept(place, identity)
+        assert tokens.refresh_token
+        assert tokens.expires_at == place.clock() + 300
+        for secret in (tokens.access_token, tokens.refresh_token):
+            assert secret.encode() not in (identity.sealed_tokens or b"")
+            assert secret not in repr(tokens)
+            for file in place.authority.settings.data.glob("counterfoil.db*"):
+                assert secret.encode() not in file.read_bytes()
+        page = await browser.get("/account/data")
+        export = await browser.post("/account/data", data=hidden_fields(page.text))
+        assert "linked_identities" in export.text
+        assert tokens.access_token not in export.text
+    other = secrets.token_hex(4)
+    for moved in ({"subject": other}, {"issuer": other}, {"user_id": other}):
+        assert opened(place.authority, replace(identity, **moved)) is None
+
+
+async def test_they_are_kept_only_where_policy_says_so(place: Installation):
+    async with upstream(Upstream, place.clock) as others, place.browser() as browser:
+        await add_provider(place, others, "others")
+        others.sign_in("ada", email="other@example.com", email_verified=True)
+        await come(browser, "others")
+    assert (await only(place, "other@example.com")).sealed_tokens is None
+
+
+async def test_they_are_given_back_when_an_account_is_unlinked(
+    place: Installation, theirs: Upstream
+):
+    """S78, RFC 7009."""
+    assert place.user is not None
+    async with place.browser() as browser:
+        person = Person(place, browser)
+        await person.sign_in(await browser.get("/sign-in"))
+        assert (await link(browser)).status_code == 303
+        identity = await only(place, place.user.email)
+        refresh_token = kept(place, identity).refresh_token
+        page = await browser.get("/account/providers")
+        form = hidden_fields(page.text) | {"identity": identity.id}
+        await browser.post("/account/providers/unlink", data=form)
+    assert theirs.revoked == [refresh_token]
+
+
+async def test_a_provider_that_is_away_keeps_nobody_from_unlinking(
+    place: Installation, theirs: Upstream
+):
+    async with place.browser() as browser:
+        person = Person(place, browser)
+        await person.sign_in(await browser.get("/sign-in"))
+        await link(browser)
+        theirs.metadata = {"revocation_endpoint": "http://127.0.0.1:1/revoke"}
+        place.clock.turn(3601)
+        page = await browser.get("/sign-in?next=providers")
+        page = await person.sign_in(page)
+        assert place.user is not None
+        identity = await only(place, place.user.email)
+        form = hidden_fields(page.text) | {"identity": identity.id}
+        gone = await browser.post("/account/providers/unlink", data=form)
+        assert gone.status_code == 303
+        assert await identities_of(place, place.user.id) == []
+    assert theirs.revoked == []
