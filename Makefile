@@ -20,7 +20,7 @@ npm_folders := tests/interop bench/peers/oidc_provider bench/verifiers/node
 verifiers := bench/verifiers/node/node_modules/.ready
 BENCH_ARGS ?=
 
-.PHONY: help run test soak check bench bench-peers bench-sizes docs lock clean
+.PHONY: help run test soak screenshots check bench bench-peers bench-sizes docs lock clean
 .PHONY: browser nginx npm wrk patroni glewlwyd
 
 help:  ## list the targets
@@ -52,6 +52,12 @@ test: .venv/.ready browser nginx npm wrk  ## run every test (WITHOUT=browser,nat
 soak: .venv/.ready patroni  ## run the drills that take minutes (and 12 GB), and print their figures
 	@.venv/bin/python -m pytest -q -m soak $(PYTEST_ARGS)
 	$(MAKE) bench-sizes
+
+screenshots: .venv/.ready browser npm  ## photograph every page, narrow and wide, light and dark
+	@rm -rf build/screenshots
+	mkdir -p build/screenshots
+	SHOTS="$(CURDIR)/build/screenshots" .venv/bin/python -m pytest -q -n auto tests/browser $(PYTEST_ARGS)
+	echo "$$(ls build/screenshots | wc -l) pictures are in build/screenshots"
 
 check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
 	@.venv/bin/ruff check .
