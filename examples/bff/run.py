@@ -24,7 +24,8 @@ def main() -> int:
     from examples.bff.app import Setup, notes_spa
 
     asked = _arguments()
-    here = [f"http://127.0.0.1:{asked.port + place}" for place in range(4)]
+    hosts = ("localhost", "127.0.0.1", "127.0.0.1", "127.0.0.1")
+    here = [f"http://{host}:{asked.port + place}" for place, host in enumerate(hosts)]
     client_id = f"{CLIENT_ID}-{asked.port}"
     secret = _secret_of(client_id, here[3], asked.data)
     if secret is None:

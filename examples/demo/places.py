@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
+WRITTEN = "# Written by `make run`, so that the command line knows where the server is."
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,18 @@ class Places:
 
     @property
     def issuer(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        """Its name, for at an address browsers have no passkeys."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def settings(self) -> dict[str, object]:
+        return {"data": str(self.data), "port": self.port, "issuer": self.issuer}
+
+    def note(self) -> None:
+        """Tell the command line of the issuer, unless its owner has written settings there."""
+        path = self.data / "counterfoil.toml"
+        if not path.exists() or path.read_text().startswith(WRITTEN):
+            path.write_text(f'{WRITTEN}\nissuer = "{self.issuer}"\nport = {self.port}\n')
 
     @property
     def api(self) -> str:

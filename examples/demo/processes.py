@@ -163,6 +163,7 @@ def start_server(processes: Processes, places: Places) -> Child:
     command = [
         *(sys.executable, "-c", "from counterfoil.cli import main; main()", "serve"),
         *("--data", str(places.data), "--host", HOST, "--port", str(places.port)),
+        *("--issuer", places.issuer),
     ]
     return processes.start("the server", command, {})
 

@@ -44,8 +44,8 @@ class Demo:
 
 async def provision(places: Places) -> Demo:
     """Make what is missing; clients that were there get a fresh secret, their oldest retires."""
-    settings = load({}, {"data": str(places.data), "port": places.port})
-    authority = await open_authority(settings)
+    authority = await open_authority(load({}, places.settings))
+    places.note()
     try:
         passwords = await _people(authority)
         web_client_id = WEB if places.port == 8000 else f"{WEB}-{places.port}"

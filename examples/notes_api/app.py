@@ -41,8 +41,11 @@ def notes_api(issuer: str, audience: str) -> GuardMiddleware:
         notes[token.subject] = [*notes[token.subject], text][-MOST_NOTES:]
         return JSONResponse({"text": text}, status_code=201)
 
+    guard = Guard(issuer=issuer, audience=audience)
+
     async def health(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
+        is_ready = guard.health().is_ready
+        return PlainTextResponse("ok\n" if is_ready else "wait\n", 200 if is_ready else 503)
 
     app = Starlette(
         routes=[
@@ -51,7 +54,6 @@ def notes_api(issuer: str, audience: str) -> GuardMiddleware:
             Route("/health", health),
         ]
     )
-    guard = Guard(issuer=issuer, audience=audience)
     return GuardMiddleware(app, guard, realm="notes", open_paths=("/health",))
 
 

@@ -44,7 +44,7 @@ class Person:
         expect(self.page.locator("[autofocus]")).to_be_focused()
         self.page.get_by_label("Email").fill(EMAIL)
         self.page.get_by_label("Password").fill(password or self.run.passwords[EMAIL])
-        self.page.get_by_role("button", name="Sign in").click()
+        self.page.get_by_role("button", name="Sign in", exact=True).click()
 
     def allow(self, *without: str) -> None:
         for permission in without:

@@ -47,7 +47,7 @@ def test_every_admin_page_is_good_for_everyone(chromium: Browser, run: Demonstra
     page.goto(f"{run.issuer}/admin/")
     page.get_by_label("Email").fill(ADMIN)
     page.get_by_label("Password").fill(run.passwords[ADMIN])
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.goto(run.issuer)
     wrong += admin.look("home-admin")
     page.get_by_role("link", name="Administration").click()

@@ -147,7 +147,7 @@ class Person:
         if password.count():
             page.get_by_label("Email").fill(EMAIL)
             password.fill(PASSWORD)
-            page.get_by_role("button", name="Sign in").click()
+            page.get_by_role("button", name="Sign in", exact=True).click()
             expect(allow.or_(name)).to_be_visible(timeout=PATIENCE)
         if allow.count():
             allow.click()

@@ -127,7 +127,7 @@ def sign_in(page: Page) -> None:
     expect(page.locator("[autofocus]")).to_be_focused()
     page.get_by_label("Email").fill(EMAIL)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def code_at(page: Page, cluster: Cluster) -> str:

@@ -44,7 +44,7 @@ def test_a_device_is_let_in_at_every_width(chromium: Browser, run: Demonstration
     else:
         page.get_by_label("Email").fill("ada@example.com")
         page.get_by_label("Password").fill(run.passwords["ada@example.com"])
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", name="Connect a device")).to_be_visible()
     look("device")
     page.get_by_label("Code on the device").fill("BCDF-GHJK")

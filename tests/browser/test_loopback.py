@@ -34,7 +34,7 @@ def test_the_browser_comes_back_to_the_terminal(
         page.goto(told.get(timeout=20))
         page.get_by_label("Email").fill(EMAIL)
         page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         page.get_by_role("button", name="Allow", exact=True).click()
         expect(page.get_by_role("heading")).to_have_text("You may close this page")
         tokens = signing_in.result(20)

@@ -50,7 +50,7 @@ def test_a_token_is_made_and_ended_at_every_width(
     page.goto(f"{run.issuer}/sign-in")
     page.get_by_label("Email").fill("ada@example.com")
     page.get_by_label("Password").fill(run.passwords["ada@example.com"])
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
     page.get_by_role("link", name="Tokens").click()
     look("tokens-none")
     page.get_by_role("link", name="Make a token").click()

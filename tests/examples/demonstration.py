@@ -23,7 +23,7 @@ class Demonstration:
 
     def __init__(self, port: int, data: Path, printed: str, process: subprocess.Popen[str]) -> None:
         self.port = port
-        self.issuer = f"http://127.0.0.1:{port}"
+        self.issuer = f"http://localhost:{port}"
         self.api = f"http://127.0.0.1:{port + 1}"
         self.web = f"http://127.0.0.1:{port + 2}"
         self.data = data

@@ -22,7 +22,7 @@ from tests.installation import Installation
 
 pytestmark = pytest.mark.anyio
 EXAMPLES = ROOT / "examples" / "frameworks"
-WRITTEN = "http://127.0.0.1:8000"
+WRITTEN = "http://localhost:8000"
 """Where ``make run`` starts the server."""
 COMMANDS = dict(
     re.findall(

@@ -11,4 +11,4 @@ async def notes(scope, receive, send):
     await send({"type": "http.response.body", "body": body})
 
 
-app = GuardMiddleware(notes, Guard("http://127.0.0.1:8000", audience="https://notes.example"))
+app = GuardMiddleware(notes, Guard("http://localhost:8000", audience="https://notes.example"))

@@ -6,7 +6,7 @@ from counterfoil.guard import Guard, Token
 from counterfoil.guard.fastapi import Guarded
 
 app = FastAPI()
-guarded = Guarded(app, Guard("http://127.0.0.1:8000", audience="https://notes.example"))
+guarded = Guarded(app, Guard("http://localhost:8000", audience="https://notes.example"))
 
 
 @app.get("/notes")

@@ -4,7 +4,7 @@ from counterfoil.guard import Guard
 from counterfoil.guard.flask import Guarded
 
 app = Flask(__name__, static_folder=None)
-guarded = Guarded(app, Guard("http://127.0.0.1:8000", audience="https://notes.example"))
+guarded = Guarded(app, Guard("http://localhost:8000", audience="https://notes.example"))
 
 
 @app.get("/notes")

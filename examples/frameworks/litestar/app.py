@@ -3,7 +3,7 @@ from litestar import Litestar, Request, get
 from counterfoil.guard import Guard
 from counterfoil.guard.litestar import Guarded
 
-guarded = Guarded(Guard("http://127.0.0.1:8000", audience="https://notes.example"))
+guarded = Guarded(Guard("http://localhost:8000", audience="https://notes.example"))
 
 
 @get("/notes", guards=[guarded("notes:read")])

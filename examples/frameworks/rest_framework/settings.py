@@ -3,7 +3,7 @@ import secrets
 from counterfoil.guard import Guard
 from counterfoil.guard.django import Guarded
 
-COUNTERFOIL = Guarded(Guard("http://127.0.0.1:8000", audience="https://notes.example"))
+COUNTERFOIL = Guarded(Guard("http://localhost:8000", audience="https://notes.example"))
 MIDDLEWARE = ["counterfoil.guard.django.GuardMiddleware"]
 
 ALLOWED_HOSTS = ["127.0.0.1"]

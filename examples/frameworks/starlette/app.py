@@ -5,7 +5,7 @@ from counterfoil.guard import Guard
 from counterfoil.guard.starlette import Guarded
 
 app = Starlette()
-guarded = Guarded(app, Guard("http://127.0.0.1:8000", audience="https://notes.example"))
+guarded = Guarded(app, Guard("http://localhost:8000", audience="https://notes.example"))
 
 
 @guarded("notes:read")

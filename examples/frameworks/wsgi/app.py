@@ -10,4 +10,4 @@ def notes(environ, start_response):
     return [json.dumps({"subject": environ[TOKEN].subject}).encode()]
 
 
-app = GuardMiddleware(notes, Guard("http://127.0.0.1:8000", audience="https://notes.example"))
+app = GuardMiddleware(notes, Guard("http://localhost:8000", audience="https://notes.example"))
