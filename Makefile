@@ -53,7 +53,7 @@ soak: .venv/.ready patroni  ## run the drills that take minutes (and 12 GB), and
 	@.venv/bin/python -m pytest -q -m soak $(PYTEST_ARGS)
 	$(MAKE) bench-sizes
 
-screenshots: .venv/.ready browser npm  ## photograph every page, narrow and wide, light and dark
+screenshots: .venv/.ready browser nginx npm  ## photograph every page, narrow and wide, light and dark
 	@rm -rf build/screenshots
 	mkdir -p build/screenshots
 	SHOTS="$(CURDIR)/build/screenshots" .venv/bin/python -m pytest -q -n auto tests/browser $(PYTEST_ARGS)

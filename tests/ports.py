@@ -4,7 +4,8 @@ import random
 import socket
 from contextlib import suppress
 
-LOWEST, HIGHEST = 10_000, 32_000
+LOWEST, HIGHEST = 10_100, 32_000
+"""Above 10080, the last that browsers refuse to open."""
 ROW = 4
 
 
