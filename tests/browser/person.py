@@ -32,7 +32,7 @@ class Person:
 
     def _hear(self, text: str) -> None:
         if not _EXPECTED.match(text):
-            self.complaints.append(text)
+            self.complaints.append(f"{text} ({self.page.url})")
 
     def open_the_app(self) -> None:
         self.page.goto(self.run.web)
