@@ -21,6 +21,7 @@ ELSEWHERE = MappingProxyType(
         "server/protocol/ticket_requests.py": "attacks/test_signed_tickets.py",
         "oauth/delegation.py": "flows/test_token_exchange.py",
         "server/protocol/actor_naming.py": "attacks/test_token_exchange.py",
+        "server/protocol/drawing.py": "attacks/test_exchanged_uses.py",
         "server/protocol/exchange_rights.py": "attacks/test_token_exchange.py",
         "server/protocol/exchanged_tokens.py": "attacks/test_token_exchange.py",
         "server/protocol/grant_types/token_exchange.py": "attacks/test_token_exchange.py",

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from counterfoil.jose.jwt import unverified_claims
-from counterfoil.oauth.delegation import ACCESS_TOKEN, GRANT_TYPE
+from counterfoil.oauth.delegation import ACCESS_TOKEN, GRANT_TYPE, TICKET
 from counterfoil.server.records.client import SPEND
 from tests.allowing import act, acted, add_guard, counted_token, granted, left, new_key, post, take
 from tests.installation import (
@@ -204,9 +204,12 @@ async def test_a_token_with_limits_is_exchanged_for_none_without(counted: Instal
     )
     token = await counted.service_token("trader", **DETAILS)
     form = {"grant_type": GRANT_TYPE, "subject_token": token, "subject_token_type": ACCESS_TOKEN}
-    for further in ({}, {"resource": MAIL}, DETAILS):
+    for further in ({"resource": MAIL}, {"requested_token_type": TICKET, "ticket_url": NOTES}):
         answer = await counted.post("/token", "trader", **form, **further)
-        assert answer.json()["error"] == "invalid_request"
+        assert answer.json()["error"] == "invalid_target"
+    for further in ({}, DETAILS):
+        answer = await counted.post("/token", "trader", **form, **further)
+        assert answer.json()["authorization_details"] == ASKED
     free = await counted.service_token("trader")
     answer = await counted.post("/token", "trader", **form | {"subject_token": free}, **DETAILS)
     assert answer.json()["authorization_details"] == ASKED

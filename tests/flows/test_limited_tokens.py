@@ -21,10 +21,12 @@ from counterfoil.guard import Credentials, Guard, Issuer, Options, Rejected, Sco
 from counterfoil.guard.asgi import GuardMiddleware
 from counterfoil.guard.gate import Gate
 from counterfoil.jose.jwt import unverified_claims, unverified_header
+from counterfoil.oauth.delegation import GRANT_TYPE
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.use_limit import TYPE
 from counterfoil.server.records.client import INTROSPECT, SPEND
 from tests.allowing import add_guard, left
+from tests.exchanging import child_of
 from tests.flows.serving import fresh, refusal_of, served, served_here
 from tests.guard.desk import request
 from tests.installation import NOTES, Installation, Person, token_request
@@ -88,6 +90,15 @@ async def test_the_use_after_the_last_is_refused(place: Installation, gate: Gate
         await other.aclose()
     assert await reason(gate, token) is Reason.USED_UP
     assert await reason(gate, await place.service_token()) is None
+
+
+async def test_what_was_exchanged_works_no_more_often(place: Installation, gate: Gate):
+    """S12, S54: at a guard that knows nothing of it: three in all, two of them by the child."""
+    await place.add_client("teller", grant_types=("client_credentials", GRANT_TYPE))
+    parent = await place.service_token("teller", max_uses=3)
+    child = await child_of(place, "teller", parent, max_uses="2")
+    told = [await reason(gate, token) for token in (child, child, child, parent, parent)]
+    assert told == [None, None, Reason.USED_UP, None, Reason.USED_UP]
 
 
 async def test_a_refused_request_costs_nothing(place: Installation, gate: Gate):

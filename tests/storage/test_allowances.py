@@ -33,6 +33,7 @@ ALLOWED = Allowance(
     subject="ada",
     expires_at=NOW + 300,
     kept_until=NOW + 360,
+    draws_on="parent",
 )
 
 

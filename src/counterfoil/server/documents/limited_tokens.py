@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.oauth.allowances import USES
+from counterfoil.server.protocol import drawing
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.records.allowance import Allowance, Owner
 from counterfoil.server.records.listing import Part
@@ -55,7 +56,8 @@ async def read_part(authority: Authority, owner: Owner, part: Part) -> tuple[lis
 
 
 async def _part(owner: Owner, part: Part, tx: Transaction) -> tuple[list[Allowance], int]:
-    return await tx.allowances.live_of(owner, USES, part), tx.now
+    found = await tx.allowances.live_of(owner, USES, part)
+    return [await drawing.seen(tx, each) for each in found], tx.now
 
 
 def standing(

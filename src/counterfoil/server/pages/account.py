@@ -25,6 +25,7 @@ from counterfoil.server.pages.wording import (
     end_of,
     moment_of,
 )
+from counterfoil.server.protocol import drawing
 from counterfoil.server.records.allowance import Allowance, Owner
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
@@ -91,7 +92,8 @@ async def _apps_of(user_id: str, dead: RevocationSet, tx: Transaction) -> list[_
         families = await tx.families.live_of_grant(grant.id)
         name = client.client_name if client else grant.client_id
         owner = Owner(user_id, grant.client_id)
-        every = await tx.allowances.live_of(owner, USES, Part(MOST_LIMITED))
+        standing_tokens = await tx.allowances.live_of(owner, USES, Part(MOST_LIMITED))
+        every = [await drawing.seen(tx, one) for one in standing_tokens]
         limited = [one for one in every if one.left and not dead.rejects(one.marks, tx.now)]
         found.append(_App(grant, name, _permissions(grant, described), families, limited))
     return sorted(found, key=lambda app: app.client_name.casefold())

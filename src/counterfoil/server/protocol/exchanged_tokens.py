@@ -7,11 +7,14 @@ from msgspec import Struct
 
 from counterfoil.jose.jwt import unverified_claims
 from counterfoil.oauth.access_token import TYPE, AccessToken
+from counterfoil.oauth.allowances import USES
 from counterfoil.oauth.binding import KEY
 from counterfoil.oauth.delegation import ACCESS_TOKEN, JWT, Parent, parent_of
 from counterfoil.oauth.errors import OAuthError, invalid_request
+from counterfoil.oauth.limits import Limit, Limits, name_each_once
 from counterfoil.oauth.opaque import Kind, is_spelled
 from counterfoil.oauth.reasons import Reason, meaning_of
+from counterfoil.oauth.use_limit import TYPE as LIMITED
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import TokenRequest
 from counterfoil.server.protocol.token_reading import ReadToken
@@ -22,7 +25,7 @@ TOKEN_TYPES: Final = (ACCESS_TOKEN, JWT)
 _CARRIED: Final = frozenset(
     {"iss", "sub", "aud", "exp", "iat", "client_id", "jti", "scope", "fam", "gen", "auth_time"}
     | {"acr", "cnf", "nbf", "status", "act", "may_act", "parents"}
-    | {"email", "email_verified", "name"}
+    | {"email", "email_verified", "name", "max_uses", "authorization_details"}
 )
 """Claims that an exchange carries over, draws anew, or may drop."""
 _NO_TOKEN: Final = "is no access token of this server that can be exchanged"
@@ -43,6 +46,23 @@ class Shown(Struct, frozen=True):
     def parents(self) -> tuple[Parent, ...]:
         """What ends a token that comes of it: itself, and what it came of."""
         return (*self.token.parents, parent_of(self.read.marks))
+
+    @property
+    def limits(self) -> tuple[Limit, ...] | None:
+        """What the token may do; ``None`` where nobody has limited it."""
+        details = self.token.authorization_details
+        return None if details is None else msgspec.convert(details, Limits)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it works so many times, or does so much."""
+        return self.token.max_uses is not None or self.token.authorization_details is not None
+
+    @property
+    def counted(self) -> frozenset[str]:
+        """What is counted of the token at its issuer, by name."""
+        names = {name for limit in self.limits or () for name, _ in limit.allowances}
+        return frozenset(names if self.token.max_uses is None else {*names, USES})
 
 
 async def shown_in(
@@ -77,7 +97,15 @@ async def _is_whole(
     said = msgspec.to_builtins(token)
     if not is_spelled(Kind.ACCESS_TOKEN, genuine):
         said = unverified_claims(await authority.reader.signed_in(genuine, tx))
-    return token.type == TYPE and said.keys() <= _CARRIED
+    is_known = token.type in (TYPE, LIMITED) and said.keys() <= _CARRIED
+    return is_known and _are_limits(token.authorization_details)
+
+
+def _are_limits(details: object) -> bool:
+    try:
+        return details is None or name_each_once(msgspec.convert(details, Limits))
+    except msgspec.ValidationError:
+        return False
 
 
 def demand_standing(

@@ -44,12 +44,14 @@ class Lineage(Struct, frozen=True):
     """Where an exchanged token comes from, and who acts for whom (RFC 8693 §4).
 
     ``auth_time`` and ``acr`` say when and how the person signed in, if one stands behind it.
+    ``drawn``: the allowances of the last parent on which it draws, by name.
     """
 
     parents: tuple[Parent, ...]
     act: object = None
     auth_time: int | None = None
     acr: object = None
+    drawn: frozenset[str] = frozenset()
 
 
 class Ticket(Struct, frozen=True):

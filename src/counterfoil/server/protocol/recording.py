@@ -17,7 +17,7 @@ from counterfoil.oauth.status_list import Status, StatusReference
 from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
-from counterfoil.server.protocol.issuance import Issuance
+from counterfoil.server.protocol.issuance import Issuance, Lineage
 from counterfoil.server.protocol.minting import Form, Minted, mint_as
 from counterfoil.server.protocol.size_budget import becomes_reference
 from counterfoil.server.protocol.status_lists import uri_of
@@ -51,7 +51,7 @@ async def issue(authority: Authority, issuance: Issuance, tx: Transaction) -> To
     if issuance.audience.policy.costs_a_row or plan.form.reference is not None:
         await tx.issued_tokens.add(_row(authority.settings, minted, plan))
     for name, total in _counted(issuance):
-        await tx.allowances.add(_allowance(minted, name, total))
+        await tx.allowances.add(_allowance(minted, name, total, issuance.lineage))
     return minted.response
 
 
@@ -101,8 +101,9 @@ def _counted(issuance: Issuance) -> Iterator[tuple[str, int]]:
         yield from limit.allowances
 
 
-def _allowance(minted: Minted, name: str, total: int) -> Allowance:
+def _allowance(minted: Minted, name: str, total: int, lineage: Lineage | None) -> Allowance:
     claims = minted.claims
+    draws = lineage is not None and name in lineage.drawn
     return Allowance(
         name=name,
         total=total,
@@ -110,6 +111,7 @@ def _allowance(minted: Minted, name: str, total: int) -> Allowance:
         subject=claims.sub,
         expires_at=claims.exp,
         kept_until=claims.exp + SKEW,
+        draws_on=claims.parents[-1].jti if draws else "",
     )
 
 

@@ -22,7 +22,7 @@ from counterfoil.oauth.allowances import (
 from counterfoil.oauth.errors import invalid_request, invalid_target, sayable
 from counterfoil.oauth.limits import count_name, sum_name
 from counterfoil.oauth.reasons import Reason
-from counterfoil.server.protocol import client_authentication
+from counterfoil.server.protocol import client_authentication, drawing
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import AuthenticatedClient, Credentials
 from counterfoil.server.records.allowance import Allowance, Outcome, Return, Take
@@ -71,14 +71,16 @@ def _read(body: bytes) -> Spending:
 async def _done(authority: Authority, tx: Transaction, spending: Spending, taker: str) -> Spent:
     """Do all in one order, whoever asks, so that no two requests wait for one another in a circle.
 
-    Of one allowance what is given back comes first: it may be what another entry asks for.
+    It is that of the first token that each draws on. Of one allowance what is given back comes
+    first: it may be what another entry asks for.
     """
     answers: dict[int, Answered] = {}
     returned: dict[int, int] = {}
     asker = _Asker(authority, spending.audience, taker)
     entries: list[tuple[int, Wanted | Unused]] = [*enumerate(spending.returns)]
     entries += enumerate(spending.takes)
-    for number, each in sorted(entries, key=lambda entry: (entry[1].jti, entry[1].name)):
+    firsts = await _firsts_of(tx, {(each.jti, each.name) for _, each in entries})
+    for number, each in sorted(entries, key=lambda entry: firsts[entry[1].jti, entry[1].name]):
         if isinstance(each, Unused):
             returned[number] = await _given_back(asker, tx, each)
         else:
@@ -86,6 +88,20 @@ async def _done(authority: Authority, tx: Transaction, spending: Spending, taker
     takes = tuple(answers[number] for number in range(len(answers)))
     acts = await _all_acted(asker, tx, spending.acts)
     return Spent(takes, tuple(returned[number] for number in range(len(returned))), acts)
+
+
+async def _firsts_of(
+    tx: Transaction, named: set[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[str, str]]:
+    """Name the allowance at the end of each line: whoever takes of it takes of that one first."""
+    if len(named) == 1:
+        return {each: each for each in named}
+    firsts = dict[tuple[str, str], tuple[str, str]]()
+    for jti, name in named:
+        own = await tx.allowances.find(jti, name)
+        first = jti if own is None else (await drawing.line_of(tx, own))[0]
+        firsts[jti, name] = first, name
+    return firsts
 
 
 class _Asker(Struct, frozen=True):
@@ -110,16 +126,17 @@ async def _given_back(asker: _Asker, tx: Transaction, unused: Unused) -> int:
     if allowance is None or allowance.marks.audience != asker.audience:
         return 0
     which = unused.jti, unused.name, unused.key
-    return await tx.allowances.give_back(Return(*which, asker.taker, unused.amount))
+    return await drawing.give_back(tx, allowance, Return(*which, asker.taker, unused.amount))
 
 
 async def _answered(asker: _Asker, tx: Transaction, wanted: Wanted) -> Answered:
-    refusal = asker.refusal_of(tx, await tx.allowances.find(wanted.jti, wanted.name))
-    if refusal is not None:
-        return refusal
+    allowance = await tx.allowances.find(wanted.jti, wanted.name)
+    refusal = asker.refusal_of(tx, allowance)
+    if allowance is None or refusal is not None:
+        return refusal or Answered(0, refused=Reason.NOT_REGISTERED)
     least = wanted.amount if wanted.least is None else wanted.least
     which = wanted.jti, wanted.name, wanted.key
-    taken = await tx.allowances.take(Take(*which, asker.taker, wanted.amount, least))
+    taken = await drawing.take(tx, allowance, Take(*which, asker.taker, wanted.amount, least))
     if taken.outcome is Outcome.GRANTED:
         return Answered(taken.granted, taken.left)
     return Answered(0, refused=taken.outcome)
@@ -129,15 +146,22 @@ async def _all_acted(
     asker: _Asker, tx: Transaction, acts: Sequence[WantedAct]
 ) -> tuple[Answered, ...]:
     answers: dict[int, Answered] = {}
-    in_order = sorted(enumerate(acts), key=lambda each: (each[1].jti, each[1].action, each[1].unit))
+    firsts = await _firsts_of(tx, {(act.jti, name) for act in acts for name in _names_of(act)})
+    in_order = sorted(
+        enumerate(acts), key=lambda each: [firsts[each[1].jti, of] for of in _names_of(each[1])]
+    )
     for number, act in in_order:
         answers[number] = await _acted(asker, tx, act)
     return tuple(answers[number] for number in range(len(answers)))
 
 
+def _names_of(act: WantedAct) -> tuple[str, str]:
+    return count_name(act.action, act.unit), sum_name(act.action, act.unit)
+
+
 async def _acted(asker: _Asker, tx: Transaction, act: WantedAct) -> Answered:
     """Take one of the count and the amount of the sum: both, or nothing (S15)."""
-    names = count_name(act.action, act.unit), sum_name(act.action, act.unit)
+    names = _names_of(act)
     allowances = [each for name in names if (each := await tx.allowances.find(act.jti, name))]
     refusal = asker.refusal_of(tx, allowances[0] if allowances else None)
     if refusal is not None:
@@ -147,20 +171,11 @@ async def _acted(asker: _Asker, tx: Transaction, act: WantedAct) -> Answered:
         for allowance in allowances:
             amount = 1 if allowance.name == names[0] else act.amount
             asked = act.key, asker.taker, amount, amount, str(act.amount)
-            taken = await tx.allowances.take(Take(act.jti, allowance.name, *asked))
-            if taken.outcome is not Outcome.GRANTED:
-                raise _NotTaken(taken.outcome)
+            line = await drawing.line_of(tx, allowance)
+            await drawing.take_of_each(tx, line, Take(act.jti, allowance.name, *asked))
 
     try:
         await tx.attempt(take_each)
-    except _NotTaken as error:
+    except drawing.NotTaken as error:
         return Answered(0, refused=error.outcome)
     return Answered(1)
-
-
-class _NotTaken(Exception):
-    """One of what is counted of a transaction was not to be had: the other is not taken."""
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(outcome)
-        self.outcome = outcome

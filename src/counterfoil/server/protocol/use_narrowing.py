@@ -41,6 +41,12 @@ class UseNarrowing(Struct, frozen=True):
     def _demand_countable(self, issuance: Issuance, issuer: str) -> None:
         if issuance.audience.uri in (issuer, own_api_uri(issuer)):
             raise invalid_target("Only the access token of an API can be limited to so many uses.")
+        behind = issuance.max_uses
+        if behind is not None and (self.max_uses or 0) > behind:
+            sentence = (
+                f"The parameter {USES}: the token that this one comes of works {behind} times."
+            )
+            raise invalid_request(sentence)
         most = issuance.audience.policy.max_uses
         if most is not None and (self.max_uses or 0) > most:
             sentence = f"The parameter {USES}: tokens of this API work {most} times at most."

@@ -18,7 +18,8 @@ class Allowance(Struct, frozen=True, kw_only=True):
 
     ``marks`` are those by which the token can be ended; ``subject`` is whose it is, a person or the
     client itself. ``taken`` counts what guards hold, too, be it used or not. The row matters no
-    more at ``kept_until``.
+    more at ``kept_until``. ``draws_on``: the ``jti`` of the token that its own was exchanged for,
+    of whose allowance of this name as much is taken; empty where there is none.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Allowance(Struct, frozen=True, kw_only=True):
     expires_at: int
     kept_until: int
     taken: int = 0
+    draws_on: str = ""
 
     @property
     def left(self) -> int:

@@ -9,6 +9,7 @@ from counterfoil.oauth.allowances import USES
 from counterfoil.oauth.delegation import actors_in
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
+from counterfoil.server.protocol import drawing
 from counterfoil.server.protocol.explaining.endings import Case, notices_about
 from counterfoil.server.protocol.explaining.explanation import (
     Explanation,
@@ -123,7 +124,7 @@ async def _uses(case: Case, token: AccessToken) -> list[Step]:
     if token.max_uses is None:
         return []
     allowance = await case.tx.allowances.find(token.jti, USES)
-    left = 0 if allowance is None else allowance.left
+    left = 0 if allowance is None else (await drawing.seen(case.tx, allowance)).left
     if not left:
         sentence = f"It works {token.max_uses} times, and guards have taken every one of them."
         return [failed("uses", Reason.USED_UP, sentence)]

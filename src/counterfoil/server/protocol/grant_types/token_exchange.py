@@ -4,6 +4,8 @@ A client narrows what was issued to itself; by a right that an administrator gav
 acts at another API for whoever called it, and the token says so (``act``). Nobody impersonates.
 """
 
+from typing import Final
+
 from msgspec import Struct
 
 from counterfoil.oauth.access import Access, scopes_in
@@ -20,6 +22,11 @@ from counterfoil.server.protocol.issuance import Issuance, Lineage, TokenRequest
 from counterfoil.server.protocol.ticket_requests import as_ticket, ticket_in
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.store import Transaction
+
+_OF_ITS_OWN: Final = (
+    "A token that is limited is narrowed by the client that it was issued to: what is counted of "
+    "it is counted at its own API, and nobody acts with it."
+)
 
 
 class _Permitted(Struct, frozen=True):
@@ -63,7 +70,9 @@ async def exchange(authority: Authority, tx: Transaction, request: TokenRequest)
         handle=new_token_handle(tx, token.fam),
         family_id=token.fam,
         binding=request.proved,
-        lineage=Lineage(behind.parents, permitted.act, token.auth_time, token.acr),
+        lineage=Lineage(behind.parents, permitted.act, token.auth_time, token.acr, subject.counted),
+        max_uses=token.max_uses,
+        limits=subject.limits,
         may_act="" if permitted.is_delegated else actor_in(token.may_act),
     )
     if permitted.is_delegated:
@@ -100,6 +109,8 @@ def _permitted(request: TokenRequest, subject: Shown) -> _Permitted:
             raise invalid_target("This client has no right to tokens for that API.")
         sentence = "This client may not exchange the subject_token."
         raise OAuthError("invalid_request", sentence, reason=Reason.NOT_PERMITTED)
+    if subject.is_limited:
+        raise OAuthError("invalid_request", _OF_ITS_OWN, reason=Reason.WRONG_TYPE)
     _demand_actor(token.may_act, client.client_id)
     scopes = right.scopes & token.scopes if target == source else right.scopes
     return _Permitted(target, scopes, acting(client.client_id, token.act), is_delegated=True)
@@ -152,7 +163,8 @@ async def _actor(
         raise invalid_request("Nobody acts for another here: leave the actor_token out.")
     shown = await shown_in(authority, tx, request, "actor_token")
     token = shown.token
-    if (token.client_id, token.sub, token.fam, token.act) != (client_id, client_id, "", None):
+    own = token.client_id, token.sub, token.fam, token.act
+    if own != (client_id, client_id, "", None) or shown.is_limited:
         sentence = "The actor_token is one that the client got for itself."
         raise OAuthError("invalid_request", sentence, reason=Reason.NOT_PERMITTED)
     return shown

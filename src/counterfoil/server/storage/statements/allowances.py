@@ -10,12 +10,13 @@ from counterfoil.server.storage.statements.json_text import json_text, marks_fro
 
 _ADD: Final = """
 INSERT INTO allowances (jti, name, total, taken, granted, subject, family_id, client_id,
-    client_generation, audience, api_generation, kid, issued_at, parents, expires_at, kept_until)
-VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    client_generation, audience, api_generation, kid, issued_at, parents, expires_at, kept_until,
+    draws_on)
+VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT jti, name, total, taken, subject, family_id, client_id, client_generation, audience,
-    api_generation, kid, issued_at, parents, expires_at, kept_until
+    api_generation, kid, issued_at, parents, expires_at, kept_until, draws_on
 FROM allowances"""
 _FIND: Final = f"{_SELECT} WHERE jti = ? AND name = ?"
 _NEWEST: Final = """AND name = ? AND expires_at > ? AND (issued_at, jti) < (?, ?)
@@ -82,6 +83,7 @@ class AllowanceStatements:
             json_text(marks.parents),
             allowance.expires_at,
             allowance.kept_until,
+            allowance.draws_on,
         )
 
     async def find(self, jti: str, name: str) -> Allowance | None:
@@ -146,7 +148,7 @@ class AllowanceStatements:
 
 
 def _allowance(row: Row) -> Allowance:
-    jti, name, total, taken, subject, *marks, parents, expires_at, kept_until = row
+    jti, name, total, taken, subject, *marks, parents, expires_at, kept_until, draws_on = row
     marks.append(marks_from(parents))
     return Allowance(
         name=name,
@@ -156,4 +158,5 @@ def _allowance(row: Row) -> Allowance:
         subject=subject,
         expires_at=expires_at,
         kept_until=kept_until,
+        draws_on=draws_on,
     )
