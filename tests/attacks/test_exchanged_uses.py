@@ -66,7 +66,7 @@ async def counted(place: Installation, **members: Any) -> str:
 
 
 async def test_exchanging_multiplies_no_uses(place: Installation):
-    """S54: N in all, whoever asks: the parent, its children, and theirs."""
+    """S12, S54: N in all, whoever asks: the parent, its children, and theirs."""
     parent = await limited(place, 5)
     one, other = [await child_of(place, "worker", parent) for _ in range(2)]
     grandchild = await child_of(place, "worker", one, scope="notes:read")
@@ -143,7 +143,7 @@ async def test_a_retry_of_a_lease_that_got_the_least_gets_it_again(place: Instal
 
 
 async def test_limits_are_never_wider_than_they_were(place: Installation):
-    """S15: no member above its own, no action that was not named, and none lost on the way."""
+    """S12, S15: no member above its own, no action that was not named, and none lost on the way."""
     parent = await counted(place)
     child = await child_of(place, "worker", parent)
     assert unverified_claims(child)["authorization_details"] == [COUNTED]

@@ -10,8 +10,11 @@ from jwcrypto import jwk as jwcrypto_jwk
 from jwcrypto import jwt as jwcrypto_jwt
 from msgspec.structs import replace
 
-from counterfoil.guard import Encryption, Guard, Issuer, Options, Tickets
+from counterfoil.guard import Encryption, Guard, Issuer, Options, Rejected, Tickets
+from counterfoil.guard.asgi import GuardMiddleware
+from counterfoil.guard.encryption import Unsealing
 from counterfoil.guard.gate import Gate
+from counterfoil.jose import jws, strict_json
 from counterfoil.jose.encryption_keys import DecryptionKeys
 from counterfoil.jose.jwt import unverified_claims, unverified_header
 from counterfoil.oauth.reasons import Reason
@@ -22,7 +25,9 @@ from counterfoil.server.protocol.explaining.explanation import Verdict
 from tests.encryption import with_pair, with_secret
 from tests.flows.serving import fresh, refusal, refusal_of, served
 from tests.guard.desk import request
+from tests.guard.test_asgi import Served, notes_app
 from tests.installation import NOTES, Installation
+from tests.proofs import App, Holder
 
 pytestmark = pytest.mark.anyio
 
@@ -46,11 +51,16 @@ async def decide(place: Installation, **policy: Any) -> None:
     await place.authority.store.transact(work)
 
 
-def guard_of(place: Installation, key: Any, **options: Any) -> Guard:
+def guard_of(place: Installation, key: Any, revocation: Any = "feed", **options: Any) -> Guard:
     encryption = Encryption(keys=DecryptionKeys((key,)))
     chosen = Options(encryption=encryption, **options)
-    issuer = Issuer(place.issuer, ("ES256", "ML-DSA-65"))
+    issuer = Issuer(place.issuer, ("ES256", "ML-DSA-65"), revocation=revocation)
     return Guard(issuers=[issuer], audience=NOTES, options=chosen)
+
+
+def header_of(token: str) -> dict[str, Any]:
+    """All of an encrypted token that can be read."""
+    return strict_json.decode_object(jws.decode_part(token.partition(".")[0].encode()))
 
 
 async def test_it_opens_its_api_and_ends_like_any_other(vault: tuple[Installation, Any]):
@@ -105,6 +115,59 @@ async def test_with_a_url_a_quantum_computer_and_a_ticket(vault: tuple[Installat
     await decide(place, signing_algorithm=None)
 
 
+async def test_its_place_in_a_status_list_is_inside(vault: tuple[Installation, Any]):
+    """S68, S117: for a guard that follows no feed; whoever carries it does not learn its place."""
+    place, key = vault
+    await decide(place, status_list=True)
+    stands, ended = [await place.service_token() for _ in range(2)]
+    assert (stands.count("."), "status" in header_of(stands)) == (4, False)
+    assert (await place.post("/revoke", "service", token=ended)).status_code == 200
+    with guard_of(place, key, "status_list") as guard:
+        await fresh(guard)
+        status = (await guard.decide(stands)).claims["status"]
+        assert f"{place.issuer}/status-lists/" in str(status)
+        with pytest.raises(Rejected) as refused:
+            await guard.decide(ended)
+        assert refused.value.reason is Reason.REVOKED
+        assert guard.check(stands).subject == "service", "the list is here, and nobody is asked"
+        await guard.aclose()
+    await decide(place, status_list=False)
+
+
+async def test_whoever_proves_no_key_has_nothing_of_it(vault: tuple[Installation, Any]):
+    """S68, RFC 9449 §7: bound inside; the proof is over the text that is shown."""
+    place, key = vault
+    app = App(place, "service")
+    told = (await app.ask(grant_type="client_credentials")).json()
+    token = told["access_token"]
+    assert (told["token_type"], token.count("."), "cnf" in header_of(token)) == (
+        "DPoP",
+        4,
+        False,
+    )
+    with guard_of(place, key) as guard, Served(GuardMiddleware(notes_app(), guard)) as api:
+        await fresh(guard)
+        inner = Unsealing(Encryption(keys=DecryptionKeys((key,)))).signed_in(token)
+
+        def ask(shown: str, proof: str | None, scheme: str = "DPoP") -> tuple[int, str]:
+            headers = {"authorization": f"{scheme} {shown}"} | ({"dpop": proof} if proof else {})
+            answer = api.get("/notes", **headers)
+            return answer.status_code, answer.json().get("error_reason", "")
+
+        def proved(of: str, holder: Holder = app.holder) -> str:
+            return holder.proof("GET", f"{api.url}/notes", place.clock(), of)
+
+        proof = proved(token)
+        assert ask(token, proof) == (200, "")
+        assert ask(token, proof) == (401, "proof_replayed")
+        assert ask(token, None, "Bearer") == (401, "wrong_binding")
+        assert ask(token, proved(token, Holder())) == (401, "wrong_binding")
+        assert ask(token, proved(inner))[0] == 401, "the proof of another text"
+        assert ask(inner, proved(inner)) == (401, "not_encrypted")
+        assert ask(token, proved(token)) == (200, "")
+        await guard.aclose()
+
+
 async def test_others_open_and_verify_it(vault: tuple[Installation, Any]):
     """S65, S68: jwcrypto, with the API's key and nothing of ours but ``/jwks.json``."""
     place, key = vault
@@ -127,6 +190,4 @@ async def test_others_open_and_verify_it(vault: tuple[Installation, Any]):
 
 
 def _encoded(key: bytes) -> str:
-    from counterfoil.jose import jws
-
     return jws.encode_part(key).decode()
