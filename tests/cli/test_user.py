@@ -43,6 +43,21 @@ def test_the_prompt_stands_beside_the_json(installation: Installation):
     assert added["email"] == EMAIL
 
 
+def test_nobody_is_there_before_somebody_is_added(installation: Installation):
+    """ASVS V6.3.2: no account and no client comes with the house."""
+    installation.succeed("api", "add", "https://notes.example", "--scope", "read=Read")
+    assert installation.json("user", "list")["users"] == []
+    assert installation.json("client", "list")["clients"] == []
+
+
+def test_who_is_given_another_password_is_told(lived_in: LivedIn):
+    """ASVS V6.3.7: by mail, also where an administrator did it."""
+    run = lived_in.installation
+    assert not run.transact(lambda tx: tx.outbox.is_full(1))
+    run.succeed("user", "set-password", EMAIL, "--password-stdin", "--yes", stdin="another one")
+    assert run.transact(lambda tx: tx.outbox.is_full(1))
+
+
 def test_people_are_listed(installation: Installation):
     arguments = ("--name", "Ada Lovelace", "--password-stdin")
     added = installation.json("user", "add", EMAIL, *arguments, stdin=PASSWORD)

@@ -16,7 +16,7 @@ from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.policy import ClientPolicy
 from tests.flows.serving import fresh, served_here
 from tests.installation import NOTES, Installation, Person, answer_of, hidden_fields, installed
-from tests.recoveries import mail_for
+from tests.recoveries import NEW, ask, choose, mail_for, open_link, token_for
 from tests.second_factors import (
     AUTHENTICATOR,
     App,
@@ -84,6 +84,21 @@ async def test_a_recovery_code_does_it_too_and_is_told_of(
     assert event.detail == {"left": "9"}
     told = " ".join(await mail_for(place, person.email))
     assert "9 codes are left" in " ".join(told.split())
+
+
+async def test_a_new_password_by_mail_is_half_a_sign_in(
+    place: Installation, person: Person, visitor: Person
+):
+    """ASVS V6.3.6, V6.4.3: whoever reads the mail is not in, and still needs the app."""
+    app, _ = await enrol(person)
+    await ask(visitor.browser, person.email)
+    opened = await open_link(visitor.browser, await token_for(place, person.email))
+    assert (await choose(visitor.browser, opened)).status_code == 200
+    assert not await is_in(visitor)
+    page = await visitor.sign_in(await visitor.browser.get("/sign-in"), password=NEW)
+    assert not await is_in(visitor)
+    await show(visitor, page, app.code())
+    assert await is_in(visitor)
 
 
 async def test_new_recovery_codes_end_those_before(person: Person, visitor: Person):

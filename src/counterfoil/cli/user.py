@@ -120,10 +120,14 @@ def end_everything(call: Invocation, email: str, *, manner: Manner) -> None:
 @installation
 def set_password(call: Invocation, email: str, *, password_stdin: bool, manner: Manner) -> None:
     """Give a person another password, and end every session and token of theirs."""
+    from counterfoil.server.identity import recovery
     from counterfoil.server.protocol import registration
     from counterfoil.server.protocol.events import CLI
 
-    async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
+    async def work(authority: "Authority", tx: "Transaction", user_id: str) -> "Ending":
+        user = await tx.users.find(user_id)
+        if user is not None:
+            await recovery.tell_of_password(authority, tx, user)
         return await registration.set_password(tx, user_id, digest, CLI)
 
     find = partial(_id_of, named=email)

@@ -16,6 +16,7 @@ from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.session import Origin, Session
 from tests.installation import PASSWORD, Installation, Person
+from tests.recoveries import mail_for
 
 pytestmark = pytest.mark.anyio
 
@@ -59,6 +60,16 @@ async def test_the_new_password_opens_and_the_old_one_does_not(
     events = await place.authority.store.read(lambda tx: tx.events.latest(10))
     (event,) = [each for each in events if each.kind is EventKind.PASSWORD_CHANGED]
     assert (event.actor, event.subject) == (f"user:{person.user_id}", person.user_id)
+
+
+async def test_the_owner_is_told_by_mail(place: Installation, person: Person, here: NewSession):
+    """ASVS V6.3.7: of a password that was changed, and of no try."""
+    assert await change(place, here.session, "wrong password") is None
+    assert await mail_for(place, person.email) == []
+    assert await change(place, here.session)
+    (told,) = await mail_for(place, person.email)
+    assert "A new password was chosen for your account" in " ".join(told.split())
+    assert "/forgotten-password" in told
 
 
 async def test_every_other_browser_is_signed_out_and_this_one_goes_on_under_a_new_secret(

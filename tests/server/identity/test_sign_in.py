@@ -156,3 +156,9 @@ async def test_after_several_failures_even_the_right_password_waits(
     for _ in range(settings.sign_in_tries - 1):
         await attempt("wrong")
     assert await attempt() is not None
+
+
+async def test_a_password_does_not_grow_old(place: Installation, attempt: Try):
+    """ASVS V6.2.10: nobody is made to change it."""
+    place.clock.turn(10 * 365 * 24 * 60 * 60)
+    assert await attempt() is not None

@@ -604,6 +604,18 @@ def test_a_page_needs_no_script_and_no_inline_style(pages: Pages, view: Page) ->
 
 
 @EVERY_PAGE
+def test_passwords_are_masked_and_left_to_managers(pages: Pages, view: Page) -> None:
+    """ASVS V6.2.6, V6.2.7: nothing that is secret is shown, and pasting and managers just work."""
+    page = Document(pages.render(view))
+    inputs = [each.attributes for each in page.all("input")]
+    secret = [each for each in inputs if each["name"] in {"password", "current", "new", "again"}]
+    assert {each["type"] for each in secret} <= {"password"}
+    known = {"current-password", "new-password"}
+    assert {each["autocomplete"] for each in secret} <= known
+    assert all(int(each.get("maxlength", 256)) >= 64 for each in secret)
+
+
+@EVERY_PAGE
 def test_every_input_has_a_label_and_every_description_exists(pages: Pages, view: Page) -> None:
     """What can be typed or ticked is named, and ids are used once."""
     page = Document(pages.render(view))

@@ -112,6 +112,7 @@ async def _conclude(
         return None
     await tx.users.note_success(user.id)
     await events.record(tx, EventKind.PASSWORD_CHANGED, by, user.id)
+    await recovery.tell_of_password(authority, tx, user)
     cause = Cause.PASSWORD_CHANGED
     if change.disowned:
         cause, detail = Cause.INTRUSION_REPORTED, {"of": change.disowned}

@@ -13,6 +13,7 @@ from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity.factor_change import remove_passkeys
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
+from counterfoil.server.identity.security_letters import tell
 from counterfoil.server.identity.ways_in import unlink_unproved
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol import action_tokens, events, revocation
@@ -214,6 +215,12 @@ async def _conclude(
     ending = await revocation.follow(tx, Cause.PASSWORD_RESET, user.id, by)
     await tell_owner(authority, tx, user, choice.language)
     return ending
+
+
+async def tell_of_password(authority: Authority, tx: Transaction, user: User) -> None:
+    """Have somebody told, where there is mail, that they have another password without a link."""
+    link = f"{authority.issuer}{ASK_PATH}"
+    await tell(authority, tx, user, LetterKind.PASSWORD_WAS_SET, link=link)
 
 
 async def tell_owner(authority: Authority, tx: Transaction, user: User, language: str) -> None:

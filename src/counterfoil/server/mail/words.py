@@ -110,10 +110,10 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                 LetterKind.PASSWORD_WAS_SET: Words(
                     "Your password has been changed",
                     (
-                        "A new password was chosen for your account at {place} by a link that was "
-                        "sent to this address. Every browser and every app was signed out.",
-                        "If it was not you, somebody else can read your mail. Make your mailbox "
-                        "safe first, then choose a new password here:",
+                        "A new password was chosen for your account at {place}. Every other "
+                        "browser and every app was signed out.",
+                        "If it was not you, somebody else knows the password or can read your "
+                        "mail. Make your mailbox safe first, then choose a new password here:",
                     ),
                     "Choose a new password",
                 ),
@@ -255,11 +255,11 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                 LetterKind.PASSWORD_WAS_SET: Words(
                     "Ihr Passwort wurde geändert",
                     (
-                        "Für Ihr Konto bei {place} wurde über einen Link, der an diese Adresse "
-                        "ging, ein neues Passwort gewählt. Alle Browser und Apps wurden "
-                        "abgemeldet.",
-                        "Wenn Sie das nicht waren, liest jemand Ihre Mail mit. Sichern Sie zuerst "
-                        "Ihr Postfach, und wählen Sie dann hier ein neues Passwort:",
+                        "Für Ihr Konto bei {place} wurde ein neues Passwort gewählt. Alle anderen "
+                        "Browser und alle Apps wurden abgemeldet.",
+                        "Wenn Sie das nicht waren, kennt jemand das Passwort oder liest Ihre Mail "
+                        "mit. Sichern Sie zuerst Ihr Postfach, und wählen Sie dann hier ein neues "
+                        "Passwort:",
                     ),
                     "Neues Passwort wählen",
                 ),
