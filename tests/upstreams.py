@@ -59,6 +59,10 @@ class Upstream:
         self.person = {"sub": subject, **claims}
         self.auth_time = int(self.clock())
 
+    def forget(self) -> None:
+        """No refresh token is good any more."""
+        self._refreshable.clear()
+
     def routes(self) -> list[Route]:
         return [
             Route("/.well-known/openid-configuration", self._counted(self._metadata)),

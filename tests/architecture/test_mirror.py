@@ -128,6 +128,7 @@ ELSEWHERE = MappingProxyType(
         "server/identity/linking.py": "flows/test_providers.py",
         "server/identity/provider_sign_in.py": "attacks/test_providers.py",
         "server/identity/upstream_tokens.py": "flows/test_upstream_tokens.py",
+        "server/identity/upstream_use.py": "flows/test_upstream_tokens.py",
         "server/identity/ways_in.py": "flows/test_providers.py",
         "server/pages/linked.py": "flows/test_providers.py",
         "server/pages/provider_buttons.py": "flows/test_providers.py",

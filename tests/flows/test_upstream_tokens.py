@@ -1,14 +1,21 @@
 """Tokens of providers: kept sealed where policy says so, and given back (S78)."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from counterfoil.server.identity.upstream_tokens import KeptTokens, opened
+from counterfoil.server.protocol import providers
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.own_api import UPSTREAM
+from counterfoil.server.protocol.providers import ProviderChanges
 from counterfoil.server.records.linked_identity import LinkedIdentity
+from tests.administration import person_token
 from tests.coming import add_provider, come, identities_of, link
 from tests.installation import Installation, Person, hidden_fields, installed
 from tests.upstreams import Upstream, upstream
@@ -113,3 +120,100 @@ async def test_a_provider_that_is_away_keeps_nobody_from_unlinking(
         assert gone.status_code == 303
         assert await identities_of(place, place.user.id) == []
     assert theirs.revoked == []
+
+
+async def replayer(place: Installation, client_id: str = "mirror") -> Any:
+    """A service that may use what providers gave, and its token."""
+    await place.add_client(client_id, scopes=frozenset({UPSTREAM}))
+    return await place.service_token(client_id)
+
+
+async def use(place: Installation, token: str, user_id: str, provider: str = "theirs") -> Any:
+    async with place.browser() as service:
+        headers = {"authorization": f"Bearer {token}"}
+        path = f"/api/users/{user_id}/upstream-token"
+        return await service.post(path, headers=headers, json={"provider": provider})
+
+
+async def allow(place: Installation, replayed_by: str) -> None:
+    sealing = place.authority.upstream
+    changes = ProviderChanges(policy={"replayed_by": replayed_by})
+    await place.authority.store.transact(
+        lambda tx: providers.change(tx, sealing, "theirs", (changes, CLI))
+    )
+
+
+async def test_a_service_that_the_policy_names_uses_them(place: Installation, theirs: Upstream):
+    """S78: fresh where they have expired, once however many ask, and each use is told."""
+    async with place.browser() as browser:
+        await come(browser)
+    identity = await only(place)
+    token = await replayer(place)
+    assert (await use(place, token, identity.user_id)).status_code == 404
+    await allow(place, "mirror")
+    given = (await use(place, token, identity.user_id)).json()
+    assert given["access_token"] == kept(place, identity).access_token
+    assert theirs.refreshes == 0
+    place.clock.turn(300)
+    token = await place.service_token("mirror")
+    answers = await asyncio.gather(*(use(place, token, identity.user_id) for _ in range(4)))
+    fresh = {each.json()["access_token"] for each in answers}
+    assert len(fresh) == 1
+    assert given["access_token"] not in fresh
+    assert theirs.refreshes == 1
+    assert fresh == {kept(place, await only(place)).access_token}
+    told = await place.authority.store.read(lambda tx: tx.events.latest(1))
+    assert (told[0].kind.value, told[0].subject) == ("upstream_token_used", identity.user_id)
+    assert not fresh & set(told[0].detail.values())
+
+
+async def test_an_answer_that_was_lost_is_asked_for_once_more(
+    place: Installation, theirs: Upstream
+):
+    async with place.browser() as browser:
+        await come(browser)
+    identity = await only(place)
+    await allow(place, "other mirror")
+    await replayer(place)
+    place.clock.turn(300)
+    token = await place.service_token("mirror")
+    theirs.lose_answers = 1
+    assert (await use(place, token, identity.user_id)).status_code == 200
+    place.clock.turn(300)
+    token = await place.service_token("mirror")
+    theirs.lose_answers = 2
+    assert (await use(place, token, identity.user_id)).status_code == 503
+    assert (await use(place, token, identity.user_id)).status_code == 200
+
+
+async def test_nobody_else_gets_them(place: Installation, theirs: Upstream):
+    """Neither another service, nor a person, nor for another person, nor once unlinked."""
+    async with place.browser() as browser:
+        await come(browser)
+    identity = await only(place)
+    await allow(place, "mirror")
+    token, other = await replayer(place), await replayer(place, "other")
+    assert place.user is not None
+    assert (await use(place, other, identity.user_id)).status_code == 404
+    assert (await use(place, token, place.user.id)).status_code == 404
+    assert (await use(place, token, identity.user_id, "none")).status_code == 404
+    plain = await place.service_token("service")
+    assert (await use(place, plain, identity.user_id)).status_code in {401, 403}
+    admin = await place.add_user("root@example.com", is_admin=True)
+    async with place.browser() as browser:
+        of_person = await person_token(place, Person(place, browser, admin.email, admin.id))
+        assert (await use(place, of_person, identity.user_id)).status_code == 403
+    await place.authority.store.transact(lambda tx: tx.identities.remove(identity.id))
+    assert (await use(place, token, identity.user_id)).status_code == 404
+
+
+async def test_a_refusal_of_the_provider_is_none_to_be_had(place: Installation, theirs: Upstream):
+    async with place.browser() as browser:
+        await come(browser)
+    identity = await only(place)
+    await allow(place, "mirror")
+    await replayer(place)
+    place.clock.turn(300)
+    token = await place.service_token("mirror")
+    theirs.forget()
+    assert (await use(place, token, identity.user_id)).status_code == 404

@@ -21,7 +21,7 @@ class ProviderDocument(Struct, frozen=True, kw_only=True):
     issuer: str
     client_id: str
     redirect_uri: str
-    policy: Mapping[str, object]
+    policy: Mapping[str, str | bool]
     created_at: int
     disabled_at: int | None
     people: int

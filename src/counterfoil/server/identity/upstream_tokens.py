@@ -3,7 +3,9 @@
 Nothing here writes a token anywhere but into the sealed column.
 """
 
+import asyncio
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -21,7 +23,7 @@ from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.upstream import revoking
 from counterfoil.server.upstream.arrival import Asked
-from counterfoil.server.upstream.line import Line
+from counterfoil.server.upstream.line import PATIENCE, Line
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -91,20 +93,26 @@ def _context(identity: LinkedIdentity) -> str:
 async def give_back(authority: Authority, line: Line, identities: list[LinkedIdentity]) -> None:
     """Revoke at their providers what was kept for identities that are linked no more (RFC 7009).
 
-    Nothing waits for it: where a provider cannot be reached, its tokens end when they expire.
+    Where a provider cannot be reached in time, its tokens end when they expire.
     """
-    for identity in identities:
-        kept = opened(authority, identity)
-        found = partial(_provider_of, identity)
-        provider = await authority.store.read(found) if kept is not None else None
-        if kept is None or provider is None:
-            continue
-        asked = asked_of(authority, provider)
-        exchange = revoking.revoke(line.issuers.named(provider.issuer), asked, token_of(kept))
-        try:
-            await line.run(exchange)
-        except (HttpFailure, NotSealed) as error:
-            _LOG.warning("tokens of %s could not be given back: %s", provider.id, error)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE):
+            for identity in identities:
+                await _give_back(authority, line, identity)
+
+
+async def _give_back(authority: Authority, line: Line, identity: LinkedIdentity) -> None:
+    kept = opened(authority, identity)
+    found = partial(_provider_of, identity)
+    provider = await authority.store.read(found) if kept is not None else None
+    if kept is None or provider is None:
+        return
+    asked = asked_of(authority, provider)
+    exchange = revoking.revoke(line.issuers.named(provider.issuer), asked, token_of(kept))
+    try:
+        await line.run(exchange)
+    except (HttpFailure, NotSealed) as error:
+        _LOG.warning("tokens of %s could not be given back: %s", provider.id, error)
 
 
 def token_of(kept: KeptTokens) -> Secret:

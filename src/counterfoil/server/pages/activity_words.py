@@ -50,6 +50,7 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.PASSKEY_SUSPECT: "A passkey was used that may have been copied",
         EventKind.IDENTITY_LINKED: "An account at another provider was linked to yours",
         EventKind.IDENTITY_UNLINKED: "An account at another provider was unlinked from yours",
+        EventKind.UPSTREAM_TOKEN_USED: "{app} was given a token of an account of yours elsewhere",
         EventKind.SECOND_FACTOR_ADDED: "A second factor was added",
         EventKind.SECOND_FACTOR_REMOVED: "A second factor was removed",
         EventKind.SECOND_FACTOR_FAILED: "Somebody had your password and not your second factor",

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.oauth.errors import OAuthError
+from counterfoil.server.identity import upstream_tokens
 from counterfoil.server.pages.account_views import DeletePage, GonePage
 from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
@@ -48,8 +49,10 @@ async def answer(server: Server, request: Request) -> Response:
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
     work = partial(_delete, server.authority.settings, person, by)
+    linked = await server.authority.store.read(lambda tx: tx.identities.of_user(person.user.id))
     ending = await server.authority.store.transact(work)
     await server.authority.hub.catch_up()
+    await upstream_tokens.give_back(server.authority, server.line, linked)
     return _gone(server, ending)
 
 

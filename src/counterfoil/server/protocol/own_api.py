@@ -17,11 +17,15 @@ from counterfoil.server.records.store import Transaction
 READ: Final = "counterfoil:read"
 WRITE: Final = "counterfoil:write"
 END: Final = "counterfoil:end"
+UPSTREAM: Final = "counterfoil:upstream"
+ADMINISTRATION: Final = frozenset({READ, WRITE, END})
+"""What one needs to make somebody an administrator: all that one of them may do."""
 SCOPES: Final[Mapping[str, str]] = MappingProxyType(
     {
         READ: "See apps, people, their sessions and what happened on this server",
         WRITE: "Register and change apps, APIs and people on this server",
         END: "End tokens, sessions and permissions of anybody on this server",
+        UPSTREAM: "Use what providers gave for people, where a provider's policy names the service",
     }
 )
 NAME: Final = "Administration of this server"

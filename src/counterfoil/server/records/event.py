@@ -64,6 +64,7 @@ class EventKind(StrEnum):
     PASSKEY_SUSPECT = "passkey_suspect"
     IDENTITY_LINKED = "identity_linked"
     IDENTITY_UNLINKED = "identity_unlinked"
+    UPSTREAM_TOKEN_USED = "upstream_token_used"
     PROVIDER_ADDED = "provider_added"
     PROVIDER_CHANGED = "provider_changed"
     PROVIDER_REMOVED = "provider_removed"
@@ -146,6 +147,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.PASSKEY_SUSPECT: "user",
         EventKind.IDENTITY_LINKED: "user",
         EventKind.IDENTITY_UNLINKED: "user",
+        EventKind.UPSTREAM_TOKEN_USED: "user",
         EventKind.PROVIDER_ADDED: "provider",
         EventKind.PROVIDER_CHANGED: "provider",
         EventKind.PROVIDER_REMOVED: "provider",

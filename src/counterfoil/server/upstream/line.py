@@ -4,7 +4,8 @@ It is opened when it is first needed: most servers have no provider.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 from counterfoil.net.exchange import AsyncSender, Exchange
@@ -26,6 +27,21 @@ class Line:
         self.issuers: Final = Issuers(clock)
         self._sender: AsyncSender | None = None
         self._waiting = 0
+        self._alone: dict[str, asyncio.Lock] = {}
+        self._wanted: dict[str, int] = {}
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[None]:
+        """Let one at a time do what is named, in this process."""
+        lock = self._alone.setdefault(name, asyncio.Lock())
+        self._wanted[name] = self._wanted.get(name, 0) + 1
+        try:
+            async with lock:
+                yield
+        finally:
+            self._wanted[name] -= 1
+            if not self._wanted[name]:
+                del self._wanted[name], self._alone[name]
 
     async def run(self, exchange: Exchange[T]) -> T:
         """Drive an exchange to its result.

@@ -1,8 +1,10 @@
 """Refreshing and revoking tokens at the provider that gave them (RFC 6749 §6, RFC 7009)."""
 
+from typing import Final
+
 from counterfoil.client.tokens import Tokens
 from counterfoil.net.exchange import Exchange
-from counterfoil.net.http import Unreachable
+from counterfoil.net.http import BadAnswer, HttpFailure
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.records.provider import ProviderKind
 from counterfoil.server.upstream import github
@@ -10,20 +12,26 @@ from counterfoil.server.upstream.arrival import Asked
 from counterfoil.server.upstream.issuer import Issuer
 from counterfoil.server.upstream.openid import introduced, tokens_for
 
+_LOST: Final = frozenset({502, 503, 504})
+"""A proxy says it of a provider that may have done it all the same."""
+
 
 def refresh(issuer: Issuer, asked: Asked, refresh_token: Secret, now: float) -> Exchange[Tokens]:
     """Get fresh tokens; where the answer is lost, ask once more.
 
     Raises:
         BadAnswer: with the status, where it is refused.
-        Unreachable: the answer was lost twice.
+        HttpFailure: the answer was lost twice.
     """
     url = yield from _token_url(issuer, asked)
     form = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
     try:
         return (yield from tokens_for(url, asked, form, now))
-    except Unreachable:
-        return (yield from tokens_for(url, asked, form, now))
+    except HttpFailure as failure:
+        if isinstance(failure, BadAnswer) and failure.status not in _LOST:
+            raise
+    # A provider that takes a refresh token once may yet give the same answer to the same question.
+    return (yield from tokens_for(url, asked, form, now))
 
 
 def _token_url(issuer: Issuer, asked: Asked) -> Exchange[str]:

@@ -14,15 +14,17 @@ from counterfoil.server.endpoints.api import (
     limited_tokens,
     mint_rights,
     personal_tokens,
+    providers,
     sessions,
     settings,
     users,
 )
 from counterfoil.server.endpoints.api.operation import Operation
-from counterfoil.server.protocol.own_api import END, READ, WRITE
+from counterfoil.server.protocol.own_api import END, READ, UPSTREAM, WRITE
 
 _CLIENT: Final = "/api/clients/{client_id}"
 _USER: Final = "/api/users/{user_id}"
+_PROVIDER: Final = "/api/providers/{provider_id}"
 _API_KEY: Final = "/api/apis/keys/{encryption_kid}"
 _API: Final = "/api/apis/named"
 
@@ -154,6 +156,24 @@ OPERATIONS: Final = (
         READ,
         "List what a person has made by hand.",
         personal_tokens.list_personal_tokens,
+    ),
+    Operation(
+        "POST",
+        f"{_USER}/upstream-token",
+        UPSTREAM,
+        "Use what a provider gave for a person.",
+        providers.use_upstream_token,
+    ),
+    Operation("GET", "/api/providers", READ, "List providers.", providers.list_providers),
+    Operation("POST", "/api/providers", WRITE, "Add a provider.", providers.add_provider, 201),
+    Operation("GET", _PROVIDER, READ, "Show a provider.", providers.show_provider),
+    Operation("PATCH", _PROVIDER, WRITE, "Change a provider.", providers.change_provider),
+    Operation(
+        "POST",
+        f"{_PROVIDER}/remove",
+        WRITE,
+        "Remove a provider, with every link to it.",
+        providers.remove_provider,
     ),
     Operation("GET", "/api/grants", READ, "List what people allow apps.", grants.list_grants),
     Operation("GET", "/api/grants/{grant_id}", READ, "Show a grant.", grants.show_grant),

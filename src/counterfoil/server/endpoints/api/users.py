@@ -19,7 +19,7 @@ from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.protocol import account_deletion, changed_data, registration, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import Actor
-from counterfoil.server.protocol.own_api import SCOPES
+from counterfoil.server.protocol.own_api import ADMINISTRATION
 from counterfoil.server.protocol.profile import LONGEST_NAME
 from counterfoil.server.protocol.registration import NewUser
 from counterfoil.server.protocol.revocation import Ending
@@ -118,7 +118,7 @@ async def delete_user(call: Call[Waiting, Nothing]) -> EndingDocument:
     async def work(tx: Transaction) -> Ending:
         found = await _find(tx, call.names["user_id"])
         if found.is_admin:
-            demand_powers(call.admitted, frozenset(SCOPES))
+            demand_powers(call.admitted, ADMINISTRATION)
         return await account_deletion.delete_account(tx, found.id, call.by)
 
     ending = await call.server.authority.store.transact(work)
@@ -131,7 +131,7 @@ async def enable_user(call: Call[Nothing, Nothing]) -> UserDocument:
     async def work(tx: Transaction) -> UserDocument:
         found = await _find(tx, call.names["user_id"])
         if found.is_admin:
-            demand_powers(call.admitted, frozenset(SCOPES))
+            demand_powers(call.admitted, ADMINISTRATION)
         await registration.enable_user(tx, found.id, call.by)
         return await described(tx, await _find(tx, found.id))
 
@@ -176,7 +176,7 @@ async def reset_second_factor(call: Call[Waiting, Nothing]) -> EndingDocument:
     async def work(tx: Transaction) -> Ending:
         found = await _find(tx, call.names["user_id"])
         if found.is_admin:
-            demand_powers(call.admitted, frozenset(SCOPES))
+            demand_powers(call.admitted, ADMINISTRATION)
         return await factor_change.reset(authority, tx, found.id, call.by)
 
     ending = await authority.store.transact(work)

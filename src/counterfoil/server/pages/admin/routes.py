@@ -10,6 +10,7 @@ from counterfoil.server.pages.admin import (
     lists,
     mint_right_giving,
     overview,
+    providers,
     things,
 )
 from counterfoil.server.pages.admin.visit import for_administrators, page
@@ -27,6 +28,8 @@ _PAGES: Final = (
     ("/admin/apis/named", api_thing.api),
     ("/admin/users", lists.of_users),
     ("/admin/users/{user_id}", things.user),
+    ("/admin/providers", providers.listed),
+    ("/admin/providers/{provider_id}", providers.one),
     ("/admin/grants", lists.of_grants),
     ("/admin/grants/{grant_id}", things.grant),
     ("/admin/sessions", lists.of_sessions),
