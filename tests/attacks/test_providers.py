@@ -15,6 +15,7 @@ from counterfoil.server.records.user import User
 from tests.coming import add_provider, away, back, come, identities_of, is_in, link
 from tests.installation import Installation, Person, hidden_fields, installed
 from tests.recoveries import ask, choose, open_link, token_for
+from tests.second_factors import confirm
 from tests.upstreams import Upstream, upstream
 
 pytestmark = [
@@ -240,6 +241,77 @@ async def test_who_prepared_an_account_by_a_provider_is_out_when_its_address_is_
         assert not await is_in(attacker)
         assert "linked to none here" in (await come(attacker, "others")).text
         assert not await is_in(attacker)
+
+
+async def test_an_account_that_a_lying_provider_made_is_no_invitation(
+    place: Installation, others: Upstream
+):
+    """Its owner, who comes by a trusted provider, would share it with whoever made it."""
+    victim = f"{secrets.token_hex(6)}@example.com"
+    somebody(others, email=victim)
+    async with place.browser() as attacker:
+        await come(attacker, "others")
+        person = Person(place, attacker)
+        page = await person.follow(await attacker.get("/sign-in/authenticator?next=security"))
+        await confirm(person, page)
+    async with upstream(Upstream, place.clock) as trusted, place.browser() as owner:
+        await add_provider(place, trusted, "trusted", trusts_email=True)
+        somebody(trusted, email=victim)
+        assert "linked to none here" in (await come(owner, "trusted")).text
+        prepared = await found(place, victim)
+        assert prepared is not None
+        assert [each.provider_id for each in await identities_of(place, prepared.id)] == ["others"]
+        await ask(owner, victim)
+        page = await open_link(owner, await token_for(place, victim))
+        assert (await choose(owner, page)).status_code == 200
+        await come(owner, "trusted")
+        assert await is_in(owner)
+        linked = await identities_of(place, prepared.id)
+        assert [each.provider_id for each in linked] == ["trusted"]
+        await place.authority.store.transact(lambda tx: tx.providers.remove("trusted"))
+
+
+async def test_an_address_that_only_looks_or_folds_alike_is_another(place: Installation):
+    async with upstream(Upstream, place.clock) as trusted:
+        await add_provider(place, trusted, "trusted", trusts_email=True)
+        name = secrets.token_hex(6)
+        owner = await place.add_user(f"strasse-{name}@example.com", email_verified=True)
+        for alike in (f"straße-{name}@example.com", f"\u017ftrasse-{name}@example.com"):
+            somebody(trusted, email=alike)
+            async with place.browser() as browser:
+                await come(browser, "trusted")
+                assert not await is_in(browser)
+        somebody(trusted, email=owner.email.upper())
+        async with place.browser() as browser:
+            await come(browser, "trusted")
+            assert await is_in(browser)
+        assert len(await identities_of(place, owner.id)) == 1
+        await place.authority.store.transact(lambda tx: tx.providers.remove("trusted"))
+
+
+async def test_a_link_elsewhere_makes_nobody_another_person_in_passing(
+    place: Installation, theirs: Upstream
+):
+    """Who is signed in is asked by the provider, whatever the address says."""
+    somebody(theirs)
+    async with place.browser() as first:
+        await come(first)
+    await _believe(place, silent=True)
+    own = await place.add_user(f"{secrets.token_hex(6)}@example.com")
+    async with place.browser() as browser:
+        await Person(place, browser, own.email).sign_in(await browser.get("/sign-in"))
+        sent_there = await browser.get("/sign-in/with/theirs?silent=yes")
+        asked = parse_qs(urlsplit(sent_there.headers["location"]).query)
+        assert asked["prompt"] == ["login"]
+    await _believe(place, silent=False)
+
+
+async def _believe(place: Installation, **policy: bool) -> None:
+    async def work(tx: Any) -> None:
+        found: Provider = await tx.providers.find("theirs")
+        await tx.providers.update(replace(found, policy=replace(found.policy, **policy)))
+
+    await place.authority.store.transact(work)
 
 
 async def test_the_same_subject_of_two_providers_is_two_people(

@@ -15,6 +15,7 @@ from counterfoil.server.identity import half_sign_in
 from counterfoil.server.identity.half_sign_in import HalfSignIn, Via
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.upstream_tokens import keep_tokens
+from counterfoil.server.identity.ways_in import is_untouched
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
@@ -121,7 +122,10 @@ async def _joined(authority: Authority, coming: Coming, tx: Transaction) -> Link
     if email is None or not coming.arrival.email_verified:
         return None
     known = await tx.users.find_by_email(email)
-    user = await _new(authority, coming, tx) if known is None else _theirs(authority, coming, known)
+    if known is None:
+        user = await _new(authority, coming, tx)
+    else:
+        user = known if await _is_theirs(authority, tx, coming, known) else None
     if user is None:
         return None
     by = events.by_user(user.id, coming.origin, coming.proof)
@@ -133,16 +137,20 @@ async def _joined(authority: Authority, coming: Coming, tx: Transaction) -> Link
     return await link(tx, user, coming, by)
 
 
-def _theirs(authority: Authority, coming: Coming, known: User) -> User | None:
-    """Give an account to whom a trusted provider calls the reader of its address.
+async def _is_theirs(authority: Authority, tx: Transaction, coming: Coming, known: User) -> bool:
+    """Whether an account is that of whom a trusted provider calls the reader of its address.
 
     It must have been proved here that it is, or nobody have used the account yet: an address that
-    somebody else has only typed would be a trap for its owner.
+    somebody else has only typed, or another provider has only said, would be a trap for its owner.
     """
-    if not coming.provider.policy.trusts_email or not known.is_enabled:
-        return None
-    invited = known.password_hash is None and authority.settings.registration != "closed"
-    return known if known.email_verified or invited else None
+    email = coming.arrival.email or ""
+    # Accounts are found by what folds to the same: "straße" is another mailbox than "strasse".
+    is_same = email.lower() == known.email.lower()
+    if not coming.provider.policy.trusts_email or not is_same or not known.is_enabled:
+        return False
+    if known.email_verified:
+        return True
+    return authority.settings.registration != "closed" and await is_untouched(tx, known)
 
 
 async def _new(authority: Authority, coming: Coming, tx: Transaction) -> User | None:

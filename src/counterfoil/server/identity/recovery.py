@@ -14,7 +14,7 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity.factor_change import remove_passkeys
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.security_letters import tell
-from counterfoil.server.identity.ways_in import unlink_unproved
+from counterfoil.server.identity.ways_in import clear_unproved
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol import action_tokens, events, revocation
 from counterfoil.server.protocol.action_tokens import Opened
@@ -205,7 +205,7 @@ async def _conclude(
     if opened is None:
         return None
     user, by = opened.user, events.by_user(opened.user.id, choice.origin, events.LINK)
-    await unlink_unproved(tx, user, by)
+    await clear_unproved(tx, user, by)
     await tx.users.set_password(user.id, hashed)
     await tx.users.note_success(user.id)
     await tx.users.verify_email(user.id, user.email, tx.now)

@@ -25,10 +25,17 @@ async def has_another_way_in(tx: Transaction, user: User, *, without: str) -> bo
     )
 
 
-async def unlink_unproved(tx: Transaction, user: User, by: events.Actor) -> None:
-    """Unlink whatever somebody linked before it was shown whose address the account has.
+async def is_untouched(tx: Transaction, user: User) -> bool:
+    """Whether an account was made for somebody, by an invitation, who has not come yet."""
+    ways = [*await tx.identities.of_user(user.id), *await tx.passkeys.of_user(user.id)]
+    return user.password_hash is None and not ways and not await tx.sessions.of_user(user.id)
 
-    Whoever proves it by a mail may have found an account that another had prepared for them.
+
+async def clear_unproved(tx: Transaction, user: User, by: events.Actor) -> None:
+    """Take away by what somebody came in before it was shown whose address the account has.
+
+    Whoever proves it by a mail may have found an account that another had prepared for them: by a
+    provider that lies, and then a passkey or an app of their own.
     """
     if user.email_verified:
         return
@@ -36,3 +43,10 @@ async def unlink_unproved(tx: Transaction, user: User, by: events.Actor) -> None
         await tx.identities.remove(identity.id)
         detail = {"provider": identity.provider_id, "identity": identity.id}
         await events.record(tx, EventKind.IDENTITY_UNLINKED, by, user.id, detail)
+    if user.password_hash is not None:
+        return
+    for passkey in await tx.passkeys.of_user(user.id):
+        await tx.passkeys.remove(passkey.id)
+        await events.record(tx, EventKind.PASSKEY_REMOVED, by, user.id, {"passkey": passkey.id})
+    if await tx.second_factors.remove(user.id):
+        await events.record(tx, EventKind.SECOND_FACTOR_REMOVED, by, user.id)

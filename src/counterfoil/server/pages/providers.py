@@ -57,8 +57,9 @@ async def start(server: Server, request: Request) -> Response:
     given = query_of(request)
     onward = onward_in(server, request, given)
     provider = await _provider(server, request)
-    silent = given.get("silent") == "yes" and provider.policy.silent
     is_there = await signed_in_at(server, request) is not None
+    # Whoever is there is asked, always: a link elsewhere shall not make another of them in passing.
+    silent = given.get("silent") == "yes" and provider.policy.silent and not is_there
     anew = not silent and (is_there or wants_anew(onward))
     began = _began(server, provider, onward.query, anew=anew)
     if silent:
@@ -168,9 +169,9 @@ async def _redeem(server: Server, request: Request, came: _Back, answer: Paramet
     if code is None or answer.get("error") is not None:
         return _refused(server, came)
     issuer = server.line.issuers.named(came.provider.issuer)
-    asked = _asked(server, came.provider, came.begun)
     answered = Answered(code, answer.get("iss"))
     try:
+        asked = _asked(server, came.provider, came.begun)
         arrival = await server.line.run(asking.arrive(issuer, asked, answered, server.clock()))
     except (HttpFailure, NotTrusted, NotSealed) as error:
         _LOG.warning("nobody comes in from the provider %s: %s", came.provider.id, error)
