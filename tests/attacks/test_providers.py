@@ -10,10 +10,14 @@ import httpx2
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.server.identity import joining
+from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.user import User
 from tests.coming import add_provider, away, back, come, identities_of, is_in, link
 from tests.installation import Installation, Person, hidden_fields, installed
+from tests.joinings import join
+from tests.joinings import open_link as open_welcome
 from tests.recoveries import ask, choose, open_link, token_for
 from tests.second_factors import confirm
 from tests.upstreams import Upstream, upstream
@@ -241,6 +245,24 @@ async def test_who_prepared_an_account_by_a_provider_is_out_when_its_address_is_
         assert not await is_in(attacker)
         assert "linked to none here" in (await come(attacker, "others")).text
         assert not await is_in(attacker)
+
+
+async def test_who_is_invited_to_an_account_that_another_made_shares_it_with_nobody(
+    place: Installation, others: Upstream
+):
+    victim = f"{secrets.token_hex(6)}@example.com"
+    somebody(others, email=victim)
+    async with place.browser() as attacker, place.browser() as owner:
+        await come(attacker, "others")
+        prepared = await found(place, victim)
+        assert prepared is not None
+        await place.authority.store.transact(
+            lambda tx: joining.invite(place.authority, tx, prepared, CLI)
+        )
+        page = await open_welcome(owner, await token_for(place, victim))
+        assert (await join(owner, page)).status_code == 200
+        assert await identities_of(place, prepared.id) == []
+        assert "linked to none here" in (await come(attacker, "others")).text
 
 
 async def test_an_account_that_a_lying_provider_made_is_no_invitation(

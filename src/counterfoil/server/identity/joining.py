@@ -15,6 +15,7 @@ from counterfoil.server.identity import recovery
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.recovery import ASK_PATH, demand_mail
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
+from counterfoil.server.identity.ways_in import clear_unproved
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol import action_tokens, events
 from counterfoil.server.protocol.authority import Authority
@@ -225,6 +226,7 @@ async def _accept(
     if opened is None or not await tx.users.welcome(opened.user.id, joining.name, hashed):
         return None
     user = opened.user
+    await clear_unproved(tx, user, events.by_user(user.id, joining.origin, events.LINK))
     await tx.users.verify_email(user.id, user.email, tx.now)
     await tx.action_tokens.end_of(user.id)
     return await _begun(authority, tx, user, joining)
