@@ -216,10 +216,11 @@ async def test_a_trusted_provider_takes_over_no_address_that_was_not_proved_here
                 assert not await is_in(browser)
         assert await identities_of(place, prepared.id) == []
         proved = await place.add_user(f"{secrets.token_hex(6)}@example.com", email_verified=True)
-        somebody(trusted, email=proved.email, email_verified=False)
-        async with place.browser() as browser:
-            await come(browser, "trusted")
-            assert not await is_in(browser)
+        for unsaid in (False, None, "true", 1):
+            somebody(trusted, email=proved.email, email_verified=unsaid)
+            async with place.browser() as browser:
+                await come(browser, "trusted")
+                assert not await is_in(browser)
         disabled = f"{secrets.token_hex(6)}@example.com"
         owner = await place.add_user(disabled, email_verified=True)
         await place.authority.store.transact(lambda tx: tx.users.disable(owner.id, tx.now))
