@@ -2,7 +2,7 @@
 
 from counterfoil.server.documents import providers
 from counterfoil.server.documents.providers import ProviderDocument
-from counterfoil.server.pages.admin.views import AdminListPage, AdminThingPage, Row
+from counterfoil.server.pages.admin.views import AdminListPage, AdminThingPage, Group, Row
 from counterfoil.server.pages.admin.visit import ROOMS, SAYS, Visit
 from counterfoil.server.pages.wording import moment_of
 from counterfoil.server.records.store import Transaction
@@ -70,3 +70,21 @@ def _facts(found: ProviderDocument) -> tuple[tuple[str, str], ...]:
         ("Added", moment_of(found.created_at)),
         ("Disabled", moment_of(found.disabled_at)),
     )
+
+
+async def group_of(visit: Visit, user_id: str) -> Group:
+    """Give the accounts elsewhere by which somebody comes in."""
+    found = await visit.read(lambda tx: tx.identities.of_user(user_id))
+    rows = tuple(
+        Row(
+            name=each.label,
+            href=visit.url(_ROOM, each.provider_id),
+            facts=(
+                ("At", each.issuer),
+                ("Linked", moment_of(each.linked_at)),
+                ("Last used", moment_of(each.last_used_at)),
+            ),
+        )
+        for each in found
+    )
+    return Group(title="Accounts elsewhere", rows=rows)

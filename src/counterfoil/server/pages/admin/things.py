@@ -8,6 +8,7 @@ from counterfoil.server.pages.admin import (
     mint_right_giving,
     mint_rights,
     personal_tokens,
+    providers,
     rows,
 )
 from counterfoil.server.pages.admin.views import AdminThingPage, Group, Row, Verb
@@ -104,6 +105,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
     document = await visit.read(partial(users.described, user=found))
     query = EventQuery(kind=EventKind.INTRUSION_REPORTED, subject=found.id, limit=1)
     alarms = await visit.read(lambda tx: tx.events.find(query))
+    elsewhere = await providers.group_of(visit, found.id)
     return AdminThingPage(
         prefix=visit.server.prefix,
         frame=visit.frame("users"),
@@ -113,7 +115,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
         facts=(
             ("Said “this was not me”", moment_of(alarms[0].at) if alarms else ""),
             ("Name", found.name or ""),
-            ("Email", email_in_words(found)),
+            ("Email", email_in_words(found, has_come=bool(elsewhere.rows))),
             ("Identifier", found.id),
             ("Added", moment_of(found.created_at)),
             ("Disabled", moment_of(found.disabled_at)),
@@ -123,6 +125,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
             await _sessions(visit, found.id),
             await _grants(visit, user_id=found.id),
             await personal_tokens.group_of(visit, found.id),
+            elsewhere,
         ),
         deeds=letting_in.deeds_for(visit, found),
         verbs=(
@@ -135,11 +138,12 @@ async def user(visit: Visit) -> AdminThingPage | None:
     )
 
 
-def email_in_words(found: User) -> str:
+def email_in_words(found: User, *, has_come: bool = False) -> str:
     """Say whether it was shown that the address is theirs."""
     if found.email_verified_at is not None:
         return f"verified on {moment_of(found.email_verified_at)}"
-    return "not verified" if found.password_hash is not None else "invited, not yet verified"
+    has_come = has_come or found.password_hash is not None
+    return "not verified" if has_come else "invited, not yet verified"
 
 
 async def grant(visit: Visit) -> AdminThingPage | None:
