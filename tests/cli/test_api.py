@@ -20,6 +20,7 @@ UNDECIDED = {
     "encryption": False,
     "claims": "",
     "second_factor_scopes": "",
+    "far_apart": "record",
 }
 
 

@@ -133,6 +133,30 @@ async def test_sessions_are_listed_newest_first_without_ended_ones(store: Store)
     assert ended.ended_at == NOW + 9
 
 
+async def test_a_session_is_doubted_once_until_it_is_renewed(store: Store) -> None:
+    """S107: and none that has ended."""
+
+    async def doubt(at: int) -> bool:
+        return await store.transact(lambda tx: tx.sessions.doubt("sid-1", at))
+
+    async def doubted_at() -> int | None:
+        found = await store.read(lambda tx: tx.sessions.find("sid-1"))
+        assert found is not None
+        return found.doubted_at
+
+    await store.transact(lambda tx: tx.users.add(user()))
+    await store.transact(lambda tx: tx.sessions.add(session()))
+    assert await doubted_at() is None
+    assert await doubt(NOW)
+    assert not await doubt(NOW + 1)
+    assert await doubted_at() == NOW
+    renewed = session(id="sid-1", digest=b"r" * 32)
+    assert await store.transact(lambda tx: tx.sessions.renew(renewed))
+    assert await doubted_at() is None
+    await store.transact(lambda tx: tx.sessions.end("sid-1", NOW))
+    assert not await doubt(NOW)
+
+
 async def test_a_sessions_last_use_never_runs_backwards(store: Store) -> None:
     await store.transact(lambda tx: tx.users.add(user()))
     await store.transact(lambda tx: tx.sessions.add(session()))

@@ -53,6 +53,11 @@ class Atlas:
         except Exception:  # whatever is wrong inside the file: a place is a guess, a sign-in is not
             return NOWHERE
 
+    def describe(self, address: str) -> str:
+        """Name the place of an address, with the address, for a place is a guess."""
+        name = self.find(address).name
+        return f"{name} ({address})" if name else address
+
     def look(self) -> None:
         """Read the file if it is another than before; a bad one changes nothing. It reads a disk.
 

@@ -122,6 +122,7 @@ async def _on_the_way(
         keep=half.keep,
         amr=amr,
         proof=events.SECOND_FACTOR,
+        browser_known=half.browser_known,
     )
     begun = await begin_session(authority, tx, user, beginning)
     return Enrolled(begun, codes, await _ended(tx, user, begun, by))

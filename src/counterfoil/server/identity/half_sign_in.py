@@ -31,6 +31,7 @@ class HalfSignIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``id`` is used up by the session that it becomes. ``keep``: they want to stay signed in.
     ``via`` and ``auth_time``: by a provider, which says when they signed in there.
+    ``browser_known``: somebody has signed in to this account there before.
     """
 
     id: str
@@ -41,6 +42,7 @@ class HalfSignIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     keep: bool = False
     auth_time: int | None = None
     via: Via | None = None
+    browser_known: bool = False
 
     def is_good(self, user: User, now: int) -> bool:
         """Whether it still stands for this person, as they are now."""

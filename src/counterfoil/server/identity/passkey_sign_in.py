@@ -9,20 +9,23 @@ from counterfoil.oauth.acr import MULTIPLE, is_enough
 from counterfoil.server.identity import half_sign_in, passkey_proof
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
 from counterfoil.server.identity.half_sign_in import HalfSignIn
+from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
 from counterfoil.server.identity.passkey_proof import Verified
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.webauthn import NotProved
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.noticing.noting import Arrival, is_held
 from counterfoil.server.protocol.second_factor_policy import least_of_person
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.user import User
 
 
 class PasskeyAttempt(Struct, frozen=True):
     """Somebody tries to sign in; ``browser`` is the public name of theirs.
 
     ``current`` is the session that it already has; ``keep``: they want to stay signed in when it
-    is closed.
+    is closed. ``known`` says in which accounts the browser has signed in before.
     """
 
     answer: Answer
@@ -30,6 +33,7 @@ class PasskeyAttempt(Struct, frozen=True):
     origin: Origin
     current: Session | None = None
     keep: bool = False
+    known: KnownBrowser = NOWHERE
 
 
 async def sign_in_by_passkey(
@@ -57,11 +61,31 @@ async def _conclude(
     if proved is None:
         return None
     user = proved.user
-    is_on = (await tx.second_factors.of_user(user.id)).is_on
-    is_due = is_on or least_of_person(authority.settings, user) is not None
-    if is_due and not is_enough(proved.amr, MULTIPLE):
-        return replace(half_sign_in.begin(tx, user, keep=attempt.keep), amr=proved.amr)
+    known = _is_known(attempt, user, tx.now)
+    arrival = Arrival(user, attempt.origin, known)
+    if not is_enough(proved.amr, MULTIPLE) and await _more_is_due(authority, tx, arrival):
+        half = half_sign_in.begin(tx, user, keep=attempt.keep)
+        return replace(half, amr=proved.amr, browser_known=known)
     beginning = Beginning(
-        attempt.origin, attempt.current, keep=attempt.keep, amr=proved.amr, proof=proved.proof
+        attempt.origin,
+        attempt.current,
+        keep=attempt.keep,
+        amr=proved.amr,
+        proof=proved.proof,
+        browser_known=known,
     )
     return await begin_session(authority, tx, user, beginning)
+
+
+async def _more_is_due(authority: Authority, tx: Transaction, arrival: Arrival) -> bool:
+    """Whether a touch is not enough: they have switched more on, it is demanded, or noticed."""
+    factors = await tx.second_factors.of_user(arrival.user.id)
+    held = factors.password and await is_held(authority, tx, arrival)
+    demanded = least_of_person(authority.settings, arrival.user) is not None
+    return held or factors.is_on or demanded
+
+
+def _is_known(attempt: PasskeyAttempt, user: User, now: int) -> bool:
+    """Whether somebody has signed in to this account in that browser before."""
+    is_theirs = attempt.current is not None and attempt.current.user_id == user.id
+    return is_theirs or attempt.known.at(user, now) is not None

@@ -117,6 +117,8 @@ async def _conclude(
     if change.disowned:
         cause, detail = Cause.INTRUSION_REPORTED, {"of": change.disowned}
         await events.record(tx, EventKind.INTRUSION_REPORTED, by, user.id, detail)
+        habits = await tx.habits.of_user(user.id)
+        await tx.habits.keep(user.id, habits.without_strangers(tx.now))
     ending = await revocation.follow(tx, cause, user.id, by, session.id)
     generation = generation_of(replace(user, password_hash=proved.after))
     return await renewed(tx, session, ending, generation)

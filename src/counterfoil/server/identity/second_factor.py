@@ -63,6 +63,7 @@ async def _finish(
         proof=events.SECOND_FACTOR,
         auth_time=half.auth_time,
         via=half.via,
+        browser_known=half.browser_known,
     )
     return await begin_session(authority, tx, user, beginning)
 

@@ -9,6 +9,7 @@ from counterfoil.server.identity.half_sign_in import Via, generation_of
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.noticing.noting import Arrival, note_sign_in
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.linked_identity import UpstreamSession
 from counterfoil.server.records.session import Origin, Session, SessionStyle
@@ -36,6 +37,7 @@ class Beginning(Struct, frozen=True):
     when the browser is closed. ``amr`` are the methods (RFC 8176), ``proof`` their word in events.
     ``via`` is the identity by which they came from a provider, ``auth_time`` when they signed in
     there, in seconds; ``None``: now, and here.
+    ``browser_known``: somebody has signed in to this account there before.
     """
 
     origin: Origin
@@ -45,6 +47,7 @@ class Beginning(Struct, frozen=True):
     proof: str = events.PASSWORD
     auth_time: int | None = None
     via: Via | None = None
+    browser_known: bool = False
 
 
 class NewSession(Struct, frozen=True):
@@ -88,4 +91,6 @@ async def begin_session(
         came = UpstreamSession(session.id, via.identity_id, via.sid, session.expires_at)
         await tx.identities.note_session(came)
     await events.record(tx, EventKind.SIGNED_IN, by, session.id)
+    arrival = Arrival(user, beginning.origin, beginning.browser_known or renews)
+    await note_sign_in(authority, tx, arrival, session, by)
     return NewSession(session, secret, generation_of(user))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import half_sign_in, known_browser
@@ -18,6 +19,7 @@ from counterfoil.server.identity.session_start import Beginning, NewSession, beg
 from counterfoil.server.identity.throttle import locked_until
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.noticing.noting import Arrival, is_held
 from counterfoil.server.protocol.second_factor_policy import least_of_person
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.session import Origin, Session
@@ -85,15 +87,29 @@ async def _conclude(
     if user.locked_until <= tx.now:
         # Otherwise somebody else guesses: the owner's coming in does not begin their tries anew.
         await tx.users.note_success(user.id)
-    is_on = (await tx.second_factors.of_user(user.id)).is_on
-    if is_on or least_of_person(authority.settings, user) is not None:
-        return half_sign_in.begin(tx, user, keep=attempt.keep)
-    beginning = Beginning(attempt.origin, attempt.current, keep=attempt.keep)
+    known = _is_known(attempt, user, tx.now)
+    if await _more_is_due(authority, tx, Arrival(user, attempt.origin, known)):
+        return replace(half_sign_in.begin(tx, user, keep=attempt.keep), browser_known=known)
+    beginning = Beginning(attempt.origin, attempt.current, keep=attempt.keep, browser_known=known)
     return await begin_session(authority, tx, user, beginning)
 
 
 async def _may_try(authority: Authority, attempt: Attempt, user: User, tx: Transaction) -> bool:
     return await known_browser.may_try(tx, authority.settings, attempt.known, user)
+
+
+async def _more_is_due(authority: Authority, tx: Transaction, arrival: Arrival) -> bool:
+    """Whether a password is not enough: they have switched more on, it is demanded, or noticed."""
+    factors = await tx.second_factors.of_user(arrival.user.id)
+    held = factors.has_any and await is_held(authority, tx, arrival)
+    demanded = least_of_person(authority.settings, arrival.user) is not None
+    return held or factors.is_on or demanded
+
+
+def _is_known(attempt: Attempt, user: User, now: int) -> bool:
+    """Whether somebody has signed in to this account in that browser before."""
+    is_theirs = attempt.current is not None and attempt.current.user_id == user.id
+    return is_theirs or attempt.known.at(user, now) is not None
 
 
 async def _count_refusal(tx: Transaction) -> None:

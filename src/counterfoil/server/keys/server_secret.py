@@ -25,6 +25,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     authenticators: bytes
     recovery_codes: bytes
     upstream: bytes
+    networks: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

@@ -4,22 +4,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from msgspec import Struct
-
+from counterfoil.server.mail.letter_text import Words
+from counterfoil.server.mail.noticed_words import NOTICED
 from counterfoil.server.records.letter import LetterKind
-
-
-class Words(Struct, frozen=True):
-    """The sentences of one letter; names in braces are values of the letter.
-
-    ``button`` is what the link is called; empty where there is none.
-    """
-
-    subject: str
-    before: tuple[str, ...]
-    button: str
-    after: tuple[str, ...] = ()
-
 
 CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
     {
@@ -165,6 +152,7 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                     ),
                     "See how you sign in",
                 ),
+                **NOTICED["en"],
             }
         ),
         "de": MappingProxyType(
@@ -312,6 +300,7 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                     ),
                     "Ansehen, wie Sie sich anmelden",
                 ),
+                **NOTICED["de"],
             }
         ),
     }

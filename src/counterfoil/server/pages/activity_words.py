@@ -19,6 +19,12 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.REFRESH_REUSED: "A token of {app} was used a second time, so it was signed out",
         EventKind.REFRESH_REPEATED: "{app} asked again for a token that it had not received",
         EventKind.TOKEN_IN_TWO_PLACES: "A token of yours was seen in two places at once",
+        EventKind.NEW_DEVICE: "A sign-in came from a browser that we do not know",
+        EventKind.NEW_PLACE: "A sign-in came from a new place",
+        EventKind.IMPOSSIBLE_TRAVEL: "A sign-in came from further away than anybody travels",
+        EventKind.UNUSUAL_TIME: "A sign-in came at an unusual time",
+        EventKind.FAILURES_BEFORE: "A sign-in came after many failures",
+        EventKind.REFRESHED_ELSEWHERE: "{app} went on from further away than anybody travels",
         EventKind.TOKEN_DELEGATED: "{app} passed your access on to another service",
         EventKind.TOKENS_MINTED: "{app} made tokens for you, by an administrator's leave",
         EventKind.MINT_RIGHT_GIVEN: "{app} was given a right to make tokens for you",
@@ -116,7 +122,13 @@ def sentence_of(event: Event, user_id: str, names: Mapping[str, str]) -> str:
     # The text is ours, the name is not: it is put in, and never read as a pattern.
     said = text.replace("{app}", names.get(app_of(event), "an app"))
     why = event.detail.get("why", "")
-    return f"{said}: {in_words(why)}." if why else f"{said}."
+    return f"{said}: {in_words(why)}." if why else f"{said}.{_weighed(event)}"
+
+
+def _weighed(event: Event) -> str:
+    """Say why something was noticed, and how much that weighs."""
+    reasons, score = event.detail.get("reasons", ""), event.detail.get("score", "")
+    return f" {reasons} (Score {score} of 100.)" if reasons and score else ""
 
 
 def person_concerned(event: Event) -> str:

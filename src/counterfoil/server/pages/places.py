@@ -5,9 +5,5 @@ from counterfoil.server.web.server import Server
 
 
 def place_of(server: Server, origin: Origin) -> str:
-    """Name the place that a request came from; nothing where that is not known.
-
-    A place is a guess, so the address stands beside it.
-    """
-    name = server.authority.atlas.find(origin.address).name
-    return f"{name} ({origin.address})" if name else origin.address
+    """Name the place that a request came from; nothing where that is not known."""
+    return server.authority.atlas.describe(origin.address)

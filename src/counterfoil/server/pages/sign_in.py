@@ -125,7 +125,9 @@ async def answer_by_passkey(server: Server, request: Request) -> Response:
     server.sign_in_throttle.count(source_of(origin.address), server.clock())
     person = await signed_in_at(server, request)
     current = person.session if person else None
-    attempt = PasskeyAttempt(answer_in(form), browser.name, origin, current, keep=keep)
+    known = known_in(server, request)
+    shown = answer_in(form), browser.name, origin, current
+    attempt = PasskeyAttempt(*shown, keep=keep, known=known)
     signed_in = await sign_in_by_passkey(server.authority, attempt, server.clock())
     if signed_in is None:
         return await _page(server, browser, onward, _Said("", _NO_PASSKEY, keep=keep), 400)

@@ -10,6 +10,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.limits import Limit
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.passkey import Passkey
+from counterfoil.server.records.user_agent import browser_in, system_in
 
 OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -40,27 +41,6 @@ _DIGITS: Final = (
 )
 """Digits of the smallest part of a currency, where there are not two (ISO 4217)."""
 _STEPS: Final = ((60, "minute"), (3600, "hour"), (86_400, "day"), (2_592_000, "month"))
-_BROWSERS: Final = (
-    ("Edg/", "Edge"),
-    ("OPR/", "Opera"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-    ("curl/", "curl"),
-    ("python", "A Python program"),
-    ("node", "A Node.js program"),
-)
-_SYSTEMS: Final = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("Macintosh", "Mac"),
-    ("CrOS", "ChromeOS"),
-    ("Linux", "Linux"),
-)
 
 
 def ago(then: int, now: int) -> str:
@@ -95,8 +75,7 @@ def end_of(grant: Grant | None) -> str | None:
 
 def device_of(user_agent: str) -> str:
     """Name a device from how its browser names itself: a hint for people, nothing more."""
-    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    browser, system = browser_in(user_agent), system_in(user_agent)
     if browser and system:
         return f"{browser} on {system}"
     return browser or system or "An unknown device"

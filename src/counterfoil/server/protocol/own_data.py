@@ -151,6 +151,11 @@ async def _second_factors(tx: Transaction, user: User) -> list[Entry]:
     return [entry] if found or factors.recovery_codes else []
 
 
+async def _habits(tx: Transaction, user: User) -> list[Entry]:
+    habits = await tx.habits.of_user(user.id)
+    return [to_builtins(habits)] if habits.since else []
+
+
 Part = Callable[[Transaction, User], Awaitable[list[Entry]]]
 PARTS: Final[Mapping[str, Part]] = MappingProxyType(
     {
@@ -163,6 +168,7 @@ PARTS: Final[Mapping[str, Part]] = MappingProxyType(
         "passkeys": _passkeys,
         "second_factors": _second_factors,
         "linked_identities": _identities,
+        "habits": _habits,
     }
 )
 """The members of the document, but for its events: they may be many, and come part by part."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.errors import invalid_request, invalid_target, sayable
 from counterfoil.oauth.parameters import Parameters
@@ -19,6 +20,7 @@ from counterfoil.server.protocol.client_authentication import AuthenticatedClien
 from counterfoil.server.protocol.events import by_client_with
 from counterfoil.server.protocol.identifiers import family_in, is_fingerprint
 from counterfoil.server.protocol.two_places import Seen
+from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import REPORT, Client
 from counterfoil.server.records.family import SKEW, Family
 from counterfoil.server.records.session import Origin
@@ -54,13 +56,14 @@ async def take_report(
 
     async def work(tx: Transaction) -> Taken:
         reporter = await _demand_reporter(tx, credentials)
-        await _demand_api(tx, reporter.client, report.audience)
+        api = await _demand_api(tx, reporter.client, report.audience)
         authority.activity.note_secret(reporter.secret_id, tx.now)
-        seen = await _believed(tx, report)
+        far_apart = api.policy.far_apart
+        seen = [replace(each, far_apart=far_apart) for each in await _believed(tx, report)]
         await _note_use(authority, tx, seen)
         by = by_client_with(reporter.client.client_id, reporter.proof, origin)
         for each in seen:
-            await two_places.note(tx, each, by)
+            await two_places.note(authority, tx, each, by)
         return Taken(len(seen), len(report.sightings) - len(seen))
 
     taken = await authority.store.transact(work)
@@ -84,9 +87,11 @@ def _read(body: bytes) -> Report:
         raise invalid_request(sentence, detail="no report") from None
 
 
-async def _demand_api(tx: Transaction, client: Client, audience: str) -> None:
-    if await tx.apis.find(audience) is None or not client.guards(audience):
+async def _demand_api(tx: Transaction, client: Client, audience: str) -> Api:
+    api = await tx.apis.find(audience)
+    if api is None or not client.guards(audience):
         raise invalid_target("There is no API of this audience that this client may report for.")
+    return api
 
 
 async def _believed(tx: Transaction, report: Report) -> list[Seen]:

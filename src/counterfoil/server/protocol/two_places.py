@@ -6,10 +6,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from counterfoil.server.protocol import events, revocation
+from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.noticing import tokens
+from counterfoil.server.protocol.noticing.elsewhere import FAR
+from counterfoil.server.protocol.noticing.finding import Action
+from counterfoil.server.protocol.noticing.tokens import Elsewhere
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import SKEW, Family
-from counterfoil.server.records.policy import InTwoPlaces
+from counterfoil.server.records.policy import FarApart, InTwoPlaces
 from counterfoil.server.records.sighting import (
     MOST_PLACES,
     MOST_TOLD,
@@ -24,14 +29,18 @@ WHY: Final = "in_two_places"
 
 
 class Seen(Struct, frozen=True):
-    """A sighting that is believed; what its client's policy says; the family, if there is one."""
+    """A sighting that is believed; what policy says; the family, if there is one.
+
+    ``policy`` is that of its client, ``far_apart`` that of the API where it was seen.
+    """
 
     token: SeenToken
     policy: InTwoPlaces
     family: Family | None
+    far_apart: FarApart = "record"
 
 
-async def note(tx: Transaction, seen: Seen, by: Actor) -> None:
+async def note(authority: Authority, tx: Transaction, seen: Seen, by: Actor) -> None:
     """Keep where a token was seen, and tell once of each two places where it was at once.
 
     What makes room is told of too, unless it was over: else a thief who uses more networks than
@@ -51,11 +60,11 @@ async def note(tx: Transaction, seen: Seen, by: Actor) -> None:
     await tx.sightings.keep(seen.token)
     for other in others:
         if seen.token.stay.overlaps(other):
-            await _tell(tx, seen, other, by)
+            await _tell(authority, tx, seen, other, by)
     if len(others) >= MOST_PLACES:
         least = least_of(others, tx.now)
         if not least.is_over(tx.now):
-            await _tell(tx, seen, least, by)
+            await _tell(authority, tx, seen, least, by)
         await tx.sightings.forget(seen.token.jti, least.network)
 
 
@@ -63,16 +72,30 @@ async def _has_room(tx: Transaction, token: SeenToken) -> bool:
     return await tx.sightings.count(token.client_id, token.family_id) < token.most
 
 
-async def _tell(tx: Transaction, seen: Seen, other: Stay, by: Actor) -> None:
+async def _tell(authority: Authority, tx: Transaction, seen: Seen, other: Stay, by: Actor) -> None:
     token = seen.token
     if await tx.sightings.count_told(token.client_id, token.family_id) >= MOST_TOLD:
         return
     if not await tx.sightings.tell(token, other):
         return
-    detail = _detail(seen, (token.stay, other))
+    places = token.stay.place, other.place
+    noticed = await tokens.two_places(authority, tx, seen.family, places)
+    detail = _detail(seen, (token.stay, other)) | noticed.detail
+    ends = _ends(seen, noticed)
+    if ends:
+        detail |= {"done": " ".join(sorted(noticed.actions | {Action.END}))}
     await events.record(tx, EventKind.TOKEN_IN_TWO_PLACES, by, token.jti, detail)
-    if seen.policy == "end":
+    if seen.family is not None:
+        await tokens.follow(authority, tx, noticed, seen.family)
+    if ends:
         await _end(tx, token, by)
+
+
+def _ends(seen: Seen, noticed: Elsewhere) -> bool:
+    """Whether the client, the API or the settings have it end."""
+    far = noticed.finding.score >= FAR
+    where_far = seen.policy == "end_far" or seen.far_apart == "end"
+    return seen.policy == "end" or (far and where_far) or noticed.ends
 
 
 def _detail(seen: Seen, stays: tuple[Stay, ...]) -> dict[str, str]:

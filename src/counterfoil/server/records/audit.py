@@ -22,9 +22,9 @@ ERASED: Final = "erased"
 """What is shown in the place of an id that was erased. No id is so short."""
 CHAINED_DETAILS: Final = frozenset(
     {
-        "at", "changed", "client_id", "families", "family_id", "from", "generation", "id",
-        "lines_about", "lines_by", "of", "parts", "purpose", "scope", "sessions", "to", "until",
-        "values", "why",
+        "at", "changed", "client_id", "done", "families", "family_id", "from", "generation", "id",
+        "lines_about", "lines_by", "of", "parts", "purpose", "scope", "score", "sessions", "to",
+        "until", "values", "why",
     }
 )  # fmt: skip
 """Names of details that name and locate nobody. All others stand beside the chain, committed to."""

@@ -29,6 +29,12 @@ class EventKind(StrEnum):
     REFRESH_REUSED = "refresh_reused"
     REFRESH_REPEATED = "refresh_repeated"
     TOKEN_IN_TWO_PLACES = "token_in_two_places"
+    NEW_DEVICE = "new_device"
+    NEW_PLACE = "new_place"
+    IMPOSSIBLE_TRAVEL = "impossible_travel"
+    UNUSUAL_TIME = "unusual_time"
+    FAILURES_BEFORE = "failures_before"
+    REFRESHED_ELSEWHERE = "refreshed_elsewhere"
     TOKEN_DELEGATED = "token_delegated"
     TOKENS_MINTED = "tokens_minted"
     TOKEN_ENDED = "token_ended"
@@ -112,6 +118,12 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.REFRESH_REUSED: "family",
         EventKind.REFRESH_REPEATED: "family",
         EventKind.TOKEN_IN_TWO_PLACES: "token",
+        EventKind.NEW_DEVICE: "user",
+        EventKind.NEW_PLACE: "user",
+        EventKind.IMPOSSIBLE_TRAVEL: "user",
+        EventKind.UNUSUAL_TIME: "user",
+        EventKind.FAILURES_BEFORE: "user",
+        EventKind.REFRESHED_ELSEWHERE: "family",
         EventKind.TOKEN_DELEGATED: "token",
         EventKind.TOKENS_MINTED: "family",
         EventKind.TOKEN_ENDED: "token",

@@ -30,6 +30,9 @@ class LetterKind(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
+    SIGN_IN_NOTICED = "sign_in_noticed"
+    SIGN_IN_HELD = "sign_in_held"
+    TOKEN_NOTICED = "token_noticed"
 
 
 class Letter(Struct, frozen=True, kw_only=True):

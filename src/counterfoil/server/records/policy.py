@@ -27,8 +27,10 @@ ScopeNames = Annotated[
     str, Meta(pattern=r"^([\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*)?$")
 ]
 """Scopes, apart by spaces (RFC 6749 §3.3)."""
-InTwoPlaces = Literal["record", "end", "allow"]
+InTwoPlaces = Literal["record", "end", "end_far", "allow"]
 """What happens where a token is seen in two places at once (S106)."""
+FarApart = Literal["record", "end"]
+"""What happens where these places are far apart (S107)."""
 
 
 class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -40,8 +42,9 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     person signs in anew after so long (S30). ``dpop_bound_access_tokens`` is that of RFC 9449
     §5.2; ``in_session``: every refresh proves the very key that the family began with, though the
     client be confidential (S21). ``in_two_places``: what happens where guards report one of its
-    tokens from two places at once (S106): an event is recorded; its family ends too (``end``); or
-    nothing, for a service that runs in many places with one token (``allow``).
+    tokens from two places at once (S106): an event is recorded; its family ends too (``end``), or
+    does where they are far apart (``end_far``); or nothing, for a service that runs in many places
+    with one token (``allow``).
     ``may_act``: the one client that may act for others with its tokens (RFC 8693 §4.4).
     ``rate_per_minute``: so many token requests and introspections, in each process; it is for
     clients with a secret. ``least_acr``: people sign in at least so for it: ``mfa``, with a second
@@ -80,7 +83,8 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``encryption``: they are encrypted to the API (S68). ``claims``: what they tell of the person,
     such as ``email name`` (S69). ``max_uses``: each token works so many times at most, whatever
     was asked for (S54). ``second_factor_scopes``: scopes, apart by spaces, for which people sign in
-    with a second factor (S105).
+    with a second factor (S105). ``far_apart``: where its guards report a token from places far
+    apart at once, an event is recorded, or the token ends with its family, too (S107).
     """
 
     token_format: Literal["jwt", "reference"] = "jwt"
@@ -96,6 +100,7 @@ class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     encryption: bool = False
     claims: ClaimNames = ""
     second_factor_scopes: ScopeNames = ""
+    far_apart: FarApart = "record"
 
     @property
     def claim_names(self) -> tuple[str, ...]:

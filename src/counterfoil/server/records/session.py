@@ -48,6 +48,8 @@ class Session(Struct, frozen=True, kw_only=True):
     cookie_set_at: int = 0
     told_clients: tuple[str, ...] = ()
     """Clients that took part in it and want to be told when it ends."""
+    doubted_at: int | None = None
+    """Since when something was noticed that asks for a sign-in anew; none: nothing was."""
 
     def is_live(self, now: int, idle_limit: int) -> bool:
         """Whether it stands, at ``now``, with ``idle_limit`` seconds without use allowed.
@@ -99,7 +101,13 @@ class Sessions(Protocol):
         """End; ``False`` where it was ended already or never was."""
 
     async def renew(self, session: Session) -> bool:
-        """Give a live session its new digest, sign-in time and expiry; ``False`` if it ended."""
+        """Give a live session its new digest, sign-in time and expiry; ``False`` if it ended.
+
+        A doubt of it stands or goes as the renewed one says.
+        """
+
+    async def doubt(self, session_id: str, at: int) -> bool:
+        """Have a live session prove anew who it is; ``False`` where it has to already."""
 
     async def let_be_told(self, session_id: str, client_id: str) -> None:
         """Note in a live session that this client is told when it ends."""

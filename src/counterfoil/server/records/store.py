@@ -18,6 +18,7 @@ from counterfoil.server.records.email_change import EmailChanges
 from counterfoil.server.records.family import Families
 from counterfoil.server.records.grant import Grants
 from counterfoil.server.records.guards import Guards
+from counterfoil.server.records.habits import HabitsKept
 from counterfoil.server.records.issued_token import IssuedTokens
 from counterfoil.server.records.lease import Leases
 from counterfoil.server.records.letter import Outbox
@@ -124,6 +125,8 @@ class Transaction(Protocol):
     def identities(self) -> LinkedIdentities: ...
     @property
     def second_factors(self) -> SecondFactors: ...
+    @property
+    def habits(self) -> HabitsKept: ...
     @property
     def families(self) -> Families: ...
     @property

@@ -20,6 +20,7 @@ from counterfoil.server.storage.statements.families import FamilyStatements
 from counterfoil.server.storage.statements.fences import FenceStatements
 from counterfoil.server.storage.statements.grants import GrantStatements
 from counterfoil.server.storage.statements.guards import GuardStatements
+from counterfoil.server.storage.statements.habits import HabitStatements
 from counterfoil.server.storage.statements.issued_tokens import IssuedTokenStatements
 from counterfoil.server.storage.statements.leases import LeaseStatements
 from counterfoil.server.storage.statements.linked_identities import LinkedIdentityStatements
@@ -71,6 +72,7 @@ class BoundTransaction:
         self.providers = ProviderStatements(connection)
         self.identities = LinkedIdentityStatements(connection)
         self.second_factors = SecondFactorStatements(connection)
+        self.habits = HabitStatements(connection)
         self.families = FamilyStatements(connection)
         self.mint_rights = MintRightStatements(connection)
         self.proofs = ProofStatements(connection)
@@ -125,6 +127,7 @@ class BoundTransaction:
         swept += await self.logouts.sweep(limit)
         swept += await self.second_factors.sweep(limit)
         swept += await self.identities.sweep(limit)
+        swept += await self.habits.sweep(limit)
         swept += await self.grants.sweep(limit)
         swept += await self.proofs.sweep(limit)
         swept += await self.allowances.sweep(limit)

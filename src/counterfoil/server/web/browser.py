@@ -43,7 +43,8 @@ async def person_of(server: Server, request: Request) -> Person | None:
     """Find the person who is signed in at this browser, and note that the session is in use.
 
     Who has to prove anew who they are (``reproof_interval``; S30) is not signed in, nor is who
-    showed less than is demanded of them by now (``second_factor_for``).
+    showed less than is demanded of them by now (``second_factor_for``), or of whose session
+    something was noticed (S107).
     """
     secret = server.cookies.session_of(request)
     if secret is None:
@@ -57,7 +58,11 @@ async def person_in(server: Server, secret: Secret | None, tx: Transaction) -> P
     found = await _person(server, secret, tx)
     settings = server.authority.settings
     interval = settings.reproof_interval
-    if found is None or (interval and tx.now >= found.session.auth_time + interval):
+    if (
+        found is None
+        or found.session.doubted_at is not None
+        or (interval and tx.now >= found.session.auth_time + interval)
+    ):
         return None
     return found if is_strong_enough(settings, found.user, found.session) else None
 

@@ -29,6 +29,7 @@ _WHY: Final = MappingProxyType(
         "grant_ended": "the permission was taken back",
         "permission_taken_back": "some of the permission was taken back",
         "in_two_places": "guards saw it used in two places at once",
+        "refreshed_elsewhere": "it was refreshed from further away than anybody travels",
         "right_withdrawn": "the right by which it was made was withdrawn",
         "user_deleted": "the account was deleted",
         "user_disabled": "the account was disabled",

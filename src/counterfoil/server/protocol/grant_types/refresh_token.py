@@ -11,6 +11,8 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.families import Share
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
 from counterfoil.server.protocol.lifetimes import limits_in_force
+from counterfoil.server.protocol.noticing import tokens
+from counterfoil.server.protocol.noticing.tokens import Elsewhere
 from counterfoil.server.protocol.refresh_tokens import Presentation, read_refresh_token
 from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.records.event import EventKind
@@ -18,6 +20,9 @@ from counterfoil.server.records.family import Family, Presented, judge
 from counterfoil.server.records.store import Transaction
 
 _NOT_VALID = "The refresh token is not valid, or no longer."
+_ELSEWHERE = "The refresh token came from where nobody can be by now; its family is ended."
+WHY = "refreshed_elsewhere"
+"""The word that says why a family ended."""
 
 
 async def exchange(
@@ -82,13 +87,19 @@ async def _renew(
     request: TokenRequest,
     shown: Presentation,
     family: Family,
-) -> Issuance | None:
+) -> Issuance | Refusal | None:
+    noticed = await tokens.refreshed(authority, tx, request.client, family, request.origin)
+    if noticed is not None and noticed.ends:
+        return await _refuse_noticed(authority, tx, request, family, noticed)
     share, signed_in = await _asked(authority, tx, request, family)
     renewed, successor = families.renewed(authority, tx, request, family, share)
     sealed = shown.seal_successor(successor, tx.random) if successor else None
     renewed = replace(renewed, origin=request.origin, sealed_successor=sealed)
     if not await tx.families.rotate(renewed, family.refresh_generation):
         return None
+    if noticed is not None:
+        await tokens.record_refresh(tx, noticed, family, events.by_client(request))
+        await tokens.follow(authority, tx, noticed, family)
     issuance = families.issuance_under(tx, renewed, request, share, signed_in)
     return replace(issuance, refresh_token=successor)
 
@@ -135,6 +146,16 @@ async def _asked(
     if family.session_id is not None:
         authority.activity.note_session(family.session_id, tx.now)
     return share, SignedIn(standing.user, family.auth_time, family.amr, family.session_id)
+
+
+async def _refuse_noticed(
+    authority: Authority, tx: Transaction, request: TokenRequest, family: Family, noticed: Elsewhere
+) -> Refusal:
+    by = events.by_client(request)
+    await tokens.record_refresh(tx, noticed, family, by)
+    await tokens.follow(authority, tx, noticed, family)
+    await revocation.end_family(tx, family.id, WHY, by)
+    return Refusal(invalid_grant(_ELSEWHERE, reason=Reason.REVOKED))
 
 
 async def _refuse_reused(tx: Transaction, request: TokenRequest, family: Family) -> Refusal:

@@ -9,6 +9,7 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.revocations import Marks
 from counterfoil.server.records.encryption_key import EncryptionKey
 from counterfoil.server.records.exchange_right import ExchangeRight
+from counterfoil.server.records.habits import Habits
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.session import Origin
 
@@ -20,6 +21,7 @@ _API_POLICY: Final = msgspec.json.Decoder(ApiPolicy)
 _ENCRYPTION_KEYS: Final = msgspec.json.Decoder(tuple[EncryptionKey, ...])
 _CLIENT_POLICY: Final = msgspec.json.Decoder(ClientPolicy)
 _EXCHANGE_RIGHTS: Final = msgspec.json.Decoder(tuple[ExchangeRight, ...])
+_HABITS: Final = msgspec.json.Decoder(Habits)
 _MARKS: Final = msgspec.json.Decoder(tuple[Marks, ...])
 _TEXTS: Final = msgspec.json.Decoder(dict[str, str])
 
@@ -32,6 +34,11 @@ def json_text(value: object) -> str:
 def access_from(text: str) -> Access:
     """Read an access back."""
     return _ACCESS.decode(text)
+
+
+def habits_from(text: str) -> Habits:
+    """Read back what is known of a person."""
+    return _HABITS.decode(text)
 
 
 def names_from(text: str) -> tuple[str, ...]:

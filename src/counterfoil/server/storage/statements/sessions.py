@@ -9,12 +9,12 @@ from counterfoil.server.storage.statements.json_text import json_text, origin_fr
 
 _ADD: Final = """
 INSERT INTO sessions (id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at,
-    style, cookie_set_at, amr)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    style, cookie_set_at, amr, doubted_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at, style,
-    cookie_set_at, amr, told_clients
+    cookie_set_at, amr, told_clients, doubted_at
 FROM sessions"""
 FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_DIGEST: Final = f"{_SELECT} WHERE digest = ?"
@@ -25,7 +25,7 @@ _TOUCH: Final = "UPDATE sessions SET last_used_at = ? WHERE id = ? AND last_used
 _NOTE_COOKIE: Final = "UPDATE sessions SET cookie_set_at = ? WHERE id = ? AND cookie_set_at < ?"
 _RENEW: Final = """
 UPDATE sessions SET digest = ?, auth_time = ?, last_used_at = ?, expires_at = ?, origin = ?,
-    style = ?, cookie_set_at = ?, amr = ?
+    style = ?, cookie_set_at = ?, amr = ?, doubted_at = ?
 WHERE id = ? AND ended_at IS NULL
 """
 # LIKE would take the _ of a client_id for any letter; replace() reads names as they are.
@@ -35,6 +35,9 @@ WHERE id = ? AND ended_at IS NULL AND replace(told_clients, ?, '') = told_client
 """
 _TELL_NO_MORE: Final = """
 UPDATE sessions SET told_clients = replace(told_clients, ?, '') WHERE id = ?
+"""
+_DOUBT: Final = """
+UPDATE sessions SET doubted_at = ? WHERE id = ? AND ended_at IS NULL AND doubted_at IS NULL
 """
 _SWEEP_ENDED: Final = """
 DELETE FROM sessions WHERE id IN (
@@ -67,6 +70,7 @@ class SessionStatements:
             session.style.value,
             session.cookie_set_at,
             " ".join(session.amr),
+            session.doubted_at,
         )
 
     async def find(self, session_id: str) -> Session | None:
@@ -103,6 +107,7 @@ class SessionStatements:
             session.style.value,
             session.cookie_set_at,
             " ".join(session.amr),
+            session.doubted_at,
             session.id,
         )
         return renewed == 1
@@ -115,6 +120,10 @@ class SessionStatements:
     async def tell_no_more(self, session_id: str, client_id: str) -> None:
         """Take that back: it has been told."""
         await self._connection.run(_TELL_NO_MORE, f" {client_id} ", session_id)
+
+    async def doubt(self, session_id: str, at: int) -> bool:
+        """Have a live session prove anew who it is; ``False`` where it has to already."""
+        return await self._connection.run(_DOUBT, at, session_id) == 1
 
     async def touch(self, used_at: Mapping[str, int]) -> None:
         """Note when sessions were last used; time never runs backwards."""
@@ -147,4 +156,5 @@ def _session(row: Row) -> Session:
         cookie_set_at=row[9],
         amr=tuple(row[10].split()),
         told_clients=tuple(row[11].split()),
+        doubted_at=row[12],
     )
