@@ -24,7 +24,7 @@ from tests.noticing import (
     scores,
     signed_in_from,
 )
-from tests.recoveries import mail_for
+from tests.recoveries import mail_for, send_all
 
 pytestmark = pytest.mark.anyio
 
@@ -79,6 +79,7 @@ async def test_a_place_is_new_once(place: Installation):
     await lives_at_home(place)
     for _ in range(3):
         await signed_in_from(place, FAR)
+        await send_all(place)
         place.clock.turn(DAY)
     assert len(await noticed(place, EventKind.NEW_PLACE)) == 1
     assert len(await mail_for(place, EMAIL)) == 1
