@@ -26,7 +26,16 @@ ERRANDS = {
 }
 ERRANDS = {LetterKind.RECOVERY_ASKED, LetterKind.REGISTRATION_ASKED, LetterKind.EMAIL_CHANGE_ASKED}
 """What waits among the letters and is none."""
-VALUES = {"link": LINK, "minutes": "60", "days": "7", "left": "9"}
+VALUES = {
+    "device": "Firefox, Linux",
+    "where": "192.0.2.7",
+    "other": "198.51.100.7",
+    "app": "Notes",
+    "link": LINK,
+    "minutes": "60",
+    "days": "7",
+    "left": "9",
+}
 WRITER = Writer("https://id.example:8443/login", "Counterfoil <no-reply@id.example>")
 
 
