@@ -158,12 +158,26 @@ def test_a_claim_outlasts_a_turn():
 async def test_another_process_goes_on_where_one_died(clients: Clients):
     """The client may have been told: then it is again, by a token of its own."""
     await end(clients, ("ada", "s"))
-    clients.answers[address("app")] = asyncio.CancelledError()
-    with pytest.raises(asyncio.CancelledError):
+    clients.answers[address("app")] = KeyboardInterrupt()  # as a power cut, nothing is tidied up
+    with pytest.raises(KeyboardInterrupt):
         await delivery(clients).tick()
     clients.answers.clear()
     assert not await delivery(clients).tick()
     clients.clock.turn(CLAIM_SECONDS)
+    await tick_all(clients)
+    assert clients.said == [("app", "ada", "s")]
+
+
+async def test_a_server_that_is_stopped_lets_go_of_its_lines(clients: Clients):
+    """Whoever comes next goes on at once."""
+    await end(clients, ("ada", "s"))
+    clients.answers[address("app")] = asyncio.Event()
+    task = asyncio.create_task(delivery(clients).run())
+    await clients.was_called.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    clients.answers.clear()
     await tick_all(clients)
     assert clients.said == [("app", "ada", "s")]
 

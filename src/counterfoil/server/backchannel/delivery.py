@@ -103,17 +103,21 @@ class Delivery:
 
     async def _serve(self, turn: _Turn) -> None:
         client_id = turn.line.client_id
-        for logout, jti in turn.waiting:
-            try:
+        try:
+            for logout, jti in turn.waiting:
                 await self._tell(turn, logout, jti)
-            except HttpFailure as error:
-                wait = wait_after(turn.line.failures + 1)
-                failed = replace(turn.line, failures=turn.line.failures + 1)
-                await self._store.transact(partial(_postpone, failed, wait))
-                _LOG.warning("client %s is told of logouts in %d s: %s", client_id, wait, error)
-                return
-        await self._store.transact(partial(_leave, client_id))
-        _LOG.debug("the line of client %s was served", client_id)
+        except HttpFailure as error:
+            wait = wait_after(turn.line.failures + 1)
+            failed = replace(turn.line, failures=turn.line.failures + 1)
+            await self._store.transact(partial(_postpone, failed, wait))
+            _LOG.warning("client %s is told of logouts in %d s: %s", client_id, wait, error)
+        except asyncio.CancelledError:
+            # This process ends: whoever comes next need not wait until the claim is over.
+            await self._store.transact(partial(_leave, client_id))
+            raise
+        else:
+            await self._store.transact(partial(_leave, client_id))
+            _LOG.debug("the line of client %s was served", client_id)
 
     async def _tell(self, turn: _Turn, logout: Logout, jti: str) -> None:
         """Tell a client one thing, or give it up.
