@@ -135,6 +135,27 @@ async def test_sessions_are_found_by_whoever_began_them_and_swept(
     assert await kept.transact(lambda tx: tx.sweep(100)) == 0
 
 
+async def test_sessions_are_found_by_their_name_at_the_issuer_that_gave_it(
+    kept: Store, clock: Clock
+) -> None:
+    """Another issuer may have given the same name, and most give none."""
+    own = UpstreamSession("sid-1", "i1", "theirs", NOW + 100)
+    other = identity(id="i3", issuer=f"{ISSUER}/2", user_id="grace")
+    await kept.transact(lambda tx: tx.identities.add(other))
+    unnamed = UpstreamSession("sid-3", "i1", "", NOW + 100)
+    for each in (own, UpstreamSession("sid-2", "i3", "theirs", NOW + 100), unnamed):
+        await kept.transact(lambda tx, each=each: tx.identities.note_session(each))
+
+    async def named(issuer: str, sid: str) -> list[UpstreamSession]:
+        return await kept.read(lambda tx: tx.identities.sessions_named("example", issuer, sid))
+
+    assert await named(ISSUER, "theirs") == [own]
+    assert [each.session_id for each in await named(f"{ISSUER}/2", "theirs")] == ["sid-2"]
+    assert await named(ISSUER, "") == []
+    clock.now = NOW + 100
+    assert await named(ISSUER, "theirs") == []
+
+
 async def test_a_person_who_goes_is_linked_to_nothing(kept: Store) -> None:
     session = UpstreamSession("sid-1", "i1", "theirs", NOW + 100)
     await kept.transact(lambda tx: tx.identities.note_session(session))

@@ -69,3 +69,8 @@ class LinkedIdentities(Protocol):
     async def session(self, session_id: str) -> UpstreamSession | None: ...
     async def sessions_of(self, identity_id: str) -> list[UpstreamSession]:
         """All that were begun by an identity and have not expired."""
+
+    async def sessions_named(
+        self, provider_id: str, issuer: str, sid: str
+    ) -> list[UpstreamSession]:
+        """All that have a name at an issuer and have not expired."""

@@ -38,6 +38,11 @@ ON CONFLICT (session_id) DO UPDATE SET identity_id = excluded.identity_id, sid =
 _SELECT_SESSION: Final = "SELECT session_id, identity_id, sid, expires_at FROM upstream_sessions"
 _SESSION: Final = f"{_SELECT_SESSION} WHERE session_id = ? AND expires_at > ?"
 _SESSIONS_OF: Final = f"{_SELECT_SESSION} WHERE identity_id = ? AND expires_at > ?"
+_SESSIONS_NAMED: Final = """
+SELECT session_id, identity_id, sid, expires_at FROM upstream_sessions
+WHERE sid = ? AND sid <> '' AND expires_at > ? AND identity_id IN (
+    SELECT id FROM linked_identities WHERE provider_id = ? AND issuer = ?)
+"""
 _SWEEP: Final = """
 DELETE FROM upstream_sessions WHERE session_id IN (
     SELECT session_id FROM upstream_sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?)
@@ -119,6 +124,14 @@ class LinkedIdentityStatements:
     async def sessions_of(self, identity_id: str) -> list[UpstreamSession]:
         """All that were begun by an identity and have not expired."""
         rows = await self._connection.all(_SESSIONS_OF, identity_id, self._connection.now)
+        return [UpstreamSession(*row) for row in rows]
+
+    async def sessions_named(
+        self, provider_id: str, issuer: str, sid: str
+    ) -> list[UpstreamSession]:
+        """All that have a name at an issuer and have not expired."""
+        values = sid, self._connection.now, provider_id, issuer
+        rows = await self._connection.all(_SESSIONS_NAMED, *values)
         return [UpstreamSession(*row) for row in rows]
 
     async def sweep(self, limit: int) -> int:
