@@ -123,6 +123,8 @@ ELSEWHERE = MappingProxyType(
         "server/upstream/asking.py": "flows/test_providers.py",
         "server/upstream/logout_token.py": "attacks/test_provider_logout.py",
         "server/identity/provider_logout.py": "attacks/test_provider_logout.py",
+        "server/identity/sign_out_there.py": "flows/test_sign_out_there.py",
+        "server/pages/leaving.py": "flows/test_sign_out_there.py",
         "server/endpoints/provider_logout.py": "attacks/test_provider_logout.py",
         "server/upstream/attempt.py": "attacks/test_providers.py",
         "server/upstream/line.py": "flows/test_providers.py",

@@ -90,6 +90,7 @@ def listening() -> Iterator[Receiver]:
 def test_what_a_killed_server_has_not_told_the_next_one_tells_once(
     tmp_path: Path, listening: Receiver
 ):
+    """S114."""
     it = Serving(tmp_path)
     it.counterfoil("user", "add", EMAIL, "--name", "Ada", "--password-stdin", given=PASSWORD)
     it.register(

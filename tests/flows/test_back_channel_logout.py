@@ -63,6 +63,7 @@ async def session_of(place: Installation, person: Person) -> str:
 async def test_an_app_is_told_that_its_session_has_ended(
     place: Installation, person: Person, app: str, listening: Receiver
 ):
+    """S114: by a token that it verifies with the published keys."""
     session = await session_of(place, person)
     await sign_out(person)
     ended = await verified(place, await next_of(listening), app)

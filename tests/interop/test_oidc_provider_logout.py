@@ -87,7 +87,7 @@ def signed_in(browser: httpx2.Client) -> bool:
 
 
 def test_oidc_provider_signs_somebody_out_here(server: Serving):
-    """Its own logout token, by its own post; the session it names ends, and no other."""
+    """S114: Its own logout token, by its own post; the session it names ends, and no other."""
     with provider(f"{server.issuer}/backchannel-logout/theirs") as theirs:
         server.counterfoil(
             "provider", "add", "oidc", "--id", "theirs", "--name", "Theirs", "--client-id", "us",

@@ -7,14 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.oauth.parameters import Parameters
+from counterfoil.server.pages.leaving import leave
 from counterfoil.server.pages.views import LogoutPage
-from counterfoil.server.protocol import events, logout, revocation
+from counterfoil.server.protocol import logout
 from counterfoil.server.protocol.logout import LogoutRequest
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.headers import form_target_of
-from counterfoil.server.web.reading import form_of, origin_of, query_of
+from counterfoil.server.web.reading import form_of, query_of
 from counterfoil.server.web.server import Server
 
 FIELDS = ("client_id", "id_token_hint", "post_logout_redirect_uri", "state")
@@ -29,7 +30,7 @@ async def ask(server: Server, request: Request) -> Response:
         return _onward(server, asked)
     if not asked.means(person.session):
         return _page(server, person, asked, parameters)
-    return await _log_out(server, request, person, asked)
+    return await leave(server, request, person, asked.return_to or "")
 
 
 async def answer(server: Server, request: Request) -> Response:
@@ -44,7 +45,7 @@ async def answer(server: Server, request: Request) -> Response:
     if person is None:
         return _onward(server, asked)
     demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
-    return await _log_out(server, request, person, asked)
+    return await leave(server, request, person, asked.return_to or "")
 
 
 def _fields_of(parameters: Parameters) -> tuple[tuple[str, str], ...]:
@@ -66,22 +67,6 @@ def _page(server: Server, person: Person, asked: LogoutRequest, parameters: Para
     )
     target = form_target_of(asked.return_to) if asked.return_to else ""
     return show(server, page, form_target=target)
-
-
-async def _log_out(
-    server: Server, request: Request, person: Person, asked: LogoutRequest
-) -> Response:
-    origin = origin_of(request, server.authority.settings.trusted_proxies)
-    by = events.by_session(person.session, origin)
-
-    async def work(tx: Transaction) -> None:
-        await revocation.end_session(tx, person.session.id, by)
-
-    await server.authority.store.transact(work)
-    await server.authority.hub.catch_up()
-    response = _onward(server, asked)
-    server.cookies.clear_session(response)
-    return response
 
 
 def _onward(server: Server, asked: LogoutRequest) -> Response:

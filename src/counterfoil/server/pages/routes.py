@@ -9,6 +9,7 @@ from counterfoil.server.pages import (
     device,
     email_undo,
     joining,
+    leaving,
     logout,
     providers,
     recovery,
@@ -44,7 +45,7 @@ PAGE_ROUTES: Final = (
     Route("/device", _POST, device.answer, Caller.PERSON, Use.PAGE),
     Route("/logout", _GET, logout.ask, Caller.PERSON, Use.LEAVING),
     Route("/logout", _POST, logout.answer, Caller.PERSON, Use.LEAVING),
-    Route("/signed-out", _GET, sign_in.signed_out, Caller.PERSON, Use.PAGE),
+    Route("/signed-out", _GET, leaving.signed_out, Caller.PERSON, Use.PAGE),
     Route("/", _GET, account.home, Caller.PERSON, Use.PAGE),
     Route("/static/{name}", _GET, asset, Caller.PERSON),
 )

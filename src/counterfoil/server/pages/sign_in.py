@@ -1,7 +1,5 @@
 """Sign in, sign out: the handlers of these pages."""
 
-from functools import partial
-
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +15,7 @@ from counterfoil.server.identity.sign_in import Attempt, sign_in
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.pages.halves import SECOND_FACTOR_PATH, half_in, keep_half
 from counterfoil.server.pages.known import known_in
+from counterfoil.server.pages.leaving import leave
 from counterfoil.server.pages.onward import Onward, enter, onward_in
 from counterfoil.server.pages.passkey_forms import SCRIPT, answer_in, sign_in_form
 from counterfoil.server.pages.passkey_views import PasskeyForm
@@ -26,8 +25,8 @@ from counterfoil.server.pages.provider_buttons import (
     said_in,
     silent_way,
 )
-from counterfoil.server.pages.views import SignedOutPage, SignInPage
-from counterfoil.server.protocol import authorization_request, events, revocation
+from counterfoil.server.pages.views import SignInPage
+from counterfoil.server.protocol import authorization_request
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import (
     Browser,
@@ -219,23 +218,11 @@ async def sign_out(server: Server, request: Request) -> Response:
     """``POST /account/sign-out``: ends this session and the apps that go on in it (S04, S39)."""
     form = await form_of(request)
     person = await signed_in_at(server, request)
-    response = go(f"{server.prefix}/signed-out")
-    if person is not None:
+    if person is None:
+        response = go(f"{server.prefix}/signed-out")
+        server.cookies.clear_session(response)
+    else:
         demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
-        origin = origin_of(request, server.authority.settings.trusted_proxies)
-        by = events.by_session(person.session, origin)
-        end = partial(_end_session, person.session.id, by)
-        await server.authority.store.transact(end)
-        await server.authority.hub.catch_up()
-    server.cookies.clear_session(response)
+        response = await leave(server, request, person)
     server.cookies.clear_half(request, response)
     return response
-
-
-async def _end_session(session_id: str, by: events.Actor, tx: Transaction) -> None:
-    await revocation.end_session(tx, session_id, by)
-
-
-async def signed_out(server: Server, _: Request) -> Response:
-    """``GET /signed-out``."""
-    return show(server, SignedOutPage(prefix=server.prefix))

@@ -274,7 +274,14 @@ class LogoutPage(Page, frozen=True, kw_only=True):
 
 
 class SignedOutPage(Page, frozen=True, kw_only=True):
-    """Says that the person is signed out of this server."""
+    """Says that the person is signed out of this server.
+
+    `there` is the name of the provider by which they had come in, and `there_href` where they sign
+    out of it; empty where there is none.
+    """
+
+    there: str = ""
+    there_href: str = ""
 
 
 class HomePage(Page, frozen=True, kw_only=True):

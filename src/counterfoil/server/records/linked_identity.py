@@ -60,6 +60,9 @@ class LinkedIdentities(Protocol):
     async def forget_tokens(self, provider_id: str) -> int:
         """Keep no tokens of a provider any more; says of how many identities."""
 
+    async def forget_tokens_of(self, identity_id: str, before: bytes) -> bool:
+        """Keep no tokens of one any more, in one statement; ``False``: others stand there."""
+
     async def remove(self, identity_id: str) -> bool:
         """Unlink; ``False`` where it was unlinked already."""
 

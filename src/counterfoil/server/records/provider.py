@@ -27,8 +27,9 @@ class ProviderPolicy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``mfa_words``: what it says in ``amr`` or ``acr`` where it asked for more than one factor; it is
     believed in these alone. ``dates_sign_ins``: it says when somebody signed in, and is held to it;
     else coming back is a sign-in. ``keeps_tokens``: its tokens are kept, sealed (S78), and handed
-    to the clients that ``replayed_by`` names. ``silent``: who came in by it last is looked for
-    there without a click (S113).
+    to the clients that ``replayed_by`` names; ``revokes_at_sign_out``: they are given back when the
+    person signs out here (S114). ``silent``: who came in by it last is looked for there without a
+    click (S113).
     """
 
     scope: Scope = "openid email profile"
@@ -38,6 +39,7 @@ class ProviderPolicy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dates_sign_ins: bool = True
     keeps_tokens: bool = False
     replayed_by: Words = ""
+    revokes_at_sign_out: bool = True
     silent: bool = False
 
 

@@ -28,6 +28,9 @@ _FORGET: Final = """
 UPDATE linked_identities SET sealed_tokens = NULL
 WHERE provider_id = ? AND sealed_tokens IS NOT NULL
 """
+_FORGET_OF: Final = """
+UPDATE linked_identities SET sealed_tokens = NULL WHERE id = ? AND sealed_tokens = ?
+"""
 _REMOVE_SESSIONS: Final = "DELETE FROM upstream_sessions WHERE identity_id = ?"
 _REMOVE: Final = "DELETE FROM linked_identities WHERE id = ?"
 _NOTE_SESSION: Final = """
@@ -104,6 +107,10 @@ class LinkedIdentityStatements:
     async def forget_tokens(self, provider_id: str) -> int:
         """Keep no tokens of a provider any more; says of how many identities."""
         return await self._connection.run(_FORGET, provider_id)
+
+    async def forget_tokens_of(self, identity_id: str, before: bytes) -> bool:
+        """Keep no tokens of one any more; ``False``: others stand there."""
+        return await self._connection.run(_FORGET_OF, identity_id, before) == 1
 
     async def remove(self, identity_id: str) -> bool:
         """Unlink; ``False`` where it was unlinked already."""
