@@ -200,6 +200,7 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "of nobody": {"sub": None},
     "without a name": {"jti": None},
     "without an issuer": {"iss": None},
+    "of another issuer": {"iss": "https://elsewhere.example"},
 }
 
 
@@ -266,6 +267,21 @@ async def test_a_flood_of_tokens_asks_the_provider_for_nothing(
         await tell(place, jwt.sign({"iss": theirs.issuer, "sub": "x"}, stranger, TYPE))
         await tell(place, jwt.sign({"iss": "https://nobody.example"}, stranger, TYPE))
     assert theirs.fetched["/jwks"] <= before + 1
+
+
+@one_engine
+async def test_while_its_keys_cannot_be_had_a_provider_is_asked_for_them_seldom(tmp_path: Path):
+    async with (
+        installed(tmp_path, revocation_rate_per_minute=1_000) as place,
+        upstream(Upstream, place.clock) as it,
+    ):
+        await add_provider(place, it)
+        it.jwks = {"keys": "none"}
+        assert {await tell(place, token(it, sub="x")) for _ in range(20)} == {503}
+        assert it.fetched["/jwks"] == 1
+        it.jwks = None
+        place.clock.turn(COOLDOWN)
+        assert await tell(place, token(it, sub="x")) == 200
 
 
 @one_engine

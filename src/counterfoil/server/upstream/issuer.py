@@ -81,6 +81,7 @@ class Issuer:
         self._metadata: tuple[Metadata, float] | None = None
         self._failed: tuple[str, float] | None = None
         self._keys: tuple[KeySet, float] | None = None
+        self._keys_failed: tuple[str, float] | None = None
 
     def metadata(self) -> Exchange[Metadata]:
         """Give the metadata; what stood is used on where it cannot be fetched anew.
@@ -125,16 +126,27 @@ class Issuer:
             is_recent = now < known[1] + METADATA_AGE and _names_one_of(known[0], unverified)
             if is_recent or now < known[1] + COOLDOWN:
                 return known[0]
+        failed = self._keys_failed
+        if failed is not None and now < failed[1] + COOLDOWN:
+            # Whoever sends tokens that name the provider must not make us ask it for each.
+            raise BadAnswer(failed[0])
+        try:
+            keys = yield from self._published()
+        except HttpFailure as error:
+            self._keys_failed = str(error), now
+            raise
+        self._keys, self._keys_failed = (keys, now), None
+        return keys
+
+    def _published(self) -> Exchange[KeySet]:
         metadata = yield from self.metadata()
         answer = yield Request(metadata.address("jwks_uri"))
         if answer.status != 200:
             raise BadAnswer(f"{answer.url} answered {answer.status}, not 200")
         try:
-            keys = KeySet.from_jwks(answer.json(), UNNAMED)
+            return KeySet.from_jwks(answer.json(), UNNAMED)
         except JoseError as error:
             raise BadAnswer(f"{answer.url}: {error}") from None
-        self._keys = keys, now
-        return keys
 
     def names(self, unverified_iss: str) -> bool:
         """Whether this is its issuer identifier, or that of one of its tenants."""
