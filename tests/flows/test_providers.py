@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from counterfoil.jose.jwt import unverified_claims
+from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.user import User
 from tests.coming import (
@@ -341,3 +342,22 @@ async def test_github_signs_in_by_number(place: Installation, theirs: Upstream):
         (identity,) = await identities_of(place, user.id)
         assert (identity.subject, identity.label) == ("583231", "renamed@example.com")
         await place.authority.store.transact(lambda tx: tx.providers.remove("github"))
+
+
+@one_engine
+async def test_a_browser_in_which_somebody_came_before_is_known(
+    place: Installation, theirs: Upstream
+):
+    """S108: by a provider too, it is noticed when it is new, and not when it comes back."""
+    email = somebody(theirs)
+    for browsers, noticed in ((1, 0), (2, 1)):
+        async with place.browser() as browser:
+            for _ in range(2):
+                await come(browser)
+                form = hidden_fields((await browser.get("/account/apps")).text)
+                assert (await browser.post("/account/sign-out", data=form)).status_code == 303
+        user = await found(place, email)
+        assert user is not None
+        query = EventQuery(kind=EventKind.NEW_DEVICE, person=user.id)
+        events = await place.authority.store.read(lambda tx, query=query: tx.events.find(query))
+        assert len(events) == noticed, browsers

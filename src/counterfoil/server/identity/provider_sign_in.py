@@ -13,6 +13,7 @@ from counterfoil.oauth.acr import FEDERATED, MULTIPLE, SEVERAL_FACTORS, is_enoug
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.identity import half_sign_in
 from counterfoil.server.identity.half_sign_in import HalfSignIn, Via
+from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.upstream_tokens import keep_tokens
 from counterfoil.server.identity.ways_in import is_untouched
@@ -34,7 +35,8 @@ from counterfoil.server.upstream.arrival import Arrival
 class Coming(Struct, frozen=True, kw_only=True):
     """Somebody has come from a provider. ``current`` is the session that the browser already has.
 
-    ``anew``: they had to sign in there for this. ``silent``: they were not asked.
+    ``anew``: they had to sign in there for this. ``silent``: they were not asked. ``known`` says in
+    which accounts the browser has signed in before.
     """
 
     provider: Provider
@@ -43,6 +45,7 @@ class Coming(Struct, frozen=True, kw_only=True):
     current: Session | None = None
     anew: bool = False
     silent: bool = False
+    known: KnownBrowser = NOWHERE
 
     @property
     def proof(self) -> str:
@@ -100,11 +103,13 @@ async def _begin(
     coming, identity = came
     settings, via = authority.settings, Via(identity.id, coming.arrival.sid)
     auth_time = coming.auth_time(tx.now, settings.fresh_sign_in_age)
+    known = coming.known.at(user, tx.now) is not None
     is_on = (await tx.second_factors.of_user(user.id)).is_on
     is_due = is_on or least_of_person(settings, user) is not None
     if is_due and not is_enough(coming.amr, MULTIPLE):
         half = half_sign_in.begin(tx, user, keep=False)
-        return replace(half, amr=coming.amr, auth_time=auth_time, via=via)
+        shown = replace(half, amr=coming.amr, auth_time=auth_time, via=via)
+        return replace(shown, browser_known=known)
     beginning = Beginning(
         coming.origin,
         coming.current,
@@ -112,6 +117,7 @@ async def _begin(
         proof=coming.proof,
         auth_time=auth_time,
         via=via,
+        browser_known=known,
     )
     return await begin_session(authority, tx, user, beginning)
 

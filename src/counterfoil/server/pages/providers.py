@@ -20,6 +20,7 @@ from counterfoil.server.identity.provider_sign_in import Coming, come_in
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.keys.sealing import NotSealed
 from counterfoil.server.pages import linked
+from counterfoil.server.pages.known import known_in
 from counterfoil.server.pages.onward import Onward, onward_in
 from counterfoil.server.pages.provider_buttons import wants_anew, with_word
 from counterfoil.server.pages.sign_in import let_in
@@ -194,6 +195,7 @@ async def _arrived(server: Server, request: Request, came: _Back, arrival: Arriv
         current=there.session if there is not None else None,
         anew=came.begun.since is not None,
         silent=came.begun.silent,
+        known=known_in(server, request),
     )
     if came.begun.linking:
         person = await person_of(server, request)
