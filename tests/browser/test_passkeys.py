@@ -3,35 +3,47 @@
 The server is at ``localhost``: at an address browsers have no passkeys.
 """
 
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx2
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from counterfoil.jose.jwt import unverified_claims
 from tests.browser.person import Person
 from tests.flows.serving import START, serving
 from tests.installation import EMAIL, PASSWORD
+from tests.proofs import spelled
 
 pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    data = tmp_path_factory.mktemp("data")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture
+def issuer(data: Path) -> Iterator[str]:
     with serving(data, host="localhost") as port:
-        add_user(data, EMAIL)
+        command(data, "user", "add", EMAIL, "--password-stdin")
         yield f"http://localhost:{port}"
 
 
-def add_user(data: Path, email: str) -> None:
-    command = [sys.executable, "-c", START, "user", "add", email, "--password-stdin"]
-    subprocess.run([*command, "--data", str(data)], input=PASSWORD, text=True, check=True)
+def command(data: Path, *words: str) -> str:
+    """Run the command line; gives what it prints."""
+    whole = [sys.executable, "-c", START, *words, "--data", str(data), "--json"]
+    done = subprocess.run(whole, input=PASSWORD, text=True, check=True, capture_output=True)
+    return done.stdout
 
 
 class Devices:
@@ -196,5 +208,58 @@ def test_after_a_password_it_is_the_second_factor_and_steps_up(chromium: Browser
     devices.touches(key, at_once=True)
     page.keyboard.press("Enter")
     expect(page.get_by_label("Its name")).to_be_visible()
+    assert wrong == []
+    assert person.complaints == []
+
+
+def test_an_app_that_asks_for_phr_has_it_by_the_passkey_alone(
+    chromium: Browser, issuer: str, data: Path
+):
+    """S105: whoever is signed in by password steps up, is asked for nothing else, and goes on."""
+    back = "http://127.0.0.1:8499/callback"
+    app = json.loads(
+        command(data, "client", "add", "Shop", "--redirect-uri", back, "--scope", "openid")
+    )
+    person = person_at(chromium.new_context(), issuer)
+    page, devices = person.page, Devices(person.page)
+    page.route("**/callback?**", lambda route: route.fulfill(body="back at the app"))
+    page.goto(f"{issuer}/sign-in?next=passkeys")
+    sign_in_by_password(page)
+    key = devices.add(transport="usb")
+    add_passkey(page, "My ring")
+    expect(page.get_by_text("My ring", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    devices.touches(key, at_once=False)
+    page.goto(f"{issuer}/sign-in")
+    sign_in_by_password(page)
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
+    verifier = "v" * 43
+    asked = {
+        "response_type": "code",
+        "client_id": app["client_id"],
+        "redirect_uri": back,
+        "scope": "openid",
+        "state": "s" * 22,
+        "acr_values": "phr",
+        "code_challenge_method": "S256",
+        "code_challenge": spelled(sha256(verifier.encode()).digest()),
+    }
+    page.goto(f"{issuer}/authorize?{urlencode(asked)}")
+    expect(page.get_by_role("button", name="Use your passkey")).to_be_focused()
+    wrong = person.look("passkey-step-up")
+    devices.touches(key, at_once=True)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Allow", exact=True).click()
+    expect(page.get_by_text("back at the app")).to_be_visible()
+    (code,) = parse_qs(urlsplit(page.url).query)["code"]
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": back}
+    with httpx2.Client(trust_env=False) as client:
+        answer = client.post(
+            f"{issuer}/token",
+            data=form | {"code_verifier": verifier},
+            auth=(app["client_id"], app["client_secret"]),
+        )
+    claims = unverified_claims(answer.json()["id_token"])
+    assert (claims["acr"], set(claims["amr"]) >= {"pwd", "pop", "mfa"}) == ("phr", True)
     assert wrong == []
     assert person.complaints == []

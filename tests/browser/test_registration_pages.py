@@ -13,6 +13,7 @@ from tests.examples.demonstration import Demonstration, demonstration
 pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.timeout(300)]
 
 NEW = "a password of their own"
+ADMIN = "admin@example.com"
 
 
 @pytest.fixture
@@ -93,3 +94,42 @@ def test_a_new_person_goes_from_the_app_to_an_account_and_back(
     assert not [each for each in addresses if "token=" in each]
     assert wrong == []
     assert person.complaints == []
+
+
+@pytest.fixture
+def village(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demonstration]:
+    """``make run``, where administrators invite people."""
+    data = tmp_path_factory.mktemp("run") / "data"
+    data.mkdir()
+    (data / "counterfoil.toml").write_text('registration = "invitation"\n')
+    with demonstration(data) as it:
+        yield it
+
+
+def test_somebody_is_invited_twice_and_comes_once(chromium: Browser, village: Demonstration):
+    """S72: the pages of the administrator, the mail, a password of their own; WCAG by axe-core."""
+    boss, issuer = Person(chromium.new_context(), village), village.issuer
+    page, wrong = boss.page, list[str]()
+    page.goto(f"{issuer}/sign-in")
+    page.get_by_label("Email").fill(ADMIN)
+    page.get_by_label("Password").fill(village.passwords[ADMIN])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.goto(f"{issuer}/admin/users")
+    page.get_by_role("link", name="Invite somebody").click()
+    wrong += boss.look("admin-invite")
+    page.get_by_label("Email").fill("grace@example.com")
+    page.get_by_role("button", name="Invite them").click()
+    expect(page.get_by_text("invited, not yet verified")).to_be_visible()
+    page.get_by_role("link", name="Invite them again").click()
+    wrong += boss.look("admin-invite-again")
+    page.get_by_role("button", name="Send the link").click()
+    expect(page.get_by_role("heading", name="A link is on its way")).to_be_visible()
+    grace = Person(chromium.new_context(), village)
+    follow(grace.page, issuer, "invited")
+    choose(grace.page, look_at_nothing)
+    expect(grace.page.get_by_role("status")).to_contain_text("grace@example.com")
+    page.goto(f"{issuer}/admin/users")
+    page.locator(".rows").get_by_role("link", name="grace@example.com").click()
+    expect(page.get_by_text("verified on")).to_be_visible()
+    assert wrong == []
+    assert boss.complaints + grace.complaints == []
