@@ -132,7 +132,7 @@ async def test_the_server_itself_takes_no_limited_token(counted: Installation):
 
 
 async def test_no_other_way_to_a_token_goes_round_the_limit_of_an_api(counted: Installation):
-    """What people make by hand has no limit; what is exchanged would lose it."""
+    """What people make by hand has no limit; who may exchange nothing exchanges no limit away."""
     notes = await counted.authority.store.read(lambda tx: tx.apis.find(NOTES))
     assert notes is not None
     with pytest.raises(OAuthError, match="has no limit"):
@@ -147,7 +147,7 @@ async def test_no_other_way_to_a_token_goes_round_the_limit_of_an_api(counted: I
         "exchanger", grant_types=(form["grant_type"],), scopes=frozenset({"notes:read"})
     )
     answer = await counted.post("/token", "exchanger", **form)
-    assert (answer.status_code, answer.json()["error_reason"]) == (400, "wrong_type")
+    assert (answer.status_code, answer.json()["error_reason"]) == (400, "not_permitted")
 
 
 def limited(desk: Desk, **changes: object) -> str:

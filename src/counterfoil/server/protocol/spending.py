@@ -4,7 +4,7 @@ A guard takes for the tokens of its own API alone, and only while they stand: a 
 is refused here, too, however far its guard is behind.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -79,29 +79,38 @@ async def _done(authority: Authority, tx: Transaction, spending: Spending, taker
     asker = _Asker(authority, spending.audience, taker)
     entries: list[tuple[int, Wanted | Unused]] = [*enumerate(spending.returns)]
     entries += enumerate(spending.takes)
-    firsts = await _firsts_of(tx, {(each.jti, each.name) for _, each in entries})
-    for number, each in sorted(entries, key=lambda entry: firsts[entry[1].jti, entry[1].name]):
+    found = await _found(tx, {(each.jti, each.name) for _, each in entries})
+    for number, each in sorted(entries, key=lambda entry: found[entry[1].jti, entry[1].name].first):
+        allowance = found[each.jti, each.name].allowance
         if isinstance(each, Unused):
-            returned[number] = await _given_back(asker, tx, each)
+            returned[number] = await _given_back(asker, tx, each, allowance)
         else:
-            answers[number] = await _answered(asker, tx, each)
+            answers[number] = await _answered(asker, tx, each, allowance)
     takes = tuple(answers[number] for number in range(len(answers)))
     acts = await _all_acted(asker, tx, spending.acts)
     return Spent(takes, tuple(returned[number] for number in range(len(returned))), acts)
 
 
-async def _firsts_of(
-    tx: Transaction, named: set[tuple[str, str]]
-) -> dict[tuple[str, str], tuple[str, str]]:
-    """Name the allowance at the end of each line: whoever takes of it takes of that one first."""
-    if len(named) == 1:
-        return {each: each for each in named}
-    firsts = dict[tuple[str, str], tuple[str, str]]()
+class _Found(Struct, frozen=True):
+    """An allowance that is asked for, if there is one, and the name of the first of its line.
+
+    How much is left of it is not to be gone by: that the taking says.
+    """
+
+    allowance: Allowance | None
+    first: tuple[str, str]
+
+
+async def _found(
+    tx: Transaction, named: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], _Found]:
+    """Look up once what is asked for, however often it is."""
+    found = dict[tuple[str, str], _Found]()
     for jti, name in named:
         own = await tx.allowances.find(jti, name)
         first = jti if own is None else (await drawing.line_of(tx, own))[0]
-        firsts[jti, name] = first, name
-    return firsts
+        found[jti, name] = _Found(own, (first, name))
+    return found
 
 
 class _Asker(Struct, frozen=True):
@@ -121,16 +130,18 @@ class _Asker(Struct, frozen=True):
         return None if reason is None else Answered(0, refused=reason)
 
 
-async def _given_back(asker: _Asker, tx: Transaction, unused: Unused) -> int:
-    allowance = await tx.allowances.find(unused.jti, unused.name)
+async def _given_back(
+    asker: _Asker, tx: Transaction, unused: Unused, allowance: Allowance | None
+) -> int:
     if allowance is None or allowance.marks.audience != asker.audience:
         return 0
     which = unused.jti, unused.name, unused.key
     return await drawing.give_back(tx, allowance, Return(*which, asker.taker, unused.amount))
 
 
-async def _answered(asker: _Asker, tx: Transaction, wanted: Wanted) -> Answered:
-    allowance = await tx.allowances.find(wanted.jti, wanted.name)
+async def _answered(
+    asker: _Asker, tx: Transaction, wanted: Wanted, allowance: Allowance | None
+) -> Answered:
     refusal = asker.refusal_of(tx, allowance)
     if allowance is None or refusal is not None:
         return refusal or Answered(0, refused=Reason.NOT_REGISTERED)
@@ -146,12 +157,12 @@ async def _all_acted(
     asker: _Asker, tx: Transaction, acts: Sequence[WantedAct]
 ) -> tuple[Answered, ...]:
     answers: dict[int, Answered] = {}
-    firsts = await _firsts_of(tx, {(act.jti, name) for act in acts for name in _names_of(act)})
-    in_order = sorted(
-        enumerate(acts), key=lambda each: [firsts[each[1].jti, of] for of in _names_of(each[1])]
-    )
-    for number, act in in_order:
-        answers[number] = await _acted(asker, tx, act)
+    found = await _found(tx, {(act.jti, name) for act in acts for name in _names_of(act)})
+    of_each = [[found[act.jti, name] for name in _names_of(act)] for act in acts]
+    in_order = sorted(range(len(acts)), key=lambda number: [each.first for each in of_each[number]])
+    for number in in_order:
+        counted = [each.allowance for each in of_each[number] if each.allowance is not None]
+        answers[number] = await _acted(asker, tx, acts[number], counted)
     return tuple(answers[number] for number in range(len(answers)))
 
 
@@ -159,17 +170,18 @@ def _names_of(act: WantedAct) -> tuple[str, str]:
     return count_name(act.action, act.unit), sum_name(act.action, act.unit)
 
 
-async def _acted(asker: _Asker, tx: Transaction, act: WantedAct) -> Answered:
+async def _acted(
+    asker: _Asker, tx: Transaction, act: WantedAct, allowances: Sequence[Allowance]
+) -> Answered:
     """Take one of the count and the amount of the sum: both, or nothing (S15)."""
-    names = _names_of(act)
-    allowances = [each for name in names if (each := await tx.allowances.find(act.jti, name))]
+    counts, _ = _names_of(act)
     refusal = asker.refusal_of(tx, allowances[0] if allowances else None)
     if refusal is not None:
         return refusal
 
     async def take_each(tx: Transaction) -> None:
         for allowance in allowances:
-            amount = 1 if allowance.name == names[0] else act.amount
+            amount = 1 if allowance.name == counts else act.amount
             asked = act.key, asker.taker, amount, amount, str(act.amount)
             line = await drawing.line_of(tx, allowance)
             await drawing.take_of_each(tx, line, Take(act.jti, allowance.name, *asked))
