@@ -4,6 +4,7 @@ import pytest
 
 from tests.administration import Administrator, administrator
 from tests.installation import NOTES, Installation, Person
+from tests.minting import add_minter, give_right
 from tests.server.protocol.test_personal_tokens import make
 
 pytestmark = pytest.mark.anyio
@@ -45,11 +46,14 @@ async def test_each_kind_is_foreseen_and_ended(
     keys = (await admin.get("/api/keys"))["keys"]
     await place.set_policy(NOTES, personal_tokens=True)
     made = await make(place)
+    await add_minter(place, "batch")
+    right = await give_right(place, person.user_id, client_id="batch")
     jti = place.authority.reader.genuine(service, place.clock()).token.jti
     names = {
         "token": jti,
         "family": family["id"],
         "personal_token": made.token.id,
+        "mint_right": right.id,
         "session": family["session_id"],
         "app_sessions": grant["id"],
         "grant": grant["id"],
