@@ -52,6 +52,7 @@ async def test_nobody_keeps_the_owner_out(own: Installation) -> None:
             own.clock.turn(HOUR)
 
 
+@pytest.mark.one_engine("what is decided asks no engine")
 async def test_that_the_owner_comes_in_gives_the_guesser_no_new_tries(own: Installation) -> None:
     async with known_browser(own) as browser, own.browser() as strange:
         await guess(own)
@@ -95,6 +96,7 @@ async def test_guesses_at_one_moment_share_the_allowance(own: Installation) -> N
         assert len(refused) == 5 + 5
 
 
+@pytest.mark.one_engine("what is decided asks no engine")
 @pytest.mark.parametrize("how", ["of another account", "old", "after a new password", "forged"])
 async def test_a_cookie_that_is_not_good_passes_nothing(own: Installation, how: str) -> None:
     other = await own.add_user("grace@example.com")
@@ -117,6 +119,7 @@ async def test_a_cookie_that_is_not_good_passes_nothing(own: Installation, how: 
         assert (await attempt(browser, EMAIL, PASSWORD)).status_code == 400
 
 
+@pytest.mark.one_engine("what is decided asks no engine")
 async def test_no_pause_keeps_the_owner_from_a_new_password(own: Installation) -> None:
     """Whoever guesses cannot keep them from answering "this was not me" either."""
     async with known_browser(own) as browser:
@@ -131,6 +134,7 @@ async def test_no_pause_keeps_the_owner_from_a_new_password(own: Installation) -
         assert (await attempt(browser, EMAIL, new)).status_code == 303, "known by the new one"
 
 
+@pytest.mark.one_engine("what is decided asks no engine")
 async def test_a_site_may_switch_it_off(tmp_path: Any) -> None:
     async with installed(tmp_path, known_browser_tries=0) as own, known_browser(own) as it:
         await guess(own)

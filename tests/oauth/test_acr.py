@@ -5,6 +5,7 @@ import pytest
 from counterfoil.oauth.acr import (
     CLASSES,
     acr_of,
+    first_factor,
     is_enough,
     least_of,
     strongest_of,
@@ -71,3 +72,19 @@ def test_of_several_demands_the_strongest_counts(
 )
 def test_a_second_method_is_added_once(before: tuple[str, ...], after: tuple[str, ...]):
     assert with_second(before, "otp") == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("pwd",), ("pwd",)),
+        (("pwd", "otp", "mfa"), ("pwd",)),
+        (("pwd", "pop", "user", "mfa"), ("pwd",)),
+        (("fed", "otp", "mfa"), ("fed",)),
+        (("pop", "user", "mfa"), ("pop", "user")),
+        (("pop", "user"), ("pop", "user")),
+    ],
+)
+def test_without_the_second_factor_it_is_one(before: tuple[str, ...], after: tuple[str, ...]):
+    assert first_factor(before) == after
+    assert acr_of(first_factor(before)) == "sfa"

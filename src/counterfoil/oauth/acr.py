@@ -61,6 +61,14 @@ def with_second(amr: tuple[str, ...], method: str) -> tuple[str, ...]:
     )
 
 
+def first_factor(amr: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the methods of a sign-in without what made it more than one factor."""
+    if SEVERAL_FACTORS not in amr:
+        return amr
+    began = tuple(each for each in amr if each in FIRST)
+    return began or tuple(each for each in amr if each in {KEY, PRESENT})
+
+
 def is_enough(amr: Iterable[str], least: str | None) -> bool:
     """Whether a sign-in by these methods is of a class or a stronger one; ``None``: any will do."""
     return least is None or CLASSES.index(acr_of(amr)) >= CLASSES.index(least)

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     SESSION = "cfse"
     BROWSER = "cfbr"
     ACTION_TOKEN = "cfal"
+    REMEMBERED = "cfrb"
 
 
 class Secret:

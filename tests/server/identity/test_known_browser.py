@@ -53,6 +53,12 @@ def test_it_is_known_for_a_while_and_under_one_password(user: User, now: int, kn
     assert (KNOWN.at(user, now) is not None) is known
 
 
+def test_older_copies_share_their_tries_with_the_newest():
+    """Otherwise a thief who takes one after each sign-in had as many tries as there were."""
+    again = replace(acquaintance(at=200), id="another")
+    assert KNOWN.with_account(again).accounts == (acquaintance(at=200),)
+
+
 def test_it_is_known_to_few_accounts_the_latest_first():
     people = [replace(ADA, id=f"person {number}") for number in range(7)]
     known = KnownBrowser()

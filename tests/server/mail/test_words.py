@@ -2,7 +2,7 @@
 
 import pytest
 
-from counterfoil.server.mail.words import language_in
+from counterfoil.server.mail.language import language_in
 
 
 @pytest.mark.parametrize(

@@ -254,3 +254,24 @@ def test_a_sign_in_that_is_too_old_is_made_anew_before_anything_is_added() -> No
     asker = Asker(APP, None, "mfa", "mfa")
     found = next_step(asks("login"), asker, BEFORE, ALLOWED, NOW)
     assert isinstance(found, SignIn)
+
+
+@pytest.mark.parametrize(
+    ("takes", "recalled", "step"),
+    [(True, True, Approve), (False, True, SignIn), (False, False, Approve)],
+)
+def test_a_client_may_refuse_what_a_remembered_browser_got(
+    takes: bool, recalled: bool, step: type
+) -> None:
+    """S24: it counts as no sign-in there; where nobody may be asked, that is an error."""
+    session, asker = replace(BEFORE, recalled=recalled), Asker(APP, takes_recalled=takes)
+    assert isinstance(next_step(asks(), asker, session, ALLOWED, NOW), step)
+    silent = next_step(asks("none"), asker, session, ALLOWED, NOW)
+    assert isinstance(silent, Refuse if step is SignIn else Approve)
+
+
+def test_whether_it_does_is_said_by_its_policy() -> None:
+    strict = replace(APP, policy=replace(APP.policy, remembered_sign_in=False))
+    limits = limits_of(load({}, {}))
+    assert not asker_of(strict, asks(), limits).takes_recalled
+    assert asker_of(APP, asks(), limits).takes_recalled

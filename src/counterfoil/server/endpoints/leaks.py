@@ -22,6 +22,7 @@ ENDED: Final = {
     Kind.CLIENT_SECRET: "the secret, and every token of its client",
     Kind.ACCESS_TOKEN: "the token",
     Kind.SESSION: "the session, with what apps do in it",
+    Kind.REMEMBERED: "what the browser is remembered by, and every session that it has",
     Kind.ACTION_TOKEN: "the link, and every other that waits for the same person",
 }
 """What a report ends, by the kind of the secret. Codes live for minutes, and are not taken."""

@@ -9,6 +9,7 @@ import hmac
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.server.identity.half_sign_in import generation_of
 from counterfoil.server.keys.sealed_text import opened_text, sealed_text
@@ -43,7 +44,9 @@ class KnownBrowser(Struct, frozen=True):
     accounts: tuple[Acquaintance, ...] = ()
 
     def with_account(self, new: Acquaintance) -> "KnownBrowser":
-        """Give it as it is after a sign-in."""
+        """Give it as it is after a sign-in; older copies of the cookie share its tries."""
+        before = next((each for each in self.accounts if each.user_id == new.user_id), new)
+        new = replace(new, id=before.id)
         others = (each for each in self.accounts if each.user_id != new.user_id)
         return KnownBrowser((new, *others)[:_MOST])
 

@@ -30,6 +30,13 @@ def style_of(settings: Settings, *, keep: bool) -> SessionStyle:
     return SessionStyle(settings.session_style)
 
 
+class Recollection(Struct, frozen=True):
+    """What a remembered browser gets: this session, but for its name, under this secret (S24)."""
+
+    session: Session
+    secret: Secret
+
+
 class Beginning(Struct, frozen=True):
     """From where somebody signs in, and how they showed who they are.
 
@@ -38,6 +45,7 @@ class Beginning(Struct, frozen=True):
     ``via`` is the identity by which they came from a provider, ``auth_time`` when they signed in
     there, in seconds; ``None``: now, and here.
     ``browser_known``: somebody has signed in to this account there before.
+    ``recollection``: nobody showed anything, the browser is remembered.
     """
 
     origin: Origin
@@ -48,38 +56,31 @@ class Beginning(Struct, frozen=True):
     auth_time: int | None = None
     via: Via | None = None
     browser_known: bool = False
+    recollection: Recollection | None = None
 
 
 class NewSession(Struct, frozen=True):
     """The new session, with the secret for its cookie.
 
     ``generation`` names the password that the person had then; empty where nobody signed in anew.
+    ``keep``: they want to stay signed in.
     """
 
     session: Session
     secret: Secret
     generation: str = ""
+    keep: bool = False
 
 
 async def begin_session(
     authority: Authority, tx: Transaction, user: User, beginning: Beginning
 ) -> NewSession:
     """Begin a session; whoever signs in anew keeps theirs, and what goes on in it, renewed."""
-    secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
-    current = beginning.current
+    begun = _new_session(authority, tx, user, beginning)
+    current, session = beginning.current, begun.session
     renews = current is not None and current.user_id == user.id
-    session = Session(
-        id=current.id if current is not None and renews else new_handle(tx),
-        digest=secret.fingerprint(),
-        user_id=user.id,
-        auth_time=tx.now if beginning.auth_time is None else beginning.auth_time,
-        last_used_at=tx.now,
-        expires_at=tx.now + authority.settings.session_lifetime,
-        origin=beginning.origin,
-        style=style_of(authority.settings, keep=beginning.keep),
-        cookie_set_at=tx.now,
-        amr=beginning.amr,
-    )
+    if current is not None and renews:
+        session = replace(session, id=current.id)
     by = events.by_user(user.id, beginning.origin, beginning.proof)
     if not (renews and await tx.sessions.renew(session)):
         session = replace(session, id=new_handle(tx))
@@ -93,4 +94,28 @@ async def begin_session(
     await events.record(tx, EventKind.SIGNED_IN, by, session.id)
     arrival = Arrival(user, beginning.origin, beginning.browser_known or renews)
     await note_sign_in(authority, tx, arrival, session, by)
-    return NewSession(session, secret, generation_of(user))
+    return replace(begun, session=session)
+
+
+def _new_session(
+    authority: Authority, tx: Transaction, user: User, beginning: Beginning
+) -> NewSession:
+    settings, recollection = authority.settings, beginning.recollection
+    secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
+    session = Session(
+        id=new_handle(tx),
+        digest=secret.fingerprint(),
+        user_id=user.id,
+        auth_time=tx.now if beginning.auth_time is None else beginning.auth_time,
+        last_used_at=tx.now,
+        expires_at=tx.now + settings.session_lifetime,
+        origin=beginning.origin,
+        style=style_of(settings, keep=beginning.keep),
+        cookie_set_at=tx.now,
+        amr=beginning.amr,
+    )
+    if recollection is None:
+        return NewSession(session, secret, generation_of(user), beginning.keep)
+    remembered, digest = recollection.session, recollection.secret.fingerprint()
+    same = {name: getattr(session, name) for name in ("id", "origin", "style", "cookie_set_at")}
+    return NewSession(replace(remembered, digest=digest, **same), recollection.secret)

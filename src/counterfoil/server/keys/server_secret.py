@@ -26,6 +26,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     recovery_codes: bytes
     upstream: bytes
     networks: bytes
+    remembering: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

@@ -142,6 +142,15 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                     ),
                     "See how you sign in",
                 ),
+                LetterKind.REMEMBERED_REUSED: Words(
+                    "A browser is not remembered any more",
+                    (
+                        "What a browser of yours was remembered by at {place} was used a second "
+                        "time, or somewhere else. All that was opened with it has ended.",
+                        "If you did not copy it yourself, somebody has: change your password.",
+                    ),
+                    "See how you sign in",
+                ),
                 LetterKind.RECOVERY_CODE_USED: Words(
                     "A recovery code was used",
                     (
@@ -290,6 +299,16 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                     ),
                     "Ansehen, wie Sie sich anmelden",
                 ),
+                LetterKind.REMEMBERED_REUSED: Words(
+                    "Ein Browser wird nicht mehr wiedererkannt",
+                    (
+                        "Woran {place} einen Ihrer Browser wiedererkannte, wurde ein zweites Mal "
+                        "oder anderswo benutzt. Alles, was damit geöffnet wurde, ist beendet.",
+                        "Wenn Sie es nicht selbst kopiert haben, war es jemand anderes: Ändern Sie "
+                        "Ihr Passwort.",
+                    ),
+                    "Ansehen, wie Sie sich anmelden",
+                ),
                 LetterKind.RECOVERY_CODE_USED: Words(
                     "Ein Wiederherstellungscode wurde benutzt",
                     (
@@ -306,26 +325,3 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
     }
 )
 LANGUAGES: Final = tuple(CATALOGUE)
-_MOST: Final = 20
-
-
-def language_in(accepted: str) -> str:
-    """Choose a language of ours by an ``Accept-Language`` header (RFC 9110 §12.5.4)."""
-    best, weight = LANGUAGES[0], 0.0
-    for each in accepted.split(",")[:_MOST]:
-        name, _, parameter = each.partition(";")
-        language = name.strip().lower().partition("-")[0]
-        quality = _quality(parameter)
-        if language in CATALOGUE and quality > weight:
-            best, weight = language, quality
-    return best
-
-
-def _quality(parameter: str) -> float:
-    name, _, value = parameter.strip().partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0

@@ -93,6 +93,8 @@ class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` and `name` say what ends it: `/account/end/{kind}/{name}`. Times are text for people.
     `asleep`: the browser has to sign in anew. `offline`: the app goes on after a sign-out.
+    `remembered`: until when the browser is remembered; of one that is signed in nowhere `kind` is
+    `remembered`, and it ends by being forgotten.
     """
 
     kind: str
@@ -104,6 +106,7 @@ class DeviceRow(msgspec.Struct, frozen=True, kw_only=True):
     current: bool = False
     asleep: bool = False
     offline: bool = False
+    remembered: str = ""
 
 
 class DeviceGroup(msgspec.Struct, frozen=True, kw_only=True):

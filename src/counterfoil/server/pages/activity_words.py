@@ -63,6 +63,11 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.RECOVERY_CODES_MADE: "New recovery codes were made",
         EventKind.RECOVERY_CODE_USED: "A recovery code was used",
         EventKind.STEPPED_UP: "You showed once more that it is you",
+        EventKind.BROWSER_REMEMBERED: "A browser was remembered",
+        EventKind.BROWSER_FORGOTTEN: "A browser that was remembered was forgotten",
+        EventKind.REMEMBERED_REUSED: (
+            "What a browser was remembered by was used a second time, so all of it was ended"
+        ),
         EventKind.USER_INVITED: "You were invited",
         EventKind.USER_JOINED: "Your account was opened",
         EventKind.EMAIL_VERIFIED: "Your email address was confirmed",

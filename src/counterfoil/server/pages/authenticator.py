@@ -81,7 +81,7 @@ async def answer(server: Server, request: Request) -> Response:
         return _page(server, visit, setup, _WRONG)
     await server.authority.hub.catch_up()
     response = show_codes(server, enrolled.codes, visit.onward.path)
-    set_session(server, request, enrolled.begun, response)
+    await set_session(server, request, enrolled.begun, response)
     return response
 
 

@@ -17,6 +17,7 @@ from counterfoil.server.protocol import events, revocation, what_hangs
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.family import Family
+from counterfoil.server.records.remembered_browser import RememberedBrowser
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
@@ -28,11 +29,15 @@ OTHERS = f"{DEVICES}/others"
 
 
 class Found(Struct, frozen=True):
-    """What a person is signed in with: browsers, what apps hold, and the names of these apps."""
+    """What a person is signed in with: browsers, what apps hold, and the names of these apps.
+
+    ``remembered`` are browsers, by what they are remembered by.
+    """
 
     sessions: list[Session]
     families: list[Family]
     names: dict[str, str]
+    remembered: dict[str, RememberedBrowser]
 
 
 class Seen(Struct, frozen=True):
@@ -69,16 +74,28 @@ async def _found(user_id: str, tx: Transaction) -> Found:
         client = await tx.clients.find(client_id)
         names[client_id] = client.client_name if client else client_id
     own = [family for family in families if family.grant_id in allowed]
-    return Found(await tx.sessions.of_user(user_id), own, names)
+    remembered = {each.id: each for each in await tx.remembered_browsers.of_user(user_id)}
+    return Found(await tx.sessions.of_user(user_id), own, names, remembered)
 
 
 def _seen(server: Server, person: Person, found: Found) -> list[Seen]:
     now, browsers = int(server.clock()), {each.id for each in found.sessions}
     alone = (each for each in found.families if each.session_id not in browsers)
+    tied = {each.remembered_id for each in found.sessions}
+    away = (each for each in found.remembered.values() if each.id not in tied)
     return [
-        *(_browser(server, person, found, session) for session in found.sessions),
+        *(_browser(server, person, found, session) for session in _shown(server, found)),
+        *(Seen(each.origin, each.used_at, _remembered_row(each, now)) for each in away),
         *(Seen(each.origin, each.last_used_at, _app_row(each, found, now)) for each in alone),
     ]
+
+
+def _shown(server: Server, found: Found) -> list[Session]:
+    """Leave out what a remembered browser had before: it ends with the session that it has now."""
+    now, idle = int(server.clock()), server.authority.settings.session_idle_lifetime
+    live = {each.id: each.remembered_id for each in found.sessions if each.is_live(now, idle)}
+    back = {name for name in live.values() if name}
+    return [each for each in found.sessions if each.id in live or each.remembered_id not in back]
 
 
 def _browser(server: Server, person: Person, found: Found, session: Session) -> Seen:
@@ -86,6 +103,7 @@ def _browser(server: Server, person: Person, found: Found, session: Session) -> 
     here = session.id == person.session.id
     within = [each for each in found.families if each.session_id == session.id]
     used = now if here else max([session.last_used_at, *(each.last_used_at for each in within)])
+    remembered = found.remembered.get(session.remembered_id)
     row = DeviceRow(
         kind="session",
         name=session.id,
@@ -95,8 +113,20 @@ def _browser(server: Server, person: Person, found: Found, session: Session) -> 
         apps=tuple(_app_row(each, found, now) for each in within),
         current=here,
         asleep=not session.is_live(now, idle),
+        remembered=day_of(remembered.expires_at) if remembered is not None else "",
     )
     return Seen(session.origin, used, row)
+
+
+def _remembered_row(remembered: RememberedBrowser, now: int) -> DeviceRow:
+    return DeviceRow(
+        kind="remembered",
+        name=remembered.id,
+        title="Browser",
+        since=day_of(remembered.auth_time),
+        last_used=ago(remembered.used_at, now),
+        remembered=day_of(remembered.expires_at),
+    )
 
 
 def _app_row(family: Family, found: Found, now: int) -> DeviceRow:
@@ -152,7 +182,7 @@ async def ask_others(server: Server, request: Request) -> Response:
         return await what_hangs.of_user(tx, person.user.id, person.session.id)
 
     elsewhere = await server.authority.store.read(read)
-    nothing = not (elsewhere.sessions or elsewhere.families)
+    nothing = not (elsewhere.sessions or elsewhere.families or elsewhere.remembered)
     page = EndPage(
         prefix=server.prefix,
         user_email=person.user.email,
@@ -171,8 +201,9 @@ def _foreseen(elsewhere: Hanging) -> str:
     browsers, apps = len(elsewhere.sessions), len(elsewhere.families)
     return (
         f"{browsers} other browser{'' if browsers == 1 else 's'} will be signed out, and {apps} "
-        f"session{'' if apps == 1 else 's'} of apps elsewhere will end. This browser stays signed "
-        "in. Apps keep their permissions, and tokens that you made by hand go on."
+        f"session{'' if apps == 1 else 's'} of apps elsewhere will end. No other browser is "
+        "remembered any more. This browser stays signed in. Apps keep their permissions, "
+        "and tokens that you made by hand go on."
     )
 
 

@@ -9,7 +9,7 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import email_change
 from counterfoil.server.identity.email_change import CONFIRM_PATH, Confirmation, Wanted
-from counterfoil.server.mail.words import language_in
+from counterfoil.server.mail.language import language_in
 from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
 from counterfoil.server.pages.joining_views import ConfirmEmailPage, EmailPage, EmailSentPage
 from counterfoil.server.pages.onward import EMAIL, EMAIL_LINK, Onward, sign_in_first

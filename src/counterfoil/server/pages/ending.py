@@ -144,6 +144,7 @@ def ended_sentence(ending: Ending) -> str:
         (ending.sessions, "browser was", "browsers were", "signed out"),
         (ending.families, "session of an app", "sessions of apps", "ended"),
         (ending.personal_tokens, "personal token", "personal tokens", "ended"),
+        (ending.remembered, "browser is", "browsers are", "remembered no more"),
     )
     said = [f"{n} {one if n == 1 else many} {did}" for n, one, many, did in counted if n]
     if said:

@@ -136,7 +136,7 @@ async def join(server: Server, request: Request) -> Response:
         return _choosing(visitor, given, flow, BUSY, 503)
     except Conflict:
         return _taken(server)
-    return _joined(server, request, joined, flow) if joined else _over(server)
+    return await _joined(server, request, joined, flow) if joined else _over(server)
 
 
 async def _try(
@@ -165,7 +165,7 @@ def _flow_of(server: Server, request: Request, sealed: str) -> Flow | None:
         return None
 
 
-def _joined(server: Server, request: Request, joined: Joined, flow: Flow | None) -> Response:
+async def _joined(server: Server, request: Request, joined: Joined, flow: Flow | None) -> Response:
     begun = joined.started
     if begun is None:
         response = go(f"{server.prefix}/sign-in{Onward(flow).query}")
@@ -174,7 +174,7 @@ def _joined(server: Server, request: Request, joined: Joined, flow: Flow | None)
     else:
         response = unreferred(server, WelcomedPage(prefix=server.prefix, user_email=joined.email))
     if begun is not None:
-        set_session(server, request, begun, response)
+        await set_session(server, request, begun, response)
     server.cookies.clear_action(response)
     return response
 

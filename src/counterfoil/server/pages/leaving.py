@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from counterfoil.server.identity import sign_out_there
 from counterfoil.server.identity.sign_out_there import There
+from counterfoil.server.pages.remembered import forget_here
 from counterfoil.server.pages.views import SignedOutPage
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.records.store import Transaction
@@ -17,7 +18,7 @@ from counterfoil.server.web.server import Server
 
 
 async def leave(server: Server, request: Request, person: Person, onward: str = "") -> Response:
-    """End a session, and go ``onward``, or to the page that says so.
+    """End a session, and go ``onward``, or to the page that says so. The browser is forgotten.
 
     What a provider gave for the person goes back after the answer: nobody waits for that.
     """
@@ -33,6 +34,7 @@ async def leave(server: Server, request: Request, person: Person, onward: str = 
     await server.authority.hub.catch_up()
     response = go(onward or _said(server, there))
     server.cookies.clear_session(response)
+    await forget_here(server, request, response)
     if there is not None:
         give_back = sign_out_there.give_back
         response.background = BackgroundTask(give_back, server.authority, server.line, there)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity.session_start import NewSession
 from counterfoil.server.pages.known import keep_known
+from counterfoil.server.pages.remembered import keep_remembered
 from counterfoil.server.web.browser import go
 from counterfoil.server.web.flow import Flow, flow_in
 from counterfoil.server.web.server import Server
@@ -135,18 +136,24 @@ def sign_in_first(server: Server, onward: Onward) -> Response:
     return go(f"{server.prefix}/sign-in{onward.query}")
 
 
-def enter(server: Server, request: Request, begun: NewSession, onward: Onward) -> Response:
+async def enter(server: Server, request: Request, begun: NewSession, onward: Onward) -> Response:
     """Give a browser its new session, and send it on."""
     response = go(f"{server.prefix}/{onward.path}")
-    set_session(server, request, begun, response)
+    await set_session(server, request, begun, response)
     return response
 
 
-def set_session(server: Server, request: Request, begun: NewSession, response: Response) -> None:
-    """Give a browser its new session; half a sign-in is none any more."""
+async def set_session(
+    server: Server, request: Request, begun: NewSession, response: Response
+) -> None:
+    """Give a browser its new session; half a sign-in is none any more.
+
+    Whoever has signed in anew is known by it, and remembered if they wish it.
+    """
     session, idle = begun.session, server.authority.settings.session_idle_lifetime
     lifetime = session.cookie_lifetime(session.cookie_set_at, idle)
     server.cookies.set_session(response, begun.secret, lifetime)
     server.cookies.clear_half(request, response)
     if begun.generation:
         keep_known(server, request, response, session, begun.generation)
+        await keep_remembered(server, request, begun, response)

@@ -205,6 +205,6 @@ async def _arrived(server: Server, request: Request, came: _Back, arrival: Arriv
     begun = await come_in(server.authority, coming)
     if begun is None:
         return _page(server, came.onward, "unknown")
-    response = let_in(server, request, came.browser, (begun, came.onward))
+    response = await let_in(server, request, came.browser, (begun, came.onward))
     server.cookies.set_provider(response, came.provider.id)
     return response

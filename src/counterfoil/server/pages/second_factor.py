@@ -103,7 +103,7 @@ async def _answer(server: Server, request: Request, attempt: _Try) -> Response:
     if begun is None:
         wrong = _NO_PASSKEY if attempt is _try_passkey else _WRONG
         return await _page(server, visit, wrong, 400)
-    return enter(server, request, begun, visit.onward)
+    return await enter(server, request, begun, visit.onward)
 
 
 async def _visit(server: Server, request: Request, given: Parameters) -> _Visit | Response:

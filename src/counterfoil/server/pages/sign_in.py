@@ -25,6 +25,8 @@ from counterfoil.server.pages.provider_buttons import (
     said_in,
     silent_way,
 )
+from counterfoil.server.pages.recalling import NOBODY, Greeting, recalled
+from counterfoil.server.pages.remembered import forget_here, remembers
 from counterfoil.server.pages.views import SignInPage
 from counterfoil.server.protocol import authorization_request
 from counterfoil.server.records.store import Transaction
@@ -65,24 +67,39 @@ class _Said(Struct, frozen=True):
     email: str
     error: str | None = None
     keep: bool = False
+    greeted: str = ""
 
 
 async def ask(server: Server, request: Request) -> Response:
-    """``GET /sign-in``, with or without a flow to go on with."""
+    """``GET /sign-in``, with or without a flow to go on with.
+
+    A browser that is remembered may be signed in here, and nowhere else (S24).
+    """
     browser = browser_of(server, request)
     onward = onward_in(server, request, query_of(request))
     person = await person_of(server, request) if onward.next else None
     if person is not None and await lacks_only_more(server, person):
         return go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
+    half = half_in(server, request, browser)
+    greeting = await recalled(server, request, onward) if half is None else NOBODY
+    if isinstance(greeting, Response):
+        return greeting
     providers = await enabled_providers(server)
     silent = await silent_way(server, request, providers, onward)
-    if silent is not None:
+    if silent is not None and not greeting.error:
         return remember(server, browser, go(silent))
-    email = (onward.flow.pending.login_hint or "") if onward.flow else ""
-    half = half_in(server, request, browser)
-    error = _TOUCHED if half is not None and FIRST.isdisjoint(half.amr) else None
-    said = _Said(email, error or said_in(query_of(request)))
-    return remember(server, browser, await _page(server, browser, onward, said))
+    is_half = half is not None and FIRST.isdisjoint(half.amr)
+    error = _TOUCHED if is_half else greeting.error or said_in(query_of(request))
+    response = await _page(server, browser, onward, _greeted(onward, greeting, error))
+    if greeting.forgotten:
+        server.cookies.clear_remembered(request, response)
+    return remember(server, browser, response)
+
+
+def _greeted(onward: Onward, greeting: Greeting, error: str | None) -> _Said:
+    hint = (onward.flow.pending.login_hint or "") if onward.flow else ""
+    is_known = bool(greeting.name)
+    return _Said(hint or greeting.email, error, keep=is_known, greeted=greeting.name)
 
 
 async def answer(server: Server, request: Request) -> Response:
@@ -108,7 +125,7 @@ async def _try(
         return await _page(server, browser, onward, _said(attempt, _BUSY), 503)
     if signed_in is None:
         return await _page(server, browser, onward, _said(attempt, _WRONG), 400)
-    return let_in(server, request, browser, (signed_in, onward))
+    return await let_in(server, request, browser, (signed_in, onward))
 
 
 async def answer_by_passkey(server: Server, request: Request) -> Response:
@@ -130,10 +147,10 @@ async def answer_by_passkey(server: Server, request: Request) -> Response:
     signed_in = await sign_in_by_passkey(server.authority, attempt, server.clock())
     if signed_in is None:
         return await _page(server, browser, onward, _Said("", _NO_PASSKEY, keep=keep), 400)
-    return let_in(server, request, browser, (signed_in, onward))
+    return await let_in(server, request, browser, (signed_in, onward))
 
 
-def let_in(
+async def let_in(
     server: Server,
     request: Request,
     browser: Browser,
@@ -142,7 +159,7 @@ def let_in(
     """Give somebody their session, or half a sign-in, and send them on."""
     begun, onward = signed_in
     if isinstance(begun, NewSession):
-        response = enter(server, request, begun, onward)
+        response = await enter(server, request, begun, onward)
     else:
         response = go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
         keep_half(server, browser, begun, response)
@@ -184,7 +201,9 @@ async def _page(
         email=said.email,
         error=said.error,
         offers_choice=offers_choice(server.authority.settings),
+        remembers=remembers(server.authority.settings),
         keep=said.keep,
+        greeted=said.greeted,
         offers_recovery=server.sender is not None,
         offers_registration=registers(server),
         passkey=_passkey_form(server, browser, onward),
@@ -221,6 +240,7 @@ async def sign_out(server: Server, request: Request) -> Response:
     if person is None:
         response = go(f"{server.prefix}/signed-out")
         server.cookies.clear_session(response)
+        await forget_here(server, request, response)
     else:
         demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
         response = await leave(server, request, person)

@@ -20,8 +20,9 @@ class SignInPage(Page, frozen=True, kw_only=True):
     `client_name` is the app that one signs in for, if any. `flow` is left out of the form
     when it is empty. `error` is one sentence about the last attempt and must not tell which
     of the two fields was wrong. `fields` are carried along, name and value. Where the page
-    `offers_choice`, it also posts `keep` (`yes`) if that is ticked, which it was before where
-    `keep` is true. Where it `offers_recovery`, it leads to where a link is asked for, and
+    `offers_choice`, or says for how long it `remembers` the browser, it also posts `keep` (`yes`)
+    if that is ticked, which it was before where `keep` is true. `greeted` is whom the browser is
+    remembered for. Where it `offers_recovery`, it leads to where a link is asked for, and
     where it `offers_registration`, to where somebody gets an account.
     `passkey` is a form beside it, which shows itself where the browser can; `providers` lead to
     where one signs in elsewhere.
@@ -35,7 +36,9 @@ class SignInPage(Page, frozen=True, kw_only=True):
     email: str = ""
     error: str | None = None
     offers_choice: bool = False
+    remembers: str = ""
     keep: bool = False
+    greeted: str = ""
     offers_recovery: bool = False
     offers_registration: bool = False
     passkey: PasskeyForm | None = None

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
 from counterfoil.oauth.parameters import Parameters
-from counterfoil.server.mail.words import language_in
+from counterfoil.server.mail.language import language_in
 from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.recovery_views import LinkOverPage
 from counterfoil.server.pages.views import EndedPage

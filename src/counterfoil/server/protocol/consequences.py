@@ -67,14 +67,14 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         Cause.PASSWORD_CHANGED: Consequence(
             Extent.ALL_BUT_THIS_BROWSER,
             "Every other browser is signed out, and every app that is signed in elsewhere or goes "
-            "on while you are away. Personal tokens end. This browser stays signed in. Apps keep "
-            "their permissions.",
+            "on while you are away. Personal tokens end, and no browser is remembered any more. "
+            "This browser stays signed in. Apps keep their permissions.",
         ),
         Cause.INTRUSION_REPORTED: Consequence(
             Extent.ALL_BUT_THIS_SESSION,
             "Every other browser is signed out, and every session of an app and every personal "
-            "token ends, in this browser too. You stay signed in here. Apps keep their "
-            "permissions.",
+            "token ends, in this browser too. No browser is remembered any more. You stay signed "
+            "in here. Apps keep their permissions.",
         ),
         Cause.PASSWORD_SET: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,
@@ -97,14 +97,16 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         Cause.PASSKEY_LOST: Consequence(
             Extent.ALL_BUT_THIS_BROWSER,
             "Nobody signs in by it any more. Every other browser is signed out, and every app that "
-            "is signed in elsewhere or goes on while you are away. Personal tokens end. This "
-            "browser stays signed in. Apps keep their permissions.",
+            "is signed in elsewhere or goes on while you are away. Personal tokens end, and no "
+            "browser is remembered any more. This browser stays signed in. Apps keep their "
+            "permissions.",
         ),
         Cause.SECOND_FACTOR_ADDED: Consequence(
             Extent.ALL_BUT_THIS_BROWSER,
             "Whoever came in with the password alone is out: every other browser is signed out, "
             "and every app that is signed in elsewhere or goes on while you are away. Personal "
-            "tokens end. This browser stays signed in. Apps keep their permissions.",
+            "tokens end, and no browser is remembered any more. This browser stays signed in. Apps "
+            "keep their permissions.",
         ),
         Cause.SECOND_FACTOR_REMOVED: Consequence(
             Extent.NOTHING, "Nothing ends. From now on the password alone signs you in."

@@ -40,6 +40,10 @@ _SECRETS: Final = MappingProxyType(
             "This is the secret of a signed-in browser. It should not be pasted: sign that browser "
             "out."
         ),
+        Kind.REMEMBERED: (
+            "This is what a browser is remembered by. It should not be pasted: forget that browser "
+            "under Devices."
+        ),
         Kind.BROWSER: (
             "This is the secret of a browser's cookie. It should not be pasted: close that browser."
         ),

@@ -89,7 +89,7 @@ async def of_session(tx: Transaction, target: Target) -> Foreseen:
     if await tx.sessions.find(target.name) is None:
         raise unknown(target)
     hanging = await what_hangs.of_session(tx, target.name)
-    if not (hanging.sessions or hanging.families):
+    if not hanging:
         return _nothing(target, "This browser is signed out already.")
     apps = await _apps_of(tx, hanging)
     within = f", and with it {_counted_apps(hanging, apps)}" if apps else ""
@@ -136,6 +136,8 @@ async def of_user(tx: Transaction, target: Target) -> Foreseen:
     of_apps = f" and {_counted_apps(hanging, apps)}" if apps else ""
     if hanging.personal_tokens:
         of_apps += f" and {_counted(len(hanging.personal_tokens), 'personal token')}"
+    if hanging.remembered:
+        of_apps += f" and {_counted(len(hanging.remembered), 'remembered browser')}"
     sentence = (
         f"{ends}{of_apps}, also where apps go on after a sign-out. "
         "The account and the permissions of apps stay."

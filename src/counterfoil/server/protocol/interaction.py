@@ -46,6 +46,7 @@ class Asker(Struct, frozen=True):
 
     ``least_acr`` is the weakest class of a sign-in that policy lets in there, ``reach`` the
     strongest that whoever is there can make of theirs, ``anew`` what another one can come to.
+    Without ``takes_recalled`` a session that a browser got by being remembered alone is none.
     """
 
     client: Client
@@ -53,6 +54,7 @@ class Asker(Struct, frozen=True):
     least_acr: str | None = None
     reach: str = SINGLE
     anew: str = SINGLE
+    takes_recalled: bool = True
 
 
 def asker_of(client: Client, pending: Pending, limits: RefreshLimits) -> Asker:
@@ -64,7 +66,8 @@ def asker_of(client: Client, pending: Pending, limits: RefreshLimits) -> Asker:
     refreshes = "refresh_token" in client.grant_types
     offline = "offline_access" in pending.access.openid
     absolute = life_of(client, limits, offline=offline).absolute if refreshes else None
-    return Asker(client, earliest(absolute, reproof_interval(client, limits)))
+    lifetime = earliest(absolute, reproof_interval(client, limits))
+    return Asker(client, lifetime, takes_recalled=client.policy.remembered_sign_in)
 
 
 def next_step(
@@ -121,7 +124,12 @@ def _strengthened(pending: Pending, asker: Asker, session: Session, least: str) 
 
 
 def _must_prove(asker: Asker, session: Session, now: int) -> bool:
-    """Whether what is issued would end before it began, even for a sign-in just made (S30, S32)."""
+    """Whether what is issued would end before it began, even for a sign-in just made (S30, S32).
+
+    Or nobody showed anything, and the client asks that somebody does (S24).
+    """
+    if session.recalled and not asker.takes_recalled:
+        return True
     lifetime = asker.sign_in_lifetime
     return lifetime is not None and now >= session.auth_time + lifetime
 

@@ -14,13 +14,14 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from counterfoil.oauth.errors import invalid_request
-from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
+from counterfoil.oauth.opaque import Kind, Secret, fingerprint, is_spelled
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
+from counterfoil.server.protocol.remember_tokens import read_token
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.action_token import Action
 from counterfoil.server.records.event import EventKind
@@ -35,7 +36,7 @@ _DOTS: Final = (2, 4)
 """Of a token that is signed, and of one that is encrypted besides (RFC 7515, RFC 7516)."""
 _LIKE_A_SECRET: Final = re.compile(r"cf[a-z]{1,3}_[\w-]{16,}|eyJ[\w.-]{16,}")
 _What: TypeAlias = Literal[
-    "personal_token", "family", "client_secret", "session", "action_token", "token"
+    "personal_token", "family", "client_secret", "session", "remembered", "action_token", "token"
 ]
 
 
@@ -147,6 +148,13 @@ async def _session(_: Authority, tx: Transaction, text: str) -> _Leaked | None:
     return _Leaked("session", session.id, user_id=session.user_id)
 
 
+async def _remembered(authority: Authority, tx: Transaction, text: str) -> _Leaked | None:
+    """Read one of any age: whoever had an older one may have had those after it."""
+    token = read_token(authority.keys.remembering, Secret(text))
+    found = await tx.remembered_browsers.find(token.remembered_id) if token else None
+    return None if found is None else _Leaked("remembered", found.id, user_id=found.user_id)
+
+
 async def _action_token(_: Authority, tx: Transaction, text: str) -> _Leaked | None:
     digest = fingerprint(text)
     found = [await tx.action_tokens.find(digest, action, tx.now) for action in Action]
@@ -172,6 +180,7 @@ _READERS: Final[Mapping[Kind, _Reader]] = MappingProxyType(
         Kind.REFRESH_TOKEN: _refresh_token,
         Kind.CLIENT_SECRET: _client_secret,
         Kind.SESSION: _session,
+        Kind.REMEMBERED: _remembered,
         Kind.ACTION_TOKEN: _action_token,
     }
 )
@@ -202,6 +211,11 @@ async def _end(tx: Transaction, leaked: _Leaked, by: Actor) -> Ending:
             return await revocation.end_family(tx, leaked.name, WHY, by)
         case "session":
             return await revocation.end_session(tx, leaked.name, by)
+        case "remembered":
+            remembered = await tx.remembered_browsers.find(leaked.name)
+            if remembered is None:
+                return await revocation.nothing_ended(tx)
+            return await revocation.end_remembered(tx, remembered, WHY, by)
         case "action_token":
             ended = await tx.action_tokens.end_of(leaked.user_id) > 0
             return replace(await revocation.nothing_ended(tx), ended=ended)

@@ -143,6 +143,20 @@ async def _identities(tx: Transaction, user: User) -> list[Entry]:
     ]
 
 
+async def _remembered_browsers(tx: Transaction, user: User) -> list[Entry]:
+    return [
+        {
+            "id": each.id,
+            "signed_in_at": each.auth_time,
+            "methods": list(each.amr),
+            "last_used_at": each.used_at,
+            "expires_at": each.expires_at,
+            **_place(each.origin),
+        }
+        for each in await tx.remembered_browsers.of_user(user.id)
+    ]
+
+
 async def _second_factors(tx: Transaction, user: User) -> list[Entry]:
     factors = await tx.second_factors.of_user(user.id)
     found = await tx.second_factors.authenticator(user.id)
@@ -162,6 +176,7 @@ PARTS: Final[Mapping[str, Part]] = MappingProxyType(
         "profile": _profile,
         "emails_before": _addresses_before,
         "sessions": _sessions,
+        "remembered_browsers": _remembered_browsers,
         "grants": _grants,
         "authorizations": _families,
         "personal_tokens": _personal_tokens,

@@ -20,6 +20,7 @@ from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.family import SKEW, Family
 from counterfoil.server.records.personal_token import TokenEnd
+from counterfoil.server.records.remembered_browser import RememberedBrowser
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
 from counterfoil.server.records.store import Transaction
@@ -37,6 +38,7 @@ class Ending(Struct, frozen=True):
     position: Position
     ended: bool = True
     personal_tokens: int = 0
+    remembered: int = 0
 
 
 async def nothing_ended(tx: Transaction) -> Ending:
@@ -87,8 +89,29 @@ async def end_family(tx: Transaction, family_id: str, why: str, by: Actor) -> En
 
 
 async def end_session(tx: Transaction, session_id: str, by: Actor) -> Ending:
-    """End a signed-in browser with its online families; offline ones stand (S05, S39)."""
+    """End a signed-in browser with its online families; offline ones stand (S05, S39).
+
+    It is remembered no more (S24).
+    """
     return await _end(tx, await what_hangs.of_session(tx, session_id), "session_ended", by)
+
+
+async def end_remembered(
+    tx: Transaction, remembered: RememberedBrowser, why: str, by: Actor
+) -> Ending:
+    """Forget a browser, and end every session that it has, with what goes on in it (S24)."""
+    return await _end(tx, await what_hangs.of_remembered(tx, remembered), why, by)
+
+
+async def forget_browser(
+    tx: Transaction, remembered: RememberedBrowser, why: str, by: Actor
+) -> bool:
+    """Forget what a browser is remembered by, and leave its session; ``False``: it was, already."""
+    if not await tx.remembered_browsers.end(remembered.id):
+        return False
+    detail = {"why": why, "remembered": remembered.id}
+    await events.record(tx, EventKind.BROWSER_FORGOTTEN, by, remembered.user_id, detail)
+    return True
 
 
 async def sign_out_of_app(tx: Transaction, grant_id: str, by: Actor) -> Ending:
@@ -173,10 +196,13 @@ async def end_everything_of(
 ) -> Ending:
     """End all of a person but what goes on in the session ``spared``; the permissions stay.
 
-    Links that were mailed to them end too (S72): what they speak of is no more.
+    Links that were mailed to them end too (S72): what they speak of is no more. No browser is
+    remembered, that of the session neither: a copy of its cookie may be about.
     """
     await tx.action_tokens.end_of(user_id)
-    return await _end(tx, await what_hangs.of_user(tx, user_id, spared), why, by)
+    hanging = await what_hangs.of_user(tx, user_id, spared)
+    remembered = await tx.remembered_browsers.of_user(user_id)
+    return await _end(tx, replace(hanging, remembered=remembered), why, by)
 
 
 async def _end_all_but_session(
@@ -262,8 +288,9 @@ async def _end(tx: Transaction, hanging: Hanging, why: str, by: Actor) -> Ending
     for token in hanging.personal_tokens:
         one = await end_personal_token(tx, token.id, TokenEnd(tx.now, why), by)
         position, personal = one.position, personal + one.personal_tokens
-    is_ended = bool(sessions or personal or ending.ended)
-    return Ending(ending.families, sessions, position, is_ended, personal)
+    forgotten = [each for each in hanging.remembered if await forget_browser(tx, each, why, by)]
+    is_ended = bool(sessions or personal or forgotten or ending.ended)
+    return Ending(ending.families, sessions, position, is_ended, personal, len(forgotten))
 
 
 async def _end_families(tx: Transaction, families: Iterable[Family], why: str, by: Actor) -> Ending:
@@ -287,6 +314,8 @@ def _counted(hanging: Hanging) -> dict[str, str]:
     counts = {"sessions": len(hanging.sessions), "families": len(hanging.families)}
     if hanging.personal_tokens:
         counts["personal_tokens"] = len(hanging.personal_tokens)
+    if hanging.remembered:
+        counts["remembered_browsers"] = len(hanging.remembered)
     return {name: str(count) for name, count in counts.items()}
 
 

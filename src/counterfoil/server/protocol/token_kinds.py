@@ -12,6 +12,7 @@ _NAMES: Final = MappingProxyType(
         Kind.DEVICE_CODE: "a device code",
         Kind.SESSION: "the secret of a session's cookie",
         Kind.BROWSER: "the secret of a browser's cookie",
+        Kind.REMEMBERED: "what a browser is remembered by",
     }
 )
 

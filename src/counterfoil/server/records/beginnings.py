@@ -25,7 +25,10 @@ class Beginnings(Protocol):
         """Let the feed go on in a new epoch; its notices stay, and whoever follows begins anew."""
 
     async def end_everything(self, at: int, why: str) -> Begun:
-        """End every session, grant, family, code and personal token; fill no status list."""
+        """End every session, grant, family, code and personal token, and forget every browser.
+
+        No status list is filled any more.
+        """
 
     async def raise_generations(self, to: int) -> int:
         """Raise those of every client, API and of userinfo above ``to``; gives the greatest."""

@@ -21,6 +21,9 @@ class EventKind(StrEnum):
     RECOVERY_CODES_MADE = "recovery_codes_made"
     RECOVERY_CODE_USED = "recovery_code_used"
     STEPPED_UP = "stepped_up"
+    BROWSER_REMEMBERED = "browser_remembered"
+    BROWSER_FORGOTTEN = "browser_forgotten"
+    REMEMBERED_REUSED = "remembered_reused"
     CONSENT_GIVEN = "consent_given"
     CONSENT_REFUSED = "consent_refused"
     CODE_REPLAYED = "code_replayed"
@@ -110,6 +113,9 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.RECOVERY_CODES_MADE: "user",
         EventKind.RECOVERY_CODE_USED: "user",
         EventKind.STEPPED_UP: "session",
+        EventKind.BROWSER_REMEMBERED: "user",
+        EventKind.BROWSER_FORGOTTEN: "user",
+        EventKind.REMEMBERED_REUSED: "user",
         EventKind.CONSENT_GIVEN: "grant",
         EventKind.CONSENT_REFUSED: "client",
         EventKind.CODE_REPLAYED: "family",
@@ -216,10 +222,10 @@ class Event(Struct, frozen=True, kw_only=True):
 
     ``actor``: ``user:…``, ``client:…``, ``cli``, ``janitor`` or ``server``. ``proof`` says by what
     it was known: ``session:…``, ``secret:…``, ``key:…`` or ``token:…`` with its name, ``dpop``,
-    ``password``, ``passkey:…``, ``provider:…``, ``second_factor``, ``link``, ``cli``,
-    ``janitor``, ``server``; ``none``: it only said so. ``subject`` names what it was done to;
-    ``detail`` holds ids and words, never a secret. Its ``user_id`` is the person concerned, where
-    the subject is something of theirs.
+    ``password``, ``passkey:…``, ``provider:…``, ``remembered:…``, ``second_factor``, ``link``,
+    ``cli``, ``janitor``, ``server``; ``none``: it only said so. ``subject`` names what it was done
+    to; ``detail`` holds ids and words, never a secret. Its ``user_id`` is the person concerned,
+    where the subject is something of theirs.
     """
 
     kind: EventKind

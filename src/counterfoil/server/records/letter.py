@@ -28,6 +28,7 @@ class LetterKind(StrEnum):
     SECOND_FACTOR_ON = "second_factor_on"
     SECOND_FACTOR_OFF = "second_factor_off"
     RECOVERY_CODE_USED = "recovery_code_used"
+    REMEMBERED_REUSED = "remembered_reused"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
     SIGN_IN_NOTICED = "sign_in_noticed"

@@ -49,7 +49,8 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ``rate_per_minute``: so many token requests and introspections, in each process; it is for
     clients with a secret. ``least_acr``: people sign in at least so for it: ``mfa``, with a second
     factor; ``phr``, with a passkey. ``limits``: what its tokens may do, beside what each API says
-    (S15).
+    (S15). Without ``remembered_sign_in`` a browser that was signed in by being remembered alone
+    does not count for it: the person shows who they are (S24).
     """
 
     access_token_lifetime: AccessSeconds | None = None
@@ -66,6 +67,7 @@ class ClientPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):
     may_act: ActorName | None = None
     least_acr: LeastAcr | None = None
     limits: Limits = ()
+    remembered_sign_in: bool = True
 
 
 class ApiPolicy(Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -31,7 +31,9 @@ class Session(Struct, frozen=True, kw_only=True):
     """A signed-in browser, by the SHA-256 of the secret in its cookie. Times in seconds.
 
     ``id`` is public (``sid`` of ID tokens, URLs of the account page); ``digest`` is not.
-    ``cookie_set_at`` is when the browser was last given its cookie.
+    ``cookie_set_at`` is when the browser was last given its cookie. ``remembered_id`` is what the
+    browser is remembered by, if it is; ``recalled``: that alone began it, on the strength of an
+    older sign-in, which ``auth_time`` and ``amr`` are of.
     """
 
     id: str
@@ -50,6 +52,8 @@ class Session(Struct, frozen=True, kw_only=True):
     """Clients that took part in it and want to be told when it ends."""
     doubted_at: int | None = None
     """Since when something was noticed that asks for a sign-in anew; none: nothing was."""
+    remembered_id: str = ""
+    recalled: bool = False
 
     def is_live(self, now: int, idle_limit: int) -> bool:
         """Whether it stands, at ``now``, with ``idle_limit`` seconds without use allowed.
@@ -114,6 +118,9 @@ class Sessions(Protocol):
 
     async def tell_no_more(self, session_id: str, client_id: str) -> None:
         """Take that back: it has been told."""
+
+    async def tie(self, session_id: str, digest: bytes, remembered_id: str) -> bool:
+        """Say by what the browser of a session is remembered; ``False`` if it ended or changed."""
 
     async def touch(self, used_at: Mapping[str, int]) -> None:
         """Note when sessions were last used; time never runs backwards."""

@@ -30,6 +30,7 @@ from counterfoil.server.records.passkey import Passkeys
 from counterfoil.server.records.personal_token import PersonalTokens
 from counterfoil.server.records.provider import Providers
 from counterfoil.server.records.refresh_limits import LimitNotes
+from counterfoil.server.records.remembered_browser import RememberedBrowsers
 from counterfoil.server.records.second_factor import SecondFactors
 from counterfoil.server.records.server_process import Servers
 from counterfoil.server.records.session import Sessions
@@ -123,6 +124,8 @@ class Transaction(Protocol):
     def providers(self) -> Providers: ...
     @property
     def identities(self) -> LinkedIdentities: ...
+    @property
+    def remembered_browsers(self) -> RememberedBrowsers: ...
     @property
     def second_factors(self) -> SecondFactors: ...
     @property

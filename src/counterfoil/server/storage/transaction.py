@@ -34,6 +34,7 @@ from counterfoil.server.storage.statements.personal_tokens import PersonalTokenS
 from counterfoil.server.storage.statements.proofs import ProofStatements
 from counterfoil.server.storage.statements.providers import ProviderStatements
 from counterfoil.server.storage.statements.refresh_limits import LimitNoteStatements
+from counterfoil.server.storage.statements.remembered_browsers import RememberedBrowserStatements
 from counterfoil.server.storage.statements.sealed import SealedStatements
 from counterfoil.server.storage.statements.second_factors import SecondFactorStatements
 from counterfoil.server.storage.statements.segments import SegmentStatements
@@ -71,6 +72,7 @@ class BoundTransaction:
         self.passkeys = PasskeyStatements(connection)
         self.providers = ProviderStatements(connection)
         self.identities = LinkedIdentityStatements(connection)
+        self.remembered_browsers = RememberedBrowserStatements(connection)
         self.second_factors = SecondFactorStatements(connection)
         self.habits = HabitStatements(connection)
         self.families = FamilyStatements(connection)
@@ -125,6 +127,7 @@ class BoundTransaction:
         swept += await self.email_changes.sweep(limit)
         swept += await self.outbox.sweep(limit)
         swept += await self.logouts.sweep(limit)
+        swept += await self.remembered_browsers.sweep(limit)
         swept += await self.second_factors.sweep(limit)
         swept += await self.identities.sweep(limit)
         swept += await self.habits.sweep(limit)

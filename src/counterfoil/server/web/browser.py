@@ -43,8 +43,8 @@ async def person_of(server: Server, request: Request) -> Person | None:
     """Find the person who is signed in at this browser, and note that the session is in use.
 
     Who has to prove anew who they are (``reproof_interval``; S30) is not signed in, nor is who
-    showed less than is demanded of them by now (``second_factor_for``), or of whose session
-    something was noticed (S107).
+    showed less than is demanded of them by now (``second_factor_for``, ``remember_behind_proof``),
+    or of whose session something was noticed (S107).
     """
     secret = server.cookies.session_of(request)
     if secret is None:
@@ -63,6 +63,8 @@ async def person_in(server: Server, secret: Secret | None, tx: Transaction) -> P
         or found.session.doubted_at is not None
         or (interval and tx.now >= found.session.auth_time + interval)
     ):
+        return None
+    if found.session.recalled and settings.remember_behind_proof:
         return None
     return found if is_strong_enough(settings, found.user, found.session) else None
 

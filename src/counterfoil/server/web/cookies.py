@@ -28,6 +28,7 @@ class Cookies:
         self._half: Final = f"{prefix}counterfoil_half_sign_in"
         self._known: Final = f"{prefix}counterfoil_known"
         self._provider: Final = f"{prefix}counterfoil_provider"
+        self._remembered: Final = f"{prefix}counterfoil_remembered"
 
     def browser_of(self, request: Request) -> Secret | None:
         """Give the browser's own secret."""
@@ -52,6 +53,10 @@ class Cookies:
     def half_of(self, request: Request) -> str | None:
         """Give the sealed half of a sign-in, for which a second factor is due."""
         return self._value(request, self._half)
+
+    def remembered_of(self, request: Request) -> Secret | None:
+        """Give what this browser is remembered by."""
+        return self._read(request, self._remembered, Kind.REMEMBERED)
 
     def known_of(self, request: Request) -> str | None:
         """Give what says, sealed, in which accounts this browser has signed in before."""
@@ -81,13 +86,26 @@ class Cookies:
         # Of two, one may have been tossed in by a neighbouring host: then neither is believed.
         return values[0] if len(values) == 1 else None
 
-    def set_browser(self, response: Response, secret: Secret) -> None:
-        """Name the browser until it is closed."""
-        self._set(response, self._browser, secret.reveal(), None)
+    def set_browser(self, response: Response, secret: Secret, max_age: int | None = None) -> None:
+        """Name the browser until it is closed, or for so many seconds where it is remembered."""
+        self._set(response, self._browser, secret.reveal(), max_age)
 
     def set_session(self, response: Response, secret: Secret, max_age: int | None) -> None:
         """Keep the session for at most ``max_age`` seconds; ``None``: until it is closed."""
         self._set(response, self._session, secret.reveal(), max_age)
+
+    def set_remembered(self, response: Response, secret: Secret, max_age: int) -> None:
+        """Keep for so many seconds what the browser is remembered by."""
+        self._set(response, self._remembered, secret.reveal(), max_age)
+
+    def clear_remembered(self, request: Request, response: Response) -> None:
+        """Forget what the browser is remembered by, and let its name go when it is closed."""
+        if self._remembered not in request.cookies:
+            return
+        self._set(response, self._remembered, "", 0)
+        name = self.browser_of(request)
+        if name is not None:
+            self.set_browser(response, name)
 
     def set_half(self, response: Response, sealed: str, max_age: int) -> None:
         """Keep half a sign-in for so many seconds."""

@@ -66,6 +66,7 @@ DECISIONS = {
     "rate_per_minute": 600,
     "may_act": "robot",
     "least_acr": "mfa",
+    "remembered_sign_in": False,
     "limits": [{"type": "counterfoil_limit", "action": "transfer", "count": 3}],
 }
 

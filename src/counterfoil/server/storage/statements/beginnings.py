@@ -21,6 +21,8 @@ _BURN_CODES: Final = "DELETE FROM authorizations WHERE taken_at IS NULL"
 _FORGET_DEVICES: Final = "DELETE FROM device_requests"
 # A restored link may have been used since, and its mail lies in a mailbox still.
 _FORGET_ACTION_TOKENS: Final = "DELETE FROM action_tokens"
+# Nor which of them was shown again since, by whom.
+_FORGET_BROWSERS: Final = "DELETE FROM remembered_browsers"
 # What has been sent since is not known either: nobody is written to twice.
 _FORGET_MAIL: Final = "DELETE FROM outbox"
 _FORGET_LOGOUTS: Final = ("DELETE FROM logouts", "DELETE FROM logout_lines")
@@ -50,7 +52,10 @@ class BeginningStatements:
         await self._connection.run(_BEGIN_EPOCH, epoch, first_digest(epoch))
 
     async def end_everything(self, at: int, why: str) -> Begun:
-        """End every session, grant, family, code and personal token; fill no status list."""
+        """End every session, grant, family, code and personal token, and forget every browser.
+
+        No status list is filled any more.
+        """
         run = self._connection.run
         sessions = await run(_END_SESSIONS, at)
         grants = await run(_END_GRANTS, at)
@@ -59,6 +64,7 @@ class BeginningStatements:
         personal = await run(_END_PERSONAL, at, why)
         await run(_FORGET_DEVICES)
         await run(_FORGET_ACTION_TOKENS)
+        await run(_FORGET_BROWSERS)
         await run(_FORGET_MAIL)
         for statement in _FORGET_LOGOUTS:
             await run(statement)

@@ -9,12 +9,12 @@ from counterfoil.server.storage.statements.json_text import json_text, origin_fr
 
 _ADD: Final = """
 INSERT INTO sessions (id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at,
-    style, cookie_set_at, amr, doubted_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    style, cookie_set_at, amr, doubted_at, remembered_id, recalled)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT id, digest, user_id, auth_time, last_used_at, expires_at, origin, ended_at, style,
-    cookie_set_at, amr, told_clients, doubted_at
+    cookie_set_at, amr, told_clients, doubted_at, remembered_id, recalled
 FROM sessions"""
 FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_DIGEST: Final = f"{_SELECT} WHERE digest = ?"
@@ -25,7 +25,7 @@ _TOUCH: Final = "UPDATE sessions SET last_used_at = ? WHERE id = ? AND last_used
 _NOTE_COOKIE: Final = "UPDATE sessions SET cookie_set_at = ? WHERE id = ? AND cookie_set_at < ?"
 _RENEW: Final = """
 UPDATE sessions SET digest = ?, auth_time = ?, last_used_at = ?, expires_at = ?, origin = ?,
-    style = ?, cookie_set_at = ?, amr = ?, doubted_at = ?
+    style = ?, cookie_set_at = ?, amr = ?, doubted_at = ?, remembered_id = ?, recalled = ?
 WHERE id = ? AND ended_at IS NULL
 """
 # LIKE would take the _ of a client_id for any letter; replace() reads names as they are.
@@ -38,6 +38,9 @@ UPDATE sessions SET told_clients = replace(told_clients, ?, '') WHERE id = ?
 """
 _DOUBT: Final = """
 UPDATE sessions SET doubted_at = ? WHERE id = ? AND ended_at IS NULL AND doubted_at IS NULL
+"""
+_TIE: Final = """
+UPDATE sessions SET remembered_id = ? WHERE id = ? AND digest = ? AND ended_at IS NULL
 """
 _SWEEP_ENDED: Final = """
 DELETE FROM sessions WHERE id IN (
@@ -71,6 +74,8 @@ class SessionStatements:
             session.cookie_set_at,
             " ".join(session.amr),
             session.doubted_at,
+            session.remembered_id,
+            int(session.recalled),
         )
 
     async def find(self, session_id: str) -> Session | None:
@@ -108,6 +113,8 @@ class SessionStatements:
             session.cookie_set_at,
             " ".join(session.amr),
             session.doubted_at,
+            session.remembered_id,
+            int(session.recalled),
             session.id,
         )
         return renewed == 1
@@ -124,6 +131,10 @@ class SessionStatements:
     async def doubt(self, session_id: str, at: int) -> bool:
         """Have a live session prove anew who it is; ``False`` where it has to already."""
         return await self._connection.run(_DOUBT, at, session_id) == 1
+
+    async def tie(self, session_id: str, digest: bytes, remembered_id: str) -> bool:
+        """Say by what the browser of a session is remembered; ``False`` if it ended or changed."""
+        return await self._connection.run(_TIE, remembered_id, session_id, digest) == 1
 
     async def touch(self, used_at: Mapping[str, int]) -> None:
         """Note when sessions were last used; time never runs backwards."""
@@ -157,4 +168,6 @@ def _session(row: Row) -> Session:
         amr=tuple(row[10].split()),
         told_clients=tuple(row[11].split()),
         doubted_at=row[12],
+        remembered_id=row[13],
+        recalled=bool(row[14]),
     )

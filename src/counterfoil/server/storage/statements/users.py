@@ -35,6 +35,7 @@ DELETE FROM upstream_sessions WHERE identity_id IN (
     SELECT id FROM linked_identities WHERE user_id = ?)
 """,
     "DELETE FROM linked_identities WHERE user_id = ?",
+    "DELETE FROM remembered_browsers WHERE user_id = ?",
     "DELETE FROM personal_tokens WHERE user_id = ?",
     "DELETE FROM made_for WHERE user_id = ?",
     "DELETE FROM authorizations WHERE grant_id IN (SELECT id FROM grants WHERE user_id = ?)",
