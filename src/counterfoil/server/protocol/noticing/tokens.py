@@ -57,7 +57,9 @@ async def refreshed(
     a statement where the place is another, and further away than anybody travels.
     """
     before = family.origin.address
-    if not client.public or network_of(before) == network_of(origin.address):
+    if not client.public or before == origin.address:
+        return None
+    if network_of(before) == network_of(origin.address):
         return None
     places = authority.atlas.find(before), authority.atlas.find(origin.address)
     stood, stands = Stood(places[0], family.last_used_at), Stood(places[1], tx.now)
