@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from counterfoil.server.identity.remembering import MOST, RETRY_WINDOW
-from counterfoil.server.protocol.noticing.tokens import doubt
+from counterfoil.server.protocol.noticing.doubting import doubt
 from tests.flows.test_remembered_browsers import (
     COOKIE,
     DAY,

@@ -9,6 +9,7 @@ from counterfoil.oauth.reasons import Reason
 from counterfoil.server.records.event import EventKind
 from tests.authenticator import Authenticator
 from tests.flows.serving import fresh, refusal_of, served_here
+from tests.flows.test_remembered_browsers import SILENT, close, comes_back, signed_in
 from tests.flows.test_reports import api, guard_of
 from tests.installation import EMAIL, Installation, Person, hidden_fields
 from tests.mmdb import write
@@ -152,3 +153,24 @@ async def test_every_guard_refuses_what_was_far_apart(tmp_path: Path):
         [event] = await told(place)
         assert event.detail["score"] == "90"
         assert event.detail["done"] == "end"
+
+
+@pytest.mark.one_engine("remembering is tried on both elsewhere")
+async def test_a_remembered_browser_elsewhere_is_asked(tmp_path: Path):
+    """S24, S107: who has a copy of what it is remembered by, far away, has to sign in anew."""
+    async with in_the_world(tmp_path, **SILENT) as place, browser_at(place, HOME) as browser:
+        await lives_at_home(place)
+        person = Person(place, browser)
+        await signed_in(person)
+        close(browser)
+        assert "No apps yet" in (await comes_back(person)).text, "at home nobody is asked"
+        close(browser)
+        place.clock.turn(600)  # type: ignore[attr-defined]
+        browser.headers["x-forwarded-for"] = FAR
+        page = await comes_back(person)
+        assert 'name="password"' in page.text
+        [event] = await noticed(place, TRAVEL)
+        assert event.address == FAR
+        assert (await habits_of(place)).place("AU/Sydney") is None
+        await person.sign_in(page)
+        assert await is_in(person)

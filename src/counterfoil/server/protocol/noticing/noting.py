@@ -17,6 +17,7 @@ from counterfoil.server.identity.security_letters import tell
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.noticing.doubting import doubt
 from counterfoil.server.protocol.noticing.finding import OFF, Action, Finding, actions_by
 from counterfoil.server.protocol.noticing.sign_ins import (
     NONE_FAILED,
@@ -76,7 +77,8 @@ async def note_sign_in(
 ) -> None:
     """Judge a session that has begun, tell of what does not fit, and learn from it.
 
-    What policy would have held, and was shown no more than before, teaches nothing.
+    What policy would have held, and was shown no more than before, teaches nothing. A browser that
+    is remembered, and showed nothing, is asked then.
     """
     judged = await _judge(authority, tx, arrival)
     await _record(authority, tx, by, judged.found, {"session_id": session.id})
@@ -86,8 +88,11 @@ async def note_sign_in(
         link = f"{authority.issuer}/account/not-me?about=session:{session.id}"
         letter = LetterKind.SIGN_IN_NOTICED, link
         habits = await _tell(authority, tx, arrival, judged, letter)
-    proved = is_enough(session.amr, MULTIPLE)
-    if proved or not any(Action.STEP_UP in each for each in acts):
+    proved = is_enough(session.amr, MULTIPLE) and not session.recalled
+    held = not proved and any(Action.STEP_UP in each for each in acts)
+    if held and session.recalled:
+        await doubt(tx, session.id)
+    if not held:
         habits = habits.learned(judged.now.network, judged.now.place, tx.now)
     await tx.habits.keep(arrival.user.id, habits)
 

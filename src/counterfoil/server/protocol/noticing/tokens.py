@@ -6,10 +6,11 @@ from msgspec import Struct
 
 from counterfoil.oauth.addresses import network_of
 from counterfoil.server.identity.security_letters import tell
-from counterfoil.server.protocol import events, revocation
+from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.noticing import elsewhere
+from counterfoil.server.protocol.noticing.doubting import doubt
 from counterfoil.server.protocol.noticing.finding import OFF, Action, Finding, actions_by
 from counterfoil.server.protocol.noticing.noting import rules_for
 from counterfoil.server.records.client import Client
@@ -90,17 +91,6 @@ async def follow(authority: Authority, tx: Transaction, noticed: Elsewhere, fami
         await _tell(authority, tx, noticed, family)
     if Action.STEP_UP in noticed.actions and family.session_id is not None:
         await doubt(tx, family.session_id)
-
-
-async def doubt(tx: Transaction, session_id: str) -> None:
-    """Have somebody prove anew who they are; their browser is remembered no more (S24)."""
-    await tx.sessions.doubt(session_id, tx.now)
-    session = await tx.sessions.find(session_id)
-    tied = session.remembered_id if session is not None else ""
-    remembered = await tx.remembered_browsers.find(tied) if tied else None
-    if remembered is not None:
-        by = Actor("server", proof="server")
-        await revocation.forget_browser(tx, remembered, "doubted", by)
 
 
 async def _tell(authority: Authority, tx: Transaction, noticed: Elsewhere, family: Family) -> None:
