@@ -20,7 +20,7 @@ npm_folders := tests/interop bench/peers/oidc_provider bench/verifiers/node
 verifiers := bench/verifiers/node/node_modules/.ready
 BENCH_ARGS ?=
 
-.PHONY: help run test soak screenshots check bench bench-peers bench-sizes docs lock clean
+.PHONY: help run test soak screenshots check bench bench-peers bench-sizes docs words lock clean
 .PHONY: browser nginx npm wrk patroni glewlwyd
 
 help:  ## list the targets
@@ -96,6 +96,9 @@ $(verifiers) bench/peers/oidc_provider/node_modules/.ready: %/node_modules/.read
 docs: .venv/.ready  ## build the handbook into build/docs
 	@.venv/bin/sphinx-build -W -q -b html docs build/docs
 	echo "open build/docs/index.html"
+
+words: .venv/.ready  ## bring the catalogues of the pages' languages up to date
+	@.venv/bin/python -m scripts.words
 
 lock: .venv/.ready  ## bring every lock up to date
 	@scripts/lock

@@ -56,6 +56,7 @@ class Metadata(Struct, frozen=True, kw_only=True):
     claims_supported: tuple[str, ...]
     acr_values_supported: tuple[str, ...]
     prompt_values_supported: tuple[str, ...]
+    ui_locales_supported: tuple[str, ...]
     authorization_response_iss_parameter_supported: bool = True
     request_parameter_supported: bool = False
     request_uri_parameter_supported: bool = False

@@ -21,9 +21,10 @@ from counterfoil.server.pages.factor_routes import FACTOR_ROUTES
 from counterfoil.server.pages.routes import PAGE_ROUTES
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
+from counterfoil.server.records.sentence import say
 from counterfoil.server.web.admission import Use
 from counterfoil.server.web.answers import error_answer, name_request, say_when
-from counterfoil.server.web.browser import keep_session, show
+from counterfoil.server.web.browser import keep_session, show, write_page
 from counterfoil.server.web.headers import HSTS, invite_back, open_to_scripts, preflight
 from counterfoil.server.web.reading import address_of
 from counterfoil.server.web.refusal import error_of, log_refusal
@@ -207,7 +208,7 @@ def _interrupted(server: Server, request: Request, place: _Place) -> Response:
     """Say that the server ends; what had been committed by then stands."""
     route = place.routes.get(request.method, _NOTHING_HERE)
     sentence = "The server is about to end; try again in a moment."
-    response = _refused(server, route, OAuthError("temporarily_unavailable", sentence))
+    response = _refused(server, request, route, OAuthError("temporarily_unavailable", sentence))
     if route.caller is Caller.SCRIPT:
         open_to_scripts(response)
     return response
@@ -224,8 +225,8 @@ def _without_route(server: Server, request: Request, place: _Place) -> Response:
 async def _say_nothing_is_here(server: Server, _: Request) -> Response:
     page = ErrorPage(
         prefix=server.prefix,
-        title="There is nothing here",
-        sentence="The address may be mistyped, or the page has gone.",
+        title=say("There is nothing here"),
+        sentence=say("The address may be mistyped, or the page has gone."),
         code="not_found",
         request_id=named(server.random(6)),
     )
@@ -243,12 +244,13 @@ async def _handled(server: Server, request: Request, route: Route) -> Response:
         try:
             _demand_version(server)
             response = await route.handler(server, request)
+            write_page(server, request, response)
         finally:
             server.admission.leave(route.use)
         if route.caller is Caller.PERSON:
             keep_session(server, request, response)
     except Exception as error:
-        return _refused(server, route, error_of(f"{request.method} {route.path}", error))
+        return _refused(server, request, route, error_of(f"{request.method} {route.path}", error))
     return response
 
 
@@ -258,18 +260,19 @@ def _demand_version(server: Server) -> None:
         raise OAuthError("temporarily_unavailable", "A newer version of this server takes over.")
 
 
-def _refused(server: Server, route: Route, error: OAuthError) -> Response:
+def _refused(server: Server, request: Request, route: Route, error: OAuthError) -> Response:
     reference = log_refusal(server, route.path, error)
     if route.caller is not Caller.PERSON:
         return error_answer(error, reference)
     page = ErrorPage(
         prefix=server.prefix,
-        title="This cannot go on",
-        sentence=error.description,
+        title=say("This cannot go on"),
+        sentence=say(error.description),
         code=error.error,
         request_id=reference,
     )
     response = show(server, page, status=error.status)
+    write_page(server, request, response)
     name_request(response, reference)
     say_when(response, error)
     return response

@@ -20,10 +20,15 @@ class Element:
 
 
 class Document(HTMLParser):
-    """The elements of a page in their order; closing tags must match."""
+    """The elements of a page in their order; closing tags must match.
+
+    Without the switch of languages, which is the same at the foot of every page.
+    """
 
     def __init__(self, html: str) -> None:
         super().__init__()
+        before, _, foot = html.partition('<footer class="languages">')
+        html = before + foot.partition("</footer>")[2]
         self.elements: list[Element] = []
         self._open: list[Element] = []
         self.feed(html)

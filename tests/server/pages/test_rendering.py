@@ -72,7 +72,7 @@ from counterfoil.server.pages.recovery_views import (
     LinkSentPage,
     NewPasswordPage,
 )
-from counterfoil.server.pages.rendering import TEMPLATES, Pages, shown
+from counterfoil.server.pages.rendering import TEMPLATES, Pages, environment_in, shown
 from counterfoil.server.pages.token_views import (
     MadeTokenPage,
     NewTokenPage,
@@ -81,6 +81,7 @@ from counterfoil.server.pages.token_views import (
     TokenRow,
     TokensPage,
 )
+from counterfoil.server.pages.tongues import English
 from counterfoil.server.pages.views import (
     AppRow,
     AppsPage,
@@ -104,6 +105,7 @@ from counterfoil.server.pages.views import (
     SignInPage,
     SpanChoice,
 )
+from counterfoil.server.web.page import Reading
 from tests.server.pages.document import Document
 
 HOSTILE = "<script>alert(1)</script>\"' onload=\"alert(2)\" style='x' {{ 7 * 7 }} &lt;"
@@ -550,6 +552,29 @@ def test_every_view_has_a_template_and_a_sample_here() -> None:
     assert {type(view) for view in views("x").values()} == set(TEMPLATES) == kinds_of(Page)
 
 
+def test_pages_of_those_who_run_the_server_are_not_for_people() -> None:
+    """They are in English, whatever their readers ask for: their templates are not translated."""
+    for page, template in TEMPLATES.items():
+        assert page.for_people != template.startswith(("admin", "caught_mail")), page
+
+
+IN_GERMAN = Reading("de", "/sign-in")
+
+
+@EVERY_HOSTILE_PAGE
+def test_a_page_in_german_is_the_same_page(pages: Pages, view: Page) -> None:
+    """Every page for people is read in both languages: the same elements, and other words."""
+    if not view.for_people:
+        return
+    german = pages.render(view, IN_GERMAN)
+    english = pages.render(view, Reading("en", "/sign-in"))
+    assert outline(Document(german)) == outline(Document(english))
+    page = Document(german)
+    assert page.all("html")[0].attributes["lang"] == "de"
+    assert "<script" not in german.lower().replace('<script type="module" src="/static/', "")
+    assert german.count('action="/language"') == 1
+
+
 def kinds_of(page: type[Page]) -> set[type[Page]]:
     """The kinds of pages of which there are no further kinds."""
     below = page.__subclasses__()
@@ -779,12 +804,13 @@ def test_a_name_cannot_hide_or_turn_around_what_stands_beside_it(text: str, visi
 def test_a_template_that_misses_a_value_is_an_error(pages: Pages) -> None:
     """A misspelt field fails loudly instead of showing an empty page."""
     with pytest.raises(UndefinedError):
-        pages._environment.from_string("{{ view.missing }}").render(view=SignedOutPage())
+        environment_in(English()).from_string("{{ view.missing }}").render(view=SignedOutPage())
 
 
 def tamed(view: Page) -> Page:
     """The same view with harmless text in the place of the hostile one."""
-    plain = msgspec.json.encode(view).replace(msgspec.json.encode(HOSTILE)[1:-1], b"Notes")
+    written = msgspec.json.encode(view, enc_hook=str)
+    plain = written.replace(msgspec.json.encode(HOSTILE)[1:-1], b"Notes")
     return msgspec.json.decode(plain, type=type(view))
 
 

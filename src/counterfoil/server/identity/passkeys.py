@@ -33,17 +33,24 @@ from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.passkey import Passkey
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from counterfoil.server.settings import Settings
 
 LONGEST_NAME: Final = 100
-_NOT_MADE: Final = "The passkey could not be added. The page may have waited too long: try again."
+_NOT_MADE: Final = say(
+    "The passkey could not be added. The page may have waited too long: try again."
+)
 
 
 class PasskeyRefused(Exception):
     """A passkey cannot be added, renamed or removed. The text is for the person."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(str(sentence))
+        self.sentence = sentence
 
 
 class PasskeyUnknown(Exception):
@@ -80,7 +87,7 @@ async def begin(authority: Authority, user: User, session: Session, fresh: Fresh
     """
     party = ceremonies.party(authority)
     if party is None:
-        raise PasskeyRefused("Passkeys do not work at the address of this server.")
+        raise PasskeyRefused(say("Passkeys do not work at the address of this server."))
     own = await authority.store.read(partial(_own, user.id))
     _demand_room(authority.settings, own)
     ceremony = Ceremony(
@@ -146,7 +153,7 @@ async def remove(authority: Authority, tx: Transaction, removal: Removal) -> End
     user = await _demand_fresh(authority, tx, session)
     passkey = await own_passkey(tx, user.id, removal.passkey_id)
     if not await has_another_way_in(tx, user, without=passkey.id):
-        raise PasskeyRefused("You could not sign in any more. Add another passkey first.")
+        raise PasskeyRefused(say("You could not sign in any more. Add another passkey first."))
     await tx.passkeys.remove(passkey.id)
     by = events.by_session(session, removal.origin)
     cause = Cause.PASSKEY_LOST if removal.lost else Cause.PASSKEY_REMOVED
@@ -218,11 +225,13 @@ async def _demand_fresh(authority: Authority, tx: Transaction, session: Session)
 def _demand_room(settings: Settings, own: list[Passkey]) -> None:
     most = settings.passkeys_most
     if len(own) >= most:
-        raise PasskeyRefused(f"There are {most} passkeys already: remove one first.")
+        raise PasskeyRefused(say("There are {most} passkeys already: remove one first.", most=most))
 
 
 def _name_of(given: str) -> str:
     name = " ".join(given.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise PasskeyRefused(f"A passkey has a name of 1 to {LONGEST_NAME} characters.")
+        raise PasskeyRefused(
+            say("A passkey has a name of 1 to {longest} characters.", longest=LONGEST_NAME)
+        )
     return name

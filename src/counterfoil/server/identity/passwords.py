@@ -12,6 +12,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
 
 from counterfoil.server.identity.strength import weakness
+from counterfoil.server.records.sentence import say
 
 SHORTEST: Final = 8
 LONGEST: Final = 256
@@ -29,6 +30,10 @@ T = TypeVar("T")
 class PasswordRefused(Exception):
     """A new password is too short, too long, or easily guessed. The text is for the person."""
 
+    def __init__(self, sentence: str) -> None:
+        super().__init__(str(sentence))
+        self.sentence = sentence
+
 
 class TooBusy(Exception):
     """A password would wait too long to be checked, or is not checked any more; answer 503."""
@@ -42,7 +47,11 @@ def demand_allowed(password: str) -> None:
     """
     if not SHORTEST <= len(password) <= LONGEST:
         raise PasswordRefused(
-            f"A password must have at least {SHORTEST} and at most {LONGEST} characters."
+            say(
+                "A password must have at least {shortest} and at most {longest} characters.",
+                shortest=SHORTEST,
+                longest=LONGEST,
+            )
         )
 
 

@@ -11,6 +11,8 @@ from typing import Final
 from zxcvbn import zxcvbn
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
+from counterfoil.server.records.sentence import Row, say
+
 _ENOUGH: Final = 2
 """Of 4. Whoever guesses at a server that pauses is held off for good; the hash does the rest."""
 _LOOKED_AT: Final = 72
@@ -18,18 +20,18 @@ _LOOKED_AT: Final = 72
 _COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"])
 _WORD: Final = re.compile(r"\w{3,}")
 _WORDS_AT_MOST: Final = 20
-_TOO_COMMON: Final = "Many people use this password, so it is tried first."
+_TOO_COMMON: Final = say("Many people use this password, so it is tried first.")
 _WHY: Final = MappingProxyType(
     {
-        "dictionary": "It is a word or a name that is tried early, or is made of such.",
-        "spatial": "It is a row of keys that lie beside each other.",
-        "repeat": "It repeats itself.",
-        "sequence": "It is a sequence, such as abc or 123.",
-        "regex": "It is a year.",
-        "date": "It is a date.",
+        "dictionary": say("It is a word or a name that is tried early, or is made of such."),
+        "spatial": say("It is a row of keys that lie beside each other."),
+        "repeat": say("It repeats itself."),
+        "sequence": say("It is a sequence, such as abc or 123."),
+        "regex": say("It is a year."),
+        "date": say("It is a date."),
     }
 )
-_ADVICE: Final = "Take three or four words that have nothing to do with each other."
+_ADVICE: Final = say("Take three or four words that have nothing to do with each other.")
 
 
 def weakness(password: str, about: Iterable[str] = ()) -> str | None:
@@ -39,11 +41,11 @@ def weakness(password: str, about: Iterable[str] = ()) -> str | None:
     """
     looked_at = password[:_LOOKED_AT]
     if looked_at.casefold() in _COMMON and len(password) <= _LOOKED_AT:
-        return f"{_TOO_COMMON} {_ADVICE}"
+        return Row((_TOO_COMMON, _ADVICE))
     known = [word for text in about for word in (text.casefold(), *_WORD.findall(text.casefold()))]
     found = zxcvbn(looked_at, known[:_WORDS_AT_MOST], max_length=_LOOKED_AT)
     if found["score"] >= _ENOUGH:
         return None
     longest = max(found["sequence"], key=lambda part: len(part["token"]), default={"pattern": ""})
-    why = _WHY.get(longest["pattern"], "It is too short for how it is made.")
-    return f"This password is easily guessed. {why} {_ADVICE}"
+    why = _WHY.get(longest["pattern"], say("It is too short for how it is made."))
+    return Row((say("This password is easily guessed."), why, _ADVICE))

@@ -324,4 +324,3 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
         ),
     }
 )
-LANGUAGES: Final = tuple(CATALOGUE)

@@ -17,7 +17,8 @@ import idna
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from counterfoil.server.mail.courier import Undeliverable
-from counterfoil.server.mail.words import CATALOGUE, LANGUAGES
+from counterfoil.server.mail.words import CATALOGUE
+from counterfoil.server.records.language import ENGLISH
 from counterfoil.server.records.letter import Letter
 
 _WORD: Final = r"[^\s\x00-\x1f\x7f<>()\[\]\\,;:\"@]"
@@ -47,7 +48,7 @@ class Writer:
         Raises:
             Undeliverable: its address cannot be one.
         """
-        language = letter.language if letter.language in CATALOGUE else LANGUAGES[0]
+        language = letter.language if letter.language in CATALOGUE else ENGLISH
         words = CATALOGUE[language][letter.kind]
         values = {"place": self._place, **letter.values}
         message = EmailMessage(SMTP)

@@ -12,6 +12,7 @@ from counterfoil.server.pages.activity_words import app_of, doer_of, is_own, sen
 from counterfoil.server.pages.places import place_of
 from counterfoil.server.pages.wording import device_of, moment_of
 from counterfoil.server.records.event import Event, EventKind, EventQuery
+from counterfoil.server.records.sentence import Row
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
@@ -82,6 +83,6 @@ def row_of(server: Server, person: Person, event: Event, names: dict[str, str]) 
         sentence=sentence_of(event, person.user.id, names),
         at=moment_of(event.at),
         by=doer_of(event, person.user.id, names),
-        where=", ".join(each for each in parts if each),
+        where=Row(tuple(each for each in parts if each), ", "),
         own=own and event.kind is not EventKind.SIGN_IN_FAILED,
     )

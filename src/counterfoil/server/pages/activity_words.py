@@ -6,6 +6,7 @@ from typing import Final
 
 from counterfoil.server.protocol.explaining.history import in_words
 from counterfoil.server.records.event import SUBJECTS, Event, EventKind
+from counterfoil.server.records.sentence import Row, say
 
 SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
     {
@@ -120,20 +121,25 @@ def sentence_of(event: Event, user_id: str, names: Mapping[str, str]) -> str:
     words = event.kind.value.replace("_", " ")
     concerned = person_concerned(event)
     if concerned not in {user_id, ""} or (event.kind in ADMINISTRATION and not concerned):
-        return f"You did this as an administrator: {words}."
+        return say("You did this as an administrator: {what}.", what=words)
     text = SENTENCES.get(event.kind)
     if text is None:
         return f"{words.capitalize()}."
-    # The text is ours, the name is not: it is put in, and never read as a pattern.
-    said = text.replace("{app}", names.get(app_of(event), "an app"))
+    said = say(text, app=names.get(app_of(event), say("an app")))
     why = event.detail.get("why", "")
-    return f"{said}: {in_words(why)}." if why else f"{said}.{_weighed(event)}"
+    if why:
+        return say("{what}: {why}.", what=said, why=say(in_words(why)))
+    weighed = _weighed(event)
+    plain = say("{what}.", what=said)
+    return Row((plain, *weighed)) if weighed else plain
 
 
-def _weighed(event: Event) -> str:
+def _weighed(event: Event) -> tuple[str, ...]:
     """Say why something was noticed, and how much that weighs."""
     reasons, score = event.detail.get("reasons", ""), event.detail.get("score", "")
-    return f" {reasons} (Score {score} of 100.)" if reasons and score else ""
+    if not (reasons and score):
+        return ()
+    return reasons, say("(Score {score} of 100.)", score=score)
 
 
 def person_concerned(event: Event) -> str:
@@ -154,13 +160,13 @@ def app_of(event: Event) -> str:
 def doer_of(event: Event, user_id: str, names: Mapping[str, str]) -> str:
     """Say who did it, without naming another person."""
     if event.kind is EventKind.SIGN_IN_FAILED:
-        return "By whoever typed your email address"
+        return say("By whoever typed your email address")
     if is_own(event, user_id):
-        return "In your name"
+        return say("In your name")
     kind, _, name = event.actor.partition(":")
     if kind == "client":
-        return f"By {names.get(name, 'an app')}"
-    return "By an administrator" if kind in {"user", "cli"} else "By the server"
+        return say("By {name}", name=names.get(name, say("an app")))
+    return say("By an administrator") if kind in {"user", "cli"} else say("By the server")
 
 
 def is_own(event: Event, user_id: str) -> bool:

@@ -28,13 +28,16 @@ from counterfoil.server.pages.qr import drawn
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.fresh_sign_in import is_fresh
 from counterfoil.server.protocol.second_factor_policy import adds_key
+from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
 
-_WRONG = "That did not work. Type the code that the app shows now, and see that its clock is right."
-_KEEP = (
+_WRONG = say(
+    "That did not work. Type the code that the app shows now, and see that its clock is right."
+)
+_KEEP = say(
     "If you lose your phone, each of these lets you in once, in place of a code. "
     "Keep them where you find them without it."
 )
@@ -133,7 +136,7 @@ def _page(server: Server, visit: _Visit, setup: Setup, error: str | None = None)
         user_email=email,
         qr=drawn(totp.address_of(setup.secret, email, place)),
         secret=totp.spelled(setup.secret),
-        sentence=CONSEQUENCES[Cause.SECOND_FACTOR_ADDED].sentence,
+        sentence=say(CONSEQUENCES[Cause.SECOND_FACTOR_ADDED].sentence),
         demanded=visit.halfway.half is not None or onward.flow is not None,
         error=error,
     )

@@ -21,6 +21,7 @@ from counterfoil.server.protocol import approval, events
 from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.interaction import Approve, Consent, returns_locally
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
@@ -71,7 +72,7 @@ async def _allow(
     span = span_in(form)
     access = allowed_by(flow.pending.access, frozenset(form.every("permission")))
     if access.is_empty:
-        error = "Choose at least one permission, or do not allow the app."
+        error = say("Choose at least one permission, or do not allow the app.")
         return await _page(server, flow, person, error)
     if not isinstance(await next_of(server, flow, person), Consent | Approve):
         return _back(server, flow)

@@ -15,6 +15,7 @@ from counterfoil.server.protocol import account_deletion, events
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.sentence import Row, say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import normalised_email
 from counterfoil.server.settings import Settings
@@ -23,8 +24,8 @@ from counterfoil.server.web.csrf import csrf_token
 from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
 
-_NOT_HERE = "People do not delete their own accounts here: ask an administrator."
-_OTHER = "This is not the email address of this account."
+_NOT_HERE = say("People do not delete their own accounts here: ask an administrator.")
+_OTHER = say("This is not the email address of this account.")
 
 
 async def ask(server: Server, request: Request) -> Response:
@@ -69,7 +70,7 @@ async def _why_not(server: Server, person: Person) -> str:
         try:
             await account_deletion.demand_deletable(tx, person.user.id)
         except OAuthError as error:
-            return error.description
+            return say(error.description)
         return ""
 
     return await server.authority.store.read(work)
@@ -78,7 +79,7 @@ async def _why_not(server: Server, person: Person) -> str:
 def _gone(server: Server, ending: Ending) -> Response:
     page = GonePage(
         prefix=server.prefix,
-        sentence=f"{ended_sentence(ending)} What was kept of you is removed.",
+        sentence=Row((ended_sentence(ending), say("What was kept of you is removed."))),
         receipt=str(ending.position),
     )
     response = show(server, page)
@@ -94,7 +95,7 @@ def _page(
         user_email=person.user.email,
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         action=f"{server.prefix}/account/delete",
-        sentence=CONSEQUENCES[Cause.USER_DELETED].sentence,
+        sentence=say(CONSEQUENCES[Cause.USER_DELETED].sentence),
         refused=refused,
         error=error,
     )

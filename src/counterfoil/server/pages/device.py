@@ -32,6 +32,7 @@ from counterfoil.server.protocol.device_approval import Waiting
 from counterfoil.server.protocol.device_authorization import PATH
 from counterfoil.server.protocol.interaction import Refuse, SecondFactor, SignIn, Step
 from counterfoil.server.protocol.rates import key_of
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
@@ -42,7 +43,9 @@ from counterfoil.server.web.server import Server
 
 _REPEATABLE: Final = frozenset({"permission"})
 _MOST_FIELDS: Final = 1024
-_UNKNOWN = "No device waits under this code. Compare it; it may have expired, or been answered."
+_UNKNOWN = say(
+    "No device waits under this code. Compare it; it may have expired, or been answered."
+)
 _PER_ADDRESS: Final = 6
 """So many people may share an address and type as fast as they may."""
 
@@ -164,7 +167,9 @@ async def _allow(visit: _Visit, typed: str, form: Parameters) -> Response:
         return before
     access = allowed_by(waiting.request.access, frozenset(form.every("permission")))
     if access.is_empty:
-        return _asking(visit, found, typed, "Choose at least one permission, or do not allow it.")
+        return _asking(
+            visit, found, typed, say("Choose at least one permission, or do not allow it.")
+        )
     decision = Decision(visit.person.session, access, visit.origin, asked=True, span=span)
 
     async def work(tx: Transaction) -> bool:
@@ -214,7 +219,7 @@ def _asking(visit: _Visit, found: _Found, typed: str, error: str | None = None) 
         spans=spans_of(found.asked.grant),
         until=end_of(found.asked.grant),
         device=device_of(asked.origin.user_agent),
-        place=asked.origin.address or "an unknown address",
+        place=asked.origin.address or say("an unknown address"),
         since=ago(asked.created_at, int(server.clock())),
         is_same_place=asked.origin.address == visit.origin.address != "",
         error=error,

@@ -18,6 +18,7 @@ from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.remembered_browser import RememberedBrowser
+from counterfoil.server.records.sentence import say, say_many
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
@@ -107,7 +108,7 @@ def _browser(server: Server, person: Person, found: Found, session: Session) -> 
     row = DeviceRow(
         kind="session",
         name=session.id,
-        title="Browser",
+        title=say("Browser"),
         since=day_of(session.auth_time),
         last_used=ago(used, now),
         apps=tuple(_app_row(each, found, now) for each in within),
@@ -189,21 +190,30 @@ async def ask_others(server: Server, request: Request) -> Response:
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         action=f"{server.prefix}/{OTHERS}",
         back=f"{server.prefix}/{DEVICES}",
-        title="Sign out everywhere else?",
-        verb="Sign out everywhere else",
-        sentence="You are signed in nowhere else." if nothing else _foreseen(elsewhere),
+        title=say("Sign out everywhere else?"),
+        verb=say("Sign out everywhere else"),
+        sentence=say("You are signed in nowhere else.") if nothing else _foreseen(elsewhere),
         nothing=nothing,
     )
     return show(server, page)
 
 
 def _foreseen(elsewhere: Hanging) -> str:
-    browsers, apps = len(elsewhere.sessions), len(elsewhere.families)
-    return (
-        f"{browsers} other browser{'' if browsers == 1 else 's'} will be signed out, and {apps} "
-        f"session{'' if apps == 1 else 's'} of apps elsewhere will end. No other browser is "
-        "remembered any more. This browser stays signed in. Apps keep their permissions, "
-        "and tokens that you made by hand go on."
+    browsers = say_many(
+        "{count} other browser will be signed out",
+        "{count} other browsers will be signed out",
+        len(elsewhere.sessions),
+    )
+    apps = say_many(
+        "{count} session of apps elsewhere will end",
+        "{count} sessions of apps elsewhere will end",
+        len(elsewhere.families),
+    )
+    return say(
+        "{browsers}, and {apps}. No other browser is remembered any more. This browser stays "
+        "signed in. Apps keep their permissions, and tokens that you made by hand go on.",
+        browsers=browsers,
+        apps=apps,
     )
 
 
@@ -224,10 +234,10 @@ async def end_others(server: Server, request: Request) -> Response:
     await server.authority.hub.catch_up()
     page = EndedPage(
         prefix=server.prefix,
-        title="You are signed out everywhere else",
+        title=say("You are signed out everywhere else"),
         sentence=ended_sentence(ending),
         receipt=str(ending.position),
         back=f"{server.prefix}/{DEVICES}",
-        back_title="Back to my account",
+        back_title=say("Back to my account"),
     )
     return show(server, page)

@@ -9,7 +9,6 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import email_change
 from counterfoil.server.identity.email_change import CONFIRM_PATH, Confirmation, Wanted
-from counterfoil.server.mail.language import language_in
 from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
 from counterfoil.server.pages.joining_views import ConfirmEmailPage, EmailPage, EmailSentPage
 from counterfoil.server.pages.onward import EMAIL, EMAIL_LINK, Onward, sign_in_first
@@ -28,17 +27,19 @@ from counterfoil.server.protocol.action_tokens import Opened
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.registration import demand_email
 from counterfoil.server.records.failures import Conflict
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.session import Origin
 from counterfoil.server.web.browser import Person, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.language import reading_of
 from counterfoil.server.web.reading import form_of, origin_of
 from counterfoil.server.web.server import Server
 
 PATH: Final = "/account/email"
 _DAY: Final = 24 * 60 * 60
-_NONE: Final = "Type the new email address."
-_SAME: Final = "This is the address that your account has."
-_NO_MAIL: Final = "This server sends no mail. Ask whoever runs it for another address."
+_NONE: Final = say("Type the new email address.")
+_SAME: Final = say("This is the address that your account has.")
+_NO_MAIL: Final = say("This server sends no mail. Ask whoever runs it for another address.")
 
 
 async def ask(server: Server, request: Request) -> Response:
@@ -65,7 +66,7 @@ async def answer(server: Server, request: Request) -> Response:
         return _form(server, person, email, _SAME, 400)
     if comes_too_often(server, _origin(server, request), email):
         return _form(server, person, email, OFTEN, 429)
-    wanted = Wanted(person.user.id, email, _language(request))
+    wanted = Wanted(person.user.id, email, reading_of(server, request).language)
     if not await email_change.ask(server.authority, wanted):
         return _form(server, person, email, BUSY, 503)
     server.sender.wake()
@@ -103,7 +104,7 @@ async def confirm(server: Server, request: Request) -> Response:
         return _over(server)
     if (form.get("new_email") or "") != opened.token.carries:
         return _asking(server, person, opened)  # another link was opened since
-    origin, language = _origin(server, request), _language(request)
+    origin, language = _origin(server, request), reading_of(server, request).language
     try:
         told = await email_change.confirm(
             server.authority, Confirmation(token, person.session, language, origin)
@@ -117,11 +118,11 @@ async def confirm(server: Server, request: Request) -> Response:
     await server.authority.hub.catch_up()
     page = EndedPage(
         prefix=server.prefix,
-        title="Your account has a new address",
-        sentence=f"It is {opened.token.carries} from now on. Sign in with it.",
+        title=say("Your account has a new address"),
+        sentence=say("It is {email} from now on. Sign in with it.", email=opened.token.carries),
         receipt=str(told.position),
         back=f"{server.prefix}/account/apps",
-        back_title="Back to my account",
+        back_title=say("Back to my account"),
     )
     return done_with_link(server, page)
 
@@ -137,10 +138,6 @@ def _origin(server: Server, request: Request) -> Origin:
     return origin_of(request, server.authority.settings.trusted_proxies)
 
 
-def _language(request: Request) -> str:
-    return language_in(request.headers.get("accept-language", ""))
-
-
 def _form(
     server: Server, person: Person, email: str = "", error: str | None = None, status: int = 200
 ) -> Response:
@@ -149,7 +146,7 @@ def _form(
         user_email=person.user.email,
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         action=f"{server.prefix}{PATH}",
-        sentence=CONSEQUENCES[Cause.EMAIL_CHANGED].sentence,
+        sentence=say(CONSEQUENCES[Cause.EMAIL_CHANGED].sentence),
         days=server.authority.settings.email_undo_lifetime // _DAY,
         email=email,
         error=error,
@@ -164,11 +161,11 @@ def _asking(server: Server, person: Person, opened: Opened) -> Response:
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         user_email=person.user.email,
         email=opened.token.carries,
-        sentence=CONSEQUENCES[Cause.EMAIL_CHANGED].sentence,
+        sentence=say(CONSEQUENCES[Cause.EMAIL_CHANGED].sentence),
     )
     return unreferred(server, page)
 
 
 def _over(server: Server) -> Response:
-    page = LinkOverPage(prefix=server.prefix, again=PATH, again_title="Type the address again")
+    page = LinkOverPage(prefix=server.prefix, again=PATH, again_title=say("Type the address again"))
     return done_with_link(server, page, 410)

@@ -26,13 +26,14 @@ from counterfoil.server.pages.visitor import (
 from counterfoil.server.pages.wording import made_on
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.records.failures import Conflict
+from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import remember
 from counterfoil.server.web.csrf import demand_own_form
 from counterfoil.server.web.reading import form_of
 from counterfoil.server.web.server import Server
 
-_DONE: Final = "The account is yours again"
-_NOBODY: Final = "Nobody was signed in to it."
+_DONE: Final = say("The account is yours again")
+_NOBODY: Final = say("Nobody was signed in to it.")
 
 
 async def open_link(server: Server, request: Request) -> Response:
@@ -63,7 +64,7 @@ async def undo(server: Server, request: Request) -> Response:
             server.authority, server.passwords, _undoing(visitor, token, form)
         )
     except PasswordRefused as error:
-        return _asking(visitor, found, str(error), 400)
+        return _asking(visitor, found, error.sentence, 400)
     except TooBusy:
         return _asking(visitor, found, BUSY, 503)
     except Conflict:
@@ -96,7 +97,7 @@ def _asking(
         csrf=visitor.csrf,
         link=visitor.name_of(found.change.digest),
         email=found.change.email,
-        sentence=CONSEQUENCES[Cause.EMAIL_RESTORED].sentence,
+        sentence=say(CONSEQUENCES[Cause.EMAIL_RESTORED].sentence),
         passkeys=made_on(found.passkeys),
         may_drop=recovery.may_drop_passkeys(server.authority.settings, found.user),
         error=error,

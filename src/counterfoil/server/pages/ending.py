@@ -13,6 +13,7 @@ from counterfoil.server.pages.views import EndedPage, EndPage
 from counterfoil.server.protocol import endings, events
 from counterfoil.server.protocol.ending_targets import unknown
 from counterfoil.server.protocol.endings import Ending, Ends, Foreseen, Target, owner_of
+from counterfoil.server.records.sentence import Listed, say, say_many
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
@@ -29,17 +30,25 @@ class _Verb(Struct, frozen=True):
     page: str
 
 
+ENDED: Final = (
+    ("{count} browser was signed out", "{count} browsers were signed out"),
+    ("{count} session of an app ended", "{count} sessions of apps ended"),
+    ("{count} personal token ended", "{count} personal tokens ended"),
+    ("{count} browser is remembered no more", "{count} browsers are remembered no more"),
+)
 APPS: Final = "account/apps"
 DEVICES: Final = "account/devices"
 TOKENS: Final = "account/tokens"
 VERBS: Final = MappingProxyType(
     {
-        Ends.FAMILY: _Verb("End this session?", "End this session", APPS),
-        Ends.APP_SESSIONS: _Verb("Sign the app out everywhere?", "Sign out everywhere", APPS),
-        Ends.GRANT: _Verb("Remove this app?", "Remove this app", APPS),
-        Ends.PERSONAL_TOKEN: _Verb("End this token?", "End this token", TOKENS),
-        Ends.SESSION: _Verb("Sign this browser out?", "Sign this browser out", DEVICES),
-        Ends.USER: _Verb("End everything?", "End everything", DEVICES),
+        Ends.FAMILY: _Verb(say("End this session?"), say("End this session"), APPS),
+        Ends.APP_SESSIONS: _Verb(
+            say("Sign the app out everywhere?"), say("Sign out everywhere"), APPS
+        ),
+        Ends.GRANT: _Verb(say("Remove this app?"), say("Remove this app"), APPS),
+        Ends.PERSONAL_TOKEN: _Verb(say("End this token?"), say("End this token"), TOKENS),
+        Ends.SESSION: _Verb(say("Sign this browser out?"), say("Sign this browser out"), DEVICES),
+        Ends.USER: _Verb(say("End everything?"), say("End everything"), DEVICES),
     }
 )
 """What a person may end of their own. They are the kinds that have an owner."""
@@ -130,23 +139,23 @@ def _asking(server: Server, person: Person, foreseen: Foreseen) -> Response:
 def _ended(server: Server, target: Target, ending: Ending, *, here: bool) -> EndedPage:
     return EndedPage(
         prefix=server.prefix,
-        title="It has ended" if ending.ended else "Nothing was left to end",
+        title=say("It has ended") if ending.ended else say("Nothing was left to end"),
         sentence=ended_sentence(ending),
         receipt=str(ending.position),
         back=f"{server.prefix}/{'sign-in' if here else VERBS[target.kind].page}",
-        back_title="Sign in again" if here else "Back to my account",
+        back_title=say("Sign in again") if here else say("Back to my account"),
     )
 
 
 def ended_sentence(ending: Ending) -> str:
     """Say in plain words how much has ended."""
     counted = (
-        (ending.sessions, "browser was", "browsers were", "signed out"),
-        (ending.families, "session of an app", "sessions of apps", "ended"),
-        (ending.personal_tokens, "personal token", "personal tokens", "ended"),
-        (ending.remembered, "browser is", "browsers are", "remembered no more"),
+        (ending.sessions, ENDED[0]),
+        (ending.families, ENDED[1]),
+        (ending.personal_tokens, ENDED[2]),
+        (ending.remembered, ENDED[3]),
     )
-    said = [f"{n} {one if n == 1 else many} {did}" for n, one, many, did in counted if n]
+    said = tuple(say_many(one, many, count) for count, (one, many) in counted if count)
     if said:
-        return f"{' and '.join(said)}."
-    return "The permission has gone." if ending.ended else "It had ended before."
+        return say("{what}.", what=Listed(said))
+    return say("The permission has gone.") if ending.ended else say("It had ended before.")

@@ -15,6 +15,7 @@ from counterfoil.server.pages.views import CheckRow, Explained, ExplainPage
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.explain import explain, explain_to
 from counterfoil.server.protocol.explaining.explanation import Explanation, Verdict, at
+from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import Person, go, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.reading import form_of
@@ -22,10 +23,10 @@ from counterfoil.server.web.server import Server
 
 VERDICTS: Final = MappingProxyType(
     {
-        Verdict.STANDS: "The token stands",
-        Verdict.REFUSED: "The token is refused",
-        Verdict.UNKNOWN: "Not known",
-        Verdict.SECRET: "This is a secret",
+        Verdict.STANDS: say("The token stands"),
+        Verdict.REFUSED: say("The token is refused"),
+        Verdict.UNKNOWN: say("Not known"),
+        Verdict.SECRET: say("This is a secret"),
     }
 )
 Find = Callable[[Authority, str, Person], Awaitable[Explanation]]
@@ -39,8 +40,8 @@ class _Desk(Struct, frozen=True):
     names_actors: bool
 
 
-ACCOUNT: Final = _Desk("/account/explain", "a token of yours", names_actors=False)
-ADMIN: Final = _Desk("/admin/explain", "any token of this server", names_actors=True)
+ACCOUNT: Final = _Desk("/account/explain", say("a token of yours"), names_actors=False)
+ADMIN: Final = _Desk("/admin/explain", say("any token of this server"), names_actors=True)
 
 
 async def account_ask(server: Server, request: Request) -> Response:
@@ -95,11 +96,11 @@ def _page(
 def _explained(found: Explanation, person: Person, desk: _Desk) -> Explained:
     by = found.by if desk.names_actors else _in_words(found.by, person)
     facts = {
-        "Fingerprint": found.fingerprint,
-        "Reason": found.reason.value if found.reason else "",
-        "Decided by": found.decided_by.replace("_", " "),
-        "Since": at(found.since) if found.since else "",
-        "By": by or "",
+        say("Fingerprint"): found.fingerprint,
+        say("Reason"): found.reason.value if found.reason else "",
+        say("Decided by"): found.decided_by.replace("_", " "),
+        say("Since"): at(found.since) if found.since else "",
+        say("By"): by or "",
     }
     return Explained(
         verdict=VERDICTS[found.verdict],
@@ -121,5 +122,7 @@ def _in_words(actor: str | None, person: Person) -> str | None:
     if actor is None:
         return None
     if actor == f"user:{person.user.id}":
-        return "you"
-    return "the app" if actor.startswith("client:") else "the administrators of this server"
+        return say("you")
+    return (
+        say("the app") if actor.startswith("client:") else say("the administrators of this server")
+    )

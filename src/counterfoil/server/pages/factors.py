@@ -18,6 +18,7 @@ from counterfoil.server.pages.views import EndPage
 from counterfoil.server.pages.wording import day_of
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.records.second_factor import Factors
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from counterfoil.server.web.browser import go, show
@@ -27,7 +28,7 @@ from counterfoil.server.web.server import Server
 
 _ROOM: Final = "account/security"
 _ONWARD: Final = Onward(next=SECURITY)
-_RENEWED: Final = "The codes that you have are good no more. Ten new ones are shown, once."
+_RENEWED: Final = say("The codes that you have are good no more. Ten new ones are shown, once.")
 
 
 class _Asking(Struct, frozen=True):
@@ -44,17 +45,21 @@ async def authenticator(tx: Transaction, user: User) -> SecurityRow:
     found = await tx.second_factors.authenticator(user.id)
     if found is None:
         return SecurityRow(
-            title="Authenticator app",
-            state="Off. With an app that shows codes, whoever learns your password still cannot "
-            "sign in.",
+            title=say("Authenticator app"),
+            state=say(
+                "Off. With an app that shows codes, whoever learns your password still cannot "
+                "sign in."
+            ),
             path="security/authenticator",
-            verb="Set an app up",
+            verb=say("Set an app up"),
         )
     return SecurityRow(
-        title="Authenticator app",
-        state=f"On since {day_of(found.added_at)}. After your password you type its code.",
+        title=say("Authenticator app"),
+        state=say(
+            "On since {day}. After your password you type its code.", day=day_of(found.added_at)
+        ),
         path="security/switch-off",
-        verb="Switch the app off",
+        verb=say("Switch the app off"),
     )
 
 
@@ -64,11 +69,14 @@ async def recovery_codes(tx: Transaction, user: User) -> SecurityRow | None:
     if not factors.is_on:
         return None
     return SecurityRow(
-        title="Recovery codes",
-        state=f"{factors.recovery_codes} of {HOW_MANY} are left. Each lets you in once, in place "
-        "of the app.",
+        title=say("Recovery codes"),
+        state=say(
+            "{left} of {count} are left. Each lets you in once, in place of the app.",
+            left=factors.recovery_codes,
+            count=HOW_MANY,
+        ),
         path="security/recovery-codes",
-        verb="Make new codes",
+        verb=say("Make new codes"),
     )
 
 
@@ -79,7 +87,9 @@ async def set_up(server: Server, _: Request) -> Response:
 
 async def ask_to_renew(server: Server, request: Request) -> Response:
     """``GET /account/security/recovery-codes``: says what follows."""
-    asking = _Asking("recovery-codes", "Make new recovery codes?", "Make new codes", _RENEWED)
+    asking = _Asking(
+        "recovery-codes", say("Make new recovery codes?"), say("Make new codes"), _RENEWED
+    )
     return await _ask(server, request, asking)
 
 
@@ -96,8 +106,8 @@ async def renew(server: Server, request: Request) -> Response:
 
 async def ask_to_switch_off(server: Server, request: Request) -> Response:
     """``GET /account/security/switch-off``: says what follows."""
-    sentence = CONSEQUENCES[Cause.SECOND_FACTOR_REMOVED].sentence
-    asking = _Asking("switch-off", "Switch the app off?", "Switch the app off", sentence)
+    sentence = say(CONSEQUENCES[Cause.SECOND_FACTOR_REMOVED].sentence)
+    asking = _Asking("switch-off", say("Switch the app off?"), say("Switch the app off"), sentence)
     return await _ask(server, request, asking)
 
 

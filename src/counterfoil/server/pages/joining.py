@@ -41,6 +41,7 @@ from counterfoil.server.protocol.identifiers import named
 from counterfoil.server.protocol.registration import demand_email
 from counterfoil.server.records.action_token import Action
 from counterfoil.server.records.failures import Conflict
+from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import demand_own_form
 from counterfoil.server.web.flow import Flow, flow_in
@@ -49,8 +50,8 @@ from counterfoil.server.web.reading import form_of, query_of
 from counterfoil.server.web.server import Server
 
 REGISTER_PATH: Final = "/register"
-_NONE: Final = "Type an email address at which you read your mail."
-_NAME: Final = "Say what you are called, in at most 100 characters."
+_NONE: Final = say("Type an email address at which you read your mail.")
+_NAME: Final = say("Say what you are called, in at most 100 characters.")
 
 
 class _Given(Struct, frozen=True):
@@ -129,7 +130,7 @@ async def join(server: Server, request: Request) -> Response:
     try:
         joined = await _try(visitor, request, given, form)
     except PasswordRefused as refused:
-        return _choosing(visitor, given, flow, str(refused), 400)
+        return _choosing(visitor, given, flow, refused.sentence, 400)
     except OAuthError:
         return _choosing(visitor, given, flow, _NAME, 400)
     except TooBusy:
@@ -219,8 +220,8 @@ def _over(server: Server) -> Response:
 def _taken(server: Server) -> Response:
     page = ErrorPage(
         prefix=server.prefix,
-        title="There is an account already",
-        sentence="Whoever reads the mail of this address made it in the meantime. Sign in.",
+        title=say("There is an account already"),
+        sentence=say("Whoever reads the mail of this address made it in the meantime. Sign in."),
         code="taken",
         request_id=named(server.random(6)),
     )
@@ -230,8 +231,8 @@ def _taken(server: Server) -> Response:
 def _closed(server: Server) -> Response:
     page = ErrorPage(
         prefix=server.prefix,
-        title="Nobody registers here",
-        sentence="Ask whoever runs this server for an account.",
+        title=say("Nobody registers here"),
+        sentence=say("Ask whoever runs this server for an account."),
         code="not_found",
         request_id=named(server.random(6)),
     )

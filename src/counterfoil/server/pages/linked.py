@@ -27,6 +27,7 @@ from counterfoil.server.pages.provider_views import (
 from counterfoil.server.pages.wording import moment_of
 from counterfoil.server.records.linked_identity import LinkedIdentity
 from counterfoil.server.records.provider import Provider
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -37,7 +38,7 @@ from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
 
 _OFFER_LIFETIME: Final = 10 * 60
-_OVER: Final = "That took too long, or was begun elsewhere. Begin again."
+_OVER: Final = say("That took too long, or was begun elsewhere. Begin again.")
 
 
 class _Offer(Struct, frozen=True):
@@ -56,11 +57,12 @@ async def section(tx: Transaction, user: User) -> SecurityRow | None:
     if not own and not named:
         return None
     names = ", ".join(dict.fromkeys(named.get(each.provider_id, "") for each in own))
+    some = say("You can sign in with {names}.", names=names)
     return SecurityRow(
-        title="Accounts elsewhere",
-        state=f"You can sign in with {names}." if own else "No account elsewhere signs in here.",
+        title=say("Accounts elsewhere"),
+        state=some if own else say("No account elsewhere signs in here."),
         path="providers",
-        verb="See your accounts elsewhere",
+        verb=say("See your accounts elsewhere"),
     )
 
 
@@ -169,7 +171,7 @@ async def link(server: Server, request: Request) -> Response:
     try:
         await linking.link_own(authority, person.session, coming)
     except OAuthError as error:
-        return await _list(server, person, error.description)
+        return await _list(server, person, say(error.description))
     return go(f"{server.prefix}/account/providers")
 
 
@@ -183,7 +185,7 @@ async def unlink(server: Server, request: Request) -> Response:
     try:
         identity = await linking.unlink(server.authority, unlinking)
     except OAuthError as error:
-        return await _list(server, sent.person, error.description)
+        return await _list(server, sent.person, say(error.description))
     await server.authority.hub.catch_up()
     await upstream_tokens.give_back(server.authority, server.line, [identity])
     return go(f"{server.prefix}/account/providers")

@@ -27,6 +27,7 @@ from counterfoil.server.pages.wording import device_of, moment_of
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.ending_targets import Ends, Target, owner_of
 from counterfoil.server.records.event import EventQuery
+from counterfoil.server.records.sentence import Row, say
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
@@ -36,8 +37,9 @@ from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
 
 _KINDS: Final = ("event", "session", "family")
-_NEW: Final = "Your password is the new one. "
-_LOOK_TOO: Final = (
+_NEW: Final = say("Your password is the new one.")
+_TOLD: Final = say("The administrators are told.")
+_LOOK_TOO: Final = say(
     "Look at your passkeys and whatever else is under Security: remove what is not yours."
 )
 
@@ -100,7 +102,8 @@ async def _event(
         raise _nothing_such()
     (event,) = log.events
     where = _where(server, Origin(event.address, event.user_agent))
-    what = f"{sentence_of(event, user_id, log.names)} {moment_of(event.at)}, {where}"
+    said = sentence_of(event, user_id, log.names)
+    what = Row((said, Row((moment_of(event.at), where), ", ")))
     return Disowned(f"event:{event.number}", what)
 
 
@@ -116,15 +119,18 @@ async def _target(
     if found is None:
         raise _nothing_such()
     since = moment_of(found.auth_time)
-    noun = "A browser" if kind == "session" else "An app"
-    return Disowned(
-        f"{kind}:{name}", f"{noun}, signed in since {since}, {_where(server, found.origin)}"
-    )
+    where = _where(server, found.origin)
+    if kind == "session":
+        what = say("A browser, signed in since {since}, {where}", since=since, where=where)
+    else:
+        what = say("An app, signed in since {since}, {where}", since=since, where=where)
+    return Disowned(f"{kind}:{name}", what)
 
 
 def _where(server: Server, origin: Origin) -> str:
     place = place_of(server, origin)
-    return f"{device_of(origin.user_agent)}{f', {place}' if place else ''}"
+    device = device_of(origin.user_agent)
+    return Row((device, place), ", ") if place else device
 
 
 def _nothing_such() -> Exception:
@@ -152,13 +158,13 @@ async def _try(
     try:
         changed = await _changed(server, person, change)
     except PasswordRefused as error:
-        return _page(server, person, disowned, (str(error), 400))
+        return _page(server, person, disowned, (error.sentence, 400))
     except TooBusy:
         return _page(server, person, disowned, (BUSY, 503))
     if changed is None:
         return _page(server, person, disowned, (WRONG, 400))
     await server.authority.hub.catch_up()
-    words = _NEW if person.user.password_hash is not None else ""
+    words = (_NEW,) if person.user.password_hash is not None else ()
     return _done(server, request, changed, words)
 
 
@@ -168,16 +174,16 @@ async def _changed(server: Server, person: Person, change: PasswordChange) -> Ch
     return await change_password(server.authority, server.passwords, change)
 
 
-def _done(server: Server, request: Request, changed: Changed, words: str) -> Response:
+def _done(server: Server, request: Request, changed: Changed, words: tuple[str, ...]) -> Response:
     ending = changed.ending
-    ended = ended_sentence(ending) if ending.ended else "You were signed in nowhere else."
+    ended = ended_sentence(ending) if ending.ended else say("You were signed in nowhere else.")
     page = EndedPage(
         prefix=server.prefix,
-        title="Only this browser is signed in now",
-        sentence=f"{ended} {words}The administrators are told. {_LOOK_TOO}",
+        title=say("Only this browser is signed in now"),
+        sentence=Row((ended, *words, _TOLD, _LOOK_TOO)),
         receipt=str(ending.position),
         back=f"{server.prefix}/account/security",
-        back_title="Look at Security",
+        back_title=say("Look at Security"),
     )
     return renew_cookie(server, request, changed, show(server, page))
 
@@ -193,7 +199,7 @@ def _page(
         action=f"{server.prefix}/account/not-me",
         about=disowned.name,
         what=disowned.what,
-        sentence=CONSEQUENCES[Cause.INTRUSION_REPORTED].sentence,
+        sentence=say(CONSEQUENCES[Cause.INTRUSION_REPORTED].sentence),
         error=error,
         has_password=person.user.password_hash is not None,
     )

@@ -33,6 +33,7 @@ from counterfoil.server.pages.wording import ago, day_of, device_of, moment_of
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.passkey import Passkey
+from counterfoil.server.records.sentence import say, say_many
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -42,20 +43,21 @@ from counterfoil.server.web.fresh import signed_in_just_now
 from counterfoil.server.web.reading import form_of, origin_of
 from counterfoil.server.web.server import Server
 
-_NO_ANSWER: Final = "Your browser made no passkey. Passkeys need scripts, and a browser of today."
-_REMOVED: Final = "Nobody signs in by it any more. What is signed in stays so."
-_UNKNOWN: Final = "There is no such passkey. It may have been removed already."
+_NO_ANSWER: Final = say(
+    "Your browser made no passkey. Passkeys need scripts, and a browser of today."
+)
+_REMOVED: Final = say("Nobody signs in by it any more. What is signed in stays so.")
 
 
 async def section(tx: Transaction, user: User) -> SecurityRow:
     """Say on the page of security how many there are."""
     count = len(await tx.passkeys.of_user(user.id))
-    some = "You have one passkey." if count == 1 else f"You have {count} passkeys."
+    some = say_many("You have one passkey.", "You have {count} passkeys.", count)
     return SecurityRow(
-        title="Passkeys",
-        state=some if count else "You have no passkey.",
+        title=say("Passkeys"),
+        state=some if count else say("You have no passkey."),
         path="passkeys",
-        verb="See your passkeys",
+        verb=say("See your passkeys"),
     )
 
 
@@ -101,7 +103,7 @@ async def answer(server: Server, request: Request) -> Response:
     except SignInTooOld:
         return _sign_in_first(server, NEW_PASSKEY)
     except PasskeyRefused as refused:
-        return await _new(server, person, name, str(refused))
+        return await _new(server, person, name, refused.sentence)
     return go(f"{server.prefix}/account/passkeys")
 
 
@@ -134,7 +136,7 @@ async def change(server: Server, request: Request) -> Response:
     except PasskeyUnknown:
         raise _unknown() from None
     except PasskeyRefused as refused:
-        return await _one(server, person, name, str(refused))
+        return await _one(server, person, name, refused.sentence)
     return go(f"{server.prefix}/account/passkeys")
 
 
@@ -149,11 +151,11 @@ async def _remove(server: Server, removal: Removal) -> Response:
     await authority.hub.catch_up()
     page = EndedPage(
         prefix=server.prefix,
-        title="The passkey has been removed",
-        sentence=ended_sentence(ending) if ending.ended else "Nobody signs in by it any more.",
+        title=say("The passkey has been removed"),
+        sentence=ended_sentence(ending) if ending.ended else say("Nobody signs in by it any more."),
         receipt=str(ending.position),
         back=f"{server.prefix}/account/passkeys",
-        back_title="Back to my passkeys",
+        back_title=say("Back to my passkeys"),
     )
     return show(server, page)
 
@@ -167,7 +169,7 @@ async def _new(server: Server, person: Person, name: str, error: str | None = No
     try:
         form = await creation_form(server, person)
     except PasskeyRefused as refused:
-        error = error or str(refused)
+        error = error or refused.sentence
     page = NewPasskeyPage(
         prefix=server.prefix,
         user_email=person.user.email,
@@ -199,7 +201,7 @@ async def _one(
         action=f"{server.prefix}/account/passkeys/change/{quote(passkey.id)}",
         name=passkey.name,
         sentence=_REMOVED,
-        lost_sentence=CONSEQUENCES[Cause.PASSKEY_LOST].sentence,
+        lost_sentence=say(CONSEQUENCES[Cause.PASSKEY_LOST].sentence),
         only_way_in=not has_another,
         error=error,
     )
@@ -212,7 +214,9 @@ def _row(passkey: Passkey, now: int) -> PasskeyRow:
         passkey_id=passkey.id,
         name=passkey.name,
         made=day_of(passkey.created_at),
-        last_used="Never used" if used is None else f"Last used {ago(used, now)}",
+        last_used=say("Never used")
+        if used is None
+        else say("Last used {when}", when=ago(used, now)),
         synced=passkey.backed_up,
         suspect=moment_of(passkey.suspect_at),
     )
@@ -228,4 +232,4 @@ def _sign_in_first(server: Server, word: str = PASSKEYS) -> Response:
 
 
 def _unknown() -> OAuthError:
-    return invalid_request(_UNKNOWN)
+    return invalid_request("There is no such passkey. It may have been removed already.")

@@ -14,17 +14,18 @@ from counterfoil.server.pages.known import keep_known, known_in
 from counterfoil.server.pages.onward import PASSWORD, Onward
 from counterfoil.server.pages.views import EndedPage, PasswordPage
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
+from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import Person, go, show
 from counterfoil.server.web.csrf import csrf_token
 from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
 
-WRONG = (
+WRONG = say(
     "That did not work. Check your present password. "
     "After several failures an account pauses for a while."
 )
-BUSY = "Too many passwords are being tried at this moment. Wait a little and try again."
-DIFFERENT = "The two new passwords are not the same."
+BUSY = say("Too many passwords are being tried at this moment. Wait a little and try again.")
+DIFFERENT = say("The two new passwords are not the same.")
 
 
 async def ask(server: Server, request: Request) -> Response:
@@ -68,7 +69,7 @@ async def _try(
     try:
         changed = await change_password(server.authority, server.passwords, change)
     except PasswordRefused as error:
-        return _page(server, person, str(error), 400)
+        return _page(server, person, error.sentence, 400)
     except TooBusy:
         return _page(server, person, BUSY, 503)
     if changed is None:
@@ -81,11 +82,13 @@ def _changed(server: Server, request: Request, changed: Changed) -> Response:
     ending = changed.ending
     page = EndedPage(
         prefix=server.prefix,
-        title="The password has been changed",
-        sentence=ended_sentence(ending) if ending.ended else "You were signed in nowhere else.",
+        title=say("The password has been changed"),
+        sentence=ended_sentence(ending)
+        if ending.ended
+        else say("You were signed in nowhere else."),
         receipt=str(ending.position),
         back=f"{server.prefix}/account/security",
-        back_title="Back to my account",
+        back_title=say("Back to my account"),
     )
     return renew_cookie(server, request, changed, show(server, page))
 
@@ -110,7 +113,7 @@ def _page(server: Server, person: Person, error: str | None = None, status: int 
         user_email=person.user.email,
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         action=f"{server.prefix}/account/password",
-        sentence=CONSEQUENCES[Cause.PASSWORD_CHANGED].sentence,
+        sentence=say(CONSEQUENCES[Cause.PASSWORD_CHANGED].sentence),
         error=error,
     )
     return show(server, page, status=status)

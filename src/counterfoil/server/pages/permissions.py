@@ -15,6 +15,7 @@ from counterfoil.server.protocol.approval import Span
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person
 
@@ -73,7 +74,7 @@ def spans_of(grant: Grant | None) -> tuple[SpanChoice, ...]:
     offered = tuple(SpanChoice(value=value, title=title) for value, title in SPANS.items())
     if grant is None or grant.ends_at is None:
         return offered
-    return (SpanChoice(value=Span.AS_BEFORE, title="As before", chosen=True), *offered)
+    return (SpanChoice(value=Span.AS_BEFORE, title=say("As before"), chosen=True), *offered)
 
 
 def permissions_of(access: Access, asked: Asked) -> tuple[Permission, ...]:

@@ -11,6 +11,7 @@ from counterfoil.server.pages.wording import day_of
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.profile import LONGEST_NAME, change_name, tidy_name
 from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
@@ -40,7 +41,7 @@ async def answer(server: Server, request: Request) -> Response:
         name = tidy_name(given)
     except OAuthError as error:
         page = _page(server, person, given[:LONGEST_NAME])
-        return show(server, page(error=error.description), status=400)
+        return show(server, page(error=say(error.description)), status=400)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     work = partial(_change, person.user.id, name, events.by_session(person.session, origin))
     await server.authority.store.transact(work)

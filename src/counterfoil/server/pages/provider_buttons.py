@@ -9,6 +9,7 @@ from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.pages.onward import Onward
 from counterfoil.server.pages.provider_views import ProviderButton
 from counterfoil.server.records.provider import Provider
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import signed_in_at
 from counterfoil.server.web.server import Server
@@ -17,17 +18,17 @@ SAID: Final = "said"
 """The parameter of the page of signing in that says, by a word of ours, what came of a provider."""
 SENTENCES: Final = {
     "quiet": None,
-    "refused": "You were not signed in there. Try again, or sign in another way.",
-    "failed": (
+    "refused": say("You were not signed in there. Try again, or sign in another way."),
+    "failed": say(
         "The provider could not be reached, or its answer was not one that can be believed. "
         "Try again, or sign in another way."
     ),
-    "unknown": (
+    "unknown": say(
         "That account is linked to none here. If you have an account here, sign in to it first, "
         "and link the other one under Security."
     ),
-    "over": "That sign-in was begun in another browser, or is over already. Begin again.",
-    "busy": "Too many people are signing in at this moment. Wait a little and try again.",
+    "over": say("That sign-in was begun in another browser, or is over already. Begin again."),
+    "busy": say("Too many people are signing in at this moment. Wait a little and try again."),
 }
 
 

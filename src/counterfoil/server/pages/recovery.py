@@ -36,15 +36,16 @@ from counterfoil.server.pages.wording import made_on
 from counterfoil.server.protocol.action_tokens import Opened
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.identifiers import named
+from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import remember, show
 from counterfoil.server.web.csrf import demand_own_form
 from counterfoil.server.web.reading import form_of
 from counterfoil.server.web.server import Server
 
 _LONGEST: Final = 254
-_NONE: Final = "Type the email address of your account."
-_DONE: Final = "You have a new password"
-_NOBODY: Final = "You were signed in nowhere."
+_NONE: Final = say("Type the email address of your account.")
+_DONE: Final = say("You have a new password")
+_NOBODY: Final = say("You were signed in nowhere.")
 
 
 async def ask(server: Server, request: Request) -> Response:
@@ -102,7 +103,7 @@ async def choose(server: Server, request: Request) -> Response:
             server.authority, server.passwords, _choice(visit, token, form)
         )
     except PasswordRefused as error:
-        return await _choosing(visit, opened, str(error), 400)
+        return await _choosing(visit, opened, error.sentence, 400)
     except TooBusy:
         return await _choosing(visit, opened, BUSY, 503)
     if ending is None:
@@ -144,7 +145,7 @@ async def _choosing(
         csrf=visit.csrf,
         link=visit.name_of(opened.token.digest),
         user_email=user.email,
-        sentence=CONSEQUENCES[Cause.PASSWORD_RESET].sentence,
+        sentence=say(CONSEQUENCES[Cause.PASSWORD_RESET].sentence),
         passkeys=made_on(own),
         may_drop=recovery.may_drop_passkeys(server.authority.settings, user),
         error=error,
@@ -155,8 +156,8 @@ async def _choosing(
 def _no_mail(server: Server) -> Response:
     page = ErrorPage(
         prefix=server.prefix,
-        title="This server sends no mail",
-        sentence="Ask whoever runs it for a new password.",
+        title=say("This server sends no mail"),
+        sentence=say("Ask whoever runs it for a new password."),
         code="not_found",
         request_id=named(server.random(6)),
     )

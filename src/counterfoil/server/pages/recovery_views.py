@@ -1,7 +1,10 @@
 """What the pages show by which somebody gets back in. See ``pages/views.py``."""
 
+from typing import ClassVar
+
 import msgspec
 
+from counterfoil.server.records.sentence import say
 from counterfoil.server.web.page import Page
 
 
@@ -47,7 +50,7 @@ class LinkOverPage(Page, frozen=True, kw_only=True):
     """Says that a link is not good, or is not any more; `again` is where to ask for another."""
 
     again: str = "/forgotten-password"
-    again_title: str = "Ask for another link"
+    again_title: str = say("Ask for another link")
 
 
 class CaughtMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,4 +66,5 @@ class CaughtMessage(msgspec.Struct, frozen=True, kw_only=True):
 class CaughtMailPage(Page, frozen=True, kw_only=True):
     """The mail that was caught in development, newest first."""
 
+    for_people: ClassVar[bool] = False
     messages: tuple[CaughtMessage, ...]

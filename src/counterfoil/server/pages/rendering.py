@@ -52,6 +52,7 @@ from counterfoil.server.pages.recovery_views import (
     NewPasswordPage,
 )
 from counterfoil.server.pages.token_views import MadeTokenPage, NewTokenPage, TokensPage
+from counterfoil.server.pages.tongues import OWN_NAMES, English, tongue_of
 from counterfoil.server.pages.views import (
     AppsPage,
     ConsentPage,
@@ -68,7 +69,11 @@ from counterfoil.server.pages.views import (
     SignedOutPage,
     SignInPage,
 )
-from counterfoil.server.web.page import Asset, Page
+from counterfoil.server.records.sentence import Sentence, Tongue, say, spoken
+from counterfoil.server.web.page import Asset, Page, Reading
+
+IN_ENGLISH: Final = Reading()
+IN_TONGUE: Final = English()
 
 TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
     {
@@ -147,40 +152,65 @@ class Pages:
     def __init__(self) -> None:
         here = Path(__file__).parent
         self.assets: Final = _read_assets(here / "static")
-        self._environment: Final = Environment(
-            loader=FileSystemLoader(here / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters["shown"] = shown
+        self._environments: Final = dict[str, Environment]()
 
-    def render(self, view: Page) -> str:
+    def render(self, view: Page, reading: Reading = IN_ENGLISH) -> str:
         """The HTML document of `view`; a `KeyError` if its type has no template."""
-        template = self._environment.get_template(TEMPLATES[type(view)])
+        template = self._environment(reading.language).get_template(TEMPLATES[type(view)])
         return template.render(
             view=view,
             stylesheet=self.asset_url(view.prefix, "counterfoil.css"),
             icon=self.asset_url(view.prefix, "mark.svg"),
             passkey_script=self.asset_url(view.prefix, "passkeys.js"),
+            language=reading.language,
+            languages=OWN_NAMES if view.for_people and reading.back else (),
+            back=reading.back,
         )
 
     def asset_url(self, prefix: str, name: str) -> str:
         """Where a static file stands; the address changes with its content."""
         return f"{prefix}/static/{name}?v={self.assets[name].version}"
 
+    def _environment(self, language: str) -> Environment:
+        """Give the templates in a language, which are made ready when the first page is read."""
+        known = self._environments.get(language)
+        if known is None:
+            known = environment_in(tongue_of(language))
+            self._environments[language] = known
+        return known
 
-def shown(text: str, limit: int = 120) -> str:
+
+def environment_in(tongue: Tongue) -> Environment:
+    """Make the templates ready, in a language."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: spoken(value, tongue) if isinstance(value, Sentence) else value,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # What a sentence of a template is given is escaped first, and never read as a pattern.
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        tongue.translate, tongue.translate_many, newstyle=True
+    )
+    environment.filters["shown"] = lambda text, limit=120: shown(
+        spoken(text, tongue), limit, tongue
+    )
+    return environment
+
+
+def shown(text: str, limit: int = 120, tongue: Tongue = IN_TONGUE) -> str:
     """`text` as a name may be shown: on one line, nothing unseen, at most `limit` characters.
 
     A name that is empty after this says so, as an empty heading would hide who is asking.
     """
-    visible = " ".join(UNSEEN.sub("", text).split())
+    visible = " ".join(UNSEEN.sub("", spoken(text, tongue)).split())
     if len(visible) > limit:
         visible = visible[: limit - 1].rstrip() + "…"
-    return visible or "(no name)"
+    return visible or say("(no name)").said_in(tongue)
 
 
 def _read_assets(directory: Path) -> Mapping[str, Asset]:

@@ -9,6 +9,7 @@ from counterfoil.server.pages import (
     device,
     email_undo,
     joining,
+    language,
     leaving,
     logout,
     providers,
@@ -47,5 +48,6 @@ PAGE_ROUTES: Final = (
     Route("/logout", _POST, logout.answer, Caller.PERSON, Use.LEAVING),
     Route("/signed-out", _GET, leaving.signed_out, Caller.PERSON, Use.PAGE),
     Route("/", _GET, account.home, Caller.PERSON, Use.PAGE),
+    Route("/language", _POST, language.switch, Caller.PERSON, Use.PAGE),
     Route("/static/{name}", _GET, asset, Caller.PERSON),
 )

@@ -26,19 +26,20 @@ from counterfoil.server.pages.onward import Onward, enter, onward_in, sign_in_fi
 from counterfoil.server.pages.passkey_forms import SCRIPT, Fields, answer_in, second_form
 from counterfoil.server.protocol import approval
 from counterfoil.server.protocol.second_factor_policy import adds_key
+from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.headers import form_target_of
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
 
-_WRONG = (
+_WRONG = say(
     "That did not work. A code is good once, and for about half a minute. "
     "After several wrong codes the app's are not looked at for a while."
 )
-_NO_PASSKEY = "That passkey did not work here, or the page had waited too long. Try again."
-_BUSY = "Too many codes were tried from here. Wait a little and try again."
-_NONE = "More than a password is demanded here, and this account has nothing more to show."
+_NO_PASSKEY = say("That passkey did not work here, or the page had waited too long. Try again.")
+_BUSY = say("Too many codes were tried from here. Wait a little and try again.")
+_NONE = say("More than a password is demanded here, and this account has nothing more to show.")
 
 
 class _Visit(Struct, frozen=True):
@@ -151,7 +152,7 @@ def _nothing_to_show(server: Server, onward: Onward) -> Response:
     """Let somebody set one up, or say that they cannot come in."""
     if server.authority.settings.second_factor_enrolment:
         return go(f"{server.prefix}/{AUTHENTICATOR_PATH}{onward.query}")
-    error = OAuthError("unmet_authentication_requirements", _NONE)
+    error = OAuthError("unmet_authentication_requirements", str(_NONE))
     if onward.flow is None:
         raise error
     to = (onward.flow.pending.redirect_uri, onward.flow.pending.state)

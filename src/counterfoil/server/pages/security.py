@@ -9,6 +9,7 @@ from starlette.responses import Response
 from counterfoil.server.pages import linked, passkeys
 from counterfoil.server.pages.account_views import SecurityPage, SecurityRow
 from counterfoil.server.pages.factors import authenticator, recovery_codes
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from counterfoil.server.web.browser import go, person_of, show
@@ -26,10 +27,10 @@ async def password(_: Transaction, user: User) -> SecurityRow:
     """Say whether there is one."""
     has_one = user.password_hash is not None
     return SecurityRow(
-        title="Password",
-        state="You sign in with a password." if has_one else "You have no password.",
+        title=say("Password"),
+        state=say("You sign in with a password.") if has_one else say("You have no password."),
         path="password",
-        verb="Change your password" if has_one else "Choose a password",
+        verb=say("Change your password") if has_one else say("Choose a password"),
     )
 
 

@@ -29,6 +29,7 @@ from counterfoil.server.pages.recalling import NOBODY, Greeting, recalled
 from counterfoil.server.pages.remembered import forget_here, remembers
 from counterfoil.server.pages.views import SignInPage
 from counterfoil.server.protocol import authorization_request
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import (
     Browser,
@@ -46,19 +47,19 @@ from counterfoil.server.web.headers import form_target_of
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
 
-_WRONG = (
+_WRONG = say(
     "That did not work. Check the email and the password. "
     "After several failures an account pauses for a while."
 )
-_NO_PASSKEY = (
+_NO_PASSKEY = say(
     "That passkey did not work here, or the page had waited too long. "
     "Try again, or sign in with your password."
 )
-_TOUCHED = (
+_TOUCHED = say(
     "A touch of the passkey alone does not sign you in here. Sign in with your password: then "
     "what else is needed is asked for."
 )
-_BUSY = "Too many people are signing in at this moment. Wait a little and try again."
+_BUSY = say("Too many people are signing in at this moment. Wait a little and try again.")
 
 
 class _Said(Struct, frozen=True):

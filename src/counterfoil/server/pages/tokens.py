@@ -25,6 +25,7 @@ from counterfoil.server.protocol.explaining.history import in_words
 from counterfoil.server.protocol.personal_tokens import Made, Maker, SignInTooOld, Wish
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.personal_token import PersonalToken
+from counterfoil.server.records.sentence import say, say_many
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 from counterfoil.server.web.browser import Person, go, person_in, person_of, show
@@ -35,6 +36,12 @@ from counterfoil.server.web.server import Server
 
 _DAY: Final = 24 * 60 * 60
 _DAYS: Final = (1, 7, 30, 90, 365)
+SPANS_OF_TIME: Final = (
+    (_DAY, ("{count} day", "{count} days")),
+    (3600, ("{count} hour", "{count} hours")),
+    (60, ("{count} minute", "{count} minutes")),
+    (1, ("{count} second", "{count} seconds")),
+)
 _LONGEST_NUMBER: Final = 12
 _REPEATABLE: Final = frozenset({"permission"})
 _MOST_FIELDS: Final = 512
@@ -104,7 +111,7 @@ async def answer(server: Server, request: Request) -> Response:
     except SignInTooOld:
         return _sign_in_first(server, wish.audience)
     except OAuthError as error:
-        return await _form(server, person, wish, error.description)
+        return await _form(server, person, wish, say(error.description))
     return _made(server, person, made, api.name if api else made.token.audience)
 
 
@@ -113,7 +120,13 @@ def row_of(token: PersonalToken, apis: dict[str, Api], now: int) -> TokenRow:
     api = apis.get(token.audience)
     described = api.scopes if api else {}
     used = token.last_used_at
-    whence = f" from {token.last_used_from}" if token.last_used_from else ""
+    if used is None:
+        last_used: str = say("Never used")
+    elif token.last_used_from:
+        place = token.last_used_from
+        last_used = say("Last used {when} from {place}", when=ago(used, now), place=place)
+    else:
+        last_used = say("Last used {when}", when=ago(used, now))
     return TokenRow(
         token_id=token.id,
         name=token.name,
@@ -122,7 +135,7 @@ def row_of(token: PersonalToken, apis: dict[str, Api], now: int) -> TokenRow:
         networks=token.networks,
         made=day_of(token.created_at),
         until=day_of(token.expires_at),
-        last_used="Never used" if used is None else f"Last used {ago(used, now)}{whence}",
+        last_used=last_used,
         over=_over(token, now),
         found_at=token.found_at,
     )
@@ -130,8 +143,11 @@ def row_of(token: PersonalToken, apis: dict[str, Api], now: int) -> TokenRow:
 
 def _over(token: PersonalToken, now: int) -> str:
     if token.ended_at is not None:
-        return f"Ended on {moment_of(token.ended_at)}: {in_words(token.ended_why)}"
-    return "" if now < token.expires_at else f"Expired on {moment_of(token.expires_at)}"
+        why = say(in_words(token.ended_why))
+        return say("Ended on {moment}: {why}", moment=moment_of(token.ended_at), why=why)
+    if now < token.expires_at:
+        return ""
+    return say("Expired on {moment}", moment=moment_of(token.expires_at))
 
 
 async def _shown(user_id: str, tx: Transaction) -> _Shown:
@@ -200,13 +216,8 @@ def _lifetimes(settings: Settings, api: Api, chosen: int | None) -> tuple[SpanCh
 
 
 def _span(seconds: int) -> str:
-    size, noun = next(
-        (size, noun)
-        for size, noun in ((_DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-        if seconds % size == 0
-    )
-    count = seconds // size
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    size, (one, many) = next(step for step in SPANS_OF_TIME if seconds % step[0] == 0)
+    return say_many(one, many, seconds // size)
 
 
 def _made(server: Server, person: Person, made: Made, api_name: str) -> Response:

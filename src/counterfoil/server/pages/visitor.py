@@ -10,26 +10,29 @@ from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
 from counterfoil.oauth.parameters import Parameters
-from counterfoil.server.mail.language import language_in
 from counterfoil.server.pages.ending import ended_sentence
 from counterfoil.server.pages.recovery_views import LinkOverPage
 from counterfoil.server.pages.views import EndedPage
 from counterfoil.server.protocol.rates import key_of
 from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.user import normalised_email
 from counterfoil.server.web.browser import Browser, browser_of, go, show
 from counterfoil.server.web.csrf import csrf_token
+from counterfoil.server.web.language import reading_of
 from counterfoil.server.web.page import Page
 from counterfoil.server.web.reading import origin_of, query_of
 from counterfoil.server.web.server import Server
 
-ANOTHER: Final = (
+ANOTHER: Final = say(
     "Another link was opened in this browser since. Look whose account this is, and go on."
 )
-OFTEN: Final = "A link was asked for too often. Look into your mailbox, or try again in an hour."
-BUSY: Final = "Too many people are asking at this moment. Wait a little and try again."
-DIFFERENT: Final = "The two new passwords are not the same."
+OFTEN: Final = say(
+    "A link was asked for too often. Look into your mailbox, or try again in an hour."
+)
+BUSY: Final = say("Too many people are asking at this moment. Wait a little and try again.")
+DIFFERENT: Final = say("The two new passwords are not the same.")
 _PER_ADDRESS: Final = 10
 """So many people may share an address and ask for mail in one hour."""
 _MINUTES: Final = 60
@@ -66,7 +69,7 @@ def visitor_of(server: Server, request: Request) -> Visitor:
         server,
         browser_of(server, request),
         origin_of(request, server.authority.settings.trusted_proxies),
-        language_in(request.headers.get("accept-language", "")),
+        reading_of(server, request).language,
     )
 
 
@@ -124,7 +127,7 @@ def signed_out_by_link(server: Server, ending: Ending, title: str, nobody: str) 
         sentence=ended_sentence(ending) if ending.ended else nobody,
         receipt=str(ending.position),
         back=f"{server.prefix}/sign-in",
-        back_title="Sign in",
+        back_title=say("Sign in"),
     )
     return done_with_link(server, page)
 

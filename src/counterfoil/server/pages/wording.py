@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -10,26 +9,30 @@ from counterfoil.oauth.access import Access
 from counterfoil.oauth.limits import Limit
 from counterfoil.server.records.grant import Grant
 from counterfoil.server.records.passkey import Passkey
+from counterfoil.server.records.sentence import Day, Minute, Row, say, say_many
 from counterfoil.server.records.user_agent import browser_in, system_in
 
 OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
-        "openid": ("Know that it is you", "The app learns a number that stands for you here."),
-        "profile": ("See your name", ""),
-        "email": ("See your email address", ""),
+        "openid": (
+            say("Know that it is you"),
+            say("The app learns a number that stands for you here."),
+        ),
+        "profile": (say("See your name"), ""),
+        "email": (say("See your email address"), ""),
         "offline_access": (
-            "Go on while you are away",
-            "Also after you sign out, until you end it.",
+            say("Go on while you are away"),
+            say("Also after you sign out, until you end it."),
         ),
     }
 )
 SPANS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "until_taken_back": "Until I take it back",
-        "day": "One day",
-        "week": "One week",
-        "month": "One month",
-        "year": "One year",
+        "until_taken_back": say("Until I take it back"),
+        "day": say("One day"),
+        "week": say("One week"),
+        "month": say("One month"),
+        "year": say("One year"),
     }
 )
 """For how long a permission may be given, as `Span` names it."""
@@ -40,30 +43,31 @@ _DIGITS: Final = (
     (4, "CLF UYW"),
 )
 """Digits of the smallest part of a currency, where there are not two (ISO 4217)."""
-_STEPS: Final = ((60, "minute"), (3600, "hour"), (86_400, "day"), (2_592_000, "month"))
+AGO: Final = (
+    (60, ("{count} minute ago", "{count} minutes ago")),
+    (3600, ("{count} hour ago", "{count} hours ago")),
+    (86_400, ("{count} day ago", "{count} days ago")),
+    (2_592_000, ("{count} month ago", "{count} months ago")),
+)
 
 
 def ago(then: int, now: int) -> str:
     """Say how long ago a moment was, in one unit."""
     seconds = max(0, now - then)
-    if seconds < _STEPS[0][0]:
-        return "just now"
-    size, unit = next(step for step in reversed(_STEPS) if seconds >= step[0])
-    count = seconds // size
-    return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    if seconds < AGO[0][0]:
+        return say("just now")
+    size, (one, many) = next(step for step in reversed(AGO) if seconds >= step[0])
+    return say_many(one, many, seconds // size)
 
 
 def day_of(moment: int) -> str:
     """Name the day of a moment, in UTC."""
-    day = datetime.fromtimestamp(moment, UTC)
-    return f"{day.day} {day:%B %Y}"
+    return Day(moment)
 
 
 def moment_of(moment: int | None) -> str:
     """Name a moment to the minute, in UTC; nothing where there is none."""
-    if moment is None:
-        return ""
-    return f"{day_of(moment)}, {datetime.fromtimestamp(moment, UTC):%H:%M} UTC"
+    return "" if moment is None else Minute(moment)
 
 
 def end_of(grant: Grant | None) -> str | None:
@@ -77,13 +81,16 @@ def device_of(user_agent: str) -> str:
     """Name a device from how its browser names itself: a hint for people, nothing more."""
     browser, system = browser_in(user_agent), system_in(user_agent)
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or system or "An unknown device"
+        return say("{browser} on {system}", browser=browser, system=system)
+    return browser or system or say("An unknown device")
 
 
 def made_on(passkeys: Iterable[Passkey]) -> tuple[str, ...]:
     """Say of each passkey what it is called, and since when it is there."""
-    return tuple(f"{each.name}, made on {day_of(each.created_at)}" for each in passkeys)
+    return tuple(
+        say("{name}, made on {day}", name=each.name, day=day_of(each.created_at))
+        for each in passkeys
+    )
 
 
 def limits_of(access: Access) -> tuple[tuple[str, str], ...]:
@@ -94,17 +101,24 @@ def limits_of(access: Access) -> tuple[tuple[str, str], ...]:
 def _limit(limit: Limit) -> str:
     parts = list[str]()
     if limit.per_transaction is not None:
-        parts.append(f"at most {amount_of(limit.per_transaction, limit.unit)} at a time")
+        amount = amount_of(limit.per_transaction, limit.unit)
+        parts.append(say("at most {amount} at a time", amount=amount))
     elif limit.sum is None and limit.unit:
-        parts.append(f"any amount of {limit.unit}")
+        parts.append(say("any amount of {unit}", unit=limit.unit))
     if limit.count is not None:
-        times = "once" if limit.count == 1 else f"{limit.count} times"
-        parts.append(f"at most {times} per access token")
+        parts.append(
+            say_many(
+                "at most once per access token",
+                "at most {count} times per access token",
+                limit.count,
+            )
+        )
     if limit.sum is not None:
-        parts.append(f"at most {amount_of(limit.sum, limit.unit)} in all per access token")
+        amount = amount_of(limit.sum, limit.unit)
+        parts.append(say("at most {amount} in all per access token", amount=amount))
     if limit.until is not None:
-        parts.append(f"until {moment_of(limit.until)}")
-    return ", ".join(parts) or "without any limit"
+        parts.append(say("until {moment}", moment=moment_of(limit.until)))
+    return Row(tuple(parts), ", ") if parts else say("without any limit")
 
 
 def amount_of(amount: int, unit: str) -> str:

@@ -21,6 +21,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.limit_narrowing import limited
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.language import language_among
 from counterfoil.server.records.store import Transaction
 
 PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
@@ -203,4 +204,5 @@ def _pending(asking: Asking, parameters: Parameters, access: Access, now: int) -
         least_acr=least_of((parameters.get("acr_values") or "").split()),
         login_hint=parameters.get("login_hint"),
         dpop_jkt=parameters.get("dpop_jkt"),
+        language=language_among(parameters.get("ui_locales") or ""),
     )

@@ -11,6 +11,7 @@ from counterfoil.server.protocol.authorization_request import PROMPTS
 from counterfoil.server.protocol.client_authentication import CONFIDENTIAL, IN_HEADER, METHODS
 from counterfoil.server.protocol.grant_types import GRANT_TYPES
 from counterfoil.server.protocol.status_lists import PATH as STATUS_LISTS
+from counterfoil.server.records.language import LANGUAGES
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -49,6 +50,7 @@ def metadata_of(settings: Settings, scopes: frozenset[str]) -> Metadata:
         claims_supported=CLAIMS,
         acr_values_supported=CLASSES,
         prompt_values_supported=tuple(sorted(PROMPTS)),
+        ui_locales_supported=LANGUAGES,
         status_list_aggregation_endpoint=f"{issuer}{STATUS_LISTS}",
         notices_endpoint=f"{issuer}/notices",
         notices_jwks_uri=f"{issuer}/notices/jwks.json",

@@ -10,10 +10,16 @@ from counterfoil.server.protocol.ending_targets import Target, demand_fingerprin
 from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.sentence import Listed, Row, Sentence, say, say_many
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
 
 _MOST_NAMES: Final = 5
+REMEMBERED: Final = ("{count} remembered browser", "{count} remembered browsers")
+SESSIONS_OF_APPS: Final = (
+    "{count} session of apps ({names})",
+    "{count} sessions of apps ({names})",
+)
 
 
 class Foreseen(Struct, frozen=True):
@@ -53,10 +59,14 @@ async def of_personal_token(tx: Transaction, target: Target) -> Foreseen:
     if token is None:
         raise unknown(target)
     if not token.is_live(tx.now):
-        return _nothing(target, f"The personal token “{token.name}” has ended or expired already.")
-    sentence = (
-        f"The personal token “{token.name}” ends at once, and nothing else. "
-        "Every program that has it stops working."
+        return _nothing(
+            target,
+            say("The personal token “{name}” has ended or expired already.", name=token.name),
+        )
+    sentence = say(
+        "The personal token “{name}” ends at once, and nothing else. "
+        "Every program that has it stops working.",
+        name=token.name,
     )
     return Foreseen(target, 0, 0, (), sentence)
 
@@ -69,17 +79,19 @@ async def of_family(tx: Transaction, target: Target) -> Foreseen:
     hanging = await what_hangs.of_family(tx, target.name)
     apps = (await _name_of(tx, family.client_id),)
     if not hanging.families:
-        return _nothing(target, f"This session of {apps[0]} is over already.", apps)
+        return _nothing(target, say("This session of {app} is over already.", app=apps[0]), apps)
     made = await tx.mint_rights.of_family(family.id)
     if made is not None:
-        sentence = (
-            f"The tokens that {apps[0]} has made for this person end. It may make others until "
-            "an administrator withdraws its right."
+        sentence = say(
+            "The tokens that {app} has made for this person end. It may make others until "
+            "an administrator withdraws its right.",
+            app=apps[0],
         )
         return await _foreseen(tx, target, hanging, sentence)
-    sentence = (
-        f"One session of {apps[0]} ends, with all its tokens. "
-        f"{apps[0]} keeps its permission, and its other sessions go on."
+    sentence = say(
+        "One session of {app} ends, with all its tokens. "
+        "{app} keeps its permission, and its other sessions go on.",
+        app=apps[0],
     )
     return await _foreseen(tx, target, hanging, sentence)
 
@@ -90,13 +102,14 @@ async def of_session(tx: Transaction, target: Target) -> Foreseen:
         raise unknown(target)
     hanging = await what_hangs.of_session(tx, target.name)
     if not hanging:
-        return _nothing(target, "This browser is signed out already.")
+        return _nothing(target, say("This browser is signed out already."))
     apps = await _apps_of(tx, hanging)
-    within = f", and with it {_counted_apps(hanging, apps)}" if apps else ""
-    sentence = (
-        f"One browser is signed out{within}. "
-        "Apps that were allowed to go on after a sign-out go on."
-    )
+    go_on = say("Apps that were allowed to go on after a sign-out go on.")
+    if apps:
+        within = _counted_apps(hanging, apps)
+        sentence = Row((say("One browser is signed out, and with it {apps}.", apps=within), go_on))
+    else:
+        sentence = Row((say("One browser is signed out."), go_on))
     return await _foreseen(tx, target, hanging, sentence)
 
 
@@ -104,10 +117,11 @@ async def of_app_sessions(tx: Transaction, target: Target) -> Foreseen:
     """Every session of an app; its permission stays (S44)."""
     name, hanging = await _of_grant(tx, target)
     if not hanging.families:
-        return _nothing(target, f"{name} is signed in nowhere.", (name,))
-    sentence = (
-        f"{name} is signed out everywhere: {_sessions_end(hanging)}. "
-        "It keeps its permission, and can sign in again."
+        return _nothing(target, say("{app} is signed in nowhere.", app=name), (name,))
+    sentence = say(
+        "{app} is signed out everywhere: {what}. It keeps its permission, and can sign in again.",
+        app=name,
+        what=_sessions_end(hanging),
     )
     return await _foreseen(tx, target, hanging, sentence)
 
@@ -117,9 +131,15 @@ async def of_grant(tx: Transaction, target: Target) -> Foreseen:
     name, hanging = await _of_grant(tx, target)
     grant = await tx.grants.find(target.name)
     if grant is None or (grant.ended_at is not None and not hanging.families):
-        return _nothing(target, f"{name} has no permission any more.", (name,))
-    under = f", and {_sessions_end(hanging)}" if hanging.families else ""
-    sentence = f"{name} loses its permission{under}. It would have to ask anew."
+        return _nothing(target, say("{app} has no permission any more.", app=name), (name,))
+    if hanging.families:
+        sentence = say(
+            "{app} loses its permission, and {what}. It would have to ask anew.",
+            app=name,
+            what=_sessions_end(hanging),
+        )
+    else:
+        sentence = say("{app} loses its permission. It would have to ask anew.", app=name)
     return Foreseen(target, 0, len(hanging.families), (name,), sentence)
 
 
@@ -130,17 +150,24 @@ async def of_user(tx: Transaction, target: Target) -> Foreseen:
         raise unknown(target)
     hanging = await what_hangs.of_user(tx, user.id)
     if not hanging:
-        return _nothing(target, f"{user.email} is signed in nowhere, and no app has a token.")
+        return _nothing(
+            target, say("{email} is signed in nowhere, and no app has a token.", email=user.email)
+        )
     apps = await _apps_of(tx, hanging)
-    ends = f"Everything of {user.email} ends: {_counted(len(hanging.sessions), 'browser')}"
-    of_apps = f" and {_counted_apps(hanging, apps)}" if apps else ""
+    parts = [say_many("{count} browser", "{count} browsers", len(hanging.sessions))]
+    if apps:
+        parts.append(_counted_apps(hanging, apps))
     if hanging.personal_tokens:
-        of_apps += f" and {_counted(len(hanging.personal_tokens), 'personal token')}"
+        tokens = len(hanging.personal_tokens)
+        parts.append(say_many("{count} personal token", "{count} personal tokens", tokens))
     if hanging.remembered:
-        of_apps += f" and {_counted(len(hanging.remembered), 'remembered browser')}"
-    sentence = (
-        f"{ends}{of_apps}, also where apps go on after a sign-out. "
-        "The account and the permissions of apps stay."
+        one, many = REMEMBERED
+        parts.append(say_many(one, many, len(hanging.remembered)))
+    sentence = say(
+        "Everything of {email} ends: {what}, also where apps go on after a sign-out. "
+        "The account and the permissions of apps stay.",
+        email=user.email,
+        what=Listed(tuple(parts)),
     )
     return await _foreseen(tx, target, hanging, sentence)
 
@@ -226,7 +253,9 @@ async def _foreseen(tx: Transaction, target: Target, hanging: Hanging, sentence:
 
 
 def _nothing(target: Target, sentence: str, apps: tuple[str, ...] = ()) -> Foreseen:
-    return Foreseen(target, 0, 0, apps, f"{sentence} Nothing is left to end.", nothing=True)
+    return Foreseen(
+        target, 0, 0, apps, Row((sentence, say("Nothing is left to end."))), nothing=True
+    )
 
 
 async def _apps_of(tx: Transaction, hanging: Hanging) -> tuple[str, ...]:
@@ -239,16 +268,20 @@ async def _name_of(tx: Transaction, client_id: str) -> str:
     return client.client_name if client else client_id
 
 
-def _counted_apps(hanging: Hanging, apps: tuple[str, ...]) -> str:
-    shown = ", ".join(apps[:_MOST_NAMES])
-    more = f" and {len(apps) - _MOST_NAMES} more" if len(apps) > _MOST_NAMES else ""
-    return f"{_counted(len(hanging.families), 'session')} of apps ({shown}{more})"
+def _counted_apps(hanging: Hanging, apps: tuple[str, ...]) -> Sentence:
+    names: str = ", ".join(apps[:_MOST_NAMES])
+    if len(apps) > _MOST_NAMES:
+        names = say("{names} and {more} more", names=names, more=len(apps) - _MOST_NAMES)
+    one, many = SESSIONS_OF_APPS
+    return say_many(one, many, len(hanging.families), names=names)
 
 
-def _sessions_end(hanging: Hanging) -> str:
-    count = len(hanging.families)
-    end, their = ("ends", "its") if count == 1 else ("end", "their")
-    return f"{_counted(count, 'session')} {end}, with all {their} tokens"
+def _sessions_end(hanging: Hanging) -> Sentence:
+    return say_many(
+        "{count} session ends, with all its tokens",
+        "{count} sessions end, with all their tokens",
+        len(hanging.families),
+    )
 
 
 def _counted(count: int, noun: str) -> str:

@@ -13,7 +13,8 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``session`` is the fingerprint of the session cookie that came with it: where a new sign-in is
     demanded, that session is not one. ``subject_hint`` is the person that the app means, and
-    ``least_acr`` the weakest class of a sign-in that will do for it.
+    ``least_acr`` the weakest class of a sign-in that will do for it. ``language`` is what it wishes
+    the pages to be in, if there are any in it.
     """
 
     client_id: str
@@ -30,6 +31,7 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
     subject_hint: str | None = None
     session: str = ""
     dpop_jkt: str | None = None
+    language: str = ""
 
 
 def seal(sealing: Sealing, pending: Pending, browser: str) -> str:

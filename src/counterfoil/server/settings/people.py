@@ -29,3 +29,10 @@ class People(Accounts, frozen=True, kw_only=True):
             60 * DAY,
         ),
     ] = 7 * DAY
+    default_language: Annotated[
+        Literal["en", "de"],
+        words(
+            "The language of pages and letters where neither the app, nor the person, nor the "
+            "browser asks for one that there is."
+        ),
+    ] = "en"

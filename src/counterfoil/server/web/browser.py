@@ -12,7 +12,8 @@ from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from counterfoil.server.web.headers import protect_page
-from counterfoil.server.web.page import Page
+from counterfoil.server.web.language import reading_of
+from counterfoil.server.web.page import Page, Reading
 from counterfoil.server.web.server import Server
 
 
@@ -116,14 +117,38 @@ def remember(server: Server, browser: Browser, response: Response) -> Response:
     return response
 
 
+class PageAnswer(Response):
+    """An answer with a page, which is written once it is known how it is read: ``write`` does."""
+
+    def __init__(self, page: Page, status: int) -> None:
+        super().__init__(None, status, media_type="text/html")
+        self._page = page
+
+    def write(self, server: Server, reading: Reading) -> None:
+        """Write the document; on the way to a page nothing else depends on its language."""
+        if not self._page.for_people:
+            reading = Reading()
+        self.body = server.pages.render(self._page, reading).encode("utf-8")
+        self.headers["content-length"] = str(len(self.body))
+        self.headers["content-language"] = reading.language
+        self.headers["vary"] = "Accept-Language, Cookie"
+
+
+def write_page(server: Server, request: Request, response: Response) -> None:
+    """Write what a handler answers, where that is a page, as whoever asked reads."""
+    if isinstance(response, PageAnswer):
+        response.write(server, reading_of(server, request))
+
+
 def show(
     server: Server, page: Page, *, status: int = 200, form_target: str = "", script: str = ""
 ) -> Response:
-    """Answer with a page. Its forms may lead to ourselves and to ``form_target``.
+    """Answer with a page, which ``write_page`` writes.
 
-    ``script`` is the one static file whose script it may run.
+    Its forms may lead to ourselves and to ``form_target``; ``script`` is the one static file
+    whose script it may run.
     """
-    response = Response(server.pages.render(page), status, media_type="text/html")
+    response = PageAnswer(page, status)
     address = f"{server.authority.issuer}/static/{script}" if script else None
     protect_page(response, form_target, address)
     return response

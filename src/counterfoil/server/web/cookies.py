@@ -2,15 +2,26 @@
 
 from typing import Final
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Kind, Secret, is_spelled
+from counterfoil.server.records.language import LANGUAGES
 
 _PROVIDER_LIFETIME: Final = 180 * 24 * 60 * 60
 _SPACES: Final = " \t"
 """No others, though Starlette takes off all of Unicode's: browsers keep no watch over a prefix that
 stands behind one of those."""
+_YEAR: Final = 365 * 24 * 60 * 60
+_LONGEST_NUMBER: Final = 12
+
+
+class Pressed(Struct, frozen=True):
+    """The language that a browser switched to, and when, in seconds since the epoch."""
+
+    language: str
+    at: int
 
 
 class Cookies:
@@ -29,6 +40,7 @@ class Cookies:
         self._known: Final = f"{prefix}counterfoil_known"
         self._provider: Final = f"{prefix}counterfoil_provider"
         self._remembered: Final = f"{prefix}counterfoil_remembered"
+        self._language: Final = f"{prefix}counterfoil_language"
 
     def browser_of(self, request: Request) -> Secret | None:
         """Give the browser's own secret."""
@@ -74,6 +86,16 @@ class Cookies:
         """Forget the provider, where the browser has one."""
         if self._provider in request.cookies:
             self._set(response, self._provider, "", 0)
+
+    def language_of(self, request: Request) -> Pressed | None:
+        """Give the language that this browser switched to, if it is one of ours."""
+        language, _, at = (self._value(request, self._language) or "").partition(".")
+        is_number = at.isascii() and at.isdigit() and len(at) <= _LONGEST_NUMBER
+        return Pressed(language, int(at)) if language in LANGUAGES and is_number else None
+
+    def set_language(self, response: Response, pressed: Pressed) -> None:
+        """Keep a language for a year: it is no secret, and names nobody."""
+        self._set(response, self._language, f"{pressed.language}.{pressed.at}", _YEAR)
 
     def _read(self, request: Request, name: str, kind: Kind) -> Secret | None:
         value = self._value(request, name)

@@ -25,9 +25,27 @@ def demand_own_form(key: bytes, holder: str, form: Parameters, request: Request)
     """
     given = (form.get("csrf") or "").encode("utf-8")
     right = hmac.compare_digest(given, csrf_token(key, holder).encode("ascii"))
+    if not right or not _is_own_site(request):
+        raise _not_ours()
+
+
+def demand_own_site(request: Request) -> None:
+    """Demand that a form was sent from our own page, where the browser says whence it was.
+
+    Raises:
+        OAuthError: ``access_denied``.
+    """
+    if not _is_own_site(request):
+        raise _not_ours()
+
+
+def _is_own_site(request: Request) -> bool:
     site = request.headers.get("sec-fetch-site")
-    if not right or (site is not None and site not in _OURS):
-        raise OAuthError(
-            "access_denied",
-            "This form does not belong to this browser, or is too old. Load the page again.",
-        )
+    return site is None or site in _OURS
+
+
+def _not_ours() -> OAuthError:
+    return OAuthError(
+        "access_denied",
+        "This form does not belong to this browser, or is too old. Load the page again.",
+    )

@@ -21,6 +21,7 @@ from counterfoil.server.protocol.second_factor_policy import (
 from counterfoil.server.records.second_factor import NO_FACTORS
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go
+from counterfoil.server.web.language import note_app
 from counterfoil.server.web.server import Server
 
 
@@ -40,6 +41,7 @@ def flow_in(server: Server, request: Request, sealed: str | None) -> Flow:
     oldest = int(server.clock()) - server.authority.settings.pending_lifetime
     browser = browser_of(server, request)
     opened = pending.unseal(server.authority.pending, sealed, browser.name, oldest)
+    note_app(request, opened.language, opened.requested_at)
     return Flow(opened, sealed or "")
 
 

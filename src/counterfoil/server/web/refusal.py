@@ -47,8 +47,14 @@ def error_of(request_line: str, error: Exception) -> OAuthError:
         case OAuthError():
             return error
         case StoreUnavailable() | NoSigningKey():
-            sentence = "The server cannot answer at the moment; try again."
-            return OAuthError("temporarily_unavailable", sentence, detail=str(error))
+            return OAuthError(
+                "temporarily_unavailable",
+                "The server cannot answer at the moment; try again.",
+                detail=str(error),
+            )
     _LOG.error("%s failed", request_line, exc_info=error)
-    sentence = "The server made a mistake; it has been noted."
-    return OAuthError("server_error", sentence, detail=type(error).__name__)
+    return OAuthError(
+        "server_error",
+        "The server made a mistake; it has been noted.",
+        detail=type(error).__name__,
+    )

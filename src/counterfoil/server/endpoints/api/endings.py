@@ -87,7 +87,7 @@ def _said(
         kind=foreseen.target.kind,
         name=foreseen.target.name,
         dry_run=ending is None,
-        sentence=foreseen.sentence,
+        sentence=str(foreseen.sentence),
         sessions=counted.sessions,
         families=counted.families,
         apps=foreseen.apps,

@@ -3,6 +3,8 @@
 Every string is untrusted text. ``href`` is an address of ours, complete.
 """
 
+from typing import ClassVar
+
 from msgspec import Struct
 
 from counterfoil.server.pages.views import SpanChoice
@@ -41,6 +43,7 @@ class AdminListPage(Page, frozen=True, kw_only=True):
     ``adds`` leads to where one is added.
     """
 
+    for_people: ClassVar[bool] = False
     frame: Frame
     title: str
     lead: str
@@ -61,6 +64,7 @@ class Group(Struct, frozen=True, kw_only=True):
 class AdminThingPage(Page, frozen=True, kw_only=True):
     """One thing: what is known of it, what belongs to it, and what can be ended."""
 
+    for_people: ClassVar[bool] = False
     frame: Frame
     kind: str
     title: str
@@ -79,6 +83,7 @@ class AdminEndPage(Page, frozen=True, kw_only=True):
     ``nothing``: it has ended already. ``here``: this browser is signed out by it.
     """
 
+    for_people: ClassVar[bool] = False
     frame: Frame
     action: str
     back: str
@@ -93,6 +98,7 @@ class AdminEndPage(Page, frozen=True, kw_only=True):
 class AdminSendPage(Page, frozen=True, kw_only=True):
     """Asks whether a link is sent to somebody, or says that it is. Posts ``csrf`` to ``action``."""
 
+    for_people: ClassVar[bool] = False
     frame: Frame
     action: str
     back: str
@@ -109,6 +115,7 @@ class AdminInvitePage(Page, frozen=True, kw_only=True):
     ``closed``: nobody is invited here.
     """
 
+    for_people: ClassVar[bool] = False
     frame: Frame
     action: str
     back: str
@@ -134,6 +141,7 @@ class AdminMintRightPage(Page, frozen=True, kw_only=True):
     (seconds) and ``until`` (the last day). ``refused``: why the client can have none.
     """
 
+    for_people: ClassVar[bool] = False
     frame: Frame
     action: str
     back: str

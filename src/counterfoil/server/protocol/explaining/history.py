@@ -13,7 +13,7 @@ from counterfoil.server.records.store import Transaction
 _ENDINGS: Final = ("_ended", "_disabled", "_withdrawn", "_shortened", "_signed_out")
 """How the words of events end that tell of an ending."""
 _LOOKED_AT: Final = 200
-_WHY: Final = MappingProxyType(
+WHY: Final = MappingProxyType(
     {
         "code_replayed": "its authorization code was shown a second time",
         "refresh_reused": "a refresh token of it was used a second time",
@@ -69,4 +69,4 @@ async def dated(tx: Transaction, step: Step, subject: Subject) -> Step:
 
 def in_words(why: str) -> str:
     """Say why something ended; a word that is newer than this table says it itself."""
-    return _WHY.get(why, why.replace("_", " "))
+    return WHY.get(why, why.replace("_", " "))

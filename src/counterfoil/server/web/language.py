@@ -1,0 +1,84 @@
+"""In which language a page is read, and the switch at its foot (OpenID Connect Core §3.1.2.1).
+
+What is known by the time that the page is shown decides: nothing is looked up for it.
+"""
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+from msgspec import Struct
+from starlette.requests import Request
+
+from counterfoil.server.records.language import language_in
+from counterfoil.server.web.cookies import Pressed
+from counterfoil.server.web.page import Reading
+from counterfoil.server.web.server import Server
+
+_BACK: Final = re.compile(r"/[\x21-\x7e]{0,8000}")
+"""A path with its query; a form's field holds as much."""
+
+
+class Wish(Struct, frozen=True):
+    """A language that was wished for, and when, in seconds since the epoch."""
+
+    language: str
+    at: int = 0
+
+
+class Wishes(Struct, frozen=True):
+    """Who wishes for what: the app, the browser by its switch, and by ``Accept-Language``."""
+
+    app: Wish | None
+    pressed: Pressed | None
+    accepted: str
+    default: str
+
+
+def note_app(request: Request, language: str, at: int) -> None:
+    """Note the language that the app of this request wishes for, since when."""
+    if language:
+        request.state.app_language = Wish(language, at)
+
+
+def reading_of(server: Server, request: Request) -> Reading:
+    """Say how whoever sent a request reads."""
+    wishes = Wishes(
+        getattr(request.state, "app_language", None),
+        server.cookies.language_of(request),
+        request.headers.get("accept-language", ""),
+        server.authority.settings.default_language,
+    )
+    return Reading(chosen(wishes), _back(server, request))
+
+
+def chosen(wishes: Wishes) -> str:
+    """Choose among wishes: the app's before the browser's.
+
+    Who presses the switch after the app has wished says more than it.
+    """
+    app, pressed = wishes.app, wishes.pressed
+    if app is not None and (pressed is None or pressed.at < app.at):
+        return app.language
+    if pressed is not None:
+        return pressed.language
+    return language_in(wishes.accepted) or wishes.default
+
+
+def _back(server: Server, request: Request) -> str:
+    """Give the address below the prefix, where it can be asked for again by a link.
+
+    What answers a form may be shown this once: there the switch would lose it.
+    """
+    if request.method not in {"GET", "HEAD"}:
+        return ""
+    path = quote(request.scope["path"], safe="/:@!$&'()*+,;=~")
+    below = path.removeprefix(server.prefix) if path.startswith(f"{server.prefix}/") else path
+    query: bytes = request.scope.get("query_string", b"")
+    back = f"{below}?{query.decode('latin-1')}" if query else below
+    return back if _BACK.fullmatch(back) else ""
+
+
+def is_back(unverified: str) -> bool:
+    """Whether it can be an address below the prefix, as the switch carries it."""
+    return _BACK.fullmatch(unverified) is not None

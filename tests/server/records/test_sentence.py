@@ -1,0 +1,75 @@
+"""A sentence is English text that knows how it is said in another language."""
+
+import pytest
+
+from counterfoil.server.pages.tongues import English, tongue_of
+from counterfoil.server.records.sentence import (
+    Day,
+    Listed,
+    Minute,
+    Row,
+    Sentence,
+    say,
+    say_many,
+    spoken,
+)
+
+MOMENT = 1_800_000_000
+GERMAN = tongue_of("de")
+
+
+class Loud(English):
+    """A language that shouts, and puts what is counted last."""
+
+    def translate(self, english: str) -> str:
+        return english.upper().replace("{NAME}", "{name}")
+
+    def translate_many(self, one: str, many: str, count: int) -> str:
+        return f"MANY: {{count}} ({one if count == 1 else many})"
+
+
+def test_a_sentence_is_english_text():
+    """The wire, the log and the command line say it as it is."""
+    sentence = say("Hello, {name}.", name="Ada")
+    assert sentence == "Hello, Ada."
+    assert type(str(sentence)) is str
+
+
+def test_it_is_said_with_its_values_in_another_language():
+    assert spoken(say("Hello, {name}.", name="Ada"), Loud()) == "HELLO, Ada."
+    assert spoken(say_many("{count} day", "{count} days", 3), Loud()) == "MANY: 3 (3 days)"
+    assert say_many("{count} day", "{count} days", 1) == "1 day"
+
+
+def test_a_value_may_be_a_sentence():
+    inner = say("tea")
+    assert spoken(say("Have {name}.", name=inner), Loud()) == "HAVE TEA."
+    assert spoken(Row((inner, "Ada"), ", "), Loud()) == "TEA, Ada"
+    assert spoken(Listed((inner, inner)), Loud()) == "tea and tea".upper().replace("AND", "and")
+
+
+@pytest.mark.parametrize("hostile", ["{name}", "%(name)s", "{0.__class__}", "\\g<1>", "{"])
+def test_what_is_put_in_is_never_read_as_a_pattern(hostile: str):
+    """A client may be called anything."""
+    sentence = say("Let {name} in?", name=hostile)
+    assert sentence == f"Let {hostile} in?"
+    assert spoken(sentence, GERMAN).count(hostile) == 1
+
+
+def test_days_and_moments_are_named_as_a_language_does():
+    assert Day(MOMENT) == "15 January 2027"
+    assert Minute(MOMENT) == "15 January 2027, 08:00 UTC"
+    assert spoken(Day(MOMENT), GERMAN) == "15. Januar 2027"
+    assert spoken(Minute(MOMENT), GERMAN) == "15. Januar 2027, 08:00 UTC"
+
+
+def test_lists_are_made_as_a_language_does():
+    parts = ("a", "b", "c")
+    assert Listed(parts) == "a, b and c"
+    assert spoken(Listed(parts), GERMAN) == "a, b und c"
+    assert Listed(("a",)) == "a"
+
+
+def test_whoever_joins_sentences_gets_plain_text():
+    """So what is joined must be a sentence itself, to be said in another language."""
+    assert not isinstance(say("a") + say("b"), Sentence)
