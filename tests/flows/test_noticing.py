@@ -99,6 +99,21 @@ async def test_a_touched_passkey_is_not_enough_either(place: Installation, phone
             answer = phone.get(form.pop("options"))
             await browser.post("/sign-in/passkey", data=form | {"credential": answer})
             assert await is_in(Person(place, browser)) is (where == HOME)
+    [event] = await noticed(place, TRAVEL)
+    assert event.proof.startswith("passkey:")
+
+
+@pytest.mark.one_engine("the same statements as before")
+async def test_who_is_not_to_be_told_gets_no_letter(tmp_path: Path, phone: Authenticator):
+    """What policy asks for is done, and nothing beside it."""
+    rules = {"notice_impossible_travel": ["step_up:70"]}
+    async with in_the_world(tmp_path, **rules) as place:
+        await lives_at_home(place)
+        await with_phone(place, phone)
+        async with browser_at(place, FAR) as browser:
+            assert (await half(Person(place, browser))).url.path == SECOND
+        assert await noticed(place, TRAVEL)
+        assert HELD not in "".join(await mail_for(place, EMAIL))
 
 
 @pytest.mark.one_engine("the same statements as before")

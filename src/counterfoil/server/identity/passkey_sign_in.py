@@ -62,7 +62,7 @@ async def _conclude(
         return None
     user = proved.user
     known = _is_known(attempt, user, tx.now)
-    arrival = Arrival(user, attempt.origin, known)
+    arrival = Arrival(user, attempt.origin, known, proved.proof)
     if not is_enough(proved.amr, MULTIPLE) and await _more_is_due(authority, tx, arrival):
         half = half_sign_in.begin(tx, user, keep=attempt.keep)
         return replace(half, amr=proved.amr, browser_known=known)

@@ -41,11 +41,15 @@ _ASKED: Final = "They were asked for more than they had shown."
 
 
 class Arrival(Struct, frozen=True):
-    """Somebody who has shown a password or a key arrives, in a browser that is known or not."""
+    """Somebody who has shown a password or a key arrives, in a browser that is known or not.
+
+    ``proof`` is what they have shown, as events say it.
+    """
 
     user: User
     origin: Origin
     browser_known: bool
+    proof: str = events.PASSWORD
 
 
 class _Judged(Struct, frozen=True):
@@ -63,12 +67,13 @@ async def is_held(authority: Authority, tx: Transaction, arrival: Arrival) -> bo
     held = [each for each in judged.found if Action.STEP_UP in _actions(authority, each)]
     if not held:
         return False
-    by = events.by_user(arrival.user.id, arrival.origin, events.PASSWORD)
+    by = events.by_user(arrival.user.id, arrival.origin, arrival.proof)
     asked = [replace(each, reasons=(*each.reasons, _ASKED)) for each in held]
     await _record(authority, tx, by, asked, {})
-    letter = LetterKind.SIGN_IN_HELD, f"{authority.issuer}/account/activity"
-    habits = await _tell(authority, tx, arrival, judged, letter)
-    await tx.habits.keep(arrival.user.id, habits)
+    if any(Action.TELL in _actions(authority, each) for each in held):
+        letter = LetterKind.SIGN_IN_HELD, f"{authority.issuer}/account/activity"
+        habits = await _tell(authority, tx, arrival, judged, letter)
+        await tx.habits.keep(arrival.user.id, habits)
     return True
 
 
