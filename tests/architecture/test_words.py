@@ -1,0 +1,150 @@
+"""The catalogues are kept true by tools. `make words` brings them up to date."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from jinja2 import Environment, nodes
+
+from counterfoil.server.pages.tongues import catalogue_of
+from counterfoil.server.records.language import ENGLISH, LANGUAGES
+from scripts import words
+
+MEND = "run `make words`, and give what it names words in the .po file"
+OTHERS = [language for language in LANGUAGES if language != ENGLISH]
+PLACES = re.compile(r"%\(\w+\)s|\{\w+\}")
+MARKUP = re.compile(r"<[^<>]*>")
+NAMES = {"Counterfoil"}
+"""What is called so in every language."""
+NOT_SHOWN = {"room", "body_class"}
+"""Blocks of the layout that hold no text for people."""
+ENVIRONMENT = Environment(extensions=["jinja2.ext.i18n"])
+MARK = "\x01"
+WORD = re.compile(r"[^\W\d_]{2}")
+TAG = re.compile(r"<[a-z!/](?:[^<>\"]|\"[^\"]*\")*>|\x01")
+SPOKEN_ATTRIBUTES = re.compile(r'\b(?:aria-label|title|alt|placeholder|data-[\w-]+)="([^"]*)"')
+
+
+@pytest.fixture(scope="module")
+def every() -> Catalog:
+    return words.template()
+
+
+def messages(catalogue: Catalog) -> list[Message]:
+    return [each for each in catalogue if each.id]
+
+
+def forms(text: object) -> tuple[str, ...]:
+    return tuple(text) if isinstance(text, list | tuple) else (str(text),)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_sentence_has_words_and_none_is_left_over(language: str, every: Catalog):
+    catalogue = words.read(language)
+    said = {each.id: each for each in messages(every)}
+    translated = {each.id: each for each in messages(catalogue)}
+    assert set(said) - set(translated) == set(), MEND
+    assert set(translated) - set(said) == set(), MEND
+    assert [each.id for each in words.without_text(catalogue)] == [], MEND
+    assert [each.id for each in messages(catalogue) if each.fuzzy] == [], MEND
+    assert not catalogue.obsolete, MEND
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_translations_keep_the_places_of_values_and_the_markup(language: str):
+    """Nothing is lost in them, and no element comes in by them."""
+    for each in messages(words.read(language)):
+        one, many = forms(each.id)[0], forms(each.id)[-1]
+        for number, text in enumerate(forms(each.string)):
+            own = one if number == 0 else many
+            assert Counter(PLACES.findall(text)) == Counter(PLACES.findall(own)), each.id
+            assert Counter(MARKUP.findall(text)) == Counter(MARKUP.findall(own)), each.id
+            bare = MARKUP.sub("", text)
+            assert not set('<>"&') & set(bare), f"these are markup: {each.id!r}"
+            assert bare.replace("%(", "").count("%") == 0, each.id
+            assert text[:1].isspace() == one[:1].isspace(), each.id
+            assert text[-1:].isspace() == one[-1:].isspace(), each.id
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_catalogue_stands_as_the_tool_writes_it(language: str, every: Catalog, tmp_path):
+    """Whoever runs `make words` changes nothing that they did not mean to."""
+    path = tmp_path / "messages.po"
+    before = catalogue_of(language).read_text(encoding="utf-8")
+    path.write_text(before, encoding="utf-8")
+    words.write(words.brought_up_to_date(words.read(language), every), path)
+    assert path.read_text(encoding="utf-8") == before, MEND
+
+
+@pytest.mark.parametrize("path", words.templates(), ids=lambda path: path.name)
+def test_no_template_for_people_has_words_of_its_own(path: Path):
+    """All text stands in `{% trans %}` or `_()`; between them is markup."""
+    for text in untranslated(path.read_text(encoding="utf-8")):
+        assert text.strip() in NAMES, f"{text!r} stands outside of trans and _()"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "<p>Hello there</p>",
+        '<p aria-label="Hello there"></p>',
+        "<p>Hello {{ name }}</p>",
+        '<p{% if a %} class="b"{% endif %}>Hello</p>',
+        '{{ "Hello there" if a }}',
+        '<input data-waiting="Hello">',
+        "<p>{% trans %}Some{% endtrans %} Hello</p>",
+    ],
+)
+def test_the_test_sees_words_in_a_template(template: str):
+    """A test that cannot fail is worse than none."""
+    assert any("Hello" in text for text in untranslated(template))
+
+
+def untranslated(template: str) -> list[str]:
+    """Give the words of a template that stand in no call of gettext."""
+    markup = written(template)
+    between = TAG.sub("\x00", markup).split("\x00")
+    found = [*between, *SPOKEN_ATTRIBUTES.findall(markup), *constants(template)]
+    return [text for text in found if WORD.search(text)]
+
+
+def written(template: str) -> str:
+    """Give the text of a template, with a mark where something is put in or called."""
+    text, within = list[str](), ""
+    tokens = list(ENVIRONMENT.lex(template))
+    for number, (_, kind, value) in enumerate(tokens):
+        if kind == "block_begin":
+            names = [each[2] for each in tokens[number + 1 : number + 5] if each[1] == "name"]
+            within = block(names, within)
+            text.append(MARK)
+        elif kind == "variable_begin":
+            text.append(MARK)
+        elif kind == "data" and not within:
+            text.append(value)
+    return "".join(text)
+
+
+def block(names: list[str], within: str) -> str:
+    """Say after a tag in which block the text is that is not looked at; "": it is looked at."""
+    if within:
+        return "" if names[0] == f"end{within}" else within
+    if names[0] == "trans":
+        return "trans"
+    return "block" if names[0] == "block" and names[1] in NOT_SHOWN else ""
+
+
+def constants(template: str) -> list[str]:
+    """Give the texts that expressions show as they are."""
+    found = list[str]()
+    for output in ENVIRONMENT.parse(template).find_all(nodes.Output):
+        given = [
+            each
+            for call in output.find_all((nodes.Call, nodes.Filter, nodes.Compare))
+            for each in call.find_all(nodes.Const)
+        ]
+        called = set(map(id, given))
+        consts = (each for each in output.find_all(nodes.Const) if id(each) not in called)
+        found.extend(each.value for each in consts if isinstance(each.value, str))
+    return [each for each in found if re.search(r"[A-Z ]", each)]
