@@ -133,7 +133,6 @@ ELSEWHERE = MappingProxyType(
         "server/pages/leaving.py": "flows/test_sign_out_there.py",
         "server/endpoints/provider_logout.py": "attacks/test_provider_logout.py",
         "server/upstream/attempt.py": "attacks/test_providers.py",
-        "server/upstream/line.py": "flows/test_providers.py",
         "server/upstream/revoking.py": "flows/test_upstream_tokens.py",
         "server/identity/disowning.py": "flows/test_providers.py",
         "server/identity/linking.py": "flows/test_providers.py",

@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -481,3 +482,21 @@ async def test_no_secret_of_a_sign_in_stands_in_the_log(
     assert "nobody comes in from the provider theirs" in said
     assert code not in said
     assert "a secret of ours" not in said
+
+
+@pytest.mark.parametrize(
+    ("networks", "fetched"),
+    [((), {}), (("127.0.0.0/8",), {"/.well-known/openid-configuration": 1})],
+)
+async def test_a_server_that_people_use_asks_no_machine_of_its_own_unless_it_may(
+    tmp_path: Path, networks: tuple[str, ...], fetched: dict[str, int]
+):
+    """Who may add a provider would else read what listens beside the server by it."""
+    settings: dict[str, Any] = {"issuer": "https://id.example.com", "provider_networks": networks}
+    async with installed(tmp_path, **settings) as ours, upstream(Upstream, ours.clock) as inside:
+        await add_provider(ours, inside, "inside")
+        async with ours.browser() as browser:
+            answer = await browser.get("/sign-in/with/inside")
+        assert answer.status_code == 303
+        assert ("said=failed" in answer.headers["location"]) is not bool(networks)
+        assert inside.fetched == fetched

@@ -6,7 +6,8 @@ first sender.
 
 import asyncio
 import time
-from collections.abc import AsyncIterable, Generator, Iterable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
@@ -32,11 +33,14 @@ WHOLE: Final = 20.0
 """Seconds in which the whole body has to come, of all but messages: an issuer that says a letter
 every second would else hold up all who wait for the same refresh.
 """
-_HEADERS: Final = {
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "User-Agent": "counterfoil",
-}
+HEADERS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": "counterfoil",
+    }
+)
+"""What every request says that says nothing else."""
 
 
 class Message(Struct, frozen=True):
@@ -154,7 +158,7 @@ class BlockingSender:
 
         self._client = httpx2.Client(
             timeout=timeout,
-            headers=_HEADERS,
+            headers=HEADERS,
             cookies=no_cookies(),
             follow_redirects=False,
             mounts={"http://": httpx2.HTTPTransport()},
@@ -213,7 +217,7 @@ class AsyncSender:
 
         self._client = httpx2.AsyncClient(
             timeout=timeout,
-            headers=_HEADERS,
+            headers=HEADERS,
             cookies=no_cookies(),
             follow_redirects=False,
             mounts={"http://": httpx2.AsyncHTTPTransport()},
@@ -231,18 +235,7 @@ class AsyncSender:
 
     async def run(self, exchange: Exchange[T]) -> T:
         """Drive a flow to its result. Raises as :meth:`BlockingSender.run`."""
-        try:
-            request = next(exchange)
-            while True:
-                try:
-                    answer = await self.send(request)
-                except Unreachable as error:
-                    request = exchange.throw(error)
-                else:
-                    request = exchange.send(answer)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return await drive(exchange, self.send)
 
     async def send(self, request: Request) -> Answer:
         """Send one request."""
@@ -259,12 +252,37 @@ class AsyncSender:
                 auth=None,
                 **_patience(request),
             ) as answer:
-                body = await _joined_async(request, answer.aiter_bytes())
-                return _answer_of(request, answer, body)
+                return await read_answer(request, answer)
         except (ValueError, httpx2.InvalidURL) as error:
             raise BadAnswer(str(error)) from None
         except httpx2.HTTPError as error:
             raise _unreachable(request, error) from None
+
+
+async def drive(exchange: Exchange[T], send: Callable[[Request], Awaitable[Answer]]) -> T:
+    """Drive a flow to its result by whoever sends. Raises as :meth:`BlockingSender.run`."""
+    try:
+        request = next(exchange)
+        while True:
+            try:
+                answer = await send(request)
+            except Unreachable as error:
+                request = exchange.throw(error)
+            else:
+                request = exchange.send(answer)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+async def read_answer(request: Request, answer: "httpx2.Response") -> Answer:
+    """Read an answer whole, as long as it may be.
+
+    Raises:
+        BadAnswer: it is longer.
+        Unreachable: it does not end in time.
+    """
+    return _answer_of(request, answer, await _joined_async(request, answer.aiter_bytes()))
 
 
 def _patience(request: Request) -> dict[str, Any]:

@@ -1,15 +1,16 @@
 """Requests to addresses that somebody else has named: never into a network that is not theirs.
 
 The name is resolved first, and the connection goes to the very address that was judged, so that a
-name that leads elsewhere a moment later leads nowhere. No redirect is followed; of the answer the
-status alone is read. httpx2 is loaded with the first request.
+name that leads elsewhere a moment later leads nowhere. No redirect is followed. httpx2 is loaded
+with the first request.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cached_property
 from ipaddress import (
     IPv4Address,
@@ -20,8 +21,8 @@ from ipaddress import (
     ip_network,
 )
 from typing import TYPE_CHECKING, Final, TypeAlias
-from urllib.parse import urlencode
 
+from counterfoil.net.exchange import HEADERS, Answer, Request, read_answer
 from counterfoil.net.http import BadAnswer, Unreachable, demand_safe, no_cookies
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
 WHOLE: Final = 5.0
-"""Seconds for a request, from the name to the status."""
+"""Seconds for a request, from the name to the end of the answer."""
+_TO_CONNECT: Final = 2.0
+"""Seconds for one address, so that there is time for the next."""
 LOOPBACK: Final[tuple[Network, ...]] = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 _MOST_TRIED: Final = 4
 _NAT64: Final = ip_network("64:ff9b::/96")
@@ -64,7 +67,7 @@ def _hidden_in(address: Address) -> Iterator[IPv4Address]:
 
 
 class OutwardClient:
-    """Posts forms to others. It belongs to one event loop.
+    """Asks and posts to others. It belongs to one event loop.
 
     ``allowed``: networks that may be called although they are not of the public Internet.
     No proxy of the environment is asked: it would resolve the name by itself.
@@ -79,13 +82,13 @@ class OutwardClient:
 
         return httpx2.AsyncClient(
             verify=httpx2.create_ssl_context(),
-            timeout=WHOLE,
+            timeout=httpx2.Timeout(WHOLE, connect=_TO_CONNECT),
             cookies=no_cookies(),
             follow_redirects=False,
             trust_env=False,
             # A kept connection is known by its address, and was made safe for another name.
             limits=httpx2.Limits(max_keepalive_connections=0),
-            headers={"Accept-Encoding": "identity", "User-Agent": "counterfoil"},
+            headers=HEADERS,
         )
 
     async def aclose(self) -> None:
@@ -94,19 +97,34 @@ class OutwardClient:
             await self._client.aclose()
 
     async def post_form(self, url: str, form: Mapping[str, str]) -> int:
-        """Send a form; gives the status of the answer.
+        """Send a form; gives the status of the answer, whose body is not read. Raises as `send`."""
+        async with self._answer(Request(url, form)) as answer:
+            return answer.status_code
+
+    async def send(self, request: Request) -> Answer:
+        """Send a request.
 
         Raises:
             NotOutside: the address may not be called.
-            BadAnswer: it is none.
+            BadAnswer: it is none, or the answer is too long.
             Unreachable: no answer came in time.
         """
+        async with self._answer(request) as answer:
+            return await read_answer(request, answer)
+
+    @asynccontextmanager
+    async def _answer(self, request: Request) -> AsyncIterator[httpx2.Response]:
         import httpx2
 
+        url = request.url
         try:
             demand_safe(url)
             async with asyncio.timeout(WHOLE):
-                return await self._post(httpx2.URL(url), urlencode(form).encode())
+                answer = await self._reached(httpx2.URL(url), request)
+                try:
+                    yield answer
+                finally:
+                    await answer.aclose()
         except (ValueError, httpx2.InvalidURL) as error:
             raise BadAnswer(str(error)) from None
         except TimeoutError:
@@ -114,16 +132,16 @@ class OutwardClient:
         except (OSError, httpx2.HTTPError) as error:
             raise Unreachable(f"{url}: {type(error).__name__}: {error}") from None
 
-    async def _post(self, url: httpx2.URL, body: bytes) -> int:
+    async def _reached(self, url: httpx2.URL, request: Request) -> httpx2.Response:
         import httpx2
 
         addresses = await self._addresses_of(url)
         for address in addresses[:-1]:
             try:
-                return await self._post_to(address, url, body)
+                return await self._sent_to(address, url, request)
             except (httpx2.ConnectError, httpx2.ConnectTimeout):
                 continue
-        return await self._post_to(addresses[-1], url, body)
+        return await self._sent_to(addresses[-1], url, request)
 
     async def _addresses_of(self, url: httpx2.URL) -> list[Address]:
         port = url.port or (443 if url.scheme == "https" else 80)
@@ -135,16 +153,14 @@ class OutwardClient:
             raise NotOutside(f"{url}: {addresses[0]} is in a network that may not be called")
         return good[:_MOST_TRIED]
 
-    async def _post_to(self, address: Address, url: httpx2.URL, body: bytes) -> int:
-        headers = {
-            "Host": url.netloc.decode("ascii"),
-            "Content-Type": "application/x-www-form-urlencoded",
-        }
-        async with self._client.stream(
-            "POST",
+    async def _sent_to(
+        self, address: Address, url: httpx2.URL, request: Request
+    ) -> httpx2.Response:
+        asked = self._client.build_request(
+            request.method,
             url.copy_with(host=str(address)),
-            content=body,
-            headers=headers,
+            content=request.content,
+            headers={**request.headers, "Host": url.netloc.decode("ascii")},
             extensions={"sni_hostname": url.host},
-        ) as answer:
-            return answer.status_code
+        )
+        return await self._client.send(asked, stream=True, auth=None)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from functools import partial
 from ipaddress import ip_network
@@ -73,7 +73,7 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             publisher = _publisher(authority, outside)
             for work in (*_background(authority, outside), presence.run()):
                 await stack.enter_async_context(_running(work))
-            outward = _outward(settings)
+            outward = _outward(settings, settings.backchannel_logout_networks)
             stack.push_async_callback(outward.aclose)
             await stack.enter_async_context(_running(Delivery(authority, outward).run()))
             if publisher is not None:
@@ -140,9 +140,9 @@ def _courier(settings: Settings) -> Courier | None:
     return Catcher() if settings.development else None
 
 
-def _outward(settings: Settings) -> OutwardClient:
+def _outward(settings: Settings, networks: Iterable[str]) -> OutwardClient:
     own = LOOPBACK if settings.development else ()
-    return OutwardClient((*map(ip_network, settings.backchannel_logout_networks), *own))
+    return OutwardClient((*map(ip_network, networks), *own))
 
 
 def _sender(authority: Authority, courier: Courier | None, outside: Outside) -> Sender | None:
@@ -212,5 +212,5 @@ def _server(
         registry_feed=RegistryFeed(),
         clock=outside.clock,
         random=outside.random,
-        line=Line(outside.clock),
+        line=Line(outside.clock, _outward(settings, settings.provider_networks)),
     )

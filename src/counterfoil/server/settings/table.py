@@ -274,7 +274,7 @@ class Settings(Carrying, frozen=True, kw_only=True):
         if self.master_key is not None and self.master_key_command:
             raise SettingsError("master_key and master_key_command are both set; use one.")
         check_issuer(self.issuer)
-        for setting in ("trusted_proxies", "backchannel_logout_networks"):
+        for setting in ("trusted_proxies", "backchannel_logout_networks", "provider_networks"):
             for network in getattr(self, setting):
                 check_network(setting, network)
         check_mail(self)

@@ -1,4 +1,4 @@
-"""The settings for what the server says to others by itself."""
+"""The settings for whom the server calls by itself."""
 
 from typing import Annotated
 
@@ -15,5 +15,13 @@ class Telling(Mailing, frozen=True, kw_only=True):
             "Addresses or networks in which clients may be told of logouts although they are not "
             "of the public Internet, such as `10.0.0.0/8`. In development this machine is always "
             "among them."
+        ),
+    ] = ()
+    provider_networks: Annotated[
+        tuple[str, ...],
+        words(
+            "Addresses or networks in which providers at which people sign in may stand although "
+            "they are not of the public Internet, such as `10.0.0.0/8`. In development this "
+            "machine is always among them."
         ),
     ] = ()

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
-from counterfoil.net.exchange import AsyncSender, Exchange
+from counterfoil.net.exchange import Exchange, drive
 from counterfoil.net.http import Unreachable
+from counterfoil.net.outward import OutwardClient
 from counterfoil.server.upstream.issuer import Issuers
 
 T = TypeVar("T")
@@ -21,11 +22,15 @@ AT_ONCE: Final = 32
 
 
 class Line:
-    """It belongs to one event loop. ``clock`` gives seconds since the epoch."""
+    """It belongs to one event loop, and to it belongs who sends (``outward``).
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    What a provider says of its endpoints is as foreign as what a client says of its own: none leads
+    into a network that is not theirs. ``clock`` gives seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float], outward: OutwardClient) -> None:
         self.issuers: Final = Issuers(clock)
-        self._sender: AsyncSender | None = None
+        self._outward = outward
         self._waiting = 0
         self._alone: dict[str, asyncio.Lock] = {}
         self._wanted: dict[str, int] = {}
@@ -51,12 +56,10 @@ class Line:
         """
         if self._waiting >= AT_ONCE:
             raise Unreachable("too many wait for providers already")
-        if self._sender is None:
-            self._sender = AsyncSender()
         self._waiting += 1
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._sender.run(exchange)
+                return await drive(exchange, self._outward.send)
         except TimeoutError:
             raise Unreachable(f"no answer within {PATIENCE:.0f} seconds") from None
         finally:
@@ -64,5 +67,4 @@ class Line:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        if self._sender is not None:
-            await self._sender.aclose()
+        await self._outward.aclose()
