@@ -242,6 +242,7 @@ ELSEWHERE = MappingProxyType(
         "server/storage/statements/habits.py": "storage/test_habits.py",
         "server/mail/letter_text.py": "server/mail/test_writing.py",
         "server/mail/noticed_words.py": "server/mail/test_writing.py",
+        "server/mail/security_words.py": "server/mail/test_writing.py",
         "server/web/fresh.py": "flows/test_second_factors.py",
         "server/documents/personal_tokens.py": "cli/test_personal.py",
         "cli/profiles.py": "cli/test_login.py",

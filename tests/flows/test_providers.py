@@ -22,7 +22,7 @@ from tests.coming import (
     link,
 )
 from tests.installation import Installation, Person, answer_of, hidden_fields, installed
-from tests.recoveries import ask, choose, open_link, token_for
+from tests.recoveries import ask, choose, mail_for, open_link, token_for
 from tests.second_factors import confirm, show
 from tests.upstreams import GitHub, Upstream, upstream
 
@@ -118,6 +118,7 @@ async def test_the_address_of_a_trusted_provider_is_verified_and_finds_its_accou
         await come(browser)
         assert await is_in(browser)
     assert len(await identities_of(place, owner.id)) == 1
+    assert "signed in to by an account at Theirs" in (await mail_for(place, email))[0]
     other = somebody(theirs)
     async with place.browser() as browser:
         await come(browser)
@@ -163,6 +164,7 @@ async def test_an_account_is_linked_used_and_unlinked(place: Installation, their
         person = Person(place, browser, owner.email, owner.id)
         await person.sign_in(await browser.get("/sign-in"))
         assert (await link(browser)).status_code == 303
+        assert "signed in to by an account at Theirs" in (await mail_for(place, owner.email))[0]
         (identity,) = await identities_of(place, owner.id)
         await come(elsewhere)
         assert await is_in(elsewhere)
@@ -172,6 +174,10 @@ async def test_an_account_is_linked_used_and_unlinked(place: Installation, their
         form = hidden_fields(page.text) | {"identity": identity.id}
         assert (await browser.post("/account/providers/unlink", data=form)).status_code == 303
         assert await identities_of(place, owner.id) == []
+        newest, *_ = await mail_for(place, owner.email)
+        assert "signs in to your account" in newest
+        assert theirs.person["name"] not in newest, "whoever is there has chosen that"
+        assert f"{place.issuer}/account/providers" in newest
         assert await is_in(browser)
         assert not await is_in(elsewhere)
 

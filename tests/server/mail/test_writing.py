@@ -31,6 +31,7 @@ VALUES = {
     "where": "192.0.2.7",
     "other": "198.51.100.7",
     "app": "Notes",
+    "provider": "Google",
     "link": LINK,
     "minutes": "60",
     "days": "7",

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.server.identity.provider_sign_in import Coming, link
+from counterfoil.server.identity.security_letters import tell_of_provider
 from counterfoil.server.identity.upstream_tokens import keep_tokens
 from counterfoil.server.identity.ways_in import has_another_way_in
 from counterfoil.server.protocol import events, revocation
@@ -14,6 +15,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.failures import Conflict
+from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.linked_identity import LinkedIdentity
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
@@ -55,6 +57,7 @@ async def _link_own(
     if len(await tx.identities.of_user(user.id)) >= MOST:
         raise invalid_request(f"There are {MOST} linked accounts already: unlink one first.")
     identity = await link(tx, user, coming, events.by_session(fresh, coming.origin))
+    await tell_of_provider(authority, tx, user, (LetterKind.IDENTITY_LINKED, provider))
     await keep_tokens(authority, tx, provider, (identity, coming.arrival.tokens))
 
 
@@ -88,4 +91,7 @@ async def _unlink(authority: Authority, unlinking: Unlinking, tx: Transaction) -
     await tx.identities.remove(identity.id)
     detail = {"provider": identity.provider_id, "identity": identity.id}
     await events.record(tx, EventKind.IDENTITY_UNLINKED, by, user.id, detail)
+    provider = await tx.providers.find(identity.provider_id)
+    if provider is not None:
+        await tell_of_provider(authority, tx, user, (LetterKind.IDENTITY_UNLINKED, provider))
     return identity

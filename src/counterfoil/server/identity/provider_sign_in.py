@@ -14,6 +14,7 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.identity import half_sign_in
 from counterfoil.server.identity.half_sign_in import HalfSignIn, Via
 from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
+from counterfoil.server.identity.security_letters import tell_of_provider
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.upstream_tokens import keep_tokens
 from counterfoil.server.identity.ways_in import is_untouched
@@ -24,6 +25,7 @@ from counterfoil.server.protocol.profile import tidy_name
 from counterfoil.server.protocol.registration import NewUser, add_user
 from counterfoil.server.protocol.second_factor_policy import least_of_person
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.linked_identity import LinkedIdentity
 from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.session import Origin, Session
@@ -140,6 +142,8 @@ async def _joined(authority: Authority, coming: Coming, tx: Transaction) -> Link
         await tx.users.verify_email(user.id, user.email, tx.now)
         await tx.action_tokens.end_of(user.id)
         await events.record(tx, EventKind.USER_JOINED, by, user.id)
+    elif known is not None:
+        await tell_of_provider(authority, tx, user, (LetterKind.IDENTITY_LINKED, coming.provider))
     return await link(tx, user, coming, by)
 
 

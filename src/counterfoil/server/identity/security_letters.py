@@ -4,6 +4,7 @@ from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.records.letter import Letter, LetterKind
+from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
@@ -29,3 +30,15 @@ async def tell(
         values={"link": f"{authority.issuer}/account/security", **values},
     )
     await post(tx, authority.letters, letter, settings.mail_lifetime)
+
+
+async def tell_of_provider(
+    authority: Authority, tx: Transaction, user: User, what: tuple[LetterKind, Provider]
+) -> None:
+    """Have a person told that an account at a provider signs in here from now on, or no more.
+
+    Which account that is, it is not told: what it is called there, whoever has it has chosen.
+    """
+    kind, provider = what
+    link = f"{authority.issuer}/account/providers"
+    await tell(authority, tx, user, kind, provider=provider.name, link=link)

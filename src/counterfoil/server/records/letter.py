@@ -31,6 +31,8 @@ class LetterKind(StrEnum):
     REMEMBERED_REUSED = "remembered_reused"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
+    IDENTITY_LINKED = "identity_linked"
+    IDENTITY_UNLINKED = "identity_unlinked"
     SIGN_IN_NOTICED = "sign_in_noticed"
     SIGN_IN_HELD = "sign_in_held"
     TOKEN_NOTICED = "token_noticed"
