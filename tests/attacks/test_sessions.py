@@ -1,6 +1,7 @@
 """Sessions of browsers: fixed, planted, stolen, left behind (S104, ASVS V7)."""
 
 import re
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx2
@@ -192,3 +193,26 @@ async def test_a_token_is_no_cookie(own: Installation) -> None:
         tokens = await Person(own, browser).tokens()
     for value in (tokens["access_token"], tokens["refresh_token"], tokens["id_token"]):
         assert not await is_signed_in(own, value)
+
+
+async def test_a_stolen_session_that_is_old_signs_its_owner_out_nowhere(own: Installation) -> None:
+    """ASVS V7.5.2: it may leave by itself, and that is all: the owner's other browsers go on."""
+    async with own.browser() as browser, own.browser() as elsewhere:
+        thief, owner = Person(own, browser), Person(own, elsewhere)
+        await thief.code()
+        held = partial(own.authority.store.read, lambda tx: tx.sessions.of_user(owner.user_id))
+        (here,) = await held()
+        await owner.code()
+        (there,) = (each for each in await held() if each.id != here.id)
+        own.clock.turn(3600)
+        form = hidden_fields((await browser.get("/account/apps")).text)
+        for path in (
+            f"/account/end/session/{there.id}",
+            f"/account/end/user/{owner.user_id}",
+            "/account/devices/others",
+        ):
+            for answer in (await browser.get(path), await browser.post(path, data=form)):
+                assert answer.headers["location"].startswith("/sign-in?next="), path
+        assert (await elsewhere.get("/account/apps")).status_code == 200
+        assert (await browser.post(f"/account/end/session/{here.id}", data=form)).status_code == 200
+        assert (await browser.get("/account/apps")).status_code == 303

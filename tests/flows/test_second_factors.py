@@ -302,13 +302,15 @@ async def test_an_api_demands_more_and_the_new_token_passes(
 
 
 async def test_what_guards_an_account_asks_for_a_fresh_sign_in(place: Installation, person: Person):
-    """S105: one rule for password, second factor, tokens, and removal of an app."""
+    """S105: one rule for password, second factor, tokens, and whatever is ended elsewhere."""
     await person.tokens()
     (grant,) = await place.authority.store.read(lambda tx: tx.grants.of_user(person.user_id))
     pages = {
         "/account/password": "password",
         "/account/security/switch-off": "security",
-        f"/account/end/grant/{grant.id}": "app",
+        f"/account/end/grant/{grant.id}": "end-grant",
+        f"/account/end/user/{person.user_id}": "end-user",
+        "/account/devices/others": "others",
         AUTHENTICATOR: "",
     }
     assert (await person.browser.get("/account/password")).status_code == 200
@@ -329,6 +331,6 @@ async def test_what_guards_an_account_asks_for_a_fresh_sign_in(place: Installati
         assert answer.headers["location"].startswith("/sign-in"), path
     grants = await place.authority.store.read(lambda tx: tx.grants.of_user(person.user_id))
     assert [each.ended_at for each in grants] == [None]
-    page = await person.browser.get(f"/sign-in?next=app&app={grant.id}")
+    page = await person.browser.get(f"/sign-in?next=end-grant&name={grant.id}")
     page = await person.sign_in(page)
     assert "Remove this app?" in page.text, "and leads back"

@@ -28,8 +28,11 @@ def read(**given: str) -> Onward:
         ),
         ({"next": "security", "api": "x"}, "account/security"),
         ({"next": "authenticator"}, "sign-in/authenticator?next=security"),
-        ({"next": "app"}, "account/apps"),
-        ({"next": "app", "app": "../../x?y"}, "account/end/grant/..%2F..%2Fx%3Fy"),
+        ({"next": "end-grant"}, "account/apps"),
+        ({"next": "end-grant", "name": "../../x?y"}, "account/end/grant/..%2F..%2Fx%3Fy"),
+        ({"next": "end-client", "name": "app"}, "account/apps"),
+        ({"next": "others"}, "account/devices/others"),
+        ({"next": "forget", "name": "b1"}, "account/devices/forget/b1"),
     ],
 )
 def test_a_word_leads_to_a_page_of_ours(given: dict[str, str], path: str):
@@ -41,7 +44,7 @@ def test_a_word_leads_to_a_page_of_ours(given: dict[str, str], path: str):
     [
         ({}, ""),
         ({"next": "password"}, "?next=password"),
-        ({"next": "app", "app": "a b"}, "?next=app&app=a+b"),
+        ({"next": "end-user", "name": "a b"}, "?next=end-user&name=a+b"),
     ],
 )
 def test_it_is_carried_from_page_to_page(given: dict[str, str], query: str):

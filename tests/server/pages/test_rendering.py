@@ -108,6 +108,7 @@ from counterfoil.server.pages.views import (
 from counterfoil.server.web.page import Reading
 from tests.server.pages.document import Document
 
+LEAVING = {"/account/sign-out"}
 HOSTILE = "<script>alert(1)</script>\"' onload=\"alert(2)\" style='x' {{ 7 * 7 }} &lt;"
 
 
@@ -668,7 +669,8 @@ def test_every_form_posts_the_form_token(pages: Pages, view: Page) -> None:
 def test_forms_of_an_authorization_carry_it_along(pages: Pages, name: str) -> None:
     """The sealed pending authorization comes back exactly as it was handed out."""
     page = Document(pages.render(views(HOSTILE)[name]))
-    assert {page.inputs_of(form)["flow"] for form in page.all("form")} == {f"flow {HOSTILE}"}
+    leading = [form for form in page.all("form") if form.attributes["action"] not in LEAVING]
+    assert {page.inputs_of(form)["flow"] for form in leading} == {f"flow {HOSTILE}"}
 
 
 def test_sign_in_says_for_which_app_and_ties_the_error_to_the_fields(pages: Pages) -> None:
@@ -721,7 +723,7 @@ def test_consent_shows_where_the_browser_returns_and_warns_of_local_apps(pages: 
 def test_consent_takes_a_pressed_button_and_never_the_enter_key(pages: Pages) -> None:
     """Enter on a tick box presses a form's first button, which sends nothing (HTML §4.10.21.3)."""
     page = Document(pages.render(consent("Notes")))
-    buttons = [each.attributes for each in page.all("button") if each.within("form")]
+    buttons = [each.attributes for each in page.all("button") if each.within("main")]
     assert buttons[0]["formmethod"] == "dialog"
     assert buttons[0]["tabindex"] == "-1"
     decisions = {each["value"]: each.get("form") for each in buttons[1:]}
@@ -825,3 +827,21 @@ def targets(page: Document) -> list[str]:
     return [
         value for each in page.elements for name, value in each.attributes.items() if name in names
     ]
+
+
+NOT_YET = ("second factor", "recovery code alone", "new authenticator", "new password", "welcome")
+"""Pages that name somebody who is not signed in, or may not be: for a factor, or by a link."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name, view in views("x").items()
+        if getattr(view, "user_email", "") and not name.startswith(NOT_YET)
+    ],
+)
+def test_whoever_is_signed_in_can_sign_out_on_every_page(pages: Pages, name: str) -> None:
+    """ASVS V7.4.4: easily seen, so at the head of the page."""
+    page = Document(pages.render(views("x")[name]))
+    assert any(action.endswith("/account/sign-out") for action in page.actions()), name

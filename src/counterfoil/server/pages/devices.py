@@ -8,8 +8,11 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.server.pages import onward
 from counterfoil.server.pages.account_views import DeviceGroup, DeviceRow, DevicesPage
 from counterfoil.server.pages.ending import DEVICES, ended_sentence
+from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
+from counterfoil.server.pages.onward import Onward
 from counterfoil.server.pages.places import place_of
 from counterfoil.server.pages.views import EndedPage, EndPage
 from counterfoil.server.pages.wording import ago, day_of, device_of
@@ -22,8 +25,8 @@ from counterfoil.server.records.sentence import say, say_many
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
-from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.reading import form_of, origin_of
+from counterfoil.server.web.csrf import csrf_token
+from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
 
 OTHERS = f"{DEVICES}/others"
@@ -175,9 +178,9 @@ def _order(one: Seen) -> tuple[bool, bool, int]:
 
 async def ask_others(server: Server, request: Request) -> Response:
     """``GET /account/devices/others``: says what will end. It changes nothing."""
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
+    person = await fresh_person(server, request, Onward(next=onward.OTHERS))
+    if isinstance(person, Response):
+        return person
 
     async def read(tx: Transaction) -> Hanging:
         return await what_hangs.of_user(tx, person.user.id, person.session.id)
@@ -219,11 +222,10 @@ def _foreseen(elsewhere: Hanging) -> str:
 
 async def end_others(server: Server, request: Request) -> Response:
     """``POST /account/devices/others``."""
-    form = await form_of(request)
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
+    sent = await fresh_form(server, request, Onward(next=onward.OTHERS))
+    if isinstance(sent, Response):
+        return sent
+    person = sent.person
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.server.pages.onward import APP, Onward, sign_in_first
+from counterfoil.server.pages.onward import Onward, end_word, sign_in_first
 from counterfoil.server.pages.views import EndedPage, EndPage
 from counterfoil.server.protocol import endings, events
 from counterfoil.server.protocol.ending_targets import unknown
@@ -53,9 +53,6 @@ VERBS: Final = MappingProxyType(
 )
 """What a person may end of their own. They are the kinds that have an owner."""
 
-FRESH: Final = frozenset({Ends.GRANT})
-"""What is ended only by who signed in just now: a permission is not there again by signing in."""
-
 
 async def ask(server: Server, request: Request) -> Response:
     """``GET /account/end/{kind}/{name}``: says what will end. It changes nothing."""
@@ -63,8 +60,8 @@ async def ask(server: Server, request: Request) -> Response:
     if person is None:
         return go(f"{server.prefix}/sign-in")
     target = _target(request)
-    if target.kind in FRESH and not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=APP, carried=target.name))
+    if await _is_to_sign_in(server, person, target):
+        return sign_in_first(server, Onward(next=end_word(target.kind), carried=target.name))
     work = partial(_foresee, server, person, target)
     return _asking(server, person, await server.authority.store.read(work))
 
@@ -77,8 +74,8 @@ async def answer(server: Server, request: Request) -> Response:
         return go(f"{server.prefix}/sign-in")
     demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
     target = _target(request)
-    if target.kind in FRESH and not await signed_in_just_now(server, person):
-        return sign_in_first(server, Onward(next=APP, carried=target.name))
+    if await _is_to_sign_in(server, person, target):
+        return sign_in_first(server, Onward(next=end_word(target.kind), carried=target.name))
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
 
@@ -93,6 +90,14 @@ async def answer(server: Server, request: Request) -> Response:
     if here:
         server.cookies.clear_session(response)
     return response
+
+
+async def _is_to_sign_in(server: Server, person: Person, target: Target) -> bool:
+    """Whether this is ended only by who signed in just now: all but one's own browser.
+
+    Whoever copied a session must not be able to sign its owner out everywhere.
+    """
+    return target.name != person.session.id and not await signed_in_just_now(server, person)
 
 
 def _target(request: Request) -> Target:

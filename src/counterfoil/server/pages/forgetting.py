@@ -6,16 +6,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from counterfoil.oauth.errors import invalid_request
+from counterfoil.server.pages import onward
 from counterfoil.server.pages.ending import DEVICES, ended_sentence
+from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
+from counterfoil.server.pages.onward import Onward
 from counterfoil.server.pages.views import EndedPage, EndPage
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.remembered_browser import RememberedBrowser
 from counterfoil.server.records.store import Transaction
-from counterfoil.server.web.browser import Person, go, person_of, show
-from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.reading import form_of, origin_of
+from counterfoil.server.web.browser import Person, show
+from counterfoil.server.web.csrf import csrf_token
+from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
 
 FORGET = f"{DEVICES}/forget"
@@ -27,10 +30,10 @@ _SENTENCE = (
 
 async def ask(server: Server, request: Request) -> Response:
     """``GET /account/devices/forget/{name}``: says what will end. It changes nothing."""
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
     name = request.path_params["name"]
+    person = await fresh_person(server, request, Onward(next=onward.FORGET, carried=name))
+    if isinstance(person, Response):
+        return person
     await server.authority.store.read(partial(_own, person, name))
     page = EndPage(
         prefix=server.prefix,
@@ -48,12 +51,11 @@ async def ask(server: Server, request: Request) -> Response:
 
 async def answer(server: Server, request: Request) -> Response:
     """``POST /account/devices/forget/{name}``."""
-    form = await form_of(request)
-    person = await person_of(server, request)
-    if person is None:
-        return go(f"{server.prefix}/sign-in")
-    demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
     name = request.path_params["name"]
+    sent = await fresh_form(server, request, Onward(next=onward.FORGET, carried=name))
+    if isinstance(sent, Response):
+        return sent
+    person = sent.person
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
     ending = await server.authority.store.transact(partial(_end, person, name, by))

@@ -12,6 +12,7 @@ from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.identity.session_start import NewSession
 from counterfoil.server.pages.known import keep_known
 from counterfoil.server.pages.remembered import keep_remembered
+from counterfoil.server.protocol.endings import Ends
 from counterfoil.server.web.browser import go
 from counterfoil.server.web.flow import Flow, flow_in
 from counterfoil.server.web.server import Server
@@ -24,8 +25,6 @@ PASSWORD: Final = "password"
 SECURITY: Final = "security"
 AUTHENTICATOR: Final = "authenticator"
 """Where they sign in to set an authenticator app up."""
-APP: Final = "app"
-"""Where they sign in to remove an app."""
 NOT_ME: Final = "not_me"
 DATA: Final = "data"
 DELETION: Final = "delete"
@@ -42,6 +41,26 @@ NEW_PASSKEY: Final = "passkey"
 
 MINT_RIGHT: Final = "mint-right"
 """Where an administrator signs in to let a client mint for people."""
+
+
+OTHERS: Final = "others"
+"""Where they sign in to sign out everywhere else,"""
+FORGET: Final = "forget"
+"""and to let a browser be remembered no more."""
+ENDED: Final = (
+    Ends.GRANT,
+    Ends.APP_SESSIONS,
+    Ends.FAMILY,
+    Ends.SESSION,
+    Ends.USER,
+    Ends.PERSONAL_TOKEN,
+)
+"""What they sign in to end."""
+
+
+def end_word(kind: Ends) -> str:
+    """Give what ``next`` says where somebody signs in to end something of this kind."""
+    return f"end-{kind.value}"
 
 
 class _Way(Struct, frozen=True):
@@ -67,7 +86,9 @@ _WAYS: Final = MappingProxyType(
         PASSKEYS: _Way("account/passkeys"),
         PROVIDERS: _Way("account/providers"),
         NEW_PASSKEY: _Way("account/passkeys/new"),
-        APP: _Way("account/end/grant/{}", "app"),
+        **{end_word(kind): _Way(f"account/end/{kind.value}/{{}}", "name") for kind in ENDED},
+        OTHERS: _Way("account/devices/others"),
+        FORGET: _Way("account/devices/forget/{}", "name"),
         MINT_RIGHT: _Way("admin/clients/{}/mint-right", "client"),
         EMAIL: _Way("account/email"),
         EMAIL_LINK: _Way("account/email/confirm"),
