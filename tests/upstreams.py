@@ -30,7 +30,8 @@ CLIENT_ID, CLIENT_SECRET = "us", "a secret of ours, there: +%"
 class Upstream:
     """An OpenID Provider. ``claims`` are put over those of the ID token; ``None`` leaves one out.
 
-    ``spoilt`` is given the token and gives another in its place. ``asked`` are the authentication
+    ``spoilt`` is given the token and gives another in its place. ``meanwhile`` is awaited within a
+    refresh. ``asked`` are the authentication
     requests that came, ``fetched`` counts the requests of each path.
     """
 
@@ -49,6 +50,7 @@ class Upstream:
         self.revoked: list[str] = []
         self.refreshes = 0
         self.lose_answers = 0
+        self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.jwks: dict[str, Any] | None = None
         self._codes: dict[str, dict[str, str]] = {}
         self._tokens: dict[str, dict[str, Any]] = {}
@@ -118,6 +120,8 @@ class Upstream:
         if not self._is_us(request, form):
             return JSONResponse({"error": "invalid_client"}, 401)
         if form["grant_type"] == "refresh_token":
+            if self.meanwhile is not None:
+                await self.meanwhile()
             return self._refreshed(str(form["refresh_token"]))
         asked = self._codes.pop(str(form["code"]), None)
         if (

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from counterfoil.server.identity.upstream_tokens import KeptTokens, opened
+from counterfoil.server.identity import upstream_use
+from counterfoil.server.identity.upstream_tokens import KeptTokens, opened, sealed
 from counterfoil.server.protocol import providers
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.own_api import UPSTREAM
@@ -165,6 +166,102 @@ async def test_a_service_that_the_policy_names_uses_them(place: Installation, th
     told = await place.authority.store.read(lambda tx: tx.events.latest(1))
     assert (told[0].kind.value, told[0].subject) == ("upstream_token_used", identity.user_id)
     assert not fresh & set(told[0].detail.values())
+
+
+async def stale(place: Installation) -> tuple[LinkedIdentity, str]:
+    """Somebody whose access token has expired, and the token of a service that may refresh it."""
+    async with place.browser() as browser:
+        await come(browser)
+    await allow(place, "mirror")
+    await replayer(place)
+    place.clock.turn(300)
+    return await only(place), await place.service_token("mirror")
+
+
+async def begin_elsewhere(place: Installation, identity: LinkedIdentity) -> bytes:
+    """Have another server begin to refresh; gives what stood there."""
+    before = identity.sealed_tokens or b""
+    until = int(place.clock()) + upstream_use.CLAIM_SECONDS
+    assert await place.authority.store.transact(
+        lambda tx: tx.identities.begin_refresh(identity.id, before, until)
+    )
+    return before
+
+
+async def test_of_two_servers_one_refreshes_and_the_other_takes_what_it_got(
+    place: Installation, theirs: Upstream
+):
+    """S78: a provider that takes a refresh token once ends all where two bring it."""
+    identity, token = await stale(place)
+    before = await begin_elsewhere(place, identity)
+    asking = asyncio.create_task(use(place, token, identity.user_id))
+    got = KeptTokens("got elsewhere", "next", int(place.clock()) + 300)
+    after = sealed(place.authority, identity, got)
+    assert await place.authority.store.transact(
+        lambda tx: tx.identities.keep_tokens(identity.id, before, after)
+    )
+    assert (await asking).json()["access_token"] == "got elsewhere"
+    assert theirs.refreshes == 0
+
+
+async def test_a_server_that_died_at_it_leaves_the_refresh_to_the_next(
+    place: Installation, theirs: Upstream, monkeypatch: pytest.MonkeyPatch
+):
+    identity, token = await stale(place)
+    await begin_elsewhere(place, identity)
+    monkeypatch.setattr(upstream_use, "LOOKS", 2)
+    assert (await use(place, token, identity.user_id)).status_code == 503
+    assert theirs.refreshes == 0
+    place.clock.turn(upstream_use.CLAIM_SECONDS)
+    assert (await use(place, token, identity.user_id)).status_code == 200
+    assert theirs.refreshes == 1
+
+
+async def test_a_sign_in_beside_a_refresh_brings_no_spent_token_back(
+    place: Installation, theirs: Upstream
+):
+    """A sign-in that gives no refresh token keeps the one before, which is being spent."""
+    identity, token = await stale(place)
+    spent = kept(place, identity).refresh_token
+
+    async def sign_in() -> None:
+        anew = KeptTokens("of the sign-in", spent, int(place.clock()) + 300)
+        after = sealed(place.authority, identity, anew)
+        await place.authority.store.transact(
+            lambda tx: tx.identities.keep_tokens(identity.id, identity.sealed_tokens, after)
+        )
+
+    theirs.meanwhile = sign_in
+    given = (await use(place, token, identity.user_id)).json()["access_token"]
+    now = kept(place, await only(place))
+    assert now.access_token == given
+    assert now.refresh_token != spent
+
+
+async def test_what_is_got_for_nobody_any_more_is_given_back(place: Installation, theirs: Upstream):
+    """An account that is unlinked while its tokens are refreshed."""
+    identity, token = await stale(place)
+
+    async def unlink() -> None:
+        await place.authority.store.transact(lambda tx: tx.identities.remove(identity.id))
+
+    theirs.meanwhile = unlink
+    assert (await use(place, token, identity.user_id)).status_code == 404
+    (back,) = theirs.revoked
+    assert back != kept(place, identity).refresh_token
+
+
+async def test_an_access_token_that_ends_without_a_refresh_token_is_none_at_once(
+    place: Installation, theirs: Upstream
+):
+    identity, token = await stale(place)
+    after = sealed(place.authority, identity, KeptTokens("a", None, 1))
+    await place.authority.store.transact(
+        lambda tx: tx.identities.keep_tokens(identity.id, identity.sealed_tokens, after)
+    )
+    for _ in range(2):
+        assert (await use(place, token, identity.user_id)).status_code == 404
+    assert theirs.refreshes == 0
 
 
 async def test_an_answer_that_was_lost_is_asked_for_once_more(

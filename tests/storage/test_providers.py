@@ -120,6 +120,27 @@ async def test_tokens_are_replaced_only_where_those_stand_that_were_read(kept: S
     assert await found(kept) == identity()
 
 
+async def test_tokens_are_refreshed_by_one_at_a_time(kept: Store, clock: Clock) -> None:
+    """S78: a claim, which ends by itself where whoever made it is no more."""
+
+    async def begin(before: bytes) -> bool:
+        return await kept.transact(lambda tx: tx.identities.begin_refresh("i1", before, NOW + 30))
+
+    async def keep(before: bytes | None, sealed: bytes) -> bool:
+        return await kept.transact(lambda tx: tx.identities.keep_tokens("i1", before, sealed))
+
+    assert await keep(None, b"one")
+    assert not await begin(b"other")
+    assert await begin(b"one")
+    assert not await begin(b"one")
+    assert await keep(b"one", b"two")
+    assert await begin(b"two"), "what was new is nobody's"
+    await kept.transact(lambda tx: tx.identities.leave_refresh("i1", b"two"))
+    assert await begin(b"two")
+    clock.now = NOW + 30
+    assert await begin(b"two")
+
+
 async def test_sessions_are_found_by_whoever_began_them_and_swept(
     kept: Store, clock: Clock
 ) -> None:

@@ -57,6 +57,15 @@ class LinkedIdentities(Protocol):
     async def keep_tokens(self, identity_id: str, before: bytes | None, sealed: bytes) -> bool:
         """Keep tokens in place of ``before``, in one statement; ``False``: others stand there."""
 
+    async def begin_refresh(self, identity_id: str, before: bytes, until: int) -> bool:
+        """Say that ``before`` are being refreshed, in one statement, until new ones are kept.
+
+        ``False``: others stand there, or somebody is at it, and has time until theirs.
+        """
+
+    async def leave_refresh(self, identity_id: str, before: bytes) -> None:
+        """Say that ``before`` are not being refreshed any more."""
+
     async def forget_tokens(self, provider_id: str) -> int:
         """Keep no tokens of a provider any more; says of how many identities."""
 

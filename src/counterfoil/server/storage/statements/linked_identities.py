@@ -19,10 +19,19 @@ _OF_USER: Final = f"{_SELECT} WHERE user_id = ? ORDER BY linked_at, id"
 _COUNT: Final = "SELECT count(*) FROM linked_identities WHERE provider_id = ?"
 _USE: Final = "UPDATE linked_identities SET label = ?, last_used_at = ? WHERE id = ?"
 _KEEP: Final = """
-UPDATE linked_identities SET sealed_tokens = ? WHERE id = ? AND sealed_tokens = ?
+UPDATE linked_identities SET sealed_tokens = ?, refreshing_until = 0
+WHERE id = ? AND sealed_tokens = ?
 """
 _KEEP_FIRST: Final = """
-UPDATE linked_identities SET sealed_tokens = ? WHERE id = ? AND sealed_tokens IS NULL
+UPDATE linked_identities SET sealed_tokens = ?, refreshing_until = 0
+WHERE id = ? AND sealed_tokens IS NULL
+"""
+_BEGIN_REFRESH: Final = """
+UPDATE linked_identities SET refreshing_until = ?
+WHERE id = ? AND sealed_tokens = ? AND refreshing_until <= ?
+"""
+_LEAVE_REFRESH: Final = """
+UPDATE linked_identities SET refreshing_until = 0 WHERE id = ? AND sealed_tokens = ?
 """
 _FORGET: Final = """
 UPDATE linked_identities SET sealed_tokens = NULL
@@ -103,6 +112,15 @@ class LinkedIdentityStatements:
         if before is None:
             return await self._connection.run(_KEEP_FIRST, sealed, identity_id) == 1
         return await self._connection.run(_KEEP, sealed, identity_id, before) == 1
+
+    async def begin_refresh(self, identity_id: str, before: bytes, until: int) -> bool:
+        """Say that tokens are being refreshed; ``False``: others stand there, or somebody is."""
+        values = until, identity_id, before, self._connection.now
+        return await self._connection.run(_BEGIN_REFRESH, *values) == 1
+
+    async def leave_refresh(self, identity_id: str, before: bytes) -> None:
+        """Say that tokens are not being refreshed any more."""
+        await self._connection.run(_LEAVE_REFRESH, identity_id, before)
 
     async def forget_tokens(self, provider_id: str) -> int:
         """Keep no tokens of a provider any more; says of how many identities."""
