@@ -6,9 +6,11 @@ from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
-from counterfoil.server.identity.remembering import MOST, RETRY_WINDOW
+from counterfoil.server.identity.remembering import MOST, RETRY_WINDOW, remember
 from counterfoil.server.protocol.noticing.doubting import doubt
+from tests.coming import add_provider, come, is_in
 from tests.flows.test_remembered_browsers import (
     COOKIE,
     DAY,
@@ -20,9 +22,10 @@ from tests.flows.test_remembered_browsers import (
     set_client_policy,
     signed_in,
 )
-from tests.installation import Installation, Person, hidden_fields, restarted
+from tests.installation import Installation, Person, hidden_fields, installed, restarted
 from tests.recoveries import send_all
 from tests.second_factors import enrol, half, show
+from tests.upstreams import Upstream, upstream
 
 pytestmark = pytest.mark.anyio
 
@@ -394,3 +397,33 @@ async def test_another_persons_cannot_be_forgotten(tmp_path: Any) -> None:
         form = hidden_fields((await mallory.get("/account/apps")).text)
         assert (await mallory.post(path, data=form)).status_code == 400
         assert len(await remembered(person)) == 1
+
+
+@pytest.mark.one_engine("what is decided asks no engine")
+async def test_who_comes_by_a_provider_is_remembered_there_alone(tmp_path: Any) -> None:
+    """Otherwise the provider's logout would not reach the session that the browser gets later."""
+    async with (
+        installed(tmp_path, **SILENT, registration="open") as place,
+        upstream(Upstream, place.clock) as theirs,
+        place.browser() as browser,
+    ):
+        await add_provider(place, theirs)
+        theirs.sign_in("grace", email="grace@example.com", email_verified=True)
+        assert (await come(browser)).status_code == 200
+        assert await is_in(browser)
+        assert COOKIE not in browser.cookies
+
+
+@pytest.mark.one_engine("what is decided asks no engine")
+async def test_the_cookie_is_good_no_longer_than_its_row(tmp_path: Any) -> None:
+    """However old the sign-in is on which it rests."""
+    async with ada(tmp_path) as person:
+        await signed_in(person, keep=False)
+        place, [session] = person.installation, await live_sessions(person)
+        old = replace(session, auth_time=session.auth_time - 10 * DAY)
+
+        async def work(tx: Any) -> Any:
+            return await remember(place.authority, tx, old, "browser")
+
+        kept = await place.authority.store.transact(work)
+        assert kept.until == old.auth_time + 30 * DAY

@@ -106,8 +106,17 @@ def test_one_letter_of_a_thing_in_a_day_and_few_of_all():
     assert not habits.was_told("a", MONDAY + DAY)
     assert not habits.was_told("b", MONDAY)
     for number in range(1, MOST_LETTERS):
-        habits = habits.telling(str(number), MONDAY + number)
-    assert habits.was_told("b", MONDAY + 60)
+        habits = habits.telling(f"a {number}", MONDAY + number)
+    assert habits.was_told("a new one", MONDAY + 60)
+
+
+def test_letters_of_one_kind_silence_no_other():
+    """Who knows the password causes those of one kind; that a token is stolen is told still."""
+    habits = NO_HABITS
+    for number in range(MOST_LETTERS):
+        habits = habits.telling(f"sign_in_held {number}", MONDAY)
+    assert habits.was_told("sign_in_held elsewhere", MONDAY)
+    assert not habits.was_told("token_noticed elsewhere", MONDAY)
 
 
 @pytest.mark.parametrize("habits", [NO_HABITS, NO_HABITS.learned("n", BERLIN, MONDAY)])

@@ -99,7 +99,7 @@ async def remember(
         auth_time=session.auth_time,
         amr=session.amr,
         used_at=tx.now,
-        expires_at=tx.now + lifetime,
+        expires_at=_first_until(authority.settings, session, tx.now),
         origin=session.origin,
     )
     await tx.remembered_browsers.add(remembered)
@@ -226,6 +226,12 @@ def _clipped(settings: Settings, remembered: RememberedBrowser) -> int:
     """Say until when one is good, by the settings as they are now."""
     since = remembered.used_at if settings.remembers_for_ever else remembered.auth_time
     return min(remembered.expires_at, since + settings.remember_lifetime)
+
+
+def _first_until(settings: Settings, session: Session, now: int) -> int:
+    """A sign-in may be older than the session: the cookie is to be no longer good than its row."""
+    since = now if settings.remembers_for_ever else session.auth_time
+    return since + settings.remember_lifetime
 
 
 def _until(settings: Settings, remembered: RememberedBrowser, now: int) -> int:

@@ -82,6 +82,8 @@ async def _tell(authority: Authority, tx: Transaction, seen: Seen, other: Stay, 
     noticed = await tokens.two_places(authority, tx, seen.family, places)
     detail = _detail(seen, (token.stay, other)) | noticed.detail
     ends = _ends(seen, noticed)
+    if noticed.is_off and not ends:
+        return
     if ends:
         detail |= {"done": " ".join(sorted(noticed.actions | {Action.END}))}
     await events.record(tx, EventKind.TOKEN_IN_TWO_PLACES, by, token.jti, detail)

@@ -20,7 +20,7 @@ MOST_COUNTED: Final = 300
 MOST_A_DAY: Final = 4
 """Sign-ins of one day that are counted: nobody teaches the counters in an afternoon."""
 MOST_LETTERS: Final = 5
-"""Letters to one person in a day at most, whatever is noticed."""
+"""Letters of one kind to a person in a day at most: who causes some of them silences no others."""
 STRANGER: Final = 14 * DAY
 """Seconds for which whoever has come in unnoticed may have done so."""
 KEPT: Final = 400 * DAY
@@ -48,10 +48,15 @@ class Stood(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """Of what a letter was sent, and when."""
+    """Of what a letter was sent, and when. ``what`` begins with the kind of letter."""
 
     what: str
     at: int
+
+    @property
+    def kind(self) -> str:
+        """The kind of letter."""
+        return self.what.partition(" ")[0]
 
 
 class Habits(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -121,8 +126,9 @@ class Habits(Struct, frozen=True, omit_defaults=True, kw_only=True):
         )
 
     def was_told(self, what: str, now: int) -> bool:
-        """Whether a letter tells of it already, or there were enough of them today."""
-        recent = [each for each in self.told if each.at > now - DAY]
+        """Whether a letter tells of it already, or there were enough of its kind today."""
+        kind = Told(what, now).kind
+        recent = [each for each in self.told if each.at > now - DAY and each.kind == kind]
         return len(recent) >= MOST_LETTERS or any(each.what == what for each in recent)
 
     def telling(self, what: str, now: int) -> "Habits":

@@ -224,3 +224,16 @@ async def test_it_ends_by_the_form_behind_the_letter(tmp_path: Path):
         done = await person.browser.post("/account/not-me", data=form)
         assert done.status_code == 200, done.text
         assert await refusal(place, tokens["access_token"]) is Reason.REVOKED
+
+
+async def test_off_is_not_looked_for(tmp_path: Path):
+    """Neither written down nor told; what a client's own policy ends does, and is written down."""
+    rules = {"notice_token_in_two_places": ["off"]}
+    async with app_at_home(tmp_path, **rules) as (place, _, tokens):
+        await in_both(place, tokens["access_token"], HOME, FAR)
+        assert await told(place) == []
+        assert await mail_for(place, EMAIL) == []
+        await set_policy(place, in_two_places="end")
+        await used(place, tokens["access_token"], OFFICE, -40, -10)
+        assert [event.detail["done"] for event in await told(place)] == ["end"]
+        assert await refusal(place, tokens["access_token"]) is Reason.REVOKED

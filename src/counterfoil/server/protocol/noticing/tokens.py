@@ -22,12 +22,16 @@ from counterfoil.server.records.store import Transaction
 
 
 class Elsewhere(Struct, frozen=True):
-    """A finding about a token, from which two addresses, and what policy does about it."""
+    """A finding about a token, from which two addresses, and what policy does about it.
+
+    ``is_off``: the settings say that it is not looked for.
+    """
 
     finding: Finding
     where: str
     other: str
     actions: frozenset[Action]
+    is_off: bool = False
 
     @property
     def detail(self) -> dict[str, str]:
@@ -68,14 +72,17 @@ async def refreshed(
         return None
     habits = await tx.habits.of_user(family.user_id)
     found = elsewhere.refresh(habits, stood, stands)
-    if found is None or OFF in rules_for(authority.settings, found):
+    if found is None:
         return None
-    return _elsewhere(authority, found, (origin.address, before))
+    noticed = _elsewhere(authority, found, (origin.address, before))
+    return None if noticed.is_off else noticed
 
 
 def _elsewhere(authority: Authority, found: Finding, places: tuple[str, str]) -> Elsewhere:
-    actions = actions_by(rules_for(authority.settings, found), found.score)
-    return Elsewhere(found, *places, actions)
+    rules = rules_for(authority.settings, found)
+    is_off = OFF in rules
+    actions = frozenset[Action]() if is_off else actions_by(rules, found.score)
+    return Elsewhere(found, *places, actions, is_off)
 
 
 async def record_refresh(tx: Transaction, noticed: Elsewhere, family: Family, by: Actor) -> None:
