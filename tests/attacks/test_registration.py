@@ -1,6 +1,7 @@
 """Accounts in others' names: found out, prepared, scanned, flooded, spelled alike (S72, S104)."""
 
 import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -288,6 +289,24 @@ async def test_a_password_that_is_guessed_first_is_refused(
     assert refused.status_code == 400
     assert "Please check" in refused.text
     assert (await join(browser, page)).status_code == 200
+
+
+@pytest.mark.one_engine("a file is looked at, and no database")
+async def test_a_password_that_was_stolen_elsewhere_is_refused(tmp_path: Path):
+    """ASVS V6.2.12: however good it was; and the next one is taken."""
+    path = tmp_path / "stolen"
+    path.write_text(f"{hashlib.sha1(NEW.encode(), usedforsecurity=False).hexdigest().upper()}:3\n")
+    async with (
+        installed(tmp_path / "house", breached_passwords_file=str(path), **OPEN) as house,
+        house.browser() as browser,
+    ):
+        await register(browser, "robbed@example.com")
+        page = await open_link(browser, await token_for(house, "robbed@example.com"))
+        refused = await join(browser, page)
+        assert refused.status_code == 400
+        assert "stolen elsewhere" in refused.text
+        other = f"{NEW} and more"
+        assert (await join(browser, page, new=other, again=other)).status_code == 200
 
 
 async def test_links_of_one_purpose_are_nothing_to_another(

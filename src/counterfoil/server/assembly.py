@@ -17,6 +17,7 @@ from counterfoil.server.backchannel.delivery import Delivery
 from counterfoil.server.hub.presence import Presence
 from counterfoil.server.hub.publisher import Publisher
 from counterfoil.server.identity import email_change, joining, recovery
+from counterfoil.server.identity.breached import BadList, Breached
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.throttle import Throttle
 from counterfoil.server.janitor import Janitor
@@ -37,7 +38,7 @@ from counterfoil.server.protocol.status_lists import StatusLists
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.store import Transaction
-from counterfoil.server.settings import Settings
+from counterfoil.server.settings import Settings, SettingsError
 from counterfoil.server.upstream.line import Line
 from counterfoil.server.web.admission import Admission
 from counterfoil.server.web.cookies import Cookies
@@ -91,7 +92,12 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
 
 
 def _passwords(settings: Settings) -> Passwords:
-    return Passwords(settings.password_threads, settings.queue_seconds)
+    breached = Breached(settings.breached_passwords_file)
+    try:
+        breached.demand_usable()
+    except BadList as error:
+        raise SettingsError(f"breached_passwords_file: {error}") from None
+    return Passwords(settings.password_threads, settings.queue_seconds, breached)
 
 
 async def _note(settings: Settings, tx: Transaction) -> None:

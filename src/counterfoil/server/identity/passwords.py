@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
 
+from counterfoil.server.identity.breached import Breached
 from counterfoil.server.identity.strength import weakness
 from counterfoil.server.records.sentence import say
 
@@ -22,6 +23,9 @@ WAITING_PER_THREAD: Final = 32
 _SIZES: Final = (16, 32)
 """Of a salt and of a hash, in bytes, as the library makes them."""
 _CROWDED: Final = "Too many people are signing in at this moment. Try again in a moment."
+STOLEN: Final = say(
+    "This password is in a list of passwords that were stolen elsewhere. Take another one."
+)
 _ENDING: Final = "The server is about to end. Try again in a moment."
 
 T = TypeVar("T")
@@ -60,11 +64,14 @@ class Passwords:
 
     Passwords are taken exactly as they were received (ASVS 5.0 §6.2.8): nothing is trimmed, cut or
     normalised. Whoever has waited for a thread for more than ``patience`` seconds is sent away.
-    ``close`` lets go of the threads.
+    ``breached`` knows what was stolen elsewhere. ``close`` lets go of the threads.
     """
 
-    def __init__(self, threads: int, patience: float = 10.0) -> None:
+    def __init__(
+        self, threads: int, patience: float = 10.0, breached: Breached | None = None
+    ) -> None:
         self._patience = patience
+        self._breached = breached or Breached()
         self._closed = False
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
@@ -85,11 +92,11 @@ class Passwords:
         """Hash a password that a person chose for themselves. ``about``: what is known of them.
 
         Raises:
-            PasswordRefused: it is too short, too long, or easily guessed.
+            PasswordRefused: it is too short, too long, easily guessed, or was stolen elsewhere.
             TooBusy: too many wait, or this one has waited for too long.
         """
         demand_allowed(password)
-        weak = await self._run(lambda: weakness(password, about))
+        weak = await self._run(lambda: self._weakness(password, about))
         if weak is not None:
             raise PasswordRefused(weak)
         return await self.hash(password)
@@ -104,6 +111,10 @@ class Passwords:
             TooBusy: too many wait, or this one has waited for too long.
         """
         return await self._run(lambda: self._is_right(password, stored))
+
+    def _weakness(self, password: str, about: Iterable[str]) -> str | None:
+        weak = weakness(password, about)
+        return STOLEN if weak is None and self._breached.holds(password) else weak
 
     def close(self) -> None:
         """Begin nothing more, refuse whoever waits, and let the threads end."""

@@ -1,5 +1,6 @@
 """The settings for who gets an account, and by which address they are known."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from counterfoil.server.settings.accounts import Accounts
@@ -29,6 +30,13 @@ class People(Accounts, frozen=True, kw_only=True):
             60 * DAY,
         ),
     ] = 7 * DAY
+    breached_passwords_file: Annotated[
+        Path | None,
+        words(
+            "A file of SHA-1 digests of passwords that were stolen elsewhere, sorted, one a line, "
+            "as Have I Been Pwned gives them away: nobody can choose one of these."
+        ),
+    ] = None
     default_language: Annotated[
         Literal["en", "de"],
         words(
