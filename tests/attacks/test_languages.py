@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.installation import CALLBACK, EMAIL, Installation, Person
+from tests.installation import CALLBACK, EMAIL, Installation, Person, hidden_fields
 from tests.shared import person, place, visitor
 
 __all__ = ["person", "place", "visitor"]
@@ -97,3 +97,63 @@ async def test_a_failed_sign_in_tells_no_more_in_another_language(visitor: Perso
 
 def _without_secrets(page: str) -> list[str]:
     return [line for line in page.splitlines() if "hidden" not in line and "data-" not in line]
+
+
+@pytest.mark.parametrize("language", ["fr", "DE", "de-DE", "../de", "<b>", " de", "en\x00"])
+async def test_what_is_no_language_of_ours_is_kept_of_nobody(
+    place: Installation, person: Person, language: str
+):
+    await person.code()
+    page = await person.browser.get("/account/profile")
+    form = hidden_fields(page.text) | {"name": "Mallory", "language": language}
+    answer = await person.browser.post("/account/profile", data=form)
+    assert answer.status_code == 400
+    assert language not in answer.text or language == "fr"
+    assert await _kept(place, person) == ("Grace", "")
+
+
+async def test_a_form_of_another_chooses_no_language(
+    place: Installation, person: Person, visitor: Person
+):
+    """Neither by the token of another session, nor without one, nor from another site."""
+    await visitor.code()
+    token = hidden_fields((await visitor.browser.get("/account/profile")).text)
+    await person.code()
+    own = hidden_fields((await person.browser.get("/account/profile")).text)
+    wish = {"name": "Mallory", "language": "de"}
+    for form, headers in (
+        (token, {}),
+        ({}, {}),
+        (own, {"sec-fetch-site": "cross-site", "origin": "https://mallory.example"}),
+    ):
+        answer = await person.browser.post("/account/profile", data=form | wish, headers=headers)
+        assert answer.status_code == 403
+    assert await _kept(place, person) == ("Grace", "")
+
+
+async def test_a_choice_is_of_its_person_alone(place: Installation, person: Person):
+    """At the same browser whoever signs in next reads what they chose, or their browser asks for.
+
+    A page at which nobody is signed in tells nothing of what they chose.
+    """
+    other = await place.add_user("next@example.com", name="Next")
+    await person.code()
+    own = hidden_fields((await person.browser.get("/account/profile")).text)
+    form = own | {"name": "Grace", "language": "de"}
+    await person.browser.post("/account/profile", data=form)
+    kept = await place.authority.store.read(lambda tx: tx.users.find(other.id))
+    assert kept is not None
+    assert kept.language == ""
+    person.browser.cookies.clear()
+    sign_in = await person.browser.get("/sign-in")
+    assert sign_in.headers["content-language"] == "en"
+    await person.sign_in(sign_in, email="next@example.com")
+    page = await person.browser.get("/account/profile")
+    assert "next@example.com" in page.text
+    assert page.headers["content-language"] == "en"
+
+
+async def _kept(place: Installation, person: Person) -> tuple[str | None, str]:
+    user = await place.authority.store.read(lambda tx: tx.users.find(person.user_id))
+    assert user is not None
+    return user.name, user.language

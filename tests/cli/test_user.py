@@ -23,6 +23,7 @@ def test_a_password_comes_from_standard_input_without_its_line_end(
         "email": EMAIL,
         "email_verified": False,
         "name": None,
+        "language": None,
         "is_admin": False,
         "disabled_at": None,
         "second_factor": False,

@@ -55,6 +55,16 @@ async def test_a_user_is_renamed_only_to_another_name(store: Store) -> None:
     assert not await store.transact(lambda tx: tx.users.rename("bob", "Bob"))
 
 
+async def test_a_language_is_chosen_and_taken_back(store: Store) -> None:
+    await store.transact(lambda tx: tx.users.add(user()))
+    for language, changed in (("de", True), ("de", False), ("", True), ("", False)):
+        chosen = await store.transact(lambda tx, to=language: tx.users.set_language("ada", to))
+        assert chosen is changed
+        found = await store.read(lambda tx: tx.users.find("ada"))
+        assert found == user(language=language)
+    assert not await store.transact(lambda tx: tx.users.set_language("bob", "de"))
+
+
 async def test_a_person_is_removed_with_all_that_is_theirs(store: Store) -> None:
     """And nobody else with them."""
     for one in (user(), user(id="bob", email="bob@example.org", is_admin=True)):

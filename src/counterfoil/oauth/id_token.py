@@ -23,3 +23,4 @@ class IdToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     email: str | None = None
     email_verified: bool | None = None
     name: str | None = None
+    locale: str | None = None

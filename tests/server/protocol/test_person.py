@@ -33,3 +33,10 @@ def test_a_person_without_a_name_has_none():
     nobody = User(id="u2", email="x@example.com", created_at=1)
     found = msgspec.to_builtins(personal_claims(nobody, frozenset({"profile"})))
     assert found == {"sub": "u2"}
+
+
+def test_a_language_is_told_where_one_was_chosen():
+    """OpenID Connect Core §5.1; under the scope ``profile`` alone (§5.4)."""
+    german = User(id="u3", email="x@example.com", created_at=1, language="de")
+    assert personal_claims(german, frozenset({"profile"})).locale == "de"
+    assert personal_claims(german, frozenset({"openid", "email"})).locale is None

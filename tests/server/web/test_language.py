@@ -21,10 +21,14 @@ pytestmark = pytest.mark.anyio
         (Wishes(None, Pressed("de", 1), "en", "en"), "de"),
         (Wishes(Wish("en", 2), Pressed("de", 1), "de", "de"), "en"),
         (Wishes(Wish("en", 2), Pressed("de", 2), "en", "en"), "de"),
+        (Wishes(None, None, "en", "en", Wish("de", 1)), "de"),
+        (Wishes(Wish("en", 2), None, "en", "en", Wish("de", 3)), "en"),
+        (Wishes(None, Pressed("en", 2), "en", "en", Wish("de", 3)), "de"),
+        (Wishes(None, Pressed("en", 3), "en", "en", Wish("de", 3)), "en"),
     ],
 )
 def test_who_decides(wishes: Wishes, language: str):
-    """OpenID Connect Core §3.1.2.1: the app's wish comes first, until the person presses."""
+    """OpenID Connect Core §3.1.2.1: the app's wish, then the person's, until they press."""
     assert chosen(wishes) == language
 
 

@@ -10,13 +10,15 @@ from counterfoil.server.records.user import User
 class UserDocument(Struct, frozen=True, kw_only=True):
     """A person; ``id`` is the ``sub`` of their tokens. Times in seconds since the epoch.
 
-    ``second_factor``: their password alone does not sign them in.
+    ``language`` is what they have chosen to read. ``second_factor``: their password alone does not
+    sign them in.
     """
 
     id: str
     email: str
     email_verified: bool
     name: str | None
+    language: str | None
     is_admin: bool
     created_at: int
     disabled_at: int | None
@@ -41,6 +43,7 @@ def document_of(user: User, factors: Factors = NO_FACTORS) -> UserDocument:
         email=user.email,
         email_verified=user.email_verified,
         name=user.name,
+        language=user.language or None,
         is_admin=user.is_admin,
         created_at=user.created_at,
         disabled_at=user.disabled_at,

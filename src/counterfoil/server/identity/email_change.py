@@ -14,6 +14,7 @@ from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity import joining, recovery
 from counterfoil.server.identity.factor_change import remove_passkeys
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
+from counterfoil.server.identity.security_letters import language_for
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol import action_tokens, changed_data, events, revocation
 from counterfoil.server.protocol.action_tokens import Opened
@@ -178,7 +179,7 @@ async def _tell(authority: Authority, tx: Transaction, before: User, language: s
         id=new_handle(tx),
         kind=LetterKind.EMAIL_WAS_CHANGED,
         to=before.email,
-        language=language,
+        language=language_for(authority.settings, before, language),
         written_at=tx.now,
         values={
             "link": f"{authority.issuer}{UNDO_PATH}?token={secret.reveal()}",

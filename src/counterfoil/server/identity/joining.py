@@ -14,6 +14,7 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import recovery
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.recovery import ASK_PATH, demand_mail
+from counterfoil.server.identity.security_letters import language_for
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.ways_in import clear_unproved
 from counterfoil.server.mail.posting import post
@@ -131,7 +132,9 @@ def taken(authority: Authority, owner: User, errand: Letter) -> Letter | None:
     if not owner.is_enabled:
         return None
     values = {"link": f"{authority.issuer}{ASK_PATH}"}
-    return replace(errand, kind=LetterKind.ALREADY_REGISTERED, to=owner.email, values=values)
+    language = language_for(authority.settings, owner, errand.language)
+    letter = replace(errand, kind=LetterKind.ALREADY_REGISTERED, to=owner.email, values=values)
+    return replace(letter, language=language)
 
 
 async def invite(authority: Authority, tx: Transaction, user: User, by: Actor) -> None:
@@ -154,7 +157,7 @@ async def invite(authority: Authority, tx: Transaction, user: User, by: Actor) -
         id=new_handle(tx),
         kind=LetterKind.INVITATION,
         to=user.email,
-        language="",
+        language=language_for(settings, user),
         written_at=tx.now,
         values={"link": _link(authority, secret), "days": str(lifetime // _DAY or 1)},
     )

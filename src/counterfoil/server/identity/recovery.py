@@ -13,7 +13,7 @@ from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity.factor_change import remove_passkeys
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
-from counterfoil.server.identity.security_letters import tell
+from counterfoil.server.identity.security_letters import language_for, tell
 from counterfoil.server.identity.ways_in import clear_unproved
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol import action_tokens, events, revocation
@@ -113,7 +113,7 @@ async def start(authority: Authority, tx: Transaction, user: User, by: Actor) ->
         id=new_handle(tx),
         kind=LetterKind.RECOVERY_ASKED,
         to=user.email,
-        language="",
+        language=language_for(authority.settings, user),
         written_at=tx.now,
     )
     letter = await _letter(authority, tx, user, errand, by)
@@ -140,7 +140,7 @@ async def _letter(
         id=errand.id,
         kind=LetterKind.INVITED if user.password_hash is None else LetterKind.NEW_PASSWORD,
         to=user.email,
-        language=errand.language,
+        language=language_for(authority.settings, user, errand.language),
         written_at=errand.written_at,
         values={
             # The issuer is a setting: no header of a request has a say in where a link leads.
@@ -229,7 +229,7 @@ async def tell_owner(authority: Authority, tx: Transaction, user: User, language
         id=new_handle(tx),
         kind=LetterKind.PASSWORD_WAS_SET,
         to=user.email,
-        language=language,
+        language=language_for(authority.settings, user, language),
         written_at=tx.now,
         values={"link": f"{authority.issuer}{ASK_PATH}"},
     )

@@ -7,6 +7,12 @@ from counterfoil.server.records.letter import Letter, LetterKind
 from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
+from counterfoil.server.settings import Settings
+
+
+def language_for(settings: Settings, user: User, asked: str = "") -> str:
+    """Say in what a letter to somebody is written: what they chose, or what its asker reads."""
+    return user.language or asked or settings.default_language
 
 
 async def tell(
@@ -25,7 +31,7 @@ async def tell(
         id=new_handle(tx),
         kind=kind,
         to=user.email,
-        language="",
+        language=language_for(settings, user),
         written_at=tx.now,
         values={"link": f"{authority.issuer}/account/security", **values},
     )

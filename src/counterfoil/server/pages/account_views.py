@@ -6,7 +6,7 @@ from counterfoil.server.web.page import Page
 
 
 class ProfilePage(Page, frozen=True, kw_only=True):
-    """What is known of the person. Posts `name` to `action`. Times are text for people.
+    """What is known of the person; times are text for people. Posts `name` and `language`.
 
     `error` is one sentence about the last attempt; `saved`: it has just been changed.
     """
@@ -15,6 +15,7 @@ class ProfilePage(Page, frozen=True, kw_only=True):
     csrf: str
     action: str
     name: str
+    own_language: str
     since: str
     longest: int
     may_delete: bool = False

@@ -9,7 +9,13 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.pages.account_views import ProfilePage
 from counterfoil.server.pages.wording import day_of
 from counterfoil.server.protocol import events
-from counterfoil.server.protocol.profile import LONGEST_NAME, change_name, tidy_name
+from counterfoil.server.protocol.profile import (
+    LONGEST_NAME,
+    Profile,
+    change,
+    known_language,
+    tidy_name,
+)
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
@@ -38,19 +44,23 @@ async def answer(server: Server, request: Request) -> Response:
     demand_own_form(server.authority.keys.csrf, person.session.id, form, request)
     given = form.get("name") or ""
     try:
-        name = tidy_name(given)
+        profile = Profile(tidy_name(given), known_language(form.get("language") or ""))
     except OAuthError as error:
         page = _page(server, person, given[:LONGEST_NAME])
         return show(server, page(error=say(error.description)), status=400)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    work = partial(_change, person.user.id, name, events.by_session(person.session, origin))
+    work = partial(_change, person.user.id, profile, events.by_session(person.session, origin))
     await server.authority.store.transact(work)
     await server.authority.hub.catch_up()
-    return go(f"{server.prefix}/account/profile?saved=yes")
+    response = go(f"{server.prefix}/account/profile?saved=yes")
+    if profile.language != person.user.language:
+        # What was chosen last holds, and what this browser was switched to before is over.
+        server.cookies.clear_language(request, response)
+    return response
 
 
-async def _change(user_id: str, name: str | None, by: events.Actor, tx: Transaction) -> Ending:
-    return await change_name(tx, user_id, name, by)
+async def _change(user_id: str, profile: Profile, by: events.Actor, tx: Transaction) -> Ending:
+    return await change(tx, user_id, profile, by)
 
 
 def _page(server: Server, person: Person, name: str) -> partial[ProfilePage]:
@@ -61,6 +71,7 @@ def _page(server: Server, person: Person, name: str) -> partial[ProfilePage]:
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         action=f"{server.prefix}/account/profile",
         name=name,
+        own_language=person.user.language,
         since=day_of(person.user.created_at),
         longest=LONGEST_NAME,
         may_delete=server.authority.settings.account_deletion,

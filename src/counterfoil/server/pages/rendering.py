@@ -165,6 +165,7 @@ class Pages:
             language=reading.language,
             languages=OWN_NAMES if view.for_people and reading.back else (),
             back=reading.back,
+            own_names=OWN_NAMES,
         )
 
     def asset_url(self, prefix: str, name: str) -> str:

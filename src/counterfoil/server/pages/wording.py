@@ -18,7 +18,10 @@ OPENID_PERMISSIONS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             say("Know that it is you"),
             say("The app learns a number that stands for you here."),
         ),
-        "profile": (say("See your name"), ""),
+        "profile": (
+            say("See your name"),
+            say("And your language, if you have chosen one."),
+        ),
         "email": (say("See your email address"), ""),
         "offline_access": (
             say("Go on while you are away"),

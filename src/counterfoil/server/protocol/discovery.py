@@ -17,7 +17,7 @@ from counterfoil.server.settings import Settings
 
 CLAIMS: Final = (
     "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid",
-    "email", "email_verified", "name",
+    "email", "email_verified", "name", "locale",
 )  # fmt: skip
 
 

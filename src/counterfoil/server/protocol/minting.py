@@ -225,6 +225,7 @@ def _id_token(authority: Authority, issuance: Issuance) -> str:
         email=person.email,
         email_verified=person.email_verified,
         name=person.name,
+        locale=person.locale,
     )
     signer = authority.keyring.signer(Purpose.TOKENS, ID_TOKEN, issuance.issued_at)
     return signer.sign(claims)

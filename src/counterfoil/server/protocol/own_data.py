@@ -28,6 +28,7 @@ async def _profile(_: Transaction, user: User) -> list[Entry]:
             "email": user.email,
             "email_verified_at": user.email_verified_at,
             "name": user.name,
+            "language": user.language or None,
             "is_admin": user.is_admin,
             "created_at": user.created_at,
             "has_password": user.password_hash is not None,

@@ -3,11 +3,14 @@
 import re
 from typing import Final
 
+from msgspec import Struct
+
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.server.protocol import changed_data, events, revocation
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.language import LANGUAGES
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
@@ -31,12 +34,31 @@ def tidy_name(unverified: str) -> str | None:
     return name if _JOINERS.sub("", name) else None
 
 
-async def change_name(tx: Transaction, user_id: str, name: str | None, by: Actor) -> Ending:
-    """Change the name that apps may be told, and let guards drop the one before.
+class Profile(Struct, frozen=True):
+    """What apps may be told under the scope ``profile``; "": no language is chosen."""
 
-    The same name changes nothing, and nobody is told. Gives the receipt.
+    name: str | None
+    language: str
+
+
+def known_language(unverified: str) -> str:
+    """Give one of our languages, or "" for none.
+
+    Raises:
+        OAuthError: ``invalid_request``: there is no such language here.
     """
-    if not await tx.users.rename(user_id, name):
+    if unverified and unverified not in LANGUAGES:
+        raise invalid_request("This server does not speak that language.")
+    return unverified
+
+
+async def change(tx: Transaction, user_id: str, profile: Profile, by: Actor) -> Ending:
+    """Change what apps may be told, and let guards drop what they were told before.
+
+    The same again changes nothing, and nobody is told. Gives the receipt.
+    """
+    renamed = await tx.users.rename(user_id, profile.name)
+    if not (await tx.users.set_language(user_id, profile.language) or renamed):
         return await revocation.nothing_ended(tx)
     return await changed_data.tell(tx, user_id, by)
 

@@ -268,6 +268,7 @@ class NewUser(Struct, frozen=True):
     name: str | None = None
     is_admin: bool = False
     email_verified: bool = False
+    language: str = ""
     id: str = ""
 
 
@@ -302,6 +303,7 @@ async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
         name=tidy_name(new.name or ""),
         is_admin=new.is_admin,
         email_verified_at=tx.now if new.email_verified else None,
+        language=new.language,
     )
     await tx.users.add(user)
     await events.record(tx, EventKind.USER_ADDED, by, user.id)

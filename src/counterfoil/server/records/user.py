@@ -20,6 +20,8 @@ class User(Struct, frozen=True, kw_only=True):
     locked_until: int = 0
     email_verified_at: int | None = None
     """When somebody showed last that the address is theirs."""
+    language: str = ""
+    """What they have chosen to read (RFC 5646); empty: what each of their browsers asks for."""
 
     @property
     def email_verified(self) -> bool:
@@ -62,6 +64,9 @@ class Users(Protocol):
 
     async def rename(self, user_id: str, name: str | None) -> bool:
         """Give another name; ``False`` where it has that one, or there is no such user."""
+
+    async def set_language(self, user_id: str, language: str) -> bool:
+        """Choose what they read; ``False`` where it is that, or there is no such user."""
 
     async def disable(self, user_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled user."""

@@ -12,7 +12,7 @@ from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from counterfoil.server.web.headers import protect_page
-from counterfoil.server.web.language import reading_of
+from counterfoil.server.web.language import note_person, reading_of
 from counterfoil.server.web.page import Page, Reading
 from counterfoil.server.web.server import Server
 
@@ -75,6 +75,7 @@ def in_use(server: Server, request: Request, person: Person | None) -> Person | 
     if person is not None:
         server.authority.activity.note_session(person.session.id, int(server.clock()))
         request.state.session = person.session
+        note_person(request, person.user.language, person.session.auth_time)
     return person
 
 
@@ -86,7 +87,10 @@ async def signed_in_at(server: Server, request: Request) -> Person | None:
     secret = server.cookies.session_of(request)
     if secret is None:
         return None
-    return await server.authority.store.read(partial(_person, server, secret))
+    found = await server.authority.store.read(partial(_person, server, secret))
+    if found is not None:
+        note_person(request, found.user.language, found.session.auth_time)
+    return found
 
 
 def keep_session(server: Server, request: Request, response: Response) -> None:

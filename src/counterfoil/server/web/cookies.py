@@ -93,6 +93,11 @@ class Cookies:
         is_number = at.isascii() and at.isdigit() and len(at) <= _LONGEST_NUMBER
         return Pressed(language, int(at)) if language in LANGUAGES and is_number else None
 
+    def clear_language(self, request: Request, response: Response) -> None:
+        """Forget the language that this browser was switched to, where it was."""
+        if self._language in request.cookies:
+            self._set(response, self._language, "", 0)
+
     def set_language(self, response: Response, pressed: Pressed) -> None:
         """Keep a language for a year: it is no secret, and names nobody."""
         self._set(response, self._language, f"{pressed.language}.{pressed.at}", _YEAR)

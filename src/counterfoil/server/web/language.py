@@ -27,18 +27,26 @@ class Wish(Struct, frozen=True):
 
 
 class Wishes(Struct, frozen=True):
-    """Who wishes for what: the app, the browser by its switch, and by ``Accept-Language``."""
+    """Who wishes for what: the app, the person, the browser by its switch, and by its header."""
 
     app: Wish | None
     pressed: Pressed | None
     accepted: str
     default: str
+    own: Wish | None = None
+    """What the person has chosen for themselves, and when they signed in here."""
 
 
 def note_app(request: Request, language: str, at: int) -> None:
     """Note the language that the app of this request wishes for, since when."""
     if language:
         request.state.app_language = Wish(language, at)
+
+
+def note_person(request: Request, language: str, at: int) -> None:
+    """Note the language that whoever is signed in has chosen, and since when they are."""
+    if language:
+        request.state.own_language = Wish(language, at)
 
 
 def reading_of(server: Server, request: Request) -> Reading:
@@ -48,18 +56,20 @@ def reading_of(server: Server, request: Request) -> Reading:
         server.cookies.language_of(request),
         request.headers.get("accept-language", ""),
         server.authority.settings.default_language,
+        getattr(request.state, "own_language", None),
     )
     return Reading(chosen(wishes), _back(server, request))
 
 
 def chosen(wishes: Wishes) -> str:
-    """Choose among wishes: the app's before the browser's.
+    """Choose among wishes: the app's, then the person's own, then the browser's.
 
-    Who presses the switch after the app has wished says more than it.
+    Who presses the switch after the app has wished, or after they have signed in, says more.
     """
-    app, pressed = wishes.app, wishes.pressed
-    if app is not None and (pressed is None or pressed.at < app.at):
-        return app.language
+    pressed = wishes.pressed
+    for wish in (wishes.app, wishes.own):
+        if wish is not None and (pressed is None or pressed.at < wish.at):
+            return wish.language
     if pressed is not None:
         return pressed.language
     return language_in(wishes.accepted) or wishes.default

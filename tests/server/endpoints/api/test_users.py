@@ -11,10 +11,11 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_person_is_added_and_signs_in(place: Installation, admin: Administrator) -> None:
-    body = {"email": "new@example.com", "password": PASSWORD, "name": "New"}
+    body = {"email": "new@example.com", "password": PASSWORD, "name": "New", "language": "de"}
     made = await admin.post("/api/users", body, 201)
     assert PASSWORD not in str(made)
     assert made["is_admin"] is False
+    assert made["language"] == "de"
     assert made == await admin.get(f"/api/users/{made['id']}")
     async with place.browser() as browser:
         await Person(place, browser, "new@example.com", made["id"]).tokens()
@@ -28,6 +29,7 @@ async def test_a_person_is_added_and_signs_in(place: Installation, admin: Admini
         {"email": "x@example.com", "password": "short"},
         {"email": "x@example.com"},
         {"email": "x@example.com", "password": PASSWORD, "name": "a\u0000b"},
+        {"email": "x@example.com", "password": PASSWORD, "language": "fr"},
         {"email": "x@example.com", "password": PASSWORD, "is_admin": True},
         {"email": "x@example.com", "password": PASSWORD, "id": "chosen"},
     ],

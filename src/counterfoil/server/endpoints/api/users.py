@@ -1,7 +1,7 @@
 """People: listed, shown, added and disabled. Nobody is made an administrator here."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -44,6 +44,7 @@ class NewPerson(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
     email: Annotated[str, Meta(max_length=200)]
     password: Annotated[str, Meta(max_length=256)] | None = None
     name: Annotated[str, Meta(max_length=LONGEST_NAME)] | None = None
+    language: Literal["en", "de"] | None = None
 
     def __repr__(self) -> str:
         return "NewPerson(…)"
@@ -78,7 +79,7 @@ async def add_user(call: Call[Nothing, NewPerson]) -> UserDocument:
     authority = call.server.authority
 
     async def work(tx: Transaction) -> UserDocument:
-        new = NewUser(asked.email, digest, asked.name)
+        new = NewUser(asked.email, digest, asked.name, language=asked.language or "")
         added = await registration.add_user(tx, new, call.by)
         if digest is None:
             await joining.invite(authority, tx, added, call.by)

@@ -7,12 +7,12 @@ from counterfoil.server.storage.connection import Connection, Row
 
 _ADD: Final = """
 INSERT INTO users (id, email, created_at, password_hash, name, is_admin, disabled_at,
-    failed_sign_ins, locked_until, email_key, email_verified_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    failed_sign_ins, locked_until, email_key, email_verified_at, language)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT id, email, created_at, password_hash, name, is_admin, disabled_at,
-    failed_sign_ins, locked_until, email_verified_at
+    failed_sign_ins, locked_until, email_verified_at, language
 FROM users"""
 FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_EMAIL: Final = f"{_SELECT} WHERE email_key = ?"
@@ -46,6 +46,7 @@ DELETE FROM upstream_sessions WHERE identity_id IN (
 """Every table that says whose its rows are; those come first that refer to others."""
 _REMOVE_USER: Final = "DELETE FROM users WHERE id = ?"
 _RENAME: Final = "UPDATE users SET name = ? WHERE id = ? AND COALESCE(name, '') <> ?"
+_SET_LANGUAGE: Final = "UPDATE users SET language = ? WHERE id = ? AND language <> ?"
 _SET_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ?"
 _CHANGE_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?"
 _WELCOME: Final = """
@@ -87,6 +88,7 @@ class UserStatements:
             user.locked_until,
             normalised_email(user.email),
             user.email_verified_at,
+            user.language,
         )
 
     async def find(self, user_id: str) -> User | None:
@@ -116,6 +118,10 @@ class UserStatements:
     async def rename(self, user_id: str, name: str | None) -> bool:
         """Give another name; ``False`` where it has that one, or there is no such user."""
         return await self._connection.run(_RENAME, name, user_id, name or "") == 1
+
+    async def set_language(self, user_id: str, language: str) -> bool:
+        """Choose what they read; ``False`` where it is that, or there is no such user."""
+        return await self._connection.run(_SET_LANGUAGE, language, user_id, language) == 1
 
     async def disable(self, user_id: str, at: int) -> bool:
         """Disable; ``False`` where there is no such enabled user."""
@@ -168,4 +174,5 @@ def _user(row: Row) -> User:
         failed_sign_ins=row[7],
         locked_until=row[8],
         email_verified_at=row[9],
+        language=row[10],
     )
