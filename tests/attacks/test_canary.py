@@ -50,7 +50,8 @@ class Canaries:
 
     def note_page(self, page: httpx2.Response) -> None:
         for name, value in hidden_fields(page.text).items():
-            self.note(name, value)
+            if name != "back":  # the page's own path
+                self.note(name, value)
 
     def note_tokens(self, answer: httpx2.Response) -> dict[str, Any]:
         body = dict(answer.json())

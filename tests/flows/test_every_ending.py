@@ -26,6 +26,7 @@ from tests.installation import (
     hidden_fields,
     token_request,
 )
+from tests.minting import add_minter, give_right, minted, whom
 
 pytestmark = pytest.mark.anyio
 
@@ -36,6 +37,7 @@ async def place(
 ) -> AsyncIterator[Installation]:
     async with served(tmp_path_factory.mktemp("data")) as place:
         await place.add_client("leaky")
+        await add_minter(place)
         members = {
             "grant_types": ("authorization_code", "refresh_token"),
             "redirect_uris": (CALLBACK,),
@@ -124,6 +126,13 @@ async def everything_of_a_key(place: Installation, person: Person, visitor: Pers
     return Target(Ends.KEY, signs.kid), dead, []
 
 
+async def what_a_right_has_made(place: Installation, person: Person, visitor: Person) -> Chosen:
+    own = await person.tokens()
+    right = await give_right(place, person.user_id)
+    token = await minted(place, subject=whom(person.user_id))
+    return Target(Ends.MINT_RIGHT, right.id), [token], [own["access_token"]]
+
+
 WAYS: dict[str, Callable[[Installation, Person, Person], Awaitable[Chosen]]] = {
     "token": one_token,
     "family": one_family,
@@ -134,6 +143,7 @@ WAYS: dict[str, Callable[[Installation, Person, Person], Awaitable[Chosen]]] = {
     "client of people": everything_of_a_client,
     "client of its own": everything_of_a_service,
     "api": everything_of_an_api,
+    "mint_right": what_a_right_has_made,
     "key": everything_of_a_key,
 }
 
