@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from msgspec.structs import replace
 
+from counterfoil.cli.program import program
 from counterfoil.server.identity import upstream_use
 from counterfoil.server.identity.upstream_tokens import KeptTokens, opened, sealed
 from counterfoil.server.protocol import providers
@@ -16,7 +18,7 @@ from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.own_api import UPSTREAM
 from counterfoil.server.protocol.providers import ProviderChanges
 from counterfoil.server.records.linked_identity import LinkedIdentity
-from tests.administration import person_token
+from tests.administration import administrator, person_token
 from tests.coming import add_provider, come, identities_of, link
 from tests.installation import Installation, Person, hidden_fields, installed
 from tests.upstreams import Upstream, upstream
@@ -101,6 +103,32 @@ async def test_they_are_given_back_when_an_account_is_unlinked(
         form = hidden_fields(page.text) | {"identity": identity.id}
         await browser.post("/account/providers/unlink", data=form)
     assert theirs.revoked == [refresh_token]
+
+
+async def test_they_are_given_back_whoever_deletes_the_account(
+    place: Installation, theirs: Upstream
+):
+    """S78: its owner, an administrator by the API, or one by the command line."""
+    refresh_tokens = []
+    for way in ("owner", "api", "command"):
+        email = f"{way}@example.com"
+        theirs.sign_in(way, email=email, email_verified=True)
+        async with place.browser() as browser:
+            await come(browser)
+            identity = await only(place, email)
+            refresh_tokens.append(kept(place, identity).refresh_token)
+            if way == "owner":
+                form = hidden_fields((await browser.get("/account/delete")).text) | {"email": email}
+                assert (await browser.post("/account/delete", data=form)).status_code == 200
+        if way == "api":
+            admin = await administrator(place)
+            await admin.post(f"/api/users/{identity.user_id}/delete")
+        if way == "command":
+            data = str(place.authority.settings.data)
+            command = ["user", "delete", email, "--yes", "--data", data]
+            done = await asyncio.to_thread(CliRunner().invoke, program, command)
+            assert done.exit_code == 0, done.output
+        assert theirs.revoked == refresh_tokens, way
 
 
 async def test_a_provider_that_is_away_keeps_nobody_from_unlinking(

@@ -102,12 +102,16 @@ def _foreseen(call: Invocation, find: "Find") -> "tuple[Target, Foreseen]":
 
 
 class Change(NamedTuple):
-    """What ends things as its consequence: the ``Cause``, on whom, how, and what is said then."""
+    """What ends things as its consequence: the ``Cause``, on whom, how, and what is said then.
+
+    ``after``: what else is done when it is committed.
+    """
 
     cause: str
     find: "Work[str]"
     act: "Callable[[Authority, Transaction, str], Awaitable[Ending]]"
     said: str
+    after: "Callable[[Authority], Awaitable[None]] | None" = None
 
 
 def make(call: Invocation, change: Change, manner: Manner) -> None:
@@ -121,7 +125,13 @@ def make(call: Invocation, change: Change, manner: Manner) -> None:
     async def work(authority: "Authority", tx: "Transaction") -> "Ending":
         return await change.act(authority, tx, subject)
 
-    document = call.run(partial(_received, work, manner))
+    async def action(authority: "Authority") -> "EndingDocument":
+        received = await _received(work, manner, authority)
+        if change.after is not None:
+            await change.after(authority)
+        return received
+
+    document = call.run(action)
 
     def tell() -> None:
         click.echo(printable(change.said))

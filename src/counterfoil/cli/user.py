@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.protocol.endings import Ending, Target
     from counterfoil.server.protocol.events import Actor
+    from counterfoil.server.records.linked_identity import LinkedIdentity
     from counterfoil.server.records.store import Transaction
     from counterfoil.server.records.user import User
 
@@ -232,19 +233,27 @@ def delete(call: Invocation, email: str, *, manner: Manner) -> None:
 
     Files of the log that were exported are erased in by `counterfoil audit erase`.
     """
+    from counterfoil.server.identity.upstream_tokens import give_back_by_command
+    from counterfoil.server.opening import REAL
     from counterfoil.server.protocol.account_deletion import delete_account
     from counterfoil.server.protocol.events import CLI
+
+    linked: list[LinkedIdentity] = []
 
     async def work(_: "Authority", tx: "Transaction", user_id: str) -> "Ending":
         from counterfoil.oauth.errors import OAuthError
 
+        linked[:] = await tx.identities.of_user(user_id)
         try:
             return await delete_account(tx, user_id, CLI)
         except OAuthError as error:
             raise refused(error.description) from None
 
+    async def after(authority: "Authority") -> None:
+        await give_back_by_command(authority, linked, REAL.clock)
+
     find = partial(_id_of, named=email)
-    make(call, Change("user_deleted", find, work, "The account is deleted."), manner)
+    make(call, Change("user_deleted", find, work, "The account is deleted.", after), manner)
 
 
 @user.command("enable", context_settings=takes_id())

@@ -20,7 +20,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from counterfoil.net.exchange import HEADERS, Answer, Request, read_answer
 from counterfoil.net.http import BadAnswer, Unreachable, demand_safe, no_cookies
@@ -75,6 +75,11 @@ class OutwardClient:
 
     def __init__(self, allowed: Iterable[Network] = ()) -> None:
         self._allowed = tuple(allowed)
+
+    @classmethod
+    def named(cls, networks: Iterable[str], *, here: bool) -> Self:
+        """Allow networks as they are written; and, ``here``, this machine."""
+        return cls((*map(ip_network, networks), *(LOOPBACK if here else ())))
 
     @cached_property
     def _client(self) -> httpx2.AsyncClient:

@@ -2,16 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from functools import partial
-from ipaddress import ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
-from counterfoil.net.outward import LOOPBACK, OutwardClient
+from counterfoil.net.outward import OutwardClient
 from counterfoil.server.app import App
 from counterfoil.server.backchannel.delivery import Delivery
 from counterfoil.server.hub.presence import Presence
@@ -39,7 +38,7 @@ from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings, SettingsError
-from counterfoil.server.upstream.line import Line
+from counterfoil.server.upstream.line import line_of
 from counterfoil.server.web.admission import Admission
 from counterfoil.server.web.cookies import Cookies
 from counterfoil.server.web.gate import Gate
@@ -74,7 +73,8 @@ def build(settings: Settings, outside: Outside = REAL) -> App:
             publisher = _publisher(authority, outside)
             for work in (*_background(authority, outside), presence.run()):
                 await stack.enter_async_context(_running(work))
-            outward = _outward(settings, settings.backchannel_logout_networks)
+            networks = settings.backchannel_logout_networks
+            outward = OutwardClient.named(networks, here=settings.development)
             stack.push_async_callback(outward.aclose)
             await stack.enter_async_context(_running(Delivery(authority, outward).run()))
             if publisher is not None:
@@ -146,11 +146,6 @@ def _courier(settings: Settings) -> Courier | None:
     return Catcher() if settings.development else None
 
 
-def _outward(settings: Settings, networks: Iterable[str]) -> OutwardClient:
-    own = LOOPBACK if settings.development else ()
-    return OutwardClient((*map(ip_network, networks), *own))
-
-
 def _sender(authority: Authority, courier: Courier | None, outside: Outside) -> Sender | None:
     if courier is None:
         return None
@@ -218,5 +213,5 @@ def _server(
         registry_feed=RegistryFeed(),
         clock=outside.clock,
         random=outside.random,
-        line=Line(outside.clock, _outward(settings, settings.provider_networks)),
+        line=line_of(settings, outside.clock),
     )

@@ -5,6 +5,7 @@ Nothing here writes a token anywhere but into the sealed column.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final
@@ -18,12 +19,13 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.server.keys.sealing import NotSealed
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.providers import secret_of
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.linked_identity import LinkedIdentity
 from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.upstream import revoking
 from counterfoil.server.upstream.arrival import Asked
-from counterfoil.server.upstream.line import PATIENCE, Line
+from counterfoil.server.upstream.line import PATIENCE, Line, line_of
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -95,10 +97,23 @@ async def give_back(authority: Authority, line: Line, identities: list[LinkedIde
 
     Where a provider cannot be reached in time, its tokens end when they expire.
     """
-    with suppress(TimeoutError):
+    with suppress(TimeoutError, StoreUnavailable):
         async with asyncio.timeout(PATIENCE):
             for identity in identities:
                 await _give_back(authority, line, identity)
+
+
+async def give_back_by_command(
+    authority: Authority, identities: list[LinkedIdentity], clock: Callable[[], float]
+) -> None:
+    """Do so in a process that has no line to providers."""
+    if not any(each.sealed_tokens for each in identities):
+        return
+    line = line_of(authority.settings, clock)
+    try:
+        await give_back(authority, line, identities)
+    finally:
+        await line.aclose()
 
 
 async def _give_back(authority: Authority, line: Line, identity: LinkedIdentity) -> None:

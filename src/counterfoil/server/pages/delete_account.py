@@ -15,6 +15,7 @@ from counterfoil.server.protocol import account_deletion, events
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.linked_identity import LinkedIdentity
 from counterfoil.server.records.sentence import Row, say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import normalised_email
@@ -50,16 +51,18 @@ async def answer(server: Server, request: Request) -> Response:
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
     work = partial(_delete, server.authority.settings, person, by)
-    linked = await server.authority.store.read(lambda tx: tx.identities.of_user(person.user.id))
-    ending = await server.authority.store.transact(work)
+    ending, linked = await server.authority.store.transact(work)
     await server.authority.hub.catch_up()
     await upstream_tokens.give_back(server.authority, server.line, linked)
     return _gone(server, ending)
 
 
-async def _delete(settings: Settings, person: Person, by: events.Actor, tx: Transaction) -> Ending:
+async def _delete(
+    settings: Settings, person: Person, by: events.Actor, tx: Transaction
+) -> tuple[Ending, list[LinkedIdentity]]:
     await demand_fresh(settings, tx, person.session)
-    return await account_deletion.delete_account(tx, person.user.id, by)
+    linked = await tx.identities.of_user(person.user.id)
+    return await account_deletion.delete_account(tx, person.user.id, by), linked
 
 
 async def _why_not(server: Server, person: Person) -> str:

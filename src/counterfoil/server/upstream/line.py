@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from counterfoil.net.exchange import Exchange, drive
 from counterfoil.net.http import Unreachable
 from counterfoil.net.outward import OutwardClient
+from counterfoil.server.settings import Settings
 from counterfoil.server.upstream.issuer import Issuers
 
 T = TypeVar("T")
@@ -68,3 +69,9 @@ class Line:
     async def aclose(self) -> None:
         """Close every connection."""
         await self._outward.aclose()
+
+
+def line_of(settings: Settings, clock: Callable[[], float]) -> Line:
+    """Give a line that leads where the settings let it."""
+    networks = settings.provider_networks
+    return Line(clock, OutwardClient.named(networks, here=settings.development))

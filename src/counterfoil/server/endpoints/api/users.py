@@ -14,7 +14,7 @@ from counterfoil.server.endpoints.api.paging import Paging
 from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
-from counterfoil.server.identity import factor_change, joining, recovery
+from counterfoil.server.identity import factor_change, joining, recovery, upstream_tokens
 from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.protocol import account_deletion, changed_data, registration, revocation
 from counterfoil.server.protocol.authority import Authority
@@ -23,6 +23,7 @@ from counterfoil.server.protocol.own_api import ADMINISTRATION
 from counterfoil.server.protocol.profile import LONGEST_NAME
 from counterfoil.server.protocol.registration import NewUser
 from counterfoil.server.protocol.revocation import Ending
+from counterfoil.server.records.linked_identity import LinkedIdentity
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from counterfoil.server.web.server import Server
@@ -115,15 +116,19 @@ async def delete_user(call: Call[Waiting, Nothing]) -> EndingDocument:
 
     Who deletes an administrator has every power of one.
     """
+    server = call.server
 
-    async def work(tx: Transaction) -> Ending:
+    async def work(tx: Transaction) -> tuple[Ending, list[LinkedIdentity]]:
         found = await _find(tx, call.names["user_id"])
         if found.is_admin:
             demand_powers(call.admitted, ADMINISTRATION)
-        return await account_deletion.delete_account(tx, found.id, call.by)
+        linked = await tx.identities.of_user(found.id)
+        return await account_deletion.delete_account(tx, found.id, call.by), linked
 
-    ending = await call.server.authority.store.transact(work)
-    return receipt_of(ending, await guards_at(call, ending.position))
+    ending, linked = await server.authority.store.transact(work)
+    receipt = receipt_of(ending, await guards_at(call, ending.position))
+    await upstream_tokens.give_back(server.authority, server.line, linked)
+    return receipt
 
 
 async def enable_user(call: Call[Nothing, Nothing]) -> UserDocument:
