@@ -31,6 +31,7 @@ IN_TEMPLATES = {"_": None, "gettext": None, "ngettext": (1, 2)}
 ERRORS = {"OAuthError": (2,), "invalid_request": (1,)}
 SHOWN = {
     "identity/linking.py",
+    "pages/forgetting.py",
     "pages/language.py",
     "pages/not_me.py",
     "pages/passkeys.py",

@@ -284,3 +284,22 @@ async def test_what_is_opened_so_is_told_in_the_log(tmp_path: Path):
         signed = next(each for each in events if each.kind is EventKind.SIGNED_IN)
         assert signed.proof.startswith("remembered:")
         assert EventKind.BROWSER_REMEMBERED in {each.kind for each in events}
+
+
+@pytest.mark.one_engine("what is said asks no engine")
+async def test_it_is_said_in_german_too(tmp_path: Path):
+    """On the page of signing in, where it is forgotten, and where a copy was noticed."""
+    async with ada(tmp_path) as person, person.installation.browser() as thief:
+        person.browser.headers["accept-language"] = thief.headers["accept-language"] = "de"
+        assert "30 Tage lang" in (await person.browser.get("/sign-in")).text
+        await signed_in(person)
+        [session] = await person.installation.authority.store.read(
+            lambda tx: tx.sessions.of_user(person.user_id)
+        )
+        path = f"/account/devices/forget/{session.remembered_id}"
+        asked = await person.browser.get(path)
+        assert "Diesen Browser vergessen?" in asked.text
+        assert "wird nicht mehr gemerkt" in asked.text
+        await thief.get("/sign-in")
+        thief.cookies.set(COOKIE, person.browser.cookies[COOKIE])
+        assert "ein zweites Mal benutzt" in (await thief.get("/sign-in")).text

@@ -126,7 +126,7 @@ def _remembered_row(remembered: RememberedBrowser, now: int) -> DeviceRow:
     return DeviceRow(
         kind="remembered",
         name=remembered.id,
-        title="Browser",
+        title=say("Browser"),
         since=day_of(remembered.auth_time),
         last_used=ago(remembered.used_at, now),
         remembered=day_of(remembered.expires_at),

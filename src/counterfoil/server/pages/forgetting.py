@@ -1,6 +1,7 @@
 """My account, devices: forgetting a browser that is remembered, though it be signed in nowhere."""
 
 from functools import partial
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,6 +16,7 @@ from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.remembered_browser import RememberedBrowser
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, show
 from counterfoil.server.web.csrf import csrf_token
@@ -22,7 +24,7 @@ from counterfoil.server.web.reading import origin_of
 from counterfoil.server.web.server import Server
 
 FORGET = f"{DEVICES}/forget"
-_SENTENCE = (
+_SENTENCE: Final = say(
     "This browser is remembered no more. Whatever it got by that ends: the browser is signed out, "
     "and with it the apps in it."
 )
@@ -41,8 +43,8 @@ async def ask(server: Server, request: Request) -> Response:
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),
         action=f"{server.prefix}/{FORGET}/{name}",
         back=f"{server.prefix}/{DEVICES}",
-        title="Forget this browser?",
-        verb="Forget this browser",
+        title=say("Forget this browser?"),
+        verb=say("Forget this browser"),
         sentence=_SENTENCE,
         here=person.session.remembered_id == name,
     )
@@ -63,11 +65,11 @@ async def answer(server: Server, request: Request) -> Response:
     here = person.session.remembered_id == name
     page = EndedPage(
         prefix=server.prefix,
-        title="The browser is forgotten",
+        title=say("The browser is forgotten"),
         sentence=ended_sentence(ending),
         receipt=str(ending.position),
         back=f"{server.prefix}/{'sign-in' if here else DEVICES}",
-        back_title="Sign in again" if here else "Back to my account",
+        back_title=say("Sign in again") if here else say("Back to my account"),
     )
     response = show(server, page)
     if here:

@@ -15,12 +15,13 @@ from counterfoil.server.identity.remembering import Found, Recalled, Reused, Sho
 from counterfoil.server.pages.onward import Onward, enter
 from counterfoil.server.pages.remembered import set_remembered, shown_in
 from counterfoil.server.protocol.interaction import Refuse, SignIn
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, signed_in_at
 from counterfoil.server.web.flow import next_in
 from counterfoil.server.web.server import Server
 
-_REUSED: Final = (
+_REUSED: Final = say(
     "What this browser was remembered by was used somewhere else, or a second time. To be safe, "
     "all that was opened with it has ended. Sign in again."
 )

@@ -9,6 +9,7 @@ from counterfoil.server.identity import remembering
 from counterfoil.server.identity.remembering import Kept, Shown
 from counterfoil.server.identity.session_start import NewSession
 from counterfoil.server.protocol.remember_tokens import read_token
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
@@ -18,10 +19,15 @@ from counterfoil.server.web.server import Server
 
 def remembers(settings: Settings) -> str:
     """Say on the sign-in page for how long a browser is remembered; empty: not at all."""
-    span = {"30_days": "for 30 days", "90_days": "for 90 days"}
-    if not settings.remember_lifetime:
-        return ""
-    return span.get(settings.remember_browsers, "for as long as you use it")
+    match settings.remember_browsers:
+        case "off":
+            return ""
+        case "30_days":
+            return say("for 30 days")
+        case "90_days":
+            return say("for 90 days")
+        case "forever":
+            return say("for as long as you use it")
 
 
 def shown_in(server: Server, request: Request) -> Shown | None:
