@@ -37,6 +37,7 @@ from tests.shared import UNTHROTTLED
 
 pytestmark = pytest.mark.anyio
 COOKIE = "counterfoil_half_sign_in"
+DAY = 86_400
 one_engine = pytest.mark.one_engine("what is decided asks no engine")
 
 
@@ -129,6 +130,7 @@ async def test_guessing_stops_and_the_owner_still_comes_in(
 ):
     """Wrong codes lock the codes and not the account; a recovery code, unguessable, opens."""
     app, codes = await enrol(owner)
+    owner.browser.cookies.clear()
     page = await half(thief)
     for number in range(5):
         assert (await posted(thief, page, f"{number:06}")).status_code == 400
@@ -142,6 +144,48 @@ async def test_guessing_stops_and_the_owner_still_comes_in(
     assert await is_in(owner)
     failed = await events_of(place, EventKind.SECOND_FACTOR_FAILED, owner.user_id)
     assert len(failed) == 7
+
+
+@one_engine
+async def test_who_knows_the_password_keeps_nobody_out_of_a_browser_that_is_known(
+    owner: Person, thief: Person, place: Installation
+):
+    """Some codes a day pass the pause there; it goes on for the thief, whoever else comes in."""
+    app, _ = await enrol(owner)
+    page = await half(thief)
+    for number in range(5):
+        await posted(thief, page, f"{number:06}")
+    owner.browser.cookies.delete("counterfoil_session")
+    mine = await half(owner)
+    assert (await posted(owner, mine, "000000")).status_code == 400
+    await show(owner, mine, app.code())
+    assert await is_in(owner)
+    assert (await posted(thief, page, app.code(1))).status_code == 400, "the pause goes on"
+    assert (await paused(place, owner)).failures == 5
+
+
+@one_engine
+async def test_a_known_browser_does_not_go_on_guessing(
+    owner: Person, thief: Person, place: Installation
+):
+    """A stolen cookie is no way around the pause: so many codes are looked at in a day."""
+    app, _ = await enrol(owner)
+    place.clock.turn(DAY - place.clock() % DAY)
+    page = await half(thief)
+    for number in range(12):  # a pause lasts longer than this day
+        place.clock.turn(max(0, (await paused(place, owner)).locked_until - place.clock()))
+        page = await half(thief)
+        await posted(thief, page, f"{number:06}")
+    owner.browser.cookies.delete("counterfoil_session")
+    mine = await half(owner)
+    for _ in range(place.authority.settings.known_browser_tries):
+        await posted(owner, mine, "000000")
+    assert (await posted(owner, mine, app.code())).status_code == 400
+    assert not await is_in(owner)
+
+
+async def paused(place: Installation, person: Person) -> Any:
+    return await place.authority.store.read(lambda tx: tx.second_factors.failures(person.user_id))
 
 
 @one_engine

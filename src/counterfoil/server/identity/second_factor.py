@@ -1,11 +1,14 @@
 """The second factor: a code of an authenticator app, or a recovery code (RFC 6238, S105).
 
 Wrong codes of an app are counted apart from wrong passwords, and after some no more are looked at
-for a while; a recovery code, which nobody can guess, still lets its owner in.
+for a while; a recovery code, which nobody can guess, still lets its owner in. So do a few codes a
+day from a browser that signed in before: else whoever knows the password keeps its owner out.
 """
 
+import hashlib
 import hmac
 from functools import partial
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +30,8 @@ from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
+_DAY: Final = 24 * 60 * 60
+
 
 class Shown(Struct, frozen=True):
     """What somebody typed, from where; ``current`` is the session that the browser has."""
@@ -34,6 +39,14 @@ class Shown(Struct, frozen=True):
     typed: Secret
     origin: Origin
     current: Session | None = None
+
+
+class _Guess(Struct, frozen=True):
+    """What somebody typed as a code of a person; in a browser that signed in to theirs before?"""
+
+    user: User
+    typed: Secret
+    browser_known: bool = False
 
 
 async def finish(authority: Authority, half: HalfSignIn, shown: Shown) -> NewSession | None:
@@ -52,8 +65,9 @@ async def _finish(
     if user is None or not half.is_good(user, tx.now):
         return None
     by = events.by_user(user.id, shown.origin)
+    guess = _Guess(user, shown.typed, half.browser_known)
     # The half is used up last: a wrong code leaves it, and of two right ones it makes one session.
-    if not await _is_right(authority, tx, user, shown.typed, by) or not await half.use_up(tx):
+    if not await _is_right(authority, tx, guess, by) or not await half.use_up(tx):
         return None
     beginning = Beginning(
         shown.origin,
@@ -85,7 +99,7 @@ async def _step_up(authority: Authority, shown: Shown, tx: Transaction) -> NewSe
     if session is None or user is None:
         return None
     by = events.by_session(session, shown.origin)
-    if not await _is_right(authority, tx, user, shown.typed, by):
+    if not await _is_right(authority, tx, _Guess(user, shown.typed), by):
         return None
     return await strengthened(tx, session, by)
 
@@ -121,19 +135,14 @@ async def strengthened(
     return NewSession(renewed, secret)
 
 
-async def _is_right(
-    authority: Authority, tx: Transaction, user: User, typed: Secret, by: Actor
-) -> bool:
-    text = "".join(typed.reveal().split())
-    letters = recovery_codes.read(text)
+async def _is_right(authority: Authority, tx: Transaction, guess: _Guess, by: Actor) -> bool:
+    letters = recovery_codes.read("".join(guess.typed.reveal().split()))
     if letters is not None:
-        right = await _spend_recovery_code(authority, tx, user, letters, by)
+        right = await _spend_recovery_code(authority, tx, guess.user, letters, by)
     else:
-        right = await _spend_code(authority, tx, user, text)
-    if right:
-        await tx.second_factors.note_success(user.id)
-    else:
-        await events.record(tx, EventKind.SECOND_FACTOR_FAILED, by, user.id)
+        right = await _spend_code(authority, tx, guess)
+    if not right:
+        await events.record(tx, EventKind.SECOND_FACTOR_FAILED, by, guess.user.id)
     return right
 
 
@@ -146,24 +155,47 @@ async def _spend_recovery_code(
     left = (await tx.second_factors.of_user(user.id)).recovery_codes
     await events.record(tx, EventKind.RECOVERY_CODE_USED, by, user.id, {"left": str(left)})
     await tell(authority, tx, user, LetterKind.RECOVERY_CODE_USED, left=str(left))
+    await tx.second_factors.note_success(user.id)
     return True
 
 
-async def _spend_code(authority: Authority, tx: Transaction, user: User, typed: str) -> bool:
-    authenticator = await tx.second_factors.authenticator(user.id)
+async def _spend_code(authority: Authority, tx: Transaction, guess: _Guess) -> bool:
+    user_id = guess.user.id
+    authenticator = await tx.second_factors.authenticator(user_id)
     if authenticator is None:
         # Nothing was guessed; and an app that is set up later does not begin with a lock.
         return False
-    failures = await tx.second_factors.failures(user.id)
-    if failures.locked_until > tx.now:
+    failures = await tx.second_factors.failures(user_id)
+    is_paused = failures.locked_until > tx.now
+    if is_paused and not await _passes_pause(authority, tx, guess):
         return False
+    typed = "".join(guess.typed.reveal().split())
     step = totp.step_of(secret_of(authority, authenticator), typed, tx.now)
-    if step is not None and await tx.second_factors.spend_step(user.id, step):
+    right = step is not None and await tx.second_factors.spend_step(user_id, step)
+    if is_paused:
+        # Somebody else guesses: the owner's coming in does not begin their tries anew.
+        return right
+    if right:
+        await tx.second_factors.note_success(user_id)
         return True
     settings = authority.settings
     most = settings.second_factor_lock_most
     until = locked_until(failures.failures + 1, tx.now, replace(settings, sign_in_lock_most=most))
-    await tx.second_factors.note_failure(user.id, until)
+    await tx.second_factors.note_failure(user_id, until)
+    return False
+
+
+async def _passes_pause(authority: Authority, tx: Transaction, guess: _Guess) -> bool:
+    """Whether a known browser passes a pause once more today; codes are guessed more easily than
+    passwords, so that it is by the day.
+    """
+    if not guess.browser_known:
+        return False
+    day = tx.now // _DAY
+    for number in range(authority.settings.known_browser_tries):
+        text = f"codes of {guess.user.id} {day} {number}"
+        if await tx.proofs.take(hashlib.sha256(text.encode()).digest(), (day + 1) * _DAY):
+            return True
     return False
 
 

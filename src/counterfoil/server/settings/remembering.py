@@ -39,7 +39,8 @@ class Remembering(SecondFactorSettings, frozen=True, kw_only=True):
         int,
         number(
             "Passwords that are looked at while an account is locked, if they come from a browser "
-            "that has signed in to it before: nobody else can keep its owner out.",
+            "that has signed in to it before: nobody else can keep its owner out. Of an "
+            "authenticator app so many codes a day are.",
             0,
             20,
             "an hour",
