@@ -110,7 +110,8 @@ def test_without_overlap_the_secret_before_ends_at_once(installation: Installati
 def test_disabling_a_client_ends_its_families(lived_in: LivedIn):
     installation = lived_in.installation
     ended = installation.json("client", "disable", lived_in.client_id, "--yes")
-    assert set(ended) == {"families_ended", "sessions_ended", "notice", "ended", "guards"}
+    counted = {"families_ended", "sessions_ended", "remembered_browsers_ended"}
+    assert set(ended) == counted | {"notice", "ended", "guards"}
     assert ended["notice"].rpartition(":")[2].isdigit()
     assert installation.json("client", "show", lived_in.client_id)["disabled_at"] is not None
     assert installation.json("grant", "list")["grants"][0]["families"] == 0

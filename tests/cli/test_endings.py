@@ -92,6 +92,7 @@ def test_what_ended_is_counted(lived_in: LivedIn, name: str, families: int, sess
         assert again == {
             "families_ended": 0,
             "sessions_ended": 0,
+            "remembered_browsers_ended": 0,
             "notice": ended["notice"],
             "ended": False,
             "guards": None,

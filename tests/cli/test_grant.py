@@ -52,6 +52,7 @@ def test_ending_a_grant_ends_all_under_it_and_names_the_notice(lived_in: LivedIn
     assert again == {
         "families_ended": 0,
         "sessions_ended": 0,
+        "remembered_browsers_ended": 0,
         "notice": ended["notice"],
         "ended": False,
         "guards": None,

@@ -43,6 +43,7 @@ def test_one_lost_token_is_ended_without_being_held(lived_in: LivedIn):
         "family_id": None,
         "families_ended": 0,
         "sessions_ended": 0,
+        "remembered_browsers_ended": 0,
         "ended": True,
         "guards": None,
     }

@@ -171,6 +171,7 @@ def tell_counts(document: "EndingDocument") -> None:
         counted(count, noun)
         for count, noun in (
             (document.sessions_ended, "session"),
+            (document.remembered_browsers_ended, "remembered browser"),
             (document.families_ended, "family"),
         )
         if count

@@ -9,6 +9,7 @@ from counterfoil.server.pages.admin import (
     mint_rights,
     personal_tokens,
     providers,
+    remembered_browsers,
     rows,
 )
 from counterfoil.server.pages.admin.views import AdminThingPage, Group, Row, Verb
@@ -123,6 +124,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
         ),
         groups=(
             await _sessions(visit, found.id),
+            await remembered_browsers.group_of(visit, found.id),
             await _grants(visit, user_id=found.id),
             await personal_tokens.group_of(visit, found.id),
             elsewhere,
