@@ -38,7 +38,7 @@ async def test_it_leaves_with_the_person(store: Store):
 async def test_it_leaves_when_nobody_has_signed_in_for_long(store: Store, clock: Clock):
     await store.transact(lambda tx: tx.habits.keep("ada", HABITS))
     clock.now += KEPT - 1
-    assert await store.transact(lambda tx: tx.habits.sweep(9)) == 0
+    assert await store.transact(lambda tx: tx.sweep(9)) == 0
     clock.now += 1
-    assert await store.transact(lambda tx: tx.habits.sweep(9)) == 1
+    assert await store.transact(lambda tx: tx.sweep(9)) == 1
     assert await known(store) == NO_HABITS

@@ -114,6 +114,11 @@ def test_what_is_damaged_inside_is_nowhere(path: Path):
         ),
         ({"country_code": "DE", "latitude": 500, "longitude": 1}, Place("DE")),
         ({"country_code": "DE", "location": {"latitude": "north"}}, Place("DE")),
+        ({"country_code": "DE", "latitude": 51, "longitude": 9}, Place("DE")),
+        (
+            {"country_code": "DE", "latitude": 51, "longitude": 9, "accuracy_radius": 200},
+            Place("DE", point=Point(51, 9, 200)),
+        ),
         ({"country_code": 49, "city": {"names": ["Berlin"]}}, NOWHERE),
         ({"country_code": "D\x1bE"}, NOWHERE),
         (["DE"], NOWHERE),
@@ -121,4 +126,5 @@ def test_what_is_damaged_inside_is_nowhere(path: Path):
     ],
 )
 def test_records_are_read_as_others_write_them(record: object, place: Place):
+    """The middle of a country is nobody's place, unless its radius says how little it means."""
     assert place_in(record) == place

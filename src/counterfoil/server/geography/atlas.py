@@ -127,11 +127,13 @@ def place_in(record: Any) -> Place:
     nested = record.get("country")
     country: dict[str, Any] = nested if isinstance(nested, dict) else {}
     code = country.get("iso_code") or record.get("country_code") or nested
+    city = _words(_named(record.get("city")))
     return Place(
         country=_words(code),
-        city=_words(_named(record.get("city"))),
+        city=city,
         country_name=_words(_named(country)),
-        point=_point_in(record),
+        # The middle of a country is no place, unless the file says how far from it somebody may be.
+        point=_point_in(record, TOWN_KM if city else None),
     )
 
 
@@ -145,12 +147,15 @@ def _words(thing: Any) -> str:
     return text if text.isprintable() else ""
 
 
-def _point_in(record: dict[str, Any]) -> Point | None:
+def _point_in(record: dict[str, Any], unless_said: int | None) -> Point | None:
     nested = record.get("location")
     location: dict[str, Any] = nested if isinstance(nested, dict) else record
+    said = location.get("accuracy_radius") or unless_said
+    if said is None:
+        return None
     try:
         latitude, longitude = float(location["latitude"]), float(location["longitude"])
-        radius = int(location.get("accuracy_radius") or TOWN_KM)
+        radius = int(said)
     except (KeyError, TypeError, ValueError):
         return None
     is_there = abs(latitude) <= 90 and abs(longitude) <= 180 and radius >= 0
