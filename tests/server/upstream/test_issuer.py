@@ -4,7 +4,14 @@ import pytest
 
 from counterfoil.net.exchange import AsyncSender
 from counterfoil.net.http import BadAnswer, HttpFailure
-from counterfoil.server.upstream.issuer import COOLDOWN, METADATA_AGE, Issuer, Issuers, demand_own
+from counterfoil.server.upstream.issuer import (
+    AT_ONCE,
+    COOLDOWN,
+    METADATA_AGE,
+    Issuer,
+    Issuers,
+    demand_own,
+)
 from tests.installation import Clock
 from tests.upstreams import Upstream, upstream
 
@@ -55,6 +62,35 @@ async def test_a_flood_of_unknown_keys_fetches_no_more_than_is_stated():
         for _ in range(20):
             await sender.run(issuer.keys_for(NAMES_NOTHING_KNOWN))
         assert theirs.fetched["/jwks"] == 2
+
+
+async def test_a_provider_that_hangs_is_waited_for_by_few():
+    """Who sends many tokens at once that name it would else have all who wait for providers."""
+    clock = Clock()
+    issuer = Issuer("https://hangs.example", clock)
+    asking = [issuer.keys_for(NAMES_NOTHING_KNOWN) for _ in range(AT_ONCE)]
+    for each in asking:
+        next(each)
+    with pytest.raises(BadAnswer, match="already"):
+        next(issuer.keys_for(NAMES_NOTHING_KNOWN))
+    with pytest.raises(BadAnswer, match="already"):
+        next(issuer.metadata())
+    asking.pop().close()
+    next(issuer.keys_for(NAMES_NOTHING_KNOWN))
+
+
+async def test_what_is_known_is_used_while_few_ask_anew():
+    clock = Clock()
+    async with upstream(Upstream, clock) as theirs, AsyncSender() as sender:
+        issuer = Issuer(theirs.issuer, clock)
+        keys = await sender.run(issuer.keys_for(NAMES_NOTHING_KNOWN))
+        metadata = await sender.run(issuer.metadata())
+        clock.turn(METADATA_AGE)
+        asking = [issuer.keys_for(NAMES_NOTHING_KNOWN) for _ in range(AT_ONCE)]
+        for each in asking:
+            next(each)
+        assert await sender.run(issuer.keys_for(NAMES_NOTHING_KNOWN)) is keys
+        assert await sender.run(issuer.metadata()) is metadata
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ RFC 8414 too. Nothing that a stranger does makes it fetch more often than stated
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -18,10 +19,14 @@ from counterfoil.net.http import BadAnswer, HttpFailure, demand_safe, is_loopbac
 from counterfoil.oauth.metadata import WrongMetadata, places, read_metadata
 from counterfoil.server.upstream.presets import TENANT
 
+T = TypeVar("T")
+
 METADATA_AGE: Final = 3600
 """Seconds after which the metadata is fetched again; keys are, too."""
 COOLDOWN: Final = 30
 """Seconds between two fetches that a stranger can ask for: by a ``kid``, or after a failure."""
+AT_ONCE: Final = 8
+"""So many ask for the same at once, of all whom strangers can make ask."""
 UNNAMED: Final = "RS256"
 """The algorithm of a key that names none: what every provider signs with unless it says so."""
 _ANY_TENANT: Final = "common"
@@ -72,6 +77,10 @@ def demand_own(issuer: str, url: str) -> str:
     return url
 
 
+class _Busy(BadAnswer):
+    """Nobody was asked: others are at it."""
+
+
 class Issuer:
     """One provider, as far as it is known. It belongs to one event loop."""
 
@@ -82,6 +91,7 @@ class Issuer:
         self._failed: tuple[str, float] | None = None
         self._keys: tuple[KeySet, float] | None = None
         self._keys_failed: tuple[str, float] | None = None
+        self._asking: Counter[str] = Counter()
 
     def metadata(self) -> Exchange[Metadata]:
         """Give the metadata; what stood is used on where it cannot be fetched anew.
@@ -95,7 +105,11 @@ class Issuer:
         failed = self._failed
         if failed is None or now >= failed[1] + COOLDOWN:
             try:
-                metadata = yield from self._discovered()
+                metadata = yield from self._among_few("metadata", self._discovered())
+            except _Busy:
+                if known is None:
+                    raise
+                return known[0]
             except HttpFailure as error:
                 failed = self._failed = str(error), now
             else:
@@ -131,12 +145,26 @@ class Issuer:
             # Whoever sends tokens that name the provider must not make us ask it for each.
             raise BadAnswer(failed[0])
         try:
-            keys = yield from self._published()
+            keys = yield from self._among_few("keys", self._published())
+        except _Busy:
+            if known is None:
+                raise
+            return known[0]
         except HttpFailure as error:
             self._keys_failed = str(error), now
             raise
         self._keys, self._keys_failed = (keys, now), None
         return keys
+
+    def _among_few(self, what: str, exchange: Exchange[T]) -> Exchange[T]:
+        """Ask, unless so many do already: a provider that hangs would have all who wait for it."""
+        if self._asking[what] >= AT_ONCE:
+            raise _Busy(f"{self.name} is being asked for its {what} already")
+        self._asking[what] += 1
+        try:
+            return (yield from exchange)
+        finally:
+            self._asking[what] -= 1
 
     def _published(self) -> Exchange[KeySet]:
         metadata = yield from self.metadata()
