@@ -141,6 +141,18 @@ async def test_without_a_session_all_that_somebody_began_by_it_end(
     assert not await is_in(another)
 
 
+async def test_a_session_whose_name_there_was_not_said_ends_with_its_person(
+    place: Installation, theirs: Upstream, browser: httpx2.AsyncClient
+):
+    """A provider that names sessions in its logout tokens alone: nobody stays who should go."""
+    subject = secrets.token_hex(6)
+    theirs.sign_in(subject, email=f"{subject}@example.com", email_verified=True)
+    await come(browser)
+    assert await is_in(browser)
+    assert await tell(place, token(theirs, sub=subject, sid="one")) == 200
+    assert not await is_in(browser)
+
+
 async def test_a_session_is_known_by_its_name_alone_too(
     place: Installation,
     theirs: Upstream,
