@@ -77,6 +77,8 @@ def test_it_says_whose_session_has_ended():
         {"sub": None, "sid": None},
         {"sub": "", "sid": ""},
         {"sub": 7},
+        {"sub": "a\0b"},
+        {"sid": "a\0b"},
     ],
 )
 def test_whatever_is_not_one_for_us_is_refused(changed: dict[str, Any]):

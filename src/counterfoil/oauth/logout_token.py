@@ -86,8 +86,11 @@ def read(claims: Mapping[str, object], between: Between, now: int) -> Ended:
         raise WrongLogoutToken("It has a nonce, as ID tokens have: it is none.")
     if not shown.sub and not shown.sid:
         raise WrongLogoutToken("Neither sub nor sid says which session is meant.")
-    if not shown.jti or max(map(len, (shown.jti, shown.sub, shown.sid))) > _LONGEST_NAME:
-        raise WrongLogoutToken("The claim jti, sub or sid is empty or too long.")
+    names = (shown.jti, shown.sub, shown.sid)
+    if not shown.jti or not all(
+        len(each) <= _LONGEST_NAME and each.isprintable() for each in names
+    ):
+        raise WrongLogoutToken("The claim jti, sub or sid is empty, too long or cannot be shown.")
     return Ended(shown.jti, shown.sub, shown.sid, shown.iat, shown.exp + SKEW)
 
 

@@ -85,6 +85,13 @@ async def test_only_a_primary_address_that_is_verified_counts(theirs: GitHub, em
     assert (arrival.email, arrival.email_verified) == (None, False)
 
 
+async def test_a_name_that_cannot_be_shown_is_none(theirs: GitHub):
+    theirs.person |= {"name": "a\0b"}
+    assert (await arrive(theirs)).name == theirs.person["login"]
+    theirs.person |= {"name": "x" * 256}
+    assert (await arrive(theirs)).name == theirs.person["login"]
+
+
 async def test_what_is_not_githubs_is_refused(theirs: GitHub):
     theirs.answer = {"iss": "https://another.example"}
     with pytest.raises(NotTrusted):

@@ -133,6 +133,7 @@ async def test_what_the_id_token_leaves_out_userinfo_says_of_the_same_person_alo
         {"iat": 1_800_001_000},
         {"sub": ""},
         {"sub": "x" * 256},
+        {"sub": "a\0b"},
         {"sub": None},
         {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
         {"auth_time": None},
@@ -146,6 +147,14 @@ async def test_an_id_token_that_is_not_of_this_sign_in_is_refused(
     we.theirs.claims = claims
     with pytest.raises(NotTrusted):
         await we.arrive()
+
+
+async def test_what_cannot_be_shown_or_stored_was_not_said(we: Relying):
+    """A text with a zero is none to PostgreSQL, and one that turns its line hides what it says."""
+    said = {"name": "a\0b", "email": "a\u202eb@example.com", "sid": "\0"}
+    we.theirs.claims = said
+    arrival = await we.arrive()
+    assert (arrival.name, arrival.email, arrival.sid) == ("", None, "")
 
 
 def unsigned(token: str) -> str:

@@ -15,7 +15,7 @@ from counterfoil.net.http import BadAnswer
 from counterfoil.oauth import pkce
 from counterfoil.oauth.parameters import appended
 from counterfoil.server.upstream.arrival import Answered, Arrival, Asked
-from counterfoil.server.upstream.openid import tokens_for
+from counterfoil.server.upstream.openid import text_in, tokens_for
 
 PUBLIC: Final = "https://github.com"
 _PUBLIC_API: Final = "https://api.github.com"
@@ -67,13 +67,15 @@ def arrive(asked: Asked, answered: Answered, now: float) -> Exchange[Arrival]:
     tokens = yield from tokens_for(token_url(issuer), asked, form, now)
     user = _user_in((yield _question(issuer, "/user", tokens.access_token)))
     emails = _emails_in((yield _question(issuer, "/user/emails", tokens.access_token)))
-    primary = next((each.email for each in emails if each.primary and each.verified), None)
+    primary = next((each.email for each in emails if each.primary and each.verified), "")
+    said: dict[str, object] = {"name": user.name, "login": user.login, "email": primary}
+    email = text_in(said, "email") or None
     return Arrival(
         issuer=issuer,
         subject=str(user.id),
-        email=primary,
-        email_verified=primary is not None,
-        name=user.name or user.login,
+        email=email,
+        email_verified=email is not None,
+        name=text_in(said, "name") or text_in(said, "login"),
         tokens=tokens,
     )
 

@@ -122,7 +122,7 @@ def _identified(issuer: Issuer, asked: Asked, unverified: str, now: float) -> Ex
         issuer=issuer.of_tenant(tenant), client_id=asked.provider.client_id, nonce=asked.nonce
     )
     identity = identity_in(unverified, keys, expected, now)
-    if not 0 < len(identity.subject) <= _LONGEST:
+    if not 0 < len(identity.subject) <= _LONGEST or not identity.subject.isprintable():
         raise NotTrusted("the ID token names nobody")
     _demand_fresh(asked, identity.auth_time, now)
     return identity
@@ -181,6 +181,7 @@ def _arrival(identity: Identity, said: Mapping[str, object]) -> Arrival:
 
 
 def text_in(claims: Mapping[str, object], name: str) -> str:
-    """Give a claim that is a text of reasonable length, or nothing."""
+    """Give a claim that is a text of reasonable length and can be shown, or nothing."""
     value = claims.get(name)
-    return value if isinstance(value, str) and len(value) <= _LONGEST else ""
+    is_text = isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()
+    return str(value) if is_text else ""
