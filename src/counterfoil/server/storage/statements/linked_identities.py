@@ -47,9 +47,14 @@ INSERT INTO upstream_sessions (session_id, identity_id, sid, expires_at) VALUES 
 ON CONFLICT (session_id) DO UPDATE SET identity_id = excluded.identity_id, sid = excluded.sid,
     expires_at = excluded.expires_at
 """
-_SELECT_SESSION: Final = "SELECT session_id, identity_id, sid, expires_at FROM upstream_sessions"
-_SESSION: Final = f"{_SELECT_SESSION} WHERE session_id = ? AND expires_at > ?"
-_SESSIONS_OF: Final = f"{_SELECT_SESSION} WHERE identity_id = ? AND expires_at > ?"
+_SESSION: Final = """
+SELECT session_id, identity_id, sid, expires_at FROM upstream_sessions
+WHERE session_id = ? AND expires_at > ?
+"""
+_SESSIONS_OF: Final = """
+SELECT session_id, identity_id, sid, expires_at FROM upstream_sessions
+WHERE identity_id = ? AND expires_at > ?
+"""
 _SESSIONS_NAMED: Final = """
 SELECT session_id, identity_id, sid, expires_at FROM upstream_sessions
 WHERE sid = ? AND sid <> '' AND expires_at > ? AND identity_id IN (
