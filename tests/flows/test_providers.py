@@ -22,6 +22,7 @@ from tests.coming import (
     link,
 )
 from tests.installation import Installation, Person, answer_of, hidden_fields, installed
+from tests.noticing import habits_of
 from tests.recoveries import ask, choose, mail_for, open_link, token_for
 from tests.second_factors import confirm, show
 from tests.upstreams import GitHub, Upstream, upstream
@@ -314,11 +315,14 @@ async def test_who_has_no_password_chooses_one_by_mail_and_keeps_the_link(
 async def test_who_has_no_password_ends_all_that_was_not_them(
     place: Installation, theirs: Upstream
 ):
-    """S38, S112."""
-    somebody(theirs)
+    """S38, S112: and what they taught is forgotten (S108)."""
+    email = somebody(theirs)
     async with place.browser() as browser, place.browser() as stolen:
         await come(browser)
         await come(stolen)
+        user = await found(place, email)
+        assert user is not None
+        assert (await habits_of(place, user.id)).networks
         devices = await browser.get("/account/activity")
         assert "/account/not-me?about=event" in devices.text
         about = devices.text.split("/account/not-me?about=")[1].split('"')[0]
@@ -328,6 +332,7 @@ async def test_who_has_no_password_ends_all_that_was_not_them(
         assert done.status_code == 200, done.text
         assert await is_in(browser)
         assert not await is_in(stolen)
+        assert not (await habits_of(place, user.id)).networks
 
 
 @one_engine

@@ -9,6 +9,7 @@ from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
+from counterfoil.server.protocol.noticing.noting import forget_strangers
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.store import Transaction
 
@@ -32,5 +33,6 @@ async def _disown(authority: Authority, change: PasswordChange, tx: Transaction)
     by = events.by_session(session, change.origin)
     detail = {"of": change.disowned}
     await events.record(tx, EventKind.INTRUSION_REPORTED, by, user.id, detail)
+    await forget_strangers(tx, user.id)
     ending = await revocation.follow(tx, Cause.INTRUSION_REPORTED, user.id, by, session.id)
     return await renewed(tx, session, ending, generation_of(user))

@@ -21,6 +21,7 @@ from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
+from counterfoil.server.protocol.noticing.noting import forget_strangers
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.session import Origin, Session
@@ -117,8 +118,7 @@ async def _conclude(
     if change.disowned:
         cause, detail = Cause.INTRUSION_REPORTED, {"of": change.disowned}
         await events.record(tx, EventKind.INTRUSION_REPORTED, by, user.id, detail)
-        habits = await tx.habits.of_user(user.id)
-        await tx.habits.keep(user.id, habits.without_strangers(tx.now))
+        await forget_strangers(tx, user.id)
     ending = await revocation.follow(tx, cause, user.id, by, session.id)
     generation = generation_of(replace(user, password_hash=proved.after))
     return await renewed(tx, session, ending, generation)

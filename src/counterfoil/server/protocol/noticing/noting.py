@@ -102,6 +102,12 @@ async def note_sign_in(
     await tx.habits.keep(arrival.user.id, habits)
 
 
+async def forget_strangers(tx: Transaction, user_id: str) -> None:
+    """Forget what somebody else may have taught: the person says that it was not them (S38)."""
+    habits = await tx.habits.of_user(user_id)
+    await tx.habits.keep(user_id, habits.without_strangers(tx.now))
+
+
 async def _judge(authority: Authority, tx: Transaction, arrival: Arrival) -> _Judged:
     habits = await tx.habits.of_user(arrival.user.id)
     failed = NONE_FAILED
