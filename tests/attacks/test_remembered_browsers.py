@@ -341,6 +341,24 @@ async def test_where_everybody_shows_a_second_factor_nobody_is_signed_in(tmp_pat
 
 
 @pytest.mark.one_engine("what is decided asks no engine")
+async def test_what_was_opened_by_itself_is_not_good_where_proof_is_asked_for_by_now(
+    tmp_path: Any,
+) -> None:
+    """The setting holds at once, for sessions that a browser got before, too."""
+    async with ada(tmp_path) as person:
+        await signed_in(person)
+        person.installation.clock.turn(LATER)
+        assert "No apps yet" in (await comes_back(person)).text
+        kept = dict(person.browser.cookies)
+        settings = SILENT | {"remember_behind_proof": True}
+        async with (
+            restarted(person.installation, **settings) as later,
+            later.browser(cookies=kept) as browser,
+        ):
+            assert (await browser.get("/account/apps")).status_code == 303
+
+
+@pytest.mark.one_engine("what is decided asks no engine")
 async def test_a_doubt_is_not_forgotten_with_the_session(tmp_path: Any) -> None:
     """Where something was noticed somebody proves who they are, remembered or not."""
     async with ada(tmp_path) as person:

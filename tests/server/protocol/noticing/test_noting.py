@@ -7,6 +7,7 @@ import pytest
 
 from counterfoil.server.protocol.erasure import erase_from_log
 from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.noticing.noting import network_name
 from counterfoil.server.protocol.own_data import parts_of
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.habits import NO_HABITS
@@ -209,3 +210,10 @@ async def test_people_take_it_with_them_and_it_goes_with_them(place: Installatio
     assert event.detail == {"score": "65", "done": "tell"}
     await store.transact(lambda tx: tx.users.remove(user.id))
     assert await habits_of(place) == NO_HABITS
+
+
+async def test_a_network_has_another_name_for_each_person(place: Installation):
+    """Rows of two people do not tell that they share one."""
+    one, other = (network_name(place.authority, user_id, HOME) for user_id in ("u1", "u2"))
+    assert one != other
+    assert one == network_name(place.authority, "u1", "192.0.2.200"), "it is the network's"
