@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po, write_po
 
 from counterfoil.server.pages.activity_words import SENTENCES
 from counterfoil.server.pages.ending import ENDED
+from counterfoil.server.pages.explain import CHECKS
 from counterfoil.server.pages.tokens import SPANS_OF_TIME
 from counterfoil.server.pages.tongues import catalogue_of
 from counterfoil.server.pages.wording import AGO
@@ -60,6 +61,7 @@ OF_PEOPLE = (
 TABLES = {
     "pages/activity_words.py": tuple(SENTENCES.values()),
     "pages/ending.py": ENDED,
+    "pages/explain.py": CHECKS,
     "pages/tokens.py": tuple(forms for _, forms in SPANS_OF_TIME),
     "pages/wording.py": tuple(forms for _, forms in AGO),
     "protocol/consequences.py": tuple(CONSEQUENCES[each].sentence for each in OF_PEOPLE),

@@ -16,6 +16,7 @@ MEND = "run `make words`, and give what it names words in the .po file"
 OTHERS = [language for language in LANGUAGES if language != ENGLISH]
 PLACES = re.compile(r"%\(\w+\)s|\{\w+\}")
 MARKUP = re.compile(r"<[^<>]*>")
+UNSEEN = '<span class="unseen">'
 NAMES = {"Counterfoil"}
 """What is called so in every language."""
 NOT_SHOWN = {"room", "body_class"}
@@ -66,6 +67,14 @@ def test_translations_keep_the_places_of_values_and_the_markup(language: str):
             assert bare.replace("%(", "").count("%") == 0, each.id
             assert text[:1].isspace() == one[:1].isspace(), each.id
             assert text[-1:].isspace() == one[-1:].isspace(), each.id
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_is_read_aloud_alone_stands_last(language: str):
+    """In the middle it would glue together what stands beside it, for whoever sees the page."""
+    for each in messages(words.read(language)):
+        for text in (*forms(each.id), *forms(each.string)):
+            assert UNSEEN not in text or text.endswith("</span>"), text
 
 
 @pytest.mark.parametrize("language", OTHERS)

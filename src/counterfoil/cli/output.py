@@ -28,6 +28,8 @@ def _revealed(value: object) -> object:
 
     if isinstance(value, Secret):
         return value.reveal()
+    if isinstance(value, str):  # a sentence, which is English here
+        return str(value)
     raise NotImplementedError(f"{type(value).__name__} is not for JSON")
 
 

@@ -3,7 +3,10 @@
 import pytest
 
 from counterfoil.server.pages.activity_words import doer_of, sentence_of
+from counterfoil.server.pages.tongues import tongue_of
+from counterfoil.server.protocol.noticing.finding import Finding
 from counterfoil.server.records.event import Event, EventKind
+from counterfoil.server.records.sentence import say, spoken
 from tests.installation import Installation, Person, hidden_fields
 from tests.server.pages.document import Document
 
@@ -102,3 +105,21 @@ def test_a_kind_that_is_newer_than_the_table_says_itself(monkeypatch: pytest.Mon
     monkeypatch.setattr("counterfoil.server.pages.activity_words.SENTENCES", {})
     done = event(EventKind.PASSWORD_CHANGED, "user:me", "me")
     assert sentence_of(done, "me", {}) == "Password changed."
+
+
+def test_why_something_was_noticed_is_said_in_the_language_of_whoever_reads():
+    """S108. An event that is older than this has its reasons in English alone."""
+    reasons = (say("No sign-in from {place} before.", place="Sydney, Australia"),)
+    detail = Finding(EventKind.NEW_PLACE, 65, reasons).detail
+    noticed = sentence_of(event(EventKind.NEW_PLACE, "user:me", "me", **detail), "me", {})
+    assert noticed == (
+        "A sign-in came from a new place. No sign-in from Sydney, Australia before. "
+        "(Score 65 of 100.)"
+    )
+    said = spoken(noticed, tongue_of("de"))
+    assert "Von dort gab es noch keine Anmeldung: Sydney, Australia." in said
+    assert "No sign-in" not in said
+    del detail["said"]
+    older = sentence_of(event(EventKind.NEW_PLACE, "user:me", "me", **detail), "me", {})
+    assert older == noticed
+    assert "No sign-in from Sydney" in spoken(older, tongue_of("de"))

@@ -1,9 +1,13 @@
 """The pages that say why a token is refused: one's own, and the administrators' (S109)."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from counterfoil.jose.jwt import unverified_claims
-from counterfoil.server.protocol import events, revocation
+from counterfoil.server.pages.explain import CHECKS
+from counterfoil.server.protocol import events, explaining, revocation
 from tests.installation import Installation, Person, hidden_fields
 from tests.server.pages.document import Document
 
@@ -104,3 +108,25 @@ async def test_nothing_pasted_is_no_mistake_of_ours(person: Person):
     form = hidden_fields((await person.browser.get("/account/explain")).text)
     answer = await person.browser.post("/account/explain", data=form)
     assert "not known as a token of yours" in answer.text
+
+
+async def test_a_german_reader_is_told_in_german(place: Installation, person: Person):
+    token = (await signed_in(person))["access_token"]
+    person.browser.headers["accept-language"] = "de"
+    answer = await asked(person, token)
+    assert "Das Token gilt" in answer.text
+    facts = facts_of(answer.text)
+    assert facts["Signatur: bestanden"] == "Seine Signatur ist unsere."
+    assert facts["Client: bestanden"].endswith("darf handeln.")
+    english = re.compile(r"\b(the|of|it|is|was|not|any)\b", re.IGNORECASE)
+    said = [f"{name} {value}" for name, value in facts.items() if english.search(value)]
+    assert said == []
+
+
+def test_each_check_has_a_name_that_catalogues_know():
+    folder = Path(explaining.__file__).parent
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
+    calls = re.findall(r"(?:passed|failed|not_known|_revoked)\(\s*\"(\w+)\"", text)
+    tables = re.findall(r"(?:_Notice\(\s*|^    \()\"(\w+)\", ", text, re.MULTILINE)
+    assert len(calls) > 30
+    assert {each.replace("_", " ") for each in (*calls, *tables)} <= set(CHECKS)

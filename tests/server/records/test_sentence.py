@@ -9,6 +9,8 @@ from counterfoil.server.records.sentence import (
     Minute,
     Row,
     Sentence,
+    kept,
+    said_again,
     say,
     say_many,
     spoken,
@@ -73,3 +75,27 @@ def test_lists_are_made_as_a_language_does():
 def test_whoever_joins_sentences_gets_plain_text():
     """So what is joined must be a sentence itself, to be said in another language."""
     assert not isinstance(say("a") + say("b"), Sentence)
+
+
+def test_sentences_are_kept_and_said_again_in_any_language():
+    day = say("on a Sunday")
+    many = say_many("{count} hour", "{count} hours", 3)
+    sentences = (
+        say("{near} of {total} sign-ins were {day} (UTC).", near=0, total=9, day=day),
+        many,
+    )
+    again = said_again(kept(sentences))
+    assert again == sentences
+    assert spoken(again[0], GERMAN) == "0 von 9 Anmeldungen waren an einem Sonntag (UTC)."
+    assert spoken(again[1], GERMAN) == "3 Stunden"
+
+
+def test_what_is_kept_of_plain_text_is_no_pattern():
+    hostile = "{name} {0} %s"
+    (again,) = said_again(kept([say("Hello, {name}.", name=hostile)]))
+    assert again == f"Hello, {hostile}."
+
+
+@pytest.mark.parametrize("text", ["", "x", "[1]", "{}", '[["a"]]', "[]"])
+def test_what_was_not_kept_is_not_said(text: str):
+    assert said_again(text) == ()

@@ -78,7 +78,7 @@ NOTICED: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "Browser: {device}",
                         "Von: {where}",
                         "Wenn Sie das nicht waren, ändern Sie sofort Ihr Passwort: unter "
-                        "„Security“ in Ihrem Konto.",
+                        "„Sicherheit“ in Ihrem Konto.",
                     ),
                     "Ansehen, was geschehen ist",
                     (

@@ -140,8 +140,8 @@ CATALOGUE: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                     "Passwort wählen",
                     (
                         "Der Link gilt einmal, {minutes} Minuten lang ab der Uhrzeit dieser Mail, "
-                        "auf jedem Gerät. Danach gibt es einen neuen über „Forgotten your "
-                        "password?“ auf der Anmeldeseite.",
+                        "auf jedem Gerät. Danach gibt es einen neuen über „Passwort "
+                        "vergessen?“ auf der Anmeldeseite.",
                         "Wenn Sie davon nichts wissen, brauchen Sie nichts zu tun.",
                     ),
                 ),

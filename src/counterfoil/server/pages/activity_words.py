@@ -6,7 +6,7 @@ from typing import Final
 
 from counterfoil.server.protocol.explaining.history import in_words
 from counterfoil.server.records.event import SUBJECTS, Event, EventKind
-from counterfoil.server.records.sentence import Row, say
+from counterfoil.server.records.sentence import Row, said_again, say
 
 SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
     {
@@ -139,7 +139,9 @@ def _weighed(event: Event) -> tuple[str, ...]:
     reasons, score = event.detail.get("reasons", ""), event.detail.get("score", "")
     if not (reasons and score):
         return ()
-    return reasons, say("(Score {score} of 100.)", score=score)
+    # What is older than this was kept in English alone.
+    why = said_again(event.detail.get("said", "")) or (reasons,)
+    return *why, say("(Score {score} of 100.)", score=score)
 
 
 def person_concerned(event: Event) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from counterfoil.server.pages.views import CheckRow, Explained, ExplainPage
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.explain import explain, explain_to
-from counterfoil.server.protocol.explaining.explanation import Explanation, Verdict, at
+from counterfoil.server.protocol.explaining.explanation import Explanation, Outcome, Verdict, at
 from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import Person, go, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
@@ -27,6 +27,20 @@ VERDICTS: Final = MappingProxyType(
         Verdict.REFUSED: say("The token is refused"),
         Verdict.UNKNOWN: say("Not known"),
         Verdict.SECRET: say("This is a secret"),
+    }
+)
+CHECKS: Final = (
+    "actor", "algorithm", "api tokens", "audience", "authorization", "begin", "binding", "claims",
+    "client", "client tokens", "encryption", "ended", "expiry", "family", "issuer", "key",
+    "networks", "parent", "permission", "person", "record", "registry", "session", "signature",
+    "signing key", "spelling", "the rest", "token", "type", "use", "uses",
+)  # fmt: skip
+"""What checks are called, with spaces, as catalogues know them."""
+OUTCOMES: Final = MappingProxyType(
+    {
+        Outcome.PASSED: say("passed"),
+        Outcome.FAILED: say("failed"),
+        Outcome.UNKNOWN: say("not known"),
     }
 )
 Find = Callable[[Authority, str, Person], Awaitable[Explanation]]
@@ -98,7 +112,7 @@ def _explained(found: Explanation, person: Person, desk: _Desk) -> Explained:
     facts = {
         say("Fingerprint"): found.fingerprint,
         say("Reason"): found.reason.value if found.reason else "",
-        say("Decided by"): found.decided_by.replace("_", " "),
+        say("Decided by"): _check(found.decided_by),
         say("Since"): at(found.since) if found.since else "",
         say("By"): by or "",
     }
@@ -108,13 +122,17 @@ def _explained(found: Explanation, person: Person, desk: _Desk) -> Explained:
         facts=tuple((name, value) for name, value in facts.items() if value),
         checks=tuple(
             CheckRow(
-                check=step.check.replace("_", " "),
-                outcome=step.outcome.value.replace("_", " "),
+                check=_check(step.check),
+                outcome=OUTCOMES[step.outcome],
                 sentence=step.sentence,
             )
             for step in found.steps
         ),
     )
+
+
+def _check(name: str) -> str:
+    return say(name.replace("_", " ")) if name else ""
 
 
 def _in_words(actor: str | None, person: Person) -> str | None:

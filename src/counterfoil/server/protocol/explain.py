@@ -19,32 +19,33 @@ from counterfoil.server.protocol.explaining.personal_token import (
 )
 from counterfoil.server.protocol.explaining.refresh_token import explain_refresh_token
 from counterfoil.server.protocol.identifiers import is_fingerprint
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 
 _SECRETS: Final = MappingProxyType(
     {
-        Kind.CLIENT_SECRET: "This is a client's secret. It should not be pasted: rotate it.",
-        Kind.AUTHORIZATION_CODE: (
+        Kind.CLIENT_SECRET: say("This is a client's secret. It should not be pasted: rotate it."),
+        Kind.AUTHORIZATION_CODE: say(
             "This is an authorization code, a secret that is good once, for a minute. It should "
             "not be pasted: let the app ask for another."
         ),
-        Kind.DEVICE_CODE: (
+        Kind.DEVICE_CODE: say(
             "This is the code of a device that waits to be let in, a secret that is good once. It "
             "should not be pasted."
         ),
-        Kind.ACTION_TOKEN: (
+        Kind.ACTION_TOKEN: say(
             "This is what stands in a link that was sent by mail, a secret that is good once. It "
             "should not be pasted."
         ),
-        Kind.SESSION: (
+        Kind.SESSION: say(
             "This is the secret of a signed-in browser. It should not be pasted: sign that browser "
             "out."
         ),
-        Kind.REMEMBERED: (
+        Kind.REMEMBERED: say(
             "This is what a browser is remembered by. It should not be pasted: forget that browser "
             "under Devices."
         ),
-        Kind.BROWSER: (
+        Kind.BROWSER: say(
             "This is the secret of a browser's cookie. It should not be pasted: close that browser."
         ),
     }
@@ -52,14 +53,14 @@ _SECRETS: Final = MappingProxyType(
 NOTHING: Final = Explanation(
     kind="unknown",
     verdict=Verdict.UNKNOWN,
-    sentence=(
+    sentence=say(
         "This is no token, and no fingerprint of one. Was all of it copied, and nothing else?"
     ),
 )
 NOT_YOURS: Final = Explanation(
     kind="unknown",
     verdict=Verdict.UNKNOWN,
-    sentence=(
+    sentence=say(
         "This is not known as a token of yours. Was all of it copied, and nothing else? It may "
         "also have expired and been forgotten."
     ),

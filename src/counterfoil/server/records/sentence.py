@@ -5,9 +5,12 @@ what the wire, the log and the command line say of it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, Protocol
+
+import msgspec
+from msgspec import Struct
 
 _NAME: Final = re.compile(r"\{(\w+)\}")
 
@@ -141,6 +144,29 @@ def say_many(one: str, many: str, count: int, /, **values: object) -> Sentence:
     return _said(one, many, count, {"count": count, **values})
 
 
+class _Kept(Struct, frozen=True, array_like=True):
+    """What a sentence was made from."""
+
+    one: str
+    many: str
+    count: int
+    values: "dict[str, _Kept | int | str]"
+
+
+def kept(sentences: Iterable[str]) -> str:
+    """Write down what sentences were made from, in one line, so that they can be said again."""
+    return msgspec.json.encode([_kept(each) for each in sentences]).decode()
+
+
+def said_again(text: str) -> tuple[str, ...]:
+    """Give the sentences that ``kept`` wrote down; none where it did not."""
+    try:
+        found = msgspec.json.decode(text, type=tuple[_Kept, ...])
+    except msgspec.DecodeError:
+        return ()
+    return tuple(_again(each) for each in found)
+
+
 def spoken(value: object, tongue: Tongue) -> str:
     """Give any value as text of a language; what is no sentence stays as it is."""
     return value.said_in(tongue) if isinstance(value, Sentence) else str(value)
@@ -150,6 +176,28 @@ def _said(one: str, many: str, count: int, values: Mapping[str, object]) -> _Say
     made = _Saying(_filled(many if many and count != 1 else one, values))
     made._one, made._many, made._count, made._values = one, many, count, values
     return made
+
+
+def _kept(sentence: str) -> _Kept:
+    if not isinstance(sentence, _Saying):
+        return _Kept(str(sentence), "", 0, {})
+    values = {
+        name: _kept(each)
+        if isinstance(each, Sentence)
+        else each
+        if isinstance(each, int)
+        else str(each)
+        for name, each in sentence._values.items()
+    }
+    return _Kept(sentence._one, sentence._many, sentence._count, values)
+
+
+def _again(found: _Kept) -> Sentence:
+    values = {
+        name: _again(each) if isinstance(each, _Kept) else each
+        for name, each in found.values.items()
+    }
+    return _said(found.one, found.many, found.count, values)
 
 
 def _filled(pattern: str, values: Mapping[str, object]) -> str:

@@ -11,8 +11,8 @@ _BROWSERS: Final = (
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
     ("curl/", "curl"),
-    ("python", "A Python program"),
-    ("node", "A Node.js program"),
+    ("python", "Python"),
+    ("node", "Node.js"),
 )
 _SYSTEMS: Final = (
     ("iPhone", "iPhone"),

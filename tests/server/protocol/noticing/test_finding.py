@@ -4,6 +4,7 @@ import pytest
 
 from counterfoil.server.protocol.noticing.finding import Action, Finding, actions_by
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.sentence import said_again
 
 
 @pytest.mark.parametrize(
@@ -28,4 +29,6 @@ def test_without_rules_it_is_an_event_alone():
 def test_score_and_reasons_stand_in_the_event():
     """S108: they can be read and explained."""
     finding = Finding(EventKind.NEW_PLACE, 65, ("No sign-in from there.", "Known is Berlin."))
-    assert finding.detail == {"score": "65", "reasons": "No sign-in from there. Known is Berlin."}
+    assert finding.detail["score"] == "65"
+    assert finding.detail["reasons"] == "No sign-in from there. Known is Berlin."
+    assert said_again(finding.detail["said"]) == finding.reasons

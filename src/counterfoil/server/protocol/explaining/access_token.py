@@ -24,54 +24,64 @@ from counterfoil.server.protocol.explaining.explanation import (
 from counterfoil.server.protocol.explaining.history import Subject, dated
 from counterfoil.server.protocol.token_reading import is_signed_as_asked, policies_for
 from counterfoil.server.records.policy import ApiPolicy
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.signing_key import Purpose, SigningKey
 
-_RECORDED: Final = "It was written down when it was issued, as its API wants."
-_NO_RECORD: Final = (
+_RECORDED: Final = say("It was written down when it was issued, as its API wants.")
+_NO_RECORD: Final = say(
     "There is no record of it: it has expired and been forgotten, or we never issued it."
 )
-_OTHER_ALGORITHM: Final = "Its API asks for another algorithm: it is from before that, or forged."
-_OPENED: Final = "It is encrypted to its API, and this server, which did that, opens it again."
-_UNREADABLE: Final = (
+_OTHER_ALGORITHM: Final = say(
+    "Its API asks for another algorithm: it is from before that, or forged."
+)
+_OPENED: Final = say("It is encrypted to its API, and this server, which did that, opens it again.")
+_UNREADABLE: Final = say(
     "It is encrypted, but not by this server, or to a key of an API that is kept no more."
 )
-_UNBELIEVED: Final = "Nothing after this is asked: what it says of itself is not believed."
+_UNBELIEVED: Final = say("Nothing after this is asked: what it says of itself is not believed.")
 _FAILS_AT: Final = MappingProxyType(
     {
-        "oversized": ("spelling", Reason.MALFORMED, "It is longer than any token of ours."),
+        "oversized": ("spelling", Reason.MALFORMED, say("It is longer than any token of ours.")),
         "malformed": (
             "spelling",
             Reason.MALFORMED,
-            "It is not spelled as a token is. Was all of it copied, and nothing else?",
+            say("It is not spelled as a token is. Was all of it copied, and nothing else?"),
         ),
-        "unknown_critical": ("spelling", Reason.MALFORMED, "It demands what nobody here knows."),
+        "unknown_critical": (
+            "spelling",
+            Reason.MALFORMED,
+            say("It demands what nobody here knows."),
+        ),
         "wrong_algorithm": (
             "key",
             Reason.BAD_SIGNATURE,
-            "It names an algorithm that its key is not used with. We never made it so.",
+            say("It names an algorithm that its key is not used with. We never made it so."),
         ),
         "unknown_key": (
             "key",
             Reason.UNKNOWN_KEY,
-            "It is signed by a key that is not ours.",
+            say("It is signed by a key that is not ours."),
         ),
         "wrong_type": (
             "type",
             Reason.WRONG_TYPE,
-            "It is of another type, an ID token or a ticket, perhaps: neither is an access token.",
+            say(
+                "It is of another type, an ID token or a ticket, perhaps: neither is an "
+                "access token."
+            ),
         ),
         "bad_signature": (
             "signature",
             Reason.BAD_SIGNATURE,
-            "Its signature does not match: something in it was changed, or we never made it.",
+            say("Its signature does not match: something in it was changed, or we never made it."),
         ),
     }
 )
 _MET: Final = (
-    ("spelling", "It is spelled as a token is."),
-    ("key", "It names a key of ours that is published."),
-    ("type", "It is an access token."),
-    ("signature", "Its signature is ours."),
+    ("spelling", say("It is spelled as a token is.")),
+    ("key", say("It names a key of ours that is published.")),
+    ("type", say("It is an access token.")),
+    ("signature", say("Its signature is ours.")),
 )
 
 
@@ -114,7 +124,7 @@ def _algorithm(case: Case, policies: Sequence[ApiPolicy], kid: str) -> list[Step
     if not any(policy.signing_algorithm for policy in policies):
         return []
     if is_signed_as_asked(policies, case.authority.keyring, kid, case.now):
-        return [passed("algorithm", "It is signed by the algorithm that its API asks for.")]
+        return [passed("algorithm", say("It is signed by the algorithm that its API asks for."))]
     return [failed("algorithm", Reason.UNKNOWN_KEY, _OTHER_ALGORITHM)]
 
 
@@ -137,7 +147,9 @@ async def _checked(case: Case, unverified: str) -> tuple[list[Step], _Genuine | 
     met = [passed(check, sentence) for check, sentence in _MET]
     token = access_token_from(verified.claims)
     if token is None:
-        lacking = failed("claims", Reason.MALFORMED, "A claim that it needs is missing or wrong.")
+        lacking = failed(
+            "claims", Reason.MALFORMED, say("A claim that it needs is missing or wrong.")
+        )
         return [*met, lacking], None
     return met, _Genuine(token, verified.kid)
 
@@ -159,7 +171,7 @@ async def _unknown_key(case: Case, unverified: str, step: Step) -> Step:
     if key is not None:
         return await _gone_key(case, key)
     if _names_another_issuer(case, unverified):
-        sentence = "It is signed by a key that is not ours, and names another issuer."
+        sentence = say("It is signed by a key that is not ours, and names another issuer.")
         return failed("key", Reason.WRONG_ISSUER, sentence)
     return step
 
@@ -171,9 +183,9 @@ async def _token_keys(case: Case) -> list[SigningKey]:
 
 async def _gone_key(case: Case, key: SigningKey) -> Step:
     if key.withdrawn_at is not None:
-        sentence = "Its key was withdrawn in an emergency: nothing that it signed stands."
+        sentence = say("Its key was withdrawn in an emergency: nothing that it signed stands.")
         return await dated(case.tx, failed("key", Reason.KEY_RETIRED, sentence), Subject(key.kid))
-    sentence = "Its key has gone: the last token that it signed expired long ago."
+    sentence = say("Its key has gone: the last token that it signed expired long ago.")
     return failed("key", Reason.UNKNOWN_KEY, sentence)
 
 

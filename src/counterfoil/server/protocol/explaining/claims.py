@@ -23,13 +23,14 @@ from counterfoil.server.protocol.explaining.explanation import (
     passed,
 )
 from counterfoil.server.protocol.explaining.standing import client_of, what_is_behind
+from counterfoil.server.records.sentence import Row, say
 
-_STANDS: Final = (
+_STANDS: Final = say(
     "Nothing that can be seen here refuses it. A guard still does where it is for another API, "
     "lacks a permission, is bound to a key that was not proved, or where the guard is stale."
 )
-_OF_PARENT: Final = "Of a token that it was exchanged for: "
-_FORGOTTEN: Final = "Its authorization has been forgotten: no token of it has lived for long."
+_OF_PARENT: Final = say("Of a token that it was exchanged for:")
+_FORGOTTEN: Final = say("Its authorization has been forgotten: no token of it has lived for long.")
 
 
 async def explain_claims(
@@ -72,29 +73,37 @@ def concluded(steps: list[Step], token: AccessToken | None = None, owner: str = 
 
 def _issuer(case: Case, token: AccessToken) -> Step:
     if token.iss == case.authority.issuer:
-        return passed("issuer", "It comes from this server.")
-    sentence = "It names another issuer than this server is now; was the setting changed?"
+        return passed("issuer", say("It comes from this server."))
+    sentence = say("It names another issuer than this server is now; was the setting changed?")
     return failed("issuer", Reason.WRONG_ISSUER, sentence)
 
 
 async def _audience(case: Case, token: AccessToken) -> Step:
     if token.is_for(case.authority.issuer):
-        return passed("audience", "It is for this server itself, and for no API.")
+        return passed("audience", say("It is for this server itself, and for no API."))
     api = await case.tx.apis.find(token.aud) if isinstance(token.aud, str) else None
     if api is None:
-        return not_known("audience", "It is for an API that is not registered here any more.")
-    refused = "the guard of any other API refuses it with wrong_audience"
-    return passed("audience", f"It is for {api.name} ({api.uri}); {refused}.")
+        return not_known("audience", say("It is for an API that is not registered here any more."))
+    return passed(
+        "audience",
+        say(
+            "It is for {api} ({uri}); the guard of any other API refuses it with wrong_audience.",
+            api=api.name,
+            uri=api.uri,
+        ),
+    )
 
 
 def _times(case: Case, token: AccessToken) -> list[Step]:
-    expiry = passed("expiry", f"It lives until {at(token.exp)}.")
+    expiry = passed("expiry", say("It lives until {moment}.", moment=at(token.exp)))
     if case.now >= token.exp:
-        expiry = failed("expiry", Reason.EXPIRED, f"It expired at {at(token.exp)}.")
+        expiry = failed(
+            "expiry", Reason.EXPIRED, say("It expired at {moment}.", moment=at(token.exp))
+        )
         expiry = replace(expiry, since=token.exp)
-    begin = passed("begin", f"It was issued at {at(token.iat)}.")
+    begin = passed("begin", say("It was issued at {moment}.", moment=at(token.iat)))
     if token.begins_at > case.now + LEEWAY:
-        sentence = f"It begins only at {at(token.begins_at)}."
+        sentence = say("It begins only at {moment}.", moment=at(token.begins_at))
         begin = failed("begin", Reason.ISSUED_IN_FUTURE, sentence)
     return [expiry, begin]
 
@@ -104,8 +113,12 @@ def _acting(token: AccessToken) -> list[Step]:
     actors = actors_in(token.act)
     if not actors:
         return []
-    said = ", for whom it was ".join(actors)
-    return [passed("actor", f"{said} acts with it for {token.sub}.")]
+    said, *before = actors
+    for actor in before:
+        said = say("{actor}, for whom it was {other}", actor=said, other=actor)
+    return [
+        passed("actor", say("{actor} acts with it for {person}.", actor=said, person=token.sub))
+    ]
 
 
 async def _parents(case: Case, marks: Marks) -> list[Step]:
@@ -115,8 +128,10 @@ async def _parents(case: Case, marks: Marks) -> list[Step]:
     about = [step for parent in marks.parents for step in await notices_about(case, parent)]
     ended = [step for step in about if step.outcome is Outcome.FAILED]
     if not ended:
-        return [passed("parent", "Nothing has ended the tokens that it was exchanged for.")]
-    return [replace(each, check="parent", sentence=_OF_PARENT + each.sentence) for each in ended]
+        return [passed("parent", say("Nothing has ended the tokens that it was exchanged for."))]
+    return [
+        replace(each, check="parent", sentence=Row((_OF_PARENT, each.sentence))) for each in ended
+    ]
 
 
 async def _uses(case: Case, token: AccessToken) -> list[Step]:
@@ -126,13 +141,22 @@ async def _uses(case: Case, token: AccessToken) -> list[Step]:
     allowance = await case.tx.allowances.find(token.jti, USES)
     left = 0 if allowance is None else (await drawing.seen(case.tx, allowance)).left
     if not left:
-        sentence = f"It works {token.max_uses} times, and guards have taken every one of them."
+        sentence = say(
+            "It works {count} times, and guards have taken every one of them.", count=token.max_uses
+        )
         return [failed("uses", Reason.USED_UP, sentence)]
-    return [passed("uses", f"It works {token.max_uses} times; {left} are left to take.")]
+    return [
+        passed(
+            "uses",
+            say(
+                "It works {count} times; {left} are left to take.", count=token.max_uses, left=left
+            ),
+        )
+    ]
 
 
 def _binding(token: AccessToken) -> Step:
     if token.binding.is_bearer:
-        return passed("binding", "Whoever holds it may use it; it is bound to no key.")
-    sentence = "It is bound to a key: only the request shows whether that was proved."
+        return passed("binding", say("Whoever holds it may use it; it is bound to no key."))
+    sentence = say("It is bound to a key: only the request shows whether that was proved.")
     return not_known("binding", sentence)

@@ -9,6 +9,7 @@ from counterfoil.oauth.revocations import Marks
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.explaining.explanation import Step, failed, passed
 from counterfoil.server.protocol.explaining.history import Subject, dated
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 
 
@@ -33,29 +34,29 @@ class _Notice(Struct, frozen=True):
 
 
 _NOTICES: Final = (
-    _Notice("token", "The token itself was not ended.", "The token itself was ended."),
+    _Notice("token", say("The token itself was not ended."), say("The token itself was ended.")),
     _Notice(
         "family",
-        "Its family was not ended: the authorization that it came from stands.",
-        "Its family was ended: all tokens of one authorization.",
+        say("Its family was not ended: the authorization that it came from stands."),
+        say("Its family was ended: all tokens of one authorization."),
     ),
     _Notice(
         "signing_key",
-        "The key that signed it was not withdrawn.",
-        "The key that signed it was withdrawn, and nothing that it signed stands.",
+        say("The key that signed it was not withdrawn."),
+        say("The key that signed it was withdrawn, and nothing that it signed stands."),
     ),
     _Notice(
         "client_tokens",
-        "The tokens of its client were not ended as a whole.",
-        "All tokens of its client that were issued until then were ended.",
+        say("The tokens of its client were not ended as a whole."),
+        say("All tokens of its client that were issued until then were ended."),
     ),
     _Notice(
         "api_tokens",
-        "The tokens of its API were not ended as a whole.",
-        "All tokens of its API that were issued until then were ended.",
+        say("The tokens of its API were not ended as a whole."),
+        say("All tokens of its API that were issued until then were ended."),
     ),
 )
-_SHORTENED: Final = "Its lifetime was shortened after it was issued, and is over."
+_SHORTENED: Final = say("Its lifetime was shortened after it was issued, and is over.")
 
 
 async def notices_about(case: Case, marks: Marks) -> list[Step]:

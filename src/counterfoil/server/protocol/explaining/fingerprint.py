@@ -21,15 +21,16 @@ from counterfoil.server.protocol.explaining.history import Subject, ending_of
 from counterfoil.server.protocol.explaining.standing import what_is_behind
 from counterfoil.server.protocol.identifiers import family_in
 from counterfoil.server.records.family import Family
+from counterfoil.server.records.sentence import Row, say
 
-_ONLY_THE_TOKEN: Final = (
+_ONLY_THE_TOKEN: Final = say(
     "Only the token in hand can tell its key, its API, its expiry, what it is bound to, and "
     "whether tokens of its client or API were ended as a whole."
 )
-_STRANGE: Final = (
+_STRANGE: Final = say(
     "Nothing is known of it: it was never issued here, or it has expired and been forgotten."
 )
-_NOTHING_ENDED: Final = "Nothing that is known here has ended it. " + _ONLY_THE_TOKEN
+_NOTHING_ENDED: Final = Row((say("Nothing that is known here has ended it."), _ONLY_THE_TOKEN))
 
 
 async def explain_fingerprint(case: Case, fingerprint: str) -> Explanation:
@@ -53,7 +54,7 @@ async def _told_by_events(case: Case, fingerprint: str, step: Step) -> tuple[Ste
     whose = event.detail.get("user_id", "")
     if step.outcome is Outcome.FAILED:
         return step, whose
-    sentence = f"The token itself was ended at {at(event.at)}."
+    sentence = say("The token itself was ended at {moment}.", moment=at(event.at))
     ended = failed(step.check, Reason.REVOKED, sentence)
     return replace(ended, since=event.at, by=event.actor), whose
 
@@ -62,7 +63,10 @@ def _expiry(case: Case, family: Family) -> list[Step]:
     """Every access token of a family has expired when the last one has."""
     if case.now < family.access_expires_at:
         return []
-    sentence = f"It has expired: the last of its family did at {at(family.access_expires_at)}."
+    sentence = say(
+        "It has expired: the last of its family did at {moment}.",
+        moment=at(family.access_expires_at),
+    )
     step = failed("expiry", Reason.EXPIRED, sentence)
     return [replace(step, since=family.access_expires_at)]
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from counterfoil.server.protocol.explaining.explanation import Step, at
 from counterfoil.server.records.event import Event, EventKind, EventQuery
+from counterfoil.server.records.sentence import Row, say
 from counterfoil.server.records.store import Transaction
 
 _ENDINGS: Final = ("_ended", "_disabled", "_withdrawn", "_shortened", "_signed_out")
@@ -62,9 +63,11 @@ async def dated(tx: Transaction, step: Step, subject: Subject) -> Step:
         return step
     # A family says itself why it ended; of a token alone only its event tells.
     why = event.detail.get("why", "") if event.kind is EventKind.TOKEN_ENDED else ""
-    because = f": {in_words(why)}" if why else ""
-    sentence = f"{step.sentence} It was ended at {at(event.at)}{because}."
-    return replace(step, sentence=sentence, since=event.at, by=event.actor)
+    moment = at(event.at)
+    ended = say("It was ended at {moment}.", moment=moment)
+    if why:
+        ended = say("It was ended at {moment}: {why}.", moment=moment, why=say(in_words(why)))
+    return replace(step, sentence=Row((step.sentence, ended)), since=event.at, by=event.actor)
 
 
 def in_words(why: str) -> str:

@@ -22,12 +22,13 @@ from counterfoil.server.protocol.explaining.standing import what_is_behind
 from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.refresh_tokens import Presentation, read_refresh_token
 from counterfoil.server.records.family import Family
+from counterfoil.server.records.sentence import Row, say
 
-_NOT_OURS: Final = "We never made it: the part that only we can write is not ours."
-_FORGOTTEN: Final = "Its family has been forgotten: it ended or expired long ago."
-_STANDS: Final = "It would be exchanged for new tokens, if its client shows it."
-_CARE: Final = (
-    " It is a secret, and should not be pasted anywhere: end it if it may have been seen."
+_NOT_OURS: Final = say("We never made it: the part that only we can write is not ours.")
+_FORGOTTEN: Final = say("Its family has been forgotten: it ended or expired long ago.")
+_STANDS: Final = say("It would be exchanged for new tokens, if its client shows it.")
+_CARE: Final = say(
+    "It is a secret, and should not be pasted anywhere: end it if it may have been seen."
 )
 
 
@@ -36,7 +37,7 @@ async def explain_refresh_token(case: Case, unverified: str) -> Explanation:
     shown = read_refresh_token(case.authority.keys.refresh_mac, unverified)
     if shown is None:
         return _concluded([failed("signature", Reason.BAD_SIGNATURE, _NOT_OURS)])
-    ours = passed("signature", "We made it.")
+    ours = passed("signature", say("We made it."))
     family = await case.tx.families.find(shown.family_id)
     if family is None:
         return _concluded([ours, failed("family", Reason.EXPIRED, _FORGOTTEN)])
@@ -60,18 +61,27 @@ def _own(case: Case, family: Family, shown: Presentation) -> list[Step]:
 
 def _expiry(case: Case, family: Family) -> Step:
     if case.now < family.refresh_expires_at:
-        return passed("expiry", f"It lives until {at(family.refresh_expires_at)}.")
-    step = failed("expiry", Reason.EXPIRED, f"It expired at {at(family.refresh_expires_at)}.")
+        return passed(
+            "expiry", say("It lives until {moment}.", moment=at(family.refresh_expires_at))
+        )
+    step = failed(
+        "expiry",
+        Reason.EXPIRED,
+        say("It expired at {moment}.", moment=at(family.refresh_expires_at)),
+    )
     return replace(step, since=family.refresh_expires_at)
 
 
 def _use(family: Family, shown: Presentation) -> Step:
     if hmac.compare_digest(shown.digest, family.refresh_digest or b""):
-        return passed("use", "It was not used yet.")
+        return passed("use", say("It was not used yet."))
     if shown.generation < family.refresh_generation:
-        sentence = f"It was exchanged for a newer one, the last time at {at(family.rotated_at)}."
+        sentence = say(
+            "It was exchanged for a newer one, the last time at {moment}.",
+            moment=at(family.rotated_at),
+        )
         return replace(failed("use", Reason.USED_UP, sentence), since=family.rotated_at)
-    return not_known("use", "It is not the one that was handed out last.")
+    return not_known("use", say("It is not the one that was handed out last."))
 
 
 def _concluded(steps: list[Step], family: Family | None = None) -> Explanation:
@@ -85,4 +95,4 @@ def _concluded(steps: list[Step], family: Family | None = None) -> Explanation:
             steps=tuple(steps),
         )
     )
-    return replace(found, sentence=found.sentence + _CARE)
+    return replace(found, sentence=Row((found.sentence, _CARE)))

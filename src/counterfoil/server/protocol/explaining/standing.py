@@ -10,6 +10,7 @@ from counterfoil.server.protocol.explaining.endings import Case
 from counterfoil.server.protocol.explaining.explanation import Step, at, failed, not_known, passed
 from counterfoil.server.protocol.explaining.history import Subject, dated, in_words
 from counterfoil.server.records.family import Family
+from counterfoil.server.records.sentence import say
 
 
 async def what_is_behind(case: Case, family: Family) -> list[Step]:
@@ -26,8 +27,11 @@ async def what_is_behind(case: Case, family: Family) -> list[Step]:
 async def family_of(case: Case, family: Family) -> Step:
     """Say whether a family stands, or since when and why not."""
     if family.ended_at is None:
-        return passed("authorization", f"It was authorized at {at(family.created_at)}, and stands.")
-    sentence = f"The authorization has ended: {in_words(family.ended_why)}."
+        return passed(
+            "authorization",
+            say("It was authorized at {moment}, and stands.", moment=at(family.created_at)),
+        )
+    sentence = say("The authorization has ended: {why}.", why=say(in_words(family.ended_why)))
     step = await dated(case.tx, _revoked("authorization", sentence), Subject(family.id))
     return replace(step, since=family.ended_at)
 
@@ -36,27 +40,33 @@ async def client_of(case: Case, client_id: str) -> Step:
     """Say whether a client may act."""
     client = await case.tx.clients.find(client_id)
     if client is None:
-        return replace(not_known("client", "The client is not registered any more."), decides=False)
+        return replace(
+            not_known("client", say("The client is not registered any more.")), decides=False
+        )
     if client.is_enabled:
-        return passed("client", f"The client {client.client_name} may act.")
-    step = _revoked("client", f"The client {client.client_name} is disabled.")
+        return passed("client", say("The client {client} may act.", client=client.client_name))
+    step = _revoked("client", say("The client {client} is disabled.", client=client.client_name))
     return replace(await dated(case.tx, step, Subject(client_id)), since=client.disabled_at)
 
 
 async def _session(case: Case, family: Family) -> Step:
     if family.session_id is None:
-        return passed("session", "It goes on without the person being signed in.")
+        return passed("session", say("It goes on without the person being signed in."))
     session = await case.tx.sessions.find(family.session_id)
     if session is None:
-        step = not_known("session", "The browser's session has been forgotten: it ended long ago.")
+        step = not_known(
+            "session", say("The browser's session has been forgotten: it ended long ago.")
+        )
         return replace(step, decides=False)
     if session.ended_at is not None:
-        step = _revoked("session", "The person was signed out of the browser that it came from.")
+        step = _revoked(
+            "session", say("The person was signed out of the browser that it came from.")
+        )
         return replace(await dated(case.tx, step, Subject(session.id)), since=session.ended_at)
     if not session.is_live(case.now, case.authority.settings.session_idle_lifetime):
-        step = failed("session", Reason.EXPIRED, "The browser's session has expired.")
+        step = failed("session", Reason.EXPIRED, say("The browser's session has expired."))
         return replace(step, decides=False)
-    return passed("session", "The person is signed in, in the browser that it came from.")
+    return passed("session", say("The person is signed in, in the browser that it came from."))
 
 
 async def _right(case: Case, family: Family) -> Step | None:
@@ -66,32 +76,32 @@ async def _right(case: Case, family: Family) -> Step | None:
         return None
     right = await case.tx.mint_rights.find(made.right_id)
     if right is None or right.ended_at is not None:
-        step = _revoked("permission", "The client's right to make it for the person has gone.")
+        step = _revoked("permission", say("The client's right to make it for the person has gone."))
         return replace(step, since=right.ended_at if right else None)
-    return passed("permission", "An administrator lets the client make tokens for the person.")
+    return passed("permission", say("An administrator lets the client make tokens for the person."))
 
 
 async def _grant(case: Case, family: Family) -> Step:
     grant = await case.tx.grants.find(family.grant_id)
     if grant is None:
-        step = not_known("permission", "The permission has been forgotten: it ended long ago.")
+        step = not_known("permission", say("The permission has been forgotten: it ended long ago."))
         return replace(step, decides=False)
     if grant.ended_at is not None:
-        step = _revoked("permission", "The person's permission for the client was taken back.")
+        step = _revoked("permission", say("The person's permission for the client was taken back."))
         return replace(await dated(case.tx, step, Subject(grant.id)), since=grant.ended_at)
     if not grant.access.covers(family.access):
-        step = _revoked("permission", "Some of what it may do was taken back since.")
+        step = _revoked("permission", say("Some of what it may do was taken back since."))
         return replace(step, since=grant.updated_at)
-    return passed("permission", "The person's permission for the client stands.")
+    return passed("permission", say("The person's permission for the client stands."))
 
 
 async def _person(case: Case, family: Family) -> Step:
     user = await case.tx.users.find(family.user_id)
     if user is None:
-        return replace(not_known("person", "The account has gone."), decides=False)
+        return replace(not_known("person", say("The account has gone.")), decides=False)
     if user.is_enabled:
-        return passed("person", "The account may be used.")
-    step = _revoked("person", "The account is disabled.")
+        return passed("person", say("The account may be used."))
+    step = _revoked("person", say("The account is disabled."))
     return replace(await dated(case.tx, step, Subject(user.id)), since=user.disabled_at)
 
 

@@ -12,6 +12,7 @@ from counterfoil.server.protocol.noticing.travel import NEAR, leap
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.habits import Habits, Stood
 from counterfoil.server.records.place import Place, kilometres
+from counterfoil.server.records.sentence import say
 
 _UNKNOWN: Final = 40
 _OWN: Final = 30
@@ -24,28 +25,30 @@ FAR: Final = 90
 def two_places(habits: Habits, one: Place, other: Place) -> Finding:
     """Weigh one token in two places at once (S106, S107)."""
     score, reason = _weighed(one, other)
-    reasons = ["One token was used in two networks at once.", reason]
+    reasons = [say("One token was used in two networks at once."), reason]
     if is_own(habits, one) and is_own(habits, other):
         score = min(score, _OWN)
-        reasons.append("The person has signed in from both, on several days.")
+        reasons.append(say("The person has signed in from both, on several days."))
     what = " ".join(sorted((one.key, other.key)))
     return Finding(EventKind.TOKEN_IN_TWO_PLACES, score, tuple(reasons), what)
 
 
 def _weighed(one: Place, other: Place) -> tuple[int, str]:
     if not one.key or not other.key:
-        return _UNKNOWN, "Where they are is not known."
+        return _UNKNOWN, say("Where they are is not known.")
     if one.key == other.key:
-        return _NEARBY, f"Both are in {one.name}."
-    where = f"{one.name} and {other.name}"
+        return _NEARBY, say("Both are in {place}.", place=one.name)
+    names = {"one": one.name, "other": other.name}
     have_cities = bool(one.city and other.city)
     if one.point and other.point and (have_cities or one.country != other.country):
         apart = kilometres(one.point, other.point)
         if apart >= NEAR:
-            return FAR, f"{where} are {apart} km apart at least."
+            return FAR, say(
+                "{one} and {other} are {apart} km apart at least.", apart=apart, **names
+            )
     if one.country != other.country:
-        return _ABROAD, f"They are in two countries: {where}."
-    return _NEARBY, f"They are in one country: {where}."
+        return _ABROAD, say("They are in two countries: {one} and {other}.", **names)
+    return _NEARBY, say("They are in one country: {one} and {other}.", **names)
 
 
 def refresh(habits: Habits, before: Stood, now: Stood) -> Finding | None:

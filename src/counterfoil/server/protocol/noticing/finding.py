@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.sentence import kept
 
 MOST: Final = 100
 
@@ -36,8 +37,9 @@ class Finding(Struct, frozen=True):
 
     @property
     def detail(self) -> dict[str, str]:
-        """What of it stands in the event."""
-        return {"score": str(self.score), "reasons": " ".join(self.reasons)}
+        """What of it stands in the event: in English, and as what is said in any language."""
+        reasons = " ".join(self.reasons)
+        return {"score": str(self.score), "reasons": reasons, "said": kept(self.reasons)}
 
 
 def actions_by(rules: Sequence[str], score: int) -> frozenset[Action]:

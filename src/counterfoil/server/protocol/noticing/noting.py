@@ -28,6 +28,7 @@ from counterfoil.server.protocol.noticing.sign_ins import (
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.habits import HOUR, Habits
 from counterfoil.server.records.letter import LetterKind
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -37,7 +38,7 @@ from counterfoil.server.settings import Settings
 _LOOKED_AT: Final = 100
 """So many of the last events in somebody's name are looked at for what failed."""
 _NAME_BYTES: Final = 8
-_ASKED: Final = "They were asked for more than they had shown."
+_ASKED: Final = say("They were asked for more than they had shown.")
 
 
 class Arrival(Struct, frozen=True):

@@ -15,6 +15,7 @@ from counterfoil.server.protocol.noticing.usual_times import unusual_time
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.habits import Habits, Stood
 from counterfoil.server.records.place import Place
+from counterfoil.server.records.sentence import say, say_many
 
 _NEW_BROWSER: Final = (35, 60)
 _NEW_CITY: Final = 35
@@ -74,8 +75,8 @@ def _new_browser(habits: Habits, now: SigningIn) -> Finding | None:
         return None
     known = habits.knows_network(now.network)
     reasons = (
-        "Nobody has signed in to this account in this browser before, or not for long.",
-        "The network is known." if known else "The network is new, too.",
+        say("Nobody has signed in to this account in this browser before, or not for long."),
+        say("The network is known.") if known else say("The network is new, too."),
     )
     return Finding(EventKind.NEW_DEVICE, _NEW_BROWSER[not known], reasons, now.where)
 
@@ -87,8 +88,8 @@ def _new_place(habits: Habits, now: SigningIn) -> Finding | None:
     countries = {each.name.partition("/")[0] for each in habits.places}
     score = _NEW_CITY if place.country in countries else _NEW_COUNTRY
     reasons = (
-        f"No sign-in from {place.name} before.",
-        f"Known are {_listed(each.name for each in habits.places)}.",
+        say("No sign-in from {place} before.", place=place.name),
+        say("Known are {places}.", places=_listed(each.name for each in habits.places)),
     )
     return Finding(EventKind.NEW_PLACE, score, reasons, now.where)
 
@@ -125,13 +126,25 @@ def _failures(habits: Habits, now: SigningIn) -> Finding | None:
     reasons, score = list[str](), 0
     if here >= _FEWEST_HERE:
         score = 30 + 8 * here
-        reasons.append(f"{here} wrong passwords came from this network within the hour before.")
+        reasons.append(
+            say_many(
+                "{count} wrong password came from this network within the hour before.",
+                "{count} wrong passwords came from this network within the hour before.",
+                here,
+            )
+        )
     elif len(now.failed.passwords) >= _FEWEST_ANYWHERE and not habits.knows_network(now.network):
         score = 20 + 3 * len(now.failed.passwords)
         reasons.append(_stuffed(now.failed.passwords))
     if codes >= _FEWEST_CODES:
         score += 20 + 5 * codes
-        reasons.append(f"{codes} wrong codes of a second factor came from there, too.")
+        reasons.append(
+            say_many(
+                "{count} wrong code of a second factor came from there, too.",
+                "{count} wrong codes of a second factor came from there, too.",
+                codes,
+            )
+        )
     if not reasons:
         return None
     kind = EventKind.FAILURES_BEFORE
@@ -139,7 +152,11 @@ def _failures(habits: Habits, now: SigningIn) -> Finding | None:
 
 
 def _stuffed(networks: Sequence[str]) -> str:
-    return (
-        f"{len(networks)} wrong passwords came from {len(set(networks))} networks within the hour "
-        "before, and this browser and its network are new."
+    return say_many(
+        "{passwords} wrong passwords came from {count} network within the hour before, and this "
+        "browser and its network are new.",
+        "{passwords} wrong passwords came from {count} networks within the hour before, and this "
+        "browser and its network are new.",
+        len(set(networks)),
+        passwords=len(networks),
     )

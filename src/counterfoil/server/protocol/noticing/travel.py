@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from counterfoil.server.records.habits import HOUR, Stood
 from counterfoil.server.records.place import kilometres
+from counterfoil.server.records.sentence import say, say_many
 
 FASTEST: Final = 900
 """Kilometres an hour: what airliners fly."""
@@ -40,7 +41,12 @@ def leap(before: Stood, after: Stood) -> Leap | None:
         return _measured(before, after, kilometres(here, there), seconds)
     if not one or not other or seconds >= HOUR:
         return None
-    reason = f"{after.place.name} comes {_span(seconds)} after {before.place.name}."
+    reason = say(
+        "{place} comes {span} after {before}.",
+        place=after.place.name,
+        span=_span(seconds),
+        before=before.place.name,
+    )
     return Leap(_BY_COUNTRY, reason)
 
 
@@ -48,13 +54,20 @@ def _measured(before: Stood, after: Stood, apart: int, seconds: int) -> Leap | N
     speed = apart * HOUR // seconds
     if apart < NEAR or speed <= FASTEST:
         return None
-    reason = (
-        f"{after.place.name} is {apart} km at least from {before.place.name}, {_span(seconds)} "
-        f"before: that would be {speed} km/h, and airliners fly {FASTEST}."
+    reason = say(
+        "{place} is {apart} km at least from {before}, {span} before: that would be {speed} km/h, "
+        "and airliners fly {fastest}.",
+        place=after.place.name,
+        apart=apart,
+        before=before.place.name,
+        span=_span(seconds),
+        speed=speed,
+        fastest=FASTEST,
     )
     return Leap(min(_MOST, _IMPOSSIBLE + speed // FASTEST), reason)
 
 
 def _span(seconds: int) -> str:
-    minutes = seconds // 60
-    return f"{minutes} minutes" if seconds < 2 * HOUR else f"{seconds // HOUR} hours"
+    if seconds < 2 * HOUR:
+        return say_many("{count} minute", "{count} minutes", seconds // 60)
+    return say_many("{count} hour", "{count} hours", seconds // HOUR)

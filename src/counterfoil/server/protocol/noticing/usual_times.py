@@ -8,6 +8,7 @@ from typing import Final
 from counterfoil.server.protocol.noticing.finding import Finding
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.habits import DAY, HOUR, Habits
+from counterfoil.server.records.sentence import say
 
 LEAST_COUNTED: Final = 30
 LEAST_DAYS: Final = 14
@@ -21,8 +22,14 @@ _BOTH: Final = 75
 _FEW: Final = 45
 """No score is higher where less than twice ``LEAST_COUNTED`` were counted."""
 _NAMES: Final = (
-    "a Monday", "a Tuesday", "a Wednesday", "a Thursday", "a Friday", "a Saturday", "a Sunday",
-)  # fmt: skip
+    say("on a Monday"),
+    say("on a Tuesday"),
+    say("on a Wednesday"),
+    say("on a Thursday"),
+    say("on a Friday"),
+    say("on a Saturday"),
+    say("on a Sunday"),
+)
 
 
 def unusual_time(habits: Habits, now: int) -> Finding | None:
@@ -47,9 +54,14 @@ def _odd_hour(habits: Habits, now: int) -> tuple[int, str] | None:
     low, high = _ODD_HOUR
     score = high - round((high - low) * near * 100 / (_RARE * total))
     first, last = usual_hours(habits.hours)
-    reason = (
-        f"Signs in between {first} and {last} h (UTC), now it is {hour} h: "
-        f"{near} of {total} sign-ins were within an hour of it."
+    reason = say(
+        "Signs in between {first} and {last} h (UTC), now it is {hour} h: {near} of {total} "
+        "sign-ins were within an hour of it.",
+        first=first,
+        last=last,
+        hour=hour,
+        near=near,
+        total=total,
     )
     return score, reason
 
@@ -59,7 +71,13 @@ def _odd_day(habits: Habits, day: int) -> tuple[int, str] | None:
     count = habits.weekdays[weekday]
     if total < 2 * LEAST_COUNTED or count * 100 >= _RARE * total:
         return None
-    return _ODD_DAY, f"{count} of {total} sign-ins were on {_NAMES[weekday]} (UTC)."
+    reason = say(
+        "{near} of {total} sign-ins were {day} (UTC).",
+        near=count,
+        total=total,
+        day=_NAMES[weekday],
+    )
+    return _ODD_DAY, reason
 
 
 def usual_hours(hours: tuple[int, ...]) -> tuple[int, int]:
