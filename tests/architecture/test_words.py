@@ -8,6 +8,7 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from jinja2 import Environment, nodes
 
+from counterfoil.server.mail.words import CATALOGUE
 from counterfoil.server.pages.tongues import catalogue_of
 from counterfoil.server.records.language import ENGLISH, LANGUAGES
 from scripts import words
@@ -75,6 +76,17 @@ def test_what_is_read_aloud_alone_stands_last(language: str):
     for each in messages(words.read(language)):
         for text in (*forms(each.id), *forms(each.string)):
             assert UNSEEN not in text or text.endswith("</span>"), text
+
+
+def test_letters_quote_what_stands_on_the_pages():
+    """In the language of the letter: nobody finds a button by its name in another one."""
+    german = {text for each in messages(words.read("de")) for text in forms(each.string)}
+    letters = " ".join(
+        text for each in CATALOGUE["de"].values() for text in (*each.before, *each.after)
+    )
+    quoted = re.findall("\u201e([^\u201c]+)\u201c", letters)
+    assert quoted
+    assert set(quoted) <= german
 
 
 @pytest.mark.parametrize("language", OTHERS)
