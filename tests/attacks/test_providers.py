@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from counterfoil.server.identity import joining
 from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.revocation import disable_user
 from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.user import User
 from tests.coming import add_provider, away, back, come, identities_of, is_in, link
@@ -396,6 +397,40 @@ async def test_somebody_elses_account_is_not_linked_by_leading_a_browser_there(
         stolen = {"csrf": theirs_form["csrf"], "offer": form["offer"]}
         assert (await attacker.post("/account/providers/link", data=stolen)).status_code == 400
         assert await identities_of(place, own.id) == []
+
+
+async def test_who_has_signed_in_since_is_asked_for_no_link_that_another_began(
+    place: Installation, theirs: Upstream
+):
+    """One browser, two people: the account there is that of whoever sat there before."""
+    somebody(theirs)
+    first, second = [await place.add_user(f"{secrets.token_hex(6)}@example.com") for _ in range(2)]
+    async with place.browser() as browser:
+        await Person(place, browser, first.email).sign_in(await browser.get("/sign-in"))
+        there = await away(browser, await browser.get("/account/providers/link/theirs"))
+        form = hidden_fields((await browser.get("/account/profile")).text)
+        await browser.post("/account/sign-out", data=form)
+        await Person(place, browser, second.email).sign_in(await browser.get("/sign-in"))
+        answer = await browser.get(there.headers["location"])
+        assert answer.headers["location"].endswith("/sign-in?said=over")
+    assert await identities_of(place, second.id) == []
+
+
+async def test_who_is_disabled_here_does_not_come_in_by_a_provider(
+    place: Installation, theirs: Upstream
+):
+    email = somebody(theirs)
+    async with place.browser() as browser:
+        await come(browser)
+        assert await is_in(browser)
+    user = await found(place, email)
+    assert user is not None
+    await place.authority.store.transact(lambda tx: disable_user(tx, user.id, CLI))
+    async with place.browser() as browser:
+        await come(browser)
+        assert not await is_in(browser)
+    sessions = await place.authority.store.read(lambda tx: tx.sessions.of_user(user.id))
+    assert [each for each in sessions if each.ended_at is None] == []
 
 
 async def test_an_account_elsewhere_is_linked_to_one_person_alone(

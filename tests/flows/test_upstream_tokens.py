@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -217,18 +218,22 @@ async def begin_elsewhere(place: Installation, identity: LinkedIdentity) -> byte
 
 
 async def test_of_two_servers_one_refreshes_and_the_other_takes_what_it_got(
-    place: Installation, theirs: Upstream
+    place: Installation, theirs: Upstream, monkeypatch: pytest.MonkeyPatch
 ):
     """S78: a provider that takes a refresh token once ends all where two bring it."""
     identity, token = await stale(place)
     before = await begin_elsewhere(place, identity)
-    asking = asyncio.create_task(use(place, token, identity.user_id))
     got = KeptTokens("got elsewhere", "next", int(place.clock()) + 300)
     after = sealed(place.authority, identity, got)
-    assert await place.authority.store.transact(
-        lambda tx: tx.identities.keep_tokens(identity.id, before, after)
-    )
-    assert (await asking).json()["access_token"] == "got elsewhere"
+
+    async def elsewhere(_: float) -> None:
+        await place.authority.store.transact(
+            lambda tx: tx.identities.keep_tokens(identity.id, before, after)
+        )
+
+    monkeypatch.setattr(upstream_use, "asyncio", SimpleNamespace(sleep=elsewhere))
+    answer = await use(place, token, identity.user_id)
+    assert answer.json()["access_token"] == "got elsewhere"
     assert theirs.refreshes == 0
 
 
@@ -316,7 +321,7 @@ async def test_nobody_else_gets_them(place: Installation, theirs: Upstream):
     async with place.browser() as browser:
         await come(browser)
     identity = await only(place)
-    await allow(place, "mirror")
+    await allow(place, "mirror others")
     token, other = await replayer(place), await replayer(place, "other")
     assert place.user is not None
     assert (await use(place, other, identity.user_id)).status_code == 404
