@@ -61,7 +61,9 @@ def test_no_weak_primitive_is_used():
     """S86, S90: by name, wherever it comes from. (RS256 is RSASSA-PKCS1-v1_5, for signing.)"""
     weak = {name: names_in(text) & WEAK for name, text in SOURCES.items()}
     assert {name: found for name, found in weak.items() if found} == {
-        "src/counterfoil/jose/algorithms.py": {"PKCS1v15"}
+        "src/counterfoil/jose/algorithms.py": {"PKCS1v15"},
+        # Lists of stolen passwords name them so; nothing of ours rests on it.
+        "src/counterfoil/server/identity/breached.py": {"sha1"},
     }
 
 

@@ -210,7 +210,9 @@ def activity(text: str) -> ActivityPage:
 def account(text: str) -> dict[str, Page]:
     """The pages of the account that are about the person."""
     own = {"user_email": text, "csrf": f"csrf {text}"}
-    profile = ProfilePage(**own, action="/go", name=text, since=text, longest=100)
+    profile = ProfilePage(
+        **own, action="/go", name=text, since=text, longest=100, own_language="de"
+    )
     row = SecurityRow(title=text, state=text, path="password", verb=text)
     return {
         "profile": profile,

@@ -4,7 +4,13 @@ import pytest
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol.events import CLI
-from counterfoil.server.protocol.profile import LONGEST_NAME, change_name, tidy_name
+from counterfoil.server.protocol.profile import (
+    LONGEST_NAME,
+    Profile,
+    change,
+    known_language,
+    tidy_name,
+)
 from counterfoil.server.records.event import EventKind
 from tests.installation import Installation, Person
 
@@ -37,9 +43,17 @@ async def test_guards_are_told_of_another_name_and_not_of_the_same(
     await person.tokens()
     store = place.authority.store
     before, _ = await store.read(lambda tx: tx.notices.head())
-    told = await store.transact(lambda tx: change_name(tx, person.user_id, "Ada King", CLI))
+    wanted = Profile("Ada King", "de")
+    told = await store.transact(lambda tx: change(tx, person.user_id, wanted, CLI))
     assert told.position.number == before.number + 1
-    again = await store.transact(lambda tx: change_name(tx, person.user_id, "Ada King", CLI))
+    again = await store.transact(lambda tx: change(tx, person.user_id, wanted, CLI))
     assert again.position == told.position
     kinds = [each.kind for each in await store.read(lambda tx: tx.events.latest(5))]
     assert kinds.count(EventKind.USER_DATA_CHANGED) == 1
+
+
+@pytest.mark.parametrize("unverified", ["fr", "DE", "de-AT", " de", "d\u0435"])
+def test_a_language_that_is_none_of_ours_is_refused(unverified: str):
+    with pytest.raises(OAuthError, match="does not speak"):
+        known_language(unverified)
+    assert [known_language(each) for each in ("", "en", "de")] == ["", "en", "de"]

@@ -154,7 +154,7 @@ def test_a_kind_that_nobody_has_described_keeps_its_subject_beside_the_chain():
     assert set(SUBJECTS) == set(EventKind)
     assert set(SUBJECTS.values()) == {
         "user", "session", "grant", "family", "token", "client", "api", "lifetime", "key", "log",
-        "database", "secret",
+        "database", "secret", "provider",
     }  # fmt: skip
 
 
