@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from counterfoil.server.identity.half_sign_in import generation_of
 from counterfoil.server.keys.sealed_text import opened_text, sealed_text
 from counterfoil.server.keys.sealing import NotSealed, Sealing
+from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 from counterfoil.server.settings import Settings
@@ -86,9 +87,20 @@ async def may_try(tx: Transaction, settings: Settings, browser: KnownBrowser, us
     known = browser.at(user, tx.now)
     if known is None:
         return False
-    hour = tx.now // _HOUR
+    return await take_try(tx, settings, f"{_CONTEXT} {known.id}", _HOUR)
+
+
+async def take_try(tx: Transaction, settings: Settings, whose: str, span: int) -> bool:
+    """Spend one of ``known_browser_tries`` in a span of time (seconds); ``False``: none is left."""
+    turn = tx.now // span
     for number in range(settings.known_browser_tries):
-        name = hashlib.sha256(f"{_CONTEXT} {known.id} {hour} {number}".encode()).digest()
-        if await tx.proofs.take(name, (hour + 1) * _HOUR):
+        name = hashlib.sha256(f"{whose} {turn} {number}".encode()).digest()
+        if await tx.proofs.take(name, (turn + 1) * span):
             return True
     return False
+
+
+def is_known(browser: KnownBrowser, current: Session | None, user: User, now: int) -> bool:
+    """Whether somebody has signed in to this account in that browser before, or is still."""
+    is_theirs = current is not None and current.user_id == user.id
+    return is_theirs or browser.at(user, now) is not None

@@ -6,7 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from counterfoil.oauth.acr import MULTIPLE, is_enough
-from counterfoil.server.identity import half_sign_in, passkey_proof
+from counterfoil.server.identity import half_sign_in, known_browser, passkey_proof
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
@@ -18,7 +18,6 @@ from counterfoil.server.protocol.noticing.noting import Arrival, is_held
 from counterfoil.server.protocol.second_factor_policy import least_of_person
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
-from counterfoil.server.records.user import User
 
 
 class PasskeyAttempt(Struct, frozen=True):
@@ -61,7 +60,7 @@ async def _conclude(
     if proved is None:
         return None
     user = proved.user
-    known = _is_known(attempt, user, tx.now)
+    known = known_browser.is_known(attempt.known, attempt.current, user, tx.now)
     arrival = Arrival(user, attempt.origin, known, proved.proof)
     if not is_enough(proved.amr, MULTIPLE) and await _more_is_due(authority, tx, arrival):
         half = half_sign_in.begin(tx, user, keep=attempt.keep)
@@ -83,9 +82,3 @@ async def _more_is_due(authority: Authority, tx: Transaction, arrival: Arrival) 
     held = factors.password and await is_held(authority, tx, arrival)
     demanded = least_of_person(authority.settings, arrival.user) is not None
     return held or factors.is_on or demanded
-
-
-def _is_known(attempt: PasskeyAttempt, user: User, now: int) -> bool:
-    """Whether somebody has signed in to this account in that browser before."""
-    is_theirs = attempt.current is not None and attempt.current.user_id == user.id
-    return is_theirs or attempt.known.at(user, now) is not None

@@ -5,7 +5,6 @@ for a while; a recovery code, which nobody can guess, still lets its owner in. S
 day from a browser that signed in before: else whoever knows the password keeps its owner out.
 """
 
-import hashlib
 import hmac
 from functools import partial
 from typing import Final
@@ -17,6 +16,7 @@ from counterfoil.oauth.acr import ONE_TIME, acr_of, with_second
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity import recovery_codes, totp
 from counterfoil.server.identity.half_sign_in import HalfSignIn
+from counterfoil.server.identity.known_browser import take_try
 from counterfoil.server.identity.security_letters import tell
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.throttle import locked_until
@@ -191,12 +191,7 @@ async def _passes_pause(authority: Authority, tx: Transaction, guess: _Guess) ->
     """
     if not guess.browser_known:
         return False
-    day = tx.now // _DAY
-    for number in range(authority.settings.known_browser_tries):
-        text = f"codes of {guess.user.id} {day} {number}"
-        if await tx.proofs.take(hashlib.sha256(text.encode()).digest(), (day + 1) * _DAY):
-            return True
-    return False
+    return await take_try(tx, authority.settings, f"codes of {guess.user.id}", _DAY)
 
 
 def secret_of(authority: Authority, authenticator: Authenticator) -> bytes:

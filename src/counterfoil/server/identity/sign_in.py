@@ -87,7 +87,7 @@ async def _conclude(
     if user.locked_until <= tx.now:
         # Otherwise somebody else guesses: the owner's coming in does not begin their tries anew.
         await tx.users.note_success(user.id)
-    known = _is_known(attempt, user, tx.now)
+    known = known_browser.is_known(attempt.known, attempt.current, user, tx.now)
     if await _more_is_due(authority, tx, Arrival(user, attempt.origin, known)):
         return replace(half_sign_in.begin(tx, user, keep=attempt.keep), browser_known=known)
     beginning = Beginning(attempt.origin, attempt.current, keep=attempt.keep, browser_known=known)
@@ -104,12 +104,6 @@ async def _more_is_due(authority: Authority, tx: Transaction, arrival: Arrival) 
     held = factors.has_any and await is_held(authority, tx, arrival)
     demanded = least_of_person(authority.settings, arrival.user) is not None
     return held or factors.is_on or demanded
-
-
-def _is_known(attempt: Attempt, user: User, now: int) -> bool:
-    """Whether somebody has signed in to this account in that browser before."""
-    is_theirs = attempt.current is not None and attempt.current.user_id == user.id
-    return is_theirs or attempt.known.at(user, now) is not None
 
 
 async def _count_refusal(tx: Transaction) -> None:
