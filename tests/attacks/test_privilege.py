@@ -224,7 +224,7 @@ async def test_the_account_is_closed_to_whoever_is_not_signed_in(site: Installat
                 method, path, data={"csrf": "x"} if method == "POST" else None
             )
             room = path.rpartition("/")[2]
-            back = f"?next={room}" if room in {"data", "delete", "password"} else ""
+            back = f"?next={room}" if room in {"data", "delete", "others", "password"} else ""
             assert answer.headers["location"] == f"/sign-in{back}", (method, path)
 
 

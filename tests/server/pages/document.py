@@ -19,16 +19,18 @@ class Element:
         return any(parent.tag == tag for parent in self.parents)
 
 
-class Document(HTMLParser):
-    """The elements of a page in their order; closing tags must match.
+def without_switch(html: str) -> str:
+    """Give a page without the switch of languages at its foot, which leads back to its address."""
+    before, _, foot = html.partition('<footer class="languages">')
+    return before + foot.partition("</footer>")[2]
 
-    Without the switch of languages, which is the same at the foot of every page.
-    """
+
+class Document(HTMLParser):
+    """The elements of a page in their order; closing tags must match."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        before, _, foot = html.partition('<footer class="languages">')
-        html = before + foot.partition("</footer>")[2]
+        html = without_switch(html)
         self.elements: list[Element] = []
         self._open: list[Element] = []
         self.feed(html)

@@ -4,6 +4,7 @@ It is the form in which Have I Been Pwned gives them away, "ordered by hash" (AS
 """
 
 import hashlib
+import hmac
 import logging
 import re
 from pathlib import Path
@@ -82,7 +83,7 @@ def _is_in(file: BinaryIO, digest: bytes) -> bool:
             low = begins
     file.seek(low)
     lines = file.read(high - low + _LONGEST).splitlines()
-    return any(line[:40].upper() == digest for line in lines)
+    return any(hmac.compare_digest(line[:40].upper(), digest) for line in lines)
 
 
 def _digest_in(line: bytes) -> bytes:

@@ -4,6 +4,7 @@ It is handed to the clients that the provider's policy names, and to nobody else
 """
 
 import asyncio
+import hmac
 from functools import partial
 from typing import Final
 
@@ -139,7 +140,7 @@ async def _refreshed(
         # They were forgotten meanwhile, and the old ones given back: so are these.
         await give_back(authority, line, [replace(found.identity, sealed_tokens=after)])
         return anew.kept if anew is not None else None
-    if anew.kept.refresh_token == spent:
+    if hmac.compare_digest((anew.kept.refresh_token or "").encode(), spent.encode()):
         # A sign-in has kept it on, which knew of no other.
         await authority.store.transact(partial(_keep, after, anew))
         return kept

@@ -82,7 +82,7 @@ def _back(server: Server, request: Request) -> str:
     """
     if request.method not in {"GET", "HEAD"}:
         return ""
-    path = quote(request.scope["path"], safe="/:@!$&'()*+,;=~")
+    path = quote(request.scope["path"], safe="/:@!$&'()*+,;=~", errors="surrogateescape")
     below = path.removeprefix(server.prefix) if path.startswith(f"{server.prefix}/") else path
     query: bytes = request.scope.get("query_string", b"")
     back = f"{below}?{query.decode('latin-1')}" if query else below
