@@ -268,6 +268,22 @@ async def test_who_returns_is_signed_in_without_a_click(place: Installation, the
         assert 'name="password"' in page.text
 
 
+@one_engine
+async def test_a_click_begins_a_session_unless_an_administrator_has_decided(
+    place: Installation, theirs: Upstream
+):
+    """ASVS V7.6.2."""
+    somebody(theirs)
+    async with place.browser() as browser:
+        await come(browser)
+        session = next(name for name in browser.cookies if name.endswith("session"))
+        browser.cookies.delete(session)
+        tries = len(theirs.asked)
+        page = await Person(place, browser).open()
+        assert buttons_in(page.text)
+        assert len(theirs.asked) == tries
+
+
 async def test_a_silent_try_that_fails_is_quiet_and_the_only_one(
     place: Installation, theirs: Upstream
 ):
