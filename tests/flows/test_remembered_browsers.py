@@ -299,7 +299,7 @@ async def test_it_is_said_in_german_too(tmp_path: Path):
         path = f"/account/devices/forget/{session.remembered_id}"
         asked = await person.browser.get(path)
         assert "Diesen Browser vergessen?" in asked.text
-        assert "wird nicht mehr gemerkt" in asked.text
+        assert "ist nicht mehr gemerkt" in asked.text
         await thief.get("/sign-in")
         thief.cookies.set(COOKIE, person.browser.cookies[COOKIE])
         assert "ein zweites Mal benutzt" in (await thief.get("/sign-in")).text

@@ -77,6 +77,8 @@ async def test_use_in_turn_is_told_with_places_and_times(place: Installation, to
         "counts": "1 3",
         "score": "40",
         "reasons": "One token was used in two networks at once. Where they are is not known.",
+        "said": '[["One token was used in two networks at once.","",0,{}],'
+        '["Where they are is not known.","",0,{}]]',
         "done": "",
     }
     assert await refusal(place, token) is None, "the policy only records"
@@ -202,6 +204,6 @@ async def test_the_places_are_erased_with_the_person(place: Installation, token:
     [event] = await told(place)
     assert event.subject == unverified_claims(token)["jti"]
     shown: dict[str, Any] = dict(event.detail)
-    assert {"places", "seen", "counts", "reasons"}.isdisjoint(shown)
+    assert {"places", "seen", "counts", "reasons", "said"}.isdisjoint(shown)
     assert event.detail["user_id"] == "erased"
     assert event.address == ""
