@@ -16,7 +16,7 @@ from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.revocation import disable_user
 from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.user import User
-from tests.coming import add_provider, away, back, come, identities_of, is_in, link
+from tests.coming import add_provider, away, back, come, identities_of, is_in, link, provided
 from tests.installation import Installation, Person, hidden_fields, installed
 from tests.joinings import join
 from tests.joinings import open_link as open_welcome
@@ -47,16 +47,14 @@ async def place(
 
 @pytest.fixture(scope="module")
 async def theirs(place: Installation) -> AsyncIterator[Upstream]:
-    async with upstream(Upstream, place.clock) as it:
-        await add_provider(place, it)
+    async with provided(place) as it:
         yield it
 
 
 @pytest.fixture(scope="module")
 async def others(place: Installation) -> AsyncIterator[Upstream]:
     """Another provider, which is the attacker's own."""
-    async with upstream(Upstream, place.clock) as it:
-        await add_provider(place, it, "others")
+    async with provided(place, "others") as it:
         yield it
 
 
@@ -535,3 +533,24 @@ async def test_a_server_that_people_use_asks_no_machine_of_its_own_unless_it_may
         assert answer.status_code == 303
         assert ("said=failed" in answer.headers["location"]) is not bool(networks)
         assert inside.fetched == fetched
+
+
+async def test_setting_an_app_up_on_the_way_makes_no_old_sign_in_a_fresh_one(tmp_path: Path):
+    """S105, S114: it stays as old as it is there, and ends when it ends there."""
+    demanded = SETTINGS | {"second_factor_for": "everyone"}
+    async with (
+        installed(tmp_path, **demanded) as own,
+        provided(own) as it,
+        own.browser() as browser,
+    ):
+        it.sign_in("old", email="old@example.com", email_verified=True)
+        it.auth_time = int(own.clock()) - 3600
+        await confirm(Person(own, browser), await come(browser))
+        assert await is_in(browser)
+        read = own.authority.store.read
+        user = await read(lambda tx: tx.users.find_by_email("old@example.com"))
+        assert user is not None
+        (session,) = await read(lambda tx: tx.sessions.of_user(user.id))
+        assert session.auth_time == it.auth_time
+        assert (await browser.get("/account/data")).status_code == 303
+        assert await read(lambda tx: tx.identities.session(session.id)) is not None

@@ -8,13 +8,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from counterfoil.oauth.acr import ONE_TIME, with_second
+from counterfoil.oauth.acr import ONE_TIME
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import recovery_codes, totp
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.second_factor import context_of, strengthened
 from counterfoil.server.identity.security_letters import tell
-from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
+from counterfoil.server.identity.session_start import NewSession, begin_session, of_half
 from counterfoil.server.keys.sealed_text import opened_text, sealed_text
 from counterfoil.server.keys.sealing import NotSealed, Sealing
 from counterfoil.server.protocol import events, revocation
@@ -115,15 +115,8 @@ async def _on_the_way(
         return None
     await events.record(tx, EventKind.SECOND_FACTOR_ADDED, by, user.id)
     await tell(authority, tx, user, LetterKind.SECOND_FACTOR_ON)
-    amr = with_second(half.amr, ONE_TIME)
-    beginning = Beginning(
-        confirmation.origin,
-        confirmation.current,
-        keep=half.keep,
-        amr=amr,
-        proof=events.SECOND_FACTOR,
-        browser_known=half.browser_known,
-    )
+    whence = confirmation.origin, confirmation.current
+    beginning = of_half(half, *whence, method=ONE_TIME, proof=events.SECOND_FACTOR)
     begun = await begin_session(authority, tx, user, beginning)
     return Enrolled(begun, codes, await _ended(tx, user, begun, by))
 

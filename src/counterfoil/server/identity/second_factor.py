@@ -18,7 +18,7 @@ from counterfoil.server.identity import recovery_codes, totp
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.known_browser import take_try
 from counterfoil.server.identity.security_letters import tell
-from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
+from counterfoil.server.identity.session_start import NewSession, begin_session, of_half
 from counterfoil.server.identity.throttle import locked_until
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
@@ -69,16 +69,8 @@ async def _finish(
     # The half is used up last: a wrong code leaves it, and of two right ones it makes one session.
     if not await _is_right(authority, tx, guess, by) or not await half.use_up(tx):
         return None
-    beginning = Beginning(
-        shown.origin,
-        shown.current,
-        keep=half.keep,
-        amr=with_second(half.amr, ONE_TIME),
-        proof=events.SECOND_FACTOR,
-        auth_time=half.auth_time,
-        via=half.via,
-        browser_known=half.browser_known,
-    )
+    whence = shown.origin, shown.current
+    beginning = of_half(half, *whence, method=ONE_TIME, proof=events.SECOND_FACTOR)
     return await begin_session(authority, tx, user, beginning)
 
 

@@ -8,13 +8,13 @@ from functools import partial
 
 from msgspec import Struct
 
-from counterfoil.oauth.acr import FIRST, KEY, with_second
+from counterfoil.oauth.acr import FIRST, KEY
 from counterfoil.server.identity import passkey_proof
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.passkey_proof import Verified
 from counterfoil.server.identity.second_factor import still_there, strengthened
-from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
+from counterfoil.server.identity.session_start import NewSession, begin_session, of_half
 from counterfoil.server.identity.webauthn import NotProved
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
@@ -75,16 +75,7 @@ async def _finish(
     proved = await passkey_proof.spend(authority, tx, verified, shown.origin)
     if proved is None or proved.user.id != user.id or not await half.use_up(tx):
         return None
-    beginning = Beginning(
-        shown.origin,
-        shown.current,
-        keep=half.keep,
-        amr=with_second(half.amr, KEY),
-        proof=proved.proof,
-        auth_time=half.auth_time,
-        via=half.via,
-        browser_known=half.browser_known,
-    )
+    beginning = of_half(half, shown.origin, shown.current, method=KEY, proof=proved.proof)
     return await begin_session(authority, tx, user, beginning)
 
 

@@ -3,9 +3,9 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.oauth.acr import PASSWORD
+from counterfoil.oauth.acr import PASSWORD, with_second
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
-from counterfoil.server.identity.half_sign_in import Via, generation_of
+from counterfoil.server.identity.half_sign_in import HalfSignIn, Via, generation_of
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
@@ -57,6 +57,22 @@ class Beginning(Struct, frozen=True):
     via: Via | None = None
     browser_known: bool = False
     recollection: Recollection | None = None
+
+
+def of_half(
+    half: HalfSignIn, origin: Origin, current: Session | None, *, method: str, proof: str
+) -> Beginning:
+    """Go on from half a sign-in to which a second method has come (RFC 8176), and its proof."""
+    return Beginning(
+        origin,
+        current,
+        keep=half.keep,
+        amr=with_second(half.amr, method),
+        proof=proof,
+        auth_time=half.auth_time,
+        via=half.via,
+        browser_known=half.browser_known,
+    )
 
 
 class NewSession(Struct, frozen=True):

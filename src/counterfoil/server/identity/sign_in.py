@@ -71,8 +71,12 @@ async def _find(email: str, tx: Transaction) -> User | None:
 async def _conclude(
     authority: Authority, attempt: Attempt, proved: str | None, tx: Transaction
 ) -> NewSession | HalfSignIn | None:
-    user = await tx.users.find_by_email(attempt.email)
-    if user is None or not user.is_enabled or not await _may_try(authority, attempt, user, tx):
+    user, settings = await tx.users.find_by_email(attempt.email), authority.settings
+    if (
+        user is None
+        or not user.is_enabled
+        or not await known_browser.may_try(tx, settings, attempt.known, user)
+    ):
         await _count_refusal(tx)
         return None
     by = events.by_user(user.id, attempt.origin)
@@ -80,7 +84,7 @@ async def _conclude(
     stored = user.password_hash or ""
     if proved is None or not hmac.compare_digest(stored, proved):
         if user.locked_until <= tx.now:
-            until = locked_until(user.failed_sign_ins + 1, tx.now, authority.settings)
+            until = locked_until(user.failed_sign_ins + 1, tx.now, settings)
             await tx.users.note_failure(user.id, until)
         await events.record(tx, EventKind.SIGN_IN_FAILED, by, user.id)
         return None
@@ -92,10 +96,6 @@ async def _conclude(
         return replace(half_sign_in.begin(tx, user, keep=attempt.keep), browser_known=known)
     beginning = Beginning(attempt.origin, attempt.current, keep=attempt.keep, browser_known=known)
     return await begin_session(authority, tx, user, beginning)
-
-
-async def _may_try(authority: Authority, attempt: Attempt, user: User, tx: Transaction) -> bool:
-    return await known_browser.may_try(tx, authority.settings, attempt.known, user)
 
 
 async def _more_is_due(authority: Authority, tx: Transaction, arrival: Arrival) -> bool:

@@ -16,7 +16,7 @@ from counterfoil.server.identity.ways_in import has_another_way_in
 from counterfoil.server.keys.sealed_text import opened_text, sealed_text
 from counterfoil.server.keys.sealing import NotSealed
 from counterfoil.server.pages.account_views import SecurityRow
-from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
+from counterfoil.server.pages.fresh_visit import fresh_form
 from counterfoil.server.pages.onward import PROVIDERS, Onward, sign_in_first
 from counterfoil.server.pages.provider_views import (
     LinkedPage,
@@ -113,11 +113,6 @@ async def _row(
         last_way=not await has_another_way_in(tx, user, without=identity.id),
         disabled=provider is None or not provider.is_enabled,
     )
-
-
-async def demand_fresh_person(server: Server, request: Request) -> Person | Response:
-    """Find who is about to link an account; or say where they sign in first."""
-    return await fresh_person(server, request, Onward(next=PROVIDERS))
 
 
 def ask_to_link(server: Server, person: Person, coming: Coming) -> Response:

@@ -20,8 +20,9 @@ from counterfoil.server.identity.provider_sign_in import Coming, come_in
 from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.keys.sealing import NotSealed
 from counterfoil.server.pages import linked
+from counterfoil.server.pages.fresh_visit import fresh_person
 from counterfoil.server.pages.known import known_in
-from counterfoil.server.pages.onward import Onward, onward_in
+from counterfoil.server.pages.onward import PROVIDERS, Onward, onward_in
 from counterfoil.server.pages.provider_buttons import wants_anew, with_word
 from counterfoil.server.pages.sign_in import let_in
 from counterfoil.server.protocol.providers import secret_of
@@ -70,7 +71,7 @@ async def start(server: Server, request: Request) -> Response:
 
 async def start_linking(server: Server, request: Request) -> Response:
     """``GET /account/providers/link/{provider}``: on to the provider, to link an account there."""
-    person = await linked.demand_fresh_person(server, request)
+    person = await fresh_person(server, request, Onward(next=PROVIDERS))
     if isinstance(person, Response):
         return person
     provider = await _provider(server, request)
