@@ -2,6 +2,8 @@
 
 import html
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -13,7 +15,7 @@ from counterfoil.server.protocol.providers import NewProvider
 from counterfoil.server.records.linked_identity import LinkedIdentity
 from counterfoil.server.records.provider import Provider
 from tests.installation import Installation, hidden_fields
-from tests.upstreams import CLIENT_ID, CLIENT_SECRET, GitHub, Upstream
+from tests.upstreams import CLIENT_ID, CLIENT_SECRET, GitHub, Upstream, upstream
 
 
 async def add_provider(
@@ -32,6 +34,16 @@ async def add_provider(
     )
     sealing = place.authority.upstream
     return await place.authority.store.transact(lambda tx: providers.add(tx, sealing, new, CLI))
+
+
+@asynccontextmanager
+async def provided(
+    place: Installation, provider_id: str = "theirs", **policy: Any
+) -> AsyncIterator[Upstream]:
+    """A provider that runs, and at which people may sign in to come in here."""
+    async with upstream(Upstream, place.clock) as it:
+        await add_provider(place, it, provider_id, **policy)
+        yield it
 
 
 async def away(browser: httpx2.AsyncClient, answer: httpx2.Response) -> httpx2.Response:

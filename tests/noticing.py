@@ -64,7 +64,7 @@ async def lives_at_home(place: Installation, email: str = "", days: int = 1) -> 
     """Let something be known of Ada, or of somebody else."""
     for _ in range(days):
         await signed_in_from(place, HOME, email)
-        place.clock.turn(DAY)  # type: ignore[attr-defined]
+        place.clock.turn(DAY)
 
 
 async def noticed(place: Installation, *kinds: EventKind) -> list[Event]:

@@ -46,7 +46,7 @@ class Receiver(ThreadingHTTPServer):
     def said(self) -> list[tuple[str, str | None]]:
         """Whose sessions, and which, it was told of: ``sub`` and ``sid``, in order."""
         claims = [unverified_claims(token) for token in self.tokens]
-        return [(str(each["sub"]), each.get("sid")) for each in claims]  # type: ignore[misc]
+        return [(str(each["sub"]), each.get("sid")) for each in claims]
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -66,7 +66,7 @@ async def test_what_was_spent_here_is_not_spent_again_at_the_copy(
         code = await person.code(scope=ANYTHING)
         tokens = (await person.exchange(code)).json()
         newer = (await refreshed(own, tokens["refresh_token"])).json()
-        own.clock.turn(60)  # type: ignore[attr-defined]  # beyond the time for lost answers
+        own.clock.turn(60)  # beyond the time for lost answers
         settings = there(own, tmp_path / "copy")
         await moving.copy(own.authority.settings, moving.place_of(settings), quiet, outside(own))
         async with served_on(settings, own) as copy:
@@ -141,10 +141,10 @@ async def test_what_was_left_later_than_now_is_not_opened(
     """By a clock that runs behind, a generation could be drawn that the copy has drawn."""
     to = moving.place_of(there(own, tmp_path / "copy"))
     await moving.copy(own.authority.settings, to, quiet, outside(own))
-    own.clock.turn(-1)  # type: ignore[attr-defined]  # it can be turned here
+    own.clock.turn(-1)
     with pytest.raises(MoveRefused, match="set it right"):
         await moving.reopen(own.authority.settings, outside(own))
-    own.clock.turn(1)  # type: ignore[attr-defined]  # it can be turned here
+    own.clock.turn(1)
     assert (await moving.reopen(own.authority.settings, outside(own))).beginning is not None
 
 
@@ -234,7 +234,7 @@ async def test_restoring_twice_brings_back_nothing_of_either_life(
         for _ in range(3):
             await place.authority.store.transact(lambda tx: tx.clients.next_generation("app"))
         generations.append(await generation_of(place))
-    own.clock.turn(1)  # type: ignore[attr-defined]  # it can be turned here
+    own.clock.turn(1)
     second = await restored(own, backup, tmp_path / "second")
     async with served_on(second, own) as place:
         epochs.add(place.authority.hub.position.epoch)
@@ -317,7 +317,7 @@ async def test_a_clock_that_runs_behind_the_backup_is_refused(
 ) -> None:
     """Generations are drawn by it: they would come twice."""
     backup = await backed_up(own, tmp_path / "backup")
-    own.clock.turn(-60)  # type: ignore[attr-defined]  # it can be turned here
+    own.clock.turn(-60)
     with pytest.raises(MoveRefused, match="set it right"):
         await restored(own, backup, tmp_path / "restored")
 

@@ -15,7 +15,7 @@ from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.logout_token import EVENT, TYPE
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.upstream.issuer import COOLDOWN
-from tests.coming import add_provider, come, is_in, link
+from tests.coming import add_provider, come, is_in, link, provided
 from tests.installation import CALLBACK, Installation, Person, installed
 from tests.receiving import receiver
 from tests.upstreams import CLIENT_ID, Upstream, upstream
@@ -39,16 +39,14 @@ async def place(
 
 @pytest.fixture(scope="module")
 async def theirs(place: Installation) -> AsyncIterator[Upstream]:
-    async with upstream(Upstream, place.clock) as it:
-        await add_provider(place, it)
+    async with provided(place) as it:
         yield it
 
 
 @pytest.fixture(scope="module")
 async def others(place: Installation) -> AsyncIterator[Upstream]:
     """Another provider, which is the attacker's own."""
-    async with upstream(Upstream, place.clock) as it:
-        await add_provider(place, it, "others")
+    async with provided(place, "others") as it:
         yield it
 
 
@@ -272,7 +270,7 @@ async def test_a_flood_of_tokens_asks_the_provider_for_nothing(
 ):
     """Whoever names keys that are not there makes us fetch them seldom, and never for nonsense."""
     await came(browser, theirs, "")
-    place.clock.turn(COOLDOWN + 1)  # type: ignore[attr-defined]
+    place.clock.turn(COOLDOWN + 1)
     before = theirs.fetched["/jwks"]
     for _ in range(30):
         stranger = PrivateKey.generate("ES256")

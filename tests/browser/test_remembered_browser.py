@@ -55,7 +55,7 @@ def test_it_comes_back_and_is_forgotten_without_any_script(chromium: Browser, tm
         page.get_by_role("button", name="Sign in").click()
         expect(page).to_have_url(re.compile("/account/apps$"))
 
-        place.clock.turn(40 * DAY)  # type: ignore[attr-defined]
+        place.clock.turn(40 * DAY)
         page.goto(f"{place.issuer}/account/apps")
         expect(page).to_have_url(re.compile("/account/apps$"))
 

@@ -80,7 +80,7 @@ async def test_what_waits_is_told_by_whoever_serves_next(
         await asyncio.wait_for(postponed.wait(), PATIENCE)
     await next_of(listening)
     listening.status = 200
-    place.clock.turn(3600)  # type: ignore[attr-defined]
+    place.clock.turn(3600)
     async with restarted(place) as again:
         ended = await verified(again, await next_of(listening), app)
     assert ended.sub == person.user_id

@@ -144,7 +144,7 @@ async def test_a_guard_goes_stale_and_follows_the_copy_from_where_it_was(
         with pytest.raises(StoreUnavailable):
             await place.authority.hub.catch_up()
         heard = state.notices.fresh_at
-        place.clock.turn(60)  # type: ignore[attr-defined]  # it can be turned here
+        place.clock.turn(60)
         assert (await refusal_of(guard, token)).reason is Reason.STALE
         assert state.notices.fresh_at == heard
         position = state.notices.position

@@ -51,7 +51,7 @@ async def with_phone(place: Installation, phone: Authenticator) -> None:
         person = Person(place, browser)
         await person.sign_in(await browser.get("/sign-in"))
         assert (await add_at(person, phone)).status_code == 303
-    place.clock.turn(20 * 60)  # type: ignore[attr-defined]
+    place.clock.turn(20 * 60)
 
 
 async def test_the_password_is_not_enough_from_where_nobody_can_be(
@@ -80,7 +80,7 @@ async def test_who_has_an_app_is_told_that_the_password_is_known(place: Installa
     """The code is asked for in any case; the letter comes before it is shown."""
     async with browser_at(place, HOME) as browser:
         app, _ = await enrol(Person(place, browser))
-    place.clock.turn(20 * 60)  # type: ignore[attr-defined]
+    place.clock.turn(20 * 60)
     async with browser_at(place, FAR) as browser:
         thief = Person(place, browser)
         page = await half(thief)
@@ -158,11 +158,11 @@ async def test_every_guard_refuses_what_was_far_apart(tmp_path: Path):
         third = guard_of(place, reports=False)
         with third:
             await fresh(third)
-            place.clock.turn(60)  # type: ignore[attr-defined]
+            place.clock.turn(60)
             async with api(place) as at_one, api(place) as at_two:
                 for use, where in ((at_one, HOME), (at_two, FAR), (at_one, HOME)):
                     assert await use(token, where) == 200
-                    place.clock.turn(12)  # type: ignore[attr-defined]
+                    place.clock.turn(12)
             assert (await refusal_of(third, token)).reason is Reason.REVOKED
             await third.aclose()
         [event] = await told(place)
@@ -180,7 +180,7 @@ async def test_a_remembered_browser_elsewhere_is_asked(tmp_path: Path):
         close(browser)
         assert "No apps yet" in (await comes_back(person)).text, "at home nobody is asked"
         close(browser)
-        place.clock.turn(600)  # type: ignore[attr-defined]
+        place.clock.turn(600)
         browser.headers["x-forwarded-for"] = FAR
         page = await comes_back(person)
         assert 'name="password"' in page.text

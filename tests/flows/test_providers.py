@@ -20,6 +20,7 @@ from tests.coming import (
     identities_of,
     is_in,
     link,
+    provided,
 )
 from tests.installation import Installation, Person, answer_of, hidden_fields, installed
 from tests.noticing import habits_of
@@ -46,8 +47,7 @@ async def place(
 
 @pytest.fixture(scope="module")
 async def theirs(place: Installation) -> AsyncIterator[Upstream]:
-    async with upstream(Upstream, place.clock) as it:
-        await add_provider(place, it)
+    async with provided(place) as it:
         yield it
 
 

@@ -145,7 +145,7 @@ async def test_a_session_that_is_too_weak_is_stepped_up_by_the_code_alone(
     app, _ = await enrol(person)
     await weaken(place, person)
     signed_in = int(place.clock())
-    place.clock.turn(60)  # type: ignore[attr-defined]
+    place.clock.turn(60)
     page = await person.open(acr_values="mfa")
     assert "One more step" in page.text
     page = await show(person, page, app.code())
@@ -314,7 +314,7 @@ async def test_what_guards_an_account_asks_for_a_fresh_sign_in(place: Installati
         AUTHENTICATOR: "",
     }
     assert (await person.browser.get("/account/password")).status_code == 200
-    place.clock.turn(15 * 60)  # type: ignore[attr-defined]
+    place.clock.turn(15 * 60)
     for path, word in pages.items():
         answer = await person.browser.get(path)
         assert answer.status_code == 303, path

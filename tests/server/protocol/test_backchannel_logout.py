@@ -83,7 +83,7 @@ async def test_an_ended_session_is_told_to_those_who_took_part_in_it(
     for client_id in ("app", "mail", "strict"):
         await ada.tokens(client_id)
     (mine,) = await sessions(house)
-    house.clock.turn(1)  # type: ignore[attr-defined]
+    house.clock.turn(1)
     await elsewhere.tokens("mail")
     assert mine.told_clients == ("mail", "strict")
     await do(house, revocation.end_session, mine.id, CLI)
@@ -112,7 +112,7 @@ async def test_a_client_is_told_although_its_tokens_have_gone(house: Installatio
         "news", backchannel_logout_uri=NOWHERE, **(APP | {"grant_types": ("authorization_code",)})
     )
     await ada.tokens("news", scope="openid")
-    house.clock.turn(2 * 86_400)  # type: ignore[attr-defined]
+    house.clock.turn(2 * 86_400)
     await house.authority.store.transact(lambda tx: tx.sweep(100))
     (mine,) = await sessions(house)
     await do(house, revocation.end_session, mine.id, CLI)
@@ -168,7 +168,7 @@ async def test_an_app_whose_session_here_has_gone_is_told_when_everything_ends(
     house: Installation, ada: Person
 ):
     await ada.tokens("mail", scope="openid offline_access")
-    house.clock.turn(31 * 86_400)  # type: ignore[attr-defined]
+    house.clock.turn(31 * 86_400)
     await house.authority.store.transact(lambda tx: tx.sweep(100))
     assert await sessions(house) == []
     assert house.user is not None
@@ -235,7 +235,7 @@ async def test_what_is_no_end_of_a_session_is_not_told(house: Installation, ada:
     await ada.tokens("mail")
     await do(house, revocation.end_everything_of_client, "mail", CLI)
     await do(house, revocation.disable_client, "mail", CLI)
-    house.clock.turn(31 * 86_400)  # type: ignore[attr-defined]
+    house.clock.turn(31 * 86_400)
     await house.authority.store.transact(lambda tx: tx.sweep(100))
     assert await told(house) == []
 

@@ -45,7 +45,7 @@ async def app_at_home(
             form |= {"redirect_uri": "https://app.example/callback"}
             tokens = await token(place, HOME, client_id, grant_type="authorization_code", **form)
             assert tokens.status_code == 200, tokens.text
-            place.clock.turn(200)  # type: ignore[attr-defined]
+            place.clock.turn(200)
             yield place, person, tokens.json()
 
 
@@ -142,7 +142,7 @@ async def test_a_token_without_a_person_ends_alone(tmp_path: Path):
     async with in_the_world(tmp_path, **rules) as place:
         await add_guard(place)
         one, sibling = await place.service_token(), await place.service_token()
-        place.clock.turn(200)  # type: ignore[attr-defined]
+        place.clock.turn(200)
         await in_both(place, one, HOME, FAR)
         assert await refusal(place, one) is Reason.REVOKED
         assert await refusal(place, sibling) is None
@@ -200,7 +200,7 @@ async def test_a_phone_may_move(tmp_path: Path, address: str, wait: int):
     """Between networks, to the next town, by plane, and to where nothing is known."""
     rules = {"notice_refreshed_elsewhere": ["end:1"]}
     async with app_at_home(tmp_path, "spa", **rules) as (place, _, tokens):
-        place.clock.turn(wait)  # type: ignore[attr-defined]
+        place.clock.turn(wait)
         assert (await refresh(place, address, tokens)).status_code == 200
         assert await noticed(place, EventKind.REFRESHED_ELSEWHERE) == []
 
