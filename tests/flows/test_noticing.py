@@ -8,6 +8,7 @@ import pytest
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.records.event import EventKind
 from tests.authenticator import Authenticator
+from tests.coming import come, link, provided
 from tests.flows.serving import fresh, refusal_of, served_here
 from tests.flows.test_remembered_browsers import SILENT, close, comes_back, signed_in
 from tests.flows.test_reports import api, guard_of
@@ -101,6 +102,23 @@ async def test_a_touched_passkey_is_not_enough_either(place: Installation, phone
             assert await is_in(Person(place, browser)) is (where == HOME)
     [event] = await noticed(place, TRAVEL)
     assert event.proof.startswith("passkey:")
+
+
+async def test_an_account_elsewhere_is_not_enough_either(place: Installation, phone: Authenticator):
+    """S107, S112: somebody has taken the account at the provider, and not the passkey."""
+    async with provided(place) as theirs, browser_at(place, HOME) as browser:
+        theirs.sign_in("ada")
+        await Person(place, browser).sign_in(await browser.get("/sign-in"))
+        assert (await link(browser)).status_code == 303
+        await with_phone(place, phone)
+        async with browser_at(place, HOME) as other:
+            await come(other)
+            assert await is_in(Person(place, other))
+        async with browser_at(place, FAR) as thief:
+            assert (await come(thief)).url.path == SECOND
+            assert not await is_in(Person(place, thief))
+    [event] = await noticed(place, TRAVEL)
+    assert event.proof == "provider:theirs"
 
 
 @pytest.mark.one_engine("the same statements as before")

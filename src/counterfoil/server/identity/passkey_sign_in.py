@@ -5,17 +5,16 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.oauth.acr import MULTIPLE, is_enough
 from counterfoil.server.identity import half_sign_in, known_browser, passkey_proof
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
+from counterfoil.server.identity.more_due import more_is_due
 from counterfoil.server.identity.passkey_proof import Verified
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.webauthn import NotProved
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.noticing.noting import Arrival, is_held
-from counterfoil.server.protocol.second_factor_policy import least_of_person
+from counterfoil.server.protocol.noticing.noting import Arrival
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 
@@ -62,7 +61,7 @@ async def _conclude(
     user = proved.user
     known = known_browser.is_known(attempt.known, attempt.current, user, tx.now)
     arrival = Arrival(user, attempt.origin, known, proved.proof)
-    if not is_enough(proved.amr, MULTIPLE) and await _more_is_due(authority, tx, arrival):
+    if await more_is_due(authority, tx, arrival, proved.amr):
         half = half_sign_in.begin(tx, user, keep=attempt.keep)
         return replace(half, amr=proved.amr, browser_known=known)
     beginning = Beginning(
@@ -74,11 +73,3 @@ async def _conclude(
         browser_known=known,
     )
     return await begin_session(authority, tx, user, beginning)
-
-
-async def _more_is_due(authority: Authority, tx: Transaction, arrival: Arrival) -> bool:
-    """Whether a touch is not enough: they have switched more on, it is demanded, or noticed."""
-    factors = await tx.second_factors.of_user(arrival.user.id)
-    held = factors.password and await is_held(authority, tx, arrival)
-    demanded = least_of_person(authority.settings, arrival.user) is not None
-    return held or factors.is_on or demanded

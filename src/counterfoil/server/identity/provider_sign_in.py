@@ -9,11 +9,12 @@ from functools import partial
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.oauth.acr import FEDERATED, MULTIPLE, SEVERAL_FACTORS, is_enough
+from counterfoil.oauth.acr import FEDERATED, SEVERAL_FACTORS
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.server.identity import half_sign_in
+from counterfoil.server.identity import half_sign_in, known_browser
 from counterfoil.server.identity.half_sign_in import HalfSignIn, Via
 from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
+from counterfoil.server.identity.more_due import more_is_due
 from counterfoil.server.identity.security_letters import tell_of_provider
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.upstream_tokens import keep_tokens
@@ -21,9 +22,9 @@ from counterfoil.server.identity.ways_in import is_untouched
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.noticing import noting
 from counterfoil.server.protocol.profile import tidy_name
 from counterfoil.server.protocol.registration import NewUser, add_user
-from counterfoil.server.protocol.second_factor_policy import least_of_person
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.linked_identity import LinkedIdentity
@@ -105,10 +106,9 @@ async def _begin(
     coming, identity = came
     settings, via = authority.settings, Via(identity.id, coming.arrival.sid)
     auth_time = coming.auth_time(tx.now, settings.fresh_sign_in_age)
-    known = coming.known.at(user, tx.now) is not None
-    is_on = (await tx.second_factors.of_user(user.id)).is_on
-    is_due = is_on or least_of_person(settings, user) is not None
-    if is_due and not is_enough(coming.amr, MULTIPLE):
+    known = known_browser.is_known(coming.known, coming.current, user, tx.now)
+    arrival = noting.Arrival(user, coming.origin, known, coming.proof)
+    if await more_is_due(authority, tx, arrival, coming.amr):
         half = half_sign_in.begin(tx, user, keep=False)
         shown = replace(half, amr=coming.amr, auth_time=auth_time, via=via)
         return replace(shown, browser_known=known)

@@ -10,17 +10,18 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import half_sign_in, known_browser
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
+from counterfoil.server.identity.more_due import more_is_due
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.throttle import locked_until
 from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.noticing.noting import Arrival, is_held
-from counterfoil.server.protocol.second_factor_policy import least_of_person
+from counterfoil.server.protocol.noticing.noting import Arrival
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
@@ -92,18 +93,10 @@ async def _conclude(
         # Otherwise somebody else guesses: the owner's coming in does not begin their tries anew.
         await tx.users.note_success(user.id)
     known = known_browser.is_known(attempt.known, attempt.current, user, tx.now)
-    if await _more_is_due(authority, tx, Arrival(user, attempt.origin, known)):
+    if await more_is_due(authority, tx, Arrival(user, attempt.origin, known), (PASSWORD,)):
         return replace(half_sign_in.begin(tx, user, keep=attempt.keep), browser_known=known)
     beginning = Beginning(attempt.origin, attempt.current, keep=attempt.keep, browser_known=known)
     return await begin_session(authority, tx, user, beginning)
-
-
-async def _more_is_due(authority: Authority, tx: Transaction, arrival: Arrival) -> bool:
-    """Whether a password is not enough: they have switched more on, it is demanded, or noticed."""
-    factors = await tx.second_factors.of_user(arrival.user.id)
-    held = factors.has_any and await is_held(authority, tx, arrival)
-    demanded = least_of_person(authority.settings, arrival.user) is not None
-    return held or factors.is_on or demanded
 
 
 async def _count_refusal(tx: Transaction) -> None:

@@ -41,6 +41,10 @@ class Factors(Struct, frozen=True):
         """Whether there is more to show than a password; recovery codes alone are nothing."""
         return self.authenticator or self.has_key
 
+    def has_more_than(self, amr: Sequence[str]) -> bool:
+        """Whether there is something further to show than these methods."""
+        return self.authenticator or (self.password if KEY in amr else self.has_key)
+
     @property
     def strongest(self) -> str:
         """The class of the strongest sign-in that the person can make."""
