@@ -1,11 +1,14 @@
 """For which tokens a guard takes: those of its own API, while they stand (S54, S55)."""
 
+import msgspec
 import pytest
 
-from counterfoil.server.records.allowance import Return, Take, Taken
+from counterfoil.jose.jwt import unverified_claims
+from counterfoil.oauth.access_token import AccessToken
+from counterfoil.server.records.allowance import Allowance, Return, Take, Taken
 from counterfoil.server.records.client import SPEND
 from counterfoil.server.storage.statements.allowances import AllowanceStatements
-from tests.allowing import add_guard, allow, granted, left, spend, take
+from tests.allowing import act, acted, add_guard, allow, granted, left, spend, take
 from tests.installation import MAIL, Installation, Person
 
 pytestmark = pytest.mark.anyio
@@ -82,3 +85,40 @@ async def test_all_is_done_in_one_order_whoever_asks(
     await spend(counted, *map(take, reversed(every)), returns=asked[:2])
     assert done == sorted(done)
     assert len(done) == 6
+
+
+async def test_transactions_wait_for_the_first_of_their_line_whatever_else_is_counted(
+    counted: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """S15: tokens have a sum in common, and each of them a count of its own: by that they are not
+    put in order, for what came of the same two tokens may be called otherwise."""
+    done = list[tuple[str, str]]()
+    keep = AllowanceStatements.take
+
+    async def take_noted(self: AllowanceStatements, asked: Take) -> Taken:
+        done.append((asked.jti[0], asked.name.partition(":")[0]))
+        return await keep(self, asked)
+
+    monkeypatch.setattr(AllowanceStatements, "take", take_noted)
+    token = msgspec.convert(unverified_claims(await counted.service_token()), AccessToken)
+    for jti, name, behind in (
+        ("1", "sum", ""),
+        ("2", "sum", ""),
+        ("A", "sum", "2"),
+        ("B", "sum", "1"),
+        ("A", "count", ""),
+        ("B", "count", ""),
+    ):
+        allowance = Allowance(
+            name=f"{name}:transfer/EUR",
+            total=9,
+            marks=msgspec.structs.replace(token.marks(""), jti=jti * 22),
+            subject=token.sub,
+            expires_at=token.exp,
+            kept_until=token.exp,
+            draws_on=behind * 22,
+        )
+        await counted.authority.store.transact(lambda tx, each=allowance: tx.allowances.add(each))
+    assert await acted(counted, act("A" * 22, 2), act("B" * 22, 3)) == [1, 1]
+    of_one = [("1", "sum"), ("B", "sum"), ("B", "count")]
+    assert done == [*of_one, ("2", "sum"), ("A", "sum"), ("A", "count")]

@@ -45,13 +45,12 @@ async def seen(tx: Transaction, own: Allowance) -> Allowance:
     return replace(own, taken=own.total - left)
 
 
-async def take(tx: Transaction, own: Allowance, asked: Take) -> Taken:
-    """Take of an allowance and of all that it draws on: the amount of each, or the least of each.
+async def take(tx: Transaction, line: tuple[str, ...], asked: Take) -> Taken:
+    """Take of an allowance and of all in its line: the amount of each, or the least of each.
 
     What lies between the two is not tried where there is more than one: a guard that wanted more
     gets one after the other.
     """
-    line = await line_of(tx, own)
     if len(line) == 1:
         return await tx.allowances.take(asked)
     taken = Taken(Outcome.USED_UP)
@@ -82,9 +81,8 @@ async def take_of_each(tx: Transaction, line: tuple[str, ...], asked: Take) -> T
     return Taken(Outcome.GRANTED, asked.amount, min(left))
 
 
-async def give_back(tx: Transaction, own: Allowance, back: Return) -> int:
+async def give_back(tx: Transaction, line: tuple[str, ...], back: Return) -> int:
     """Give back to each what was taken of it; says how much, 0 where it was given back before."""
-    line = await line_of(tx, own)
 
     async def give_to_each(tx: Transaction) -> int:
         for jti in line:

@@ -4,7 +4,7 @@ A guard takes for the tokens of its own API alone, and only while they stand: a 
 is refused here, too, however far its guard is behind.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from msgspec import Struct
@@ -81,24 +81,30 @@ async def _done(authority: Authority, tx: Transaction, spending: Spending, taker
     entries += enumerate(spending.takes)
     found = await _found(tx, {(each.jti, each.name) for _, each in entries})
     for number, each in sorted(entries, key=lambda entry: found[entry[1].jti, entry[1].name].first):
-        allowance = found[each.jti, each.name].allowance
+        own = found[each.jti, each.name]
         if isinstance(each, Unused):
-            returned[number] = await _given_back(asker, tx, each, allowance)
+            returned[number] = await _given_back(asker, tx, each, own)
         else:
-            answers[number] = await _answered(asker, tx, each, allowance)
+            answers[number] = await _answered(asker, tx, each, own)
     takes = tuple(answers[number] for number in range(len(answers)))
     acts = await _all_acted(asker, tx, spending.acts)
     return Spent(takes, tuple(returned[number] for number in range(len(returned))), acts)
 
 
 class _Found(Struct, frozen=True):
-    """An allowance that is asked for, if there is one, and the name of the first of its line.
+    """What is asked for by name: its allowance, if there is one, and the line that it draws on.
 
     How much is left of it is not to be gone by: that the taking says.
     """
 
+    name: str
+    line: tuple[str, ...]
     allowance: Allowance | None
-    first: tuple[str, str]
+
+    @property
+    def first(self) -> tuple[str, str]:
+        """The first of its line, for which whoever takes of any in it waits."""
+        return self.line[0], self.name
 
 
 async def _found(
@@ -108,8 +114,8 @@ async def _found(
     found = dict[tuple[str, str], _Found]()
     for jti, name in named:
         own = await tx.allowances.find(jti, name)
-        first = jti if own is None else (await drawing.line_of(tx, own))[0]
-        found[jti, name] = _Found(own, (first, name))
+        line = (jti,) if own is None else await drawing.line_of(tx, own)
+        found[jti, name] = _Found(name, line, own)
     return found
 
 
@@ -130,24 +136,21 @@ class _Asker(Struct, frozen=True):
         return None if reason is None else Answered(0, refused=reason)
 
 
-async def _given_back(
-    asker: _Asker, tx: Transaction, unused: Unused, allowance: Allowance | None
-) -> int:
+async def _given_back(asker: _Asker, tx: Transaction, unused: Unused, found: _Found) -> int:
+    allowance = found.allowance
     if allowance is None or allowance.marks.audience != asker.audience:
         return 0
     which = unused.jti, unused.name, unused.key
-    return await drawing.give_back(tx, allowance, Return(*which, asker.taker, unused.amount))
+    return await drawing.give_back(tx, found.line, Return(*which, asker.taker, unused.amount))
 
 
-async def _answered(
-    asker: _Asker, tx: Transaction, wanted: Wanted, allowance: Allowance | None
-) -> Answered:
-    refusal = asker.refusal_of(tx, allowance)
-    if allowance is None or refusal is not None:
-        return refusal or Answered(0, refused=Reason.NOT_REGISTERED)
+async def _answered(asker: _Asker, tx: Transaction, wanted: Wanted, found: _Found) -> Answered:
+    refusal = asker.refusal_of(tx, found.allowance)
+    if refusal is not None:
+        return refusal
     least = wanted.amount if wanted.least is None else wanted.least
     which = wanted.jti, wanted.name, wanted.key
-    taken = await drawing.take(tx, allowance, Take(*which, asker.taker, wanted.amount, least))
+    taken = await drawing.take(tx, found.line, Take(*which, asker.taker, wanted.amount, least))
     if taken.outcome is Outcome.GRANTED:
         return Answered(taken.granted, taken.left)
     return Answered(0, refused=taken.outcome)
@@ -158,11 +161,10 @@ async def _all_acted(
 ) -> tuple[Answered, ...]:
     answers: dict[int, Answered] = {}
     found = await _found(tx, {(act.jti, name) for act in acts for name in _names_of(act)})
-    of_each = [[found[act.jti, name] for name in _names_of(act)] for act in acts]
+    of_each = [_counted(act, found) for act in acts]
     in_order = sorted(range(len(acts)), key=lambda number: [each.first for each in of_each[number]])
     for number in in_order:
-        counted = [each.allowance for each in of_each[number] if each.allowance is not None]
-        answers[number] = await _acted(asker, tx, acts[number], counted)
+        answers[number] = await _acted(asker, tx, acts[number], of_each[number])
     return tuple(answers[number] for number in range(len(answers)))
 
 
@@ -170,21 +172,31 @@ def _names_of(act: WantedAct) -> tuple[str, str]:
     return count_name(act.action, act.unit), sum_name(act.action, act.unit)
 
 
+def _counted(act: WantedAct, found: Mapping[tuple[str, str], _Found]) -> list[_Found]:
+    """Give what is counted of a transaction, the longer line first.
+
+    Its first is then the same for all that came of one token, though some of them count more: it
+    is what they wait for.
+    """
+    named = [found[act.jti, name] for name in _names_of(act)]
+    counted = [each for each in named if each.allowance is not None]
+    return sorted(counted, key=lambda each: len(each.line), reverse=True)
+
+
 async def _acted(
-    asker: _Asker, tx: Transaction, act: WantedAct, allowances: Sequence[Allowance]
+    asker: _Asker, tx: Transaction, act: WantedAct, counted: Sequence[_Found]
 ) -> Answered:
     """Take one of the count and the amount of the sum: both, or nothing (S15)."""
     counts, _ = _names_of(act)
-    refusal = asker.refusal_of(tx, allowances[0] if allowances else None)
+    refusal = asker.refusal_of(tx, counted[0].allowance if counted else None)
     if refusal is not None:
         return refusal
 
     async def take_each(tx: Transaction) -> None:
-        for allowance in allowances:
-            amount = 1 if allowance.name == counts else act.amount
+        for each in counted:
+            amount = 1 if each.name == counts else act.amount
             asked = act.key, asker.taker, amount, amount, str(act.amount)
-            line = await drawing.line_of(tx, allowance)
-            await drawing.take_of_each(tx, line, Take(act.jti, allowance.name, *asked))
+            await drawing.take_of_each(tx, each.line, Take(act.jti, each.name, *asked))
 
     try:
         await tx.attempt(take_each)
