@@ -2,12 +2,15 @@
 
 import re
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
 from counterfoil.oauth.opaque import Kind, spell
+from counterfoil.server.protocol import revocation
+from counterfoil.server.protocol.events import CLI
 from tests.installation import Installation, Person, hidden_fields
 
 pytestmark = pytest.mark.anyio
@@ -216,3 +219,35 @@ async def test_a_stolen_session_that_is_old_signs_its_owner_out_nowhere(own: Ins
         assert (await elsewhere.get("/account/apps")).status_code == 200
         assert (await browser.post(f"/account/end/session/{here.id}", data=form)).status_code == 200
         assert (await browser.get("/account/apps")).status_code == 303
+
+
+async def test_a_session_that_is_ended_meanwhile_ends_nothing(
+    own: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ASVS V7.5.2: its owner signs it out while the thief's form waits for its turn."""
+    async with own.browser() as browser, own.browser() as elsewhere:
+        thief, owner = Person(own, browser), Person(own, elsewhere)
+        store = own.authority.store
+        transact = store.transact
+        await owner.code()
+        (there,) = await store.read(lambda tx: tx.sessions.of_user(owner.user_id))
+        for path in (
+            f"/account/end/session/{there.id}",
+            f"/account/end/user/{owner.user_id}",
+            "/account/devices/others",
+            "/account/devices/forget/whichever",
+        ):
+            await thief.code()
+            form = hidden_fields((await browser.get("/account/apps")).text)
+            sessions = await store.read(lambda tx: tx.sessions.of_user(owner.user_id))
+            stolen = next(each.id for each in sessions if each.id != there.id)
+
+            async def turn_comes(work: Any, stolen: str = stolen, **said: bool) -> Any:
+                monkeypatch.setattr(store, "transact", transact)
+                await transact(lambda tx: revocation.end_session(tx, stolen, CLI))
+                return await transact(work, **said)
+
+            monkeypatch.setattr(store, "transact", turn_comes)
+            answer = await browser.post(path, data=form)
+            assert "You signed in too long ago" in answer.text, path
+        assert (await elsewhere.get("/account/apps")).status_code == 200

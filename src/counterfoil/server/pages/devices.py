@@ -17,6 +17,7 @@ from counterfoil.server.pages.places import place_of
 from counterfoil.server.pages.views import EndedPage, EndPage
 from counterfoil.server.pages.wording import ago, day_of, device_of
 from counterfoil.server.protocol import events, revocation, what_hangs
+from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.protocol.what_hangs import Hanging
 from counterfoil.server.records.family import Family
@@ -230,6 +231,7 @@ async def end_others(server: Server, request: Request) -> Response:
     by = events.by_session(person.session, origin)
 
     async def work(tx: Transaction) -> Ending:
+        await demand_fresh(server.authority.settings, tx, person.session)
         return await revocation.end_elsewhere(tx, person.session, by)
 
     ending = await server.authority.store.transact(work)

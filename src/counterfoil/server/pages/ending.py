@@ -13,6 +13,7 @@ from counterfoil.server.pages.views import EndedPage, EndPage
 from counterfoil.server.protocol import endings, events
 from counterfoil.server.protocol.ending_targets import unknown
 from counterfoil.server.protocol.endings import Ending, Ends, Foreseen, Target, owner_of
+from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.records.sentence import Listed, say, say_many
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
@@ -80,6 +81,8 @@ async def answer(server: Server, request: Request) -> Response:
     by = events.by_session(person.session, origin)
 
     async def work(tx: Transaction) -> Ending:
+        if _is_elsewhere(person, target):
+            await demand_fresh(server.authority.settings, tx, person.session)
         await _demand_own(tx, person, target)
         return await endings.carry_out(server.authority, tx, target, by)
 
@@ -93,11 +96,15 @@ async def answer(server: Server, request: Request) -> Response:
 
 
 async def _is_to_sign_in(server: Server, person: Person, target: Target) -> bool:
+    return _is_elsewhere(person, target) and not await signed_in_just_now(server, person)
+
+
+def _is_elsewhere(person: Person, target: Target) -> bool:
     """Whether this is ended only by who signed in just now: all but one's own browser.
 
     Whoever copied a session must not be able to sign its owner out everywhere.
     """
-    return target.name != person.session.id and not await signed_in_just_now(server, person)
+    return target.name != person.session.id
 
 
 def _target(request: Request) -> Target:

@@ -13,7 +13,7 @@ from counterfoil.server.pages.fresh_visit import fresh_form, fresh_person
 from counterfoil.server.pages.onward import Onward
 from counterfoil.server.pages.views import EndedPage, EndPage
 from counterfoil.server.protocol import events, revocation
-from counterfoil.server.protocol.events import Actor
+from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.remembered_browser import RememberedBrowser
 from counterfoil.server.records.sentence import say
@@ -60,7 +60,13 @@ async def answer(server: Server, request: Request) -> Response:
     person = sent.person
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
-    ending = await server.authority.store.transact(partial(_end, person, name, by))
+
+    async def work(tx: Transaction) -> Ending:
+        await demand_fresh(server.authority.settings, tx, person.session)
+        remembered = await _own(person, name, tx)
+        return await revocation.end_remembered(tx, remembered, "forgotten", by)
+
+    ending = await server.authority.store.transact(work)
     await server.authority.hub.catch_up()
     here = person.session.remembered_id == name
     page = EndedPage(
@@ -84,7 +90,3 @@ async def _own(person: Person, name: str, tx: Transaction) -> RememberedBrowser:
     if found is None or found.user_id != person.user.id:
         raise invalid_request("There is no such remembered browser. It may have been forgotten.")
     return found
-
-
-async def _end(person: Person, name: str, by: Actor, tx: Transaction) -> Ending:
-    return await revocation.end_remembered(tx, await _own(person, name, tx), "forgotten", by)
