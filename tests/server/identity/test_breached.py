@@ -54,6 +54,22 @@ def test_another_file_is_refused(tmp_path: Path, content: bytes):
     assert not Breached(path).holds("password")
 
 
+def test_a_list_in_another_order_is_refused(tmp_path: Path):
+    """Such as by how often each was seen, though its ends are in order by chance."""
+    path = written(tmp_path / "list", [str(each) for each in range(5000)], "\n")
+    first, *between, last = path.read_text().splitlines()
+    path.write_text("\n".join([first, *sorted(between, key=lambda line: line[20:]), last]))
+    with pytest.raises(BadList, match="not sorted"):
+        Breached(path).demand_usable()
+
+
+def test_a_list_that_was_cut_short_is_refused(tmp_path: Path):
+    path = written(tmp_path / "list", [str(each) for each in range(5000)], "\n")
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(BadList):
+        Breached(path).demand_usable()
+
+
 def test_a_file_that_goes_is_said_once_and_keeps_nobody_out(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -15,6 +16,8 @@ _LONGEST: Final = 64
 """Bytes of a line, its end included."""
 _FEW: Final = 4096
 """Bytes that are read at once in the end."""
+_LOOKS: Final = 64
+"""So many lines are in order by chance in no list that is in another."""
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -30,21 +33,19 @@ class Breached:
         self._said = ""
 
     def demand_usable(self) -> None:
-        """Look at both ends of the file.
+        """Look at lines all over the file: one that is ordered by counts would find nothing.
 
         Raises:
-            BadList: it cannot be read, or is something else.
+            BadList: it cannot be read, is something else, or is not sorted.
         """
         if self._path is None:
             return
         try:
             with self._path.open("rb") as file:
-                first = _digest_in(file.readline(_LONGEST))
-                file.seek(-min(2 * _LONGEST, file.seek(0, 2)), 2)
-                last = _digest_in(file.read().splitlines()[-1])
-        except (OSError, IndexError) as error:
+                found = [_digest_in(line) for line in _looked_at(file)]
+        except OSError as error:
             raise BadList(f"{self._path} cannot be read: {error}") from None
-        if first > last:
+        if found != sorted(found):
             raise BadList(f"{self._path} is not sorted by its digests.")
 
     def holds(self, password: str) -> bool:
@@ -67,6 +68,21 @@ class Breached:
         if what != self._said:
             self._said = what
             _LOG.error("breached_passwords_file cannot be used: %s", what)
+
+
+def _looked_at(file: BinaryIO) -> Iterator[bytes]:
+    """Give the first line, some in between, and the last."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    yield file.readline(_LONGEST)
+    for part in range(1, _LOOKS):
+        file.seek(size * part // _LOOKS)
+        file.readline(_LONGEST)
+        line = file.readline(_LONGEST)
+        if line:
+            yield line
+    file.seek(-min(2 * _LONGEST, size), 2)
+    yield file.read().splitlines()[-1]
 
 
 def _is_in(file: BinaryIO, digest: bytes) -> bool:
