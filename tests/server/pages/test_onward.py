@@ -30,6 +30,8 @@ def read(**given: str) -> Onward:
         ({"next": "authenticator"}, "sign-in/authenticator?next=security"),
         ({"next": "end-grant"}, "account/apps"),
         ({"next": "end-grant", "name": "../../x?y"}, "account/end/grant/..%2F..%2Fx%3Fy"),
+        ({"next": "end-grant", "name": ".."}, "account/apps"),
+        ({"next": "forget", "name": "."}, "account/apps"),
         ({"next": "end-client", "name": "app"}, "account/apps"),
         ({"next": "others"}, "account/devices/others"),
         ({"next": "forget", "name": "b1"}, "account/devices/forget/b1"),

@@ -38,11 +38,8 @@ PROVIDERS: Final = "providers"
 PASSKEYS: Final = "passkeys"
 NEW_PASSKEY: Final = "passkey"
 """Where they sign in to see to their passkeys, or to add one."""
-
 MINT_RIGHT: Final = "mint-right"
 """Where an administrator signs in to let a client mint for people."""
-
-
 OTHERS: Final = "others"
 """Where they sign in to sign out everywhere else,"""
 FORGET: Final = "forget"
@@ -97,6 +94,10 @@ _WAYS: Final = MappingProxyType(
 """Every other word is nothing."""
 
 
+_NO_NAMES: Final = ("", ".", "..")
+"""In a path a browser would take the dots for another page."""
+
+
 class Onward(Struct, frozen=True):
     """Where somebody goes on: with an app's flow, to a page by a word, or to their account.
 
@@ -149,7 +150,9 @@ def onward_in(server: Server, request: Request, parameters: Parameters) -> Onwar
     if way is None:
         return Onward()
     carried = (parameters.get(way.carried) or "") if way.carried else ""
-    return Onward(next=word, carried=carried) if carried or "{}" not in way.path else Onward()
+    if "{}" in way.path and carried in _NO_NAMES:
+        return Onward()
+    return Onward(next=word, carried=carried)
 
 
 def sign_in_first(server: Server, onward: Onward) -> Response:

@@ -52,11 +52,7 @@ ADMIN_ROUTES: Final = tuple(
         ("/admin/users/{user_id}/link", _POST, for_administrators(letting_in.answer)),
         ("/admin/invite", _POST, for_administrators(letting_in.invite)),
         (_MINT_RIGHT, _GET, for_administrators(mint_right_giving.ask)),
-        (
-            "/admin/clients/{client_id}/mint-right",
-            _POST,
-            for_administrators(mint_right_giving.answer),
-        ),
+        (_MINT_RIGHT, _POST, for_administrators(mint_right_giving.answer)),
         ("/admin/end", _POST, for_administrators(ending.answer)),
     )
 )
