@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from counterfoil.server.identity.security_letters import tell
+from counterfoil.server.identity.security_letters import language_for, tell
 from counterfoil.server.records.letter import LetterKind
 from tests.flows.test_second_factors import claims_of
 from tests.installation import Installation, Person, hidden_fields
@@ -123,3 +123,16 @@ async def test_it_is_in_the_data_that_its_person_takes(person: Person):
     page = await person.browser.get("/account/data")
     taken = await person.browser.post("/account/data", data=hidden_fields(page.text))
     assert taken.json()["profile"][0]["language"] == "de"
+
+
+async def test_a_language_that_a_newer_version_knew_is_none_here(
+    place: Installation, person: Person
+):
+    """Two versions serve beside each other: pages and letters go by what else is wished."""
+    await person.code()
+    await place.authority.store.transact(lambda tx: tx.users.set_language(person.user_id, "tlh"))
+    page = await person.browser.get(PROFILE, headers={"accept-language": "de"})
+    assert (page.status_code, page.headers["content-language"]) == (200, "de")
+    found = await place.authority.store.read(lambda tx: tx.users.find(person.user_id))
+    assert found is not None
+    assert language_for(place.authority.settings, found, "de") == "de"

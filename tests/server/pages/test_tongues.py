@@ -28,3 +28,8 @@ def test_nobody_imports_babel_before_a_page_is_read_in_another_language():
         "assert 'babel' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_nothing_is_nothing_in_every_language():
+    """By the empty name a catalogue gives its own head."""
+    assert tongue_of("de").translate("") == ""

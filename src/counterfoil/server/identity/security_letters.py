@@ -3,6 +3,7 @@
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.records.language import LANGUAGES
 from counterfoil.server.records.letter import Letter, LetterKind
 from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.store import Transaction
@@ -12,7 +13,8 @@ from counterfoil.server.settings import Settings
 
 def language_for(settings: Settings, user: User, asked: str = "") -> str:
     """Say in what a letter to somebody is written: what they chose, or what its asker reads."""
-    return user.language or asked or settings.default_language
+    own = user.language if user.language in LANGUAGES else ""
+    return own or asked or settings.default_language
 
 
 async def tell(

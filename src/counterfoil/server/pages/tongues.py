@@ -54,7 +54,8 @@ class Translated:
 
     def translate(self, english: str) -> str:
         """Look a sentence up; one that is not there stays English."""
-        return self._catalogue.gettext(english)
+        # By the empty name a catalogue gives what it says of itself.
+        return self._catalogue.gettext(english) if english else ""
 
     def translate_many(self, one: str, many: str, count: int) -> str:
         """Look a sentence up by the number in it."""

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from msgspec import Struct
 from starlette.requests import Request
 
-from counterfoil.server.records.language import language_in
+from counterfoil.server.records.language import LANGUAGES, language_in
 from counterfoil.server.web.cookies import Pressed
 from counterfoil.server.web.page import Reading
 from counterfoil.server.web.server import Server
@@ -38,14 +38,17 @@ class Wishes(Struct, frozen=True):
 
 
 def note_app(request: Request, language: str, at: int) -> None:
-    """Note the language that the app of this request wishes for, since when."""
-    if language:
+    """Note the language that the app of this request wishes for, since when.
+
+    A newer version of this server beside us may have known one that we do not speak.
+    """
+    if language in LANGUAGES:
         request.state.app_language = Wish(language, at)
 
 
 def note_person(request: Request, language: str, at: int) -> None:
-    """Note the language that whoever is signed in has chosen, and since when they are."""
-    if language:
+    """Note the language that whoever is signed in has chosen, if it is one, since they are."""
+    if language in LANGUAGES:
         request.state.own_language = Wish(language, at)
 
 
