@@ -81,6 +81,10 @@ async def test_an_administrator_is_told_of_any_token_and_by_whom(
         answer = await asked(boss, token, "/admin/explain")
         assert facts_of(answer.text)["By"] == "cli"
         assert answer.headers["cache-control"] == "no-store"
+        boss.browser.headers["accept-language"] = "de"
+        answer = await asked(boss, token, "/admin/explain")
+        assert answer.headers["content-language"] == "en"
+        assert "The token is refused" in answer.text
     await signed_in(visitor)
     for method in ("GET", "POST"):
         form = hidden_fields((await visitor.browser.get("/account/explain")).text)

@@ -24,6 +24,7 @@ from counterfoil.server.pages.account_views import (
 )
 from counterfoil.server.pages.admin.views import (
     AdminEndPage,
+    AdminExplainPage,
     AdminInvitePage,
     AdminListPage,
     AdminMintRightPage,
@@ -485,6 +486,7 @@ def views(text: str) -> dict[str, Page]:
         ),
         "no caught mail": CaughtMailPage(messages=()),
         "explain": ExplainPage(**form, user_email=text, whose=text),
+        "admin explain": AdminExplainPage(**form, user_email=text, whose=text),
         "explained": ExplainPage(
             **form,
             user_email=text,

@@ -11,7 +11,8 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.server.pages.views import CheckRow, Explained, ExplainPage
+from counterfoil.server.pages.admin.views import AdminExplainPage
+from counterfoil.server.pages.views import CheckRow, Explained, ExplainingPage, ExplainPage
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.explain import explain, explain_to
 from counterfoil.server.protocol.explaining.explanation import Explanation, Outcome, Verdict, at
@@ -50,12 +51,15 @@ class _Desk(Struct, frozen=True):
     """Where the question is asked: its path, and what may be asked there."""
 
     path: str
+    page: type[ExplainingPage]
     whose: str
     names_actors: bool
 
 
-ACCOUNT: Final = _Desk("/account/explain", say("a token of yours"), names_actors=False)
-ADMIN: Final = _Desk("/admin/explain", say("any token of this server"), names_actors=True)
+ACCOUNT: Final = _Desk("/account/explain", ExplainPage, say("a token of yours"), names_actors=False)
+ADMIN: Final = _Desk(
+    "/admin/explain", AdminExplainPage, "any token of this server", names_actors=True
+)
 
 
 async def account_ask(server: Server, request: Request) -> Response:
@@ -96,7 +100,7 @@ async def _pasted(server: Server, request: Request) -> tuple[str, Person | None]
 def _page(
     server: Server, person: Person, desk: _Desk, found: Explanation | None = None
 ) -> Response:
-    page = ExplainPage(
+    page = desk.page(
         prefix=server.prefix,
         action=f"{server.prefix}{desk.path}",
         csrf=csrf_token(server.authority.keys.csrf, person.session.id),

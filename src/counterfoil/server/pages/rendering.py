@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -21,6 +22,7 @@ from counterfoil.server.pages.account_views import (
 )
 from counterfoil.server.pages.admin.views import (
     AdminEndPage,
+    AdminExplainPage,
     AdminInvitePage,
     AdminListPage,
     AdminMintRightPage,
@@ -120,6 +122,7 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
         LinkOverPage: "link_over.html",
         CaughtMailPage: "caught_mail.html",
         ExplainPage: "explain.html",
+        AdminExplainPage: "admin_explain.html",
         LogoutPage: "logout.html",
         SignedOutPage: "signed_out.html",
         HomePage: "home.html",
@@ -194,12 +197,10 @@ def environment_in(tongue: Tongue) -> Environment:
         lstrip_blocks=True,
     )
     # What a sentence of a template is given is escaped first, and never read as a pattern.
-    environment.install_gettext_callables(  # type: ignore[attr-defined]
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # by the extension
         tongue.translate, tongue.translate_many, newstyle=True
     )
-    environment.filters["shown"] = lambda text, limit=120: shown(
-        spoken(text, tongue), limit, tongue
-    )
+    environment.filters["shown"] = partial(shown, tongue=tongue)
     return environment
 
 

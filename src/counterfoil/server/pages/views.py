@@ -313,7 +313,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckRow, ...] = ()
 
 
-class ExplainPage(Page, frozen=True, kw_only=True):
+class ExplainingPage(Page, frozen=True, kw_only=True):
     """Asks for a token or a fingerprint, and says why it is refused. Never shows what was pasted.
 
     Posts `token` and `csrf` to `action`. `whose` says whose tokens are explained here.
@@ -324,3 +324,7 @@ class ExplainPage(Page, frozen=True, kw_only=True):
     user_email: str
     whose: str
     explained: Explained | None = None
+
+
+class ExplainPage(ExplainingPage, frozen=True, kw_only=True):
+    """Explains tokens of one's own, to a person."""

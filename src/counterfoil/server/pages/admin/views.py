@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from counterfoil.server.pages.views import SpanChoice
+from counterfoil.server.pages.views import ExplainingPage, SpanChoice
 from counterfoil.server.web.page import Page
 
 
@@ -155,3 +155,9 @@ class AdminMintRightPage(Page, frozen=True, kw_only=True):
     first_day: str = ""
     last_day: str = ""
     error: str | None = None
+
+
+class AdminExplainPage(ExplainingPage, frozen=True, kw_only=True):
+    """Explains any token, to an administrator."""
+
+    for_people: ClassVar[bool] = False
