@@ -1,16 +1,20 @@
 """The catalogues are kept true by tools. `make words` brings them up to date."""
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from babel.messages.catalog import Catalog, Message
 from jinja2 import Environment, nodes
 
+from counterfoil.server.endpoints.api.users import NewPerson
 from counterfoil.server.mail.words import CATALOGUE
 from counterfoil.server.pages.tongues import catalogue_of
 from counterfoil.server.records.language import ENGLISH, LANGUAGES
+from counterfoil.server.settings import Settings
 from scripts import words
 
 MEND = "run `make words`, and give what it names words in the .po file"
@@ -87,6 +91,26 @@ def test_letters_quote_what_stands_on_the_pages():
     quoted = re.findall("\u201e([^\u201c]+)\u201c", letters)
     assert quoted
     assert set(quoted) <= german
+
+
+@pytest.mark.parametrize("name", sorted(words.SHOWN))
+def test_no_error_that_people_read_is_put_together(name: str):
+    """No catalogue knows what an f-string gives: ``say`` takes the values."""
+    tree = ast.parse((words.SERVER / name).read_text(encoding="utf-8"))
+    calls = (each for each in ast.walk(tree) if isinstance(each, ast.Call))
+    for call in calls:
+        if getattr(call.func, "id", "") in words.ERRORS:
+            made = [type(each) for given in call.args for each in ast.walk(given)]
+            assert not {ast.JoinedStr, ast.BinOp} & set(made), f"line {call.lineno}"
+
+
+def test_whatever_names_languages_names_all_of_them():
+    """Types are written out; what they may be must be what there is."""
+    for named in (NewPerson, Settings):
+        hints = get_type_hints(named)
+        (found,) = [each for name, each in hints.items() if name.endswith("language")]
+        literal = found if get_origin(found) is Literal else get_args(found)[0]
+        assert get_args(literal) == LANGUAGES
 
 
 @pytest.mark.parametrize("language", OTHERS)

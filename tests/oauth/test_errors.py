@@ -37,6 +37,17 @@ def test_an_invented_error_is_a_mistake_of_ours():
         OAuthError("invalid_mood", "Why.")
 
 
+def test_a_sentence_that_is_more_than_text_is_text_on_the_wire():
+    """What writes JSON takes plain text alone; whoever shows it to people has what was given."""
+
+    class Said(str):
+        __slots__ = ()
+
+    error = OAuthError("invalid_request", Said("Why."))
+    assert type(error.description) is str
+    assert type(error.sentence) is Said
+
+
 def test_the_operators_detail_is_not_for_the_caller():
     error = OAuthError("invalid_client", "It could not be authenticated.", detail="wrong secret")
     assert "wrong secret" not in str(error)

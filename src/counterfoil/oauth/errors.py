@@ -53,6 +53,8 @@ ERRORS: Final = MappingProxyType(
 class OAuthError(Exception):
     """An error for the wire: ``error`` is its code, ``description`` a sentence for the caller.
 
+    ``sentence`` is the description as it was given: it may be text that people can be told in
+    another language.
     ``reason`` is the word for what the sentence says, where there is one (S109). ``detail`` is for
     the operator's log alone. None of them ever holds a secret. ``retry_after``: the whole seconds
     after which another try makes sense, where that is known (RFC 9110 §10.2.3).
@@ -65,7 +67,8 @@ class OAuthError(Exception):
             raise ValueError(f"{error!r} is not an error of any specification we follow")
         super().__init__(f"{error}: {description}")
         self.error = error
-        self.description = description
+        self.description = str(description)
+        self.sentence = description
         self.detail = detail
         self.reason = reason
         self.retry_after: int | None = None

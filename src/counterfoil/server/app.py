@@ -207,7 +207,7 @@ async def _respond(server: Server, request: Request, place: _Place) -> Response:
 def _interrupted(server: Server, request: Request, place: _Place) -> Response:
     """Say that the server ends; what had been committed by then stands."""
     route = place.routes.get(request.method, _NOTHING_HERE)
-    sentence = "The server is about to end; try again in a moment."
+    sentence = say("The server is about to end; try again in a moment.")
     response = _refused(server, request, route, OAuthError("temporarily_unavailable", sentence))
     if route.caller is Caller.SCRIPT:
         open_to_scripts(response)
@@ -257,7 +257,8 @@ async def _handled(server: Server, request: Request, route: Route) -> Response:
 def _demand_version(server: Server) -> None:
     """Raise where the database demands a newer version: statements may fail from now on."""
     if server.presence.superseded:
-        raise OAuthError("temporarily_unavailable", "A newer version of this server takes over.")
+        sentence = say("A newer version of this server takes over.")
+        raise OAuthError("temporarily_unavailable", sentence)
 
 
 def _refused(server: Server, request: Request, route: Route, error: OAuthError) -> Response:
@@ -267,7 +268,7 @@ def _refused(server: Server, request: Request, route: Route, error: OAuthError) 
     page = ErrorPage(
         prefix=server.prefix,
         title=say("This cannot go on"),
-        sentence=say(error.description),
+        sentence=say(error.sentence),
         code=error.error,
         request_id=reference,
     )

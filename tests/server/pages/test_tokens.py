@@ -133,6 +133,14 @@ async def test_for_other_apis_there_is_no_form(person: Person, api: str):
     assert page.headers["location"] == "/account/tokens"
 
 
+async def test_what_cannot_be_had_is_said_in_german_too(place: Installation, person: Person):
+    """With its numbers."""
+    person.browser.headers["accept-language"] = "de"
+    refused = await make_one(person, name="x" * 101)
+    assert refused.status_code == 400
+    assert "Der Name eines Tokens hat 1 bis 100 Zeichen." in refused.text
+
+
 async def test_a_sign_in_of_long_ago_is_not_enough(place: Installation, person: Person):
     """S11: whoever finds an open browser makes no key for later."""
     form: dict[str, Any] = hidden_fields((await form_page(person)).text)

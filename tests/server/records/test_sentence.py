@@ -50,6 +50,13 @@ def test_a_value_may_be_a_sentence():
     assert spoken(Listed((inner, inner)), Loud()) == "tea and tea".upper().replace("AND", "and")
 
 
+def test_what_is_a_sentence_already_stays_that_one():
+    """An error may be given as one, and is said by whoever shows it, whatever it was given as."""
+    many = say_many("{count} day", "{count} days", 3)
+    assert say(many) is many
+    assert spoken(say("Sign in"), GERMAN) == "Anmelden"
+
+
 @pytest.mark.parametrize("hostile", ["{name}", "%(name)s", "{0.__class__}", "\\g<1>", "{"])
 def test_what_is_put_in_is_never_read_as_a_pattern(hostile: str):
     """A client may be called anything."""

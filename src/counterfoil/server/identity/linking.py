@@ -17,6 +17,7 @@ from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.linked_identity import LinkedIdentity
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 
@@ -55,7 +56,9 @@ async def _link_own(
     if user is None or not user.is_enabled or provider is None or not provider.is_enabled:
         raise invalid_request("That provider is not to be had any more.")
     if len(await tx.identities.of_user(user.id)) >= MOST:
-        raise invalid_request(f"There are {MOST} linked accounts already: unlink one first.")
+        raise invalid_request(
+            say("There are {most} linked accounts already: unlink one first.", most=MOST)
+        )
     identity = await link(tx, user, coming, events.by_session(fresh, coming.origin))
     await tell_of_provider(authority, tx, user, (LetterKind.IDENTITY_LINKED, provider))
     await keep_tokens(authority, tx, provider, (identity, coming.arrival.tokens))

@@ -73,7 +73,7 @@ async def _why_not(server: Server, person: Person) -> str:
         try:
             await account_deletion.demand_deletable(tx, person.user.id)
         except OAuthError as error:
-            return say(error.description)
+            return say(error.sentence)
         return ""
 
     return await server.authority.store.read(work)

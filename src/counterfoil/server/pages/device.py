@@ -137,7 +137,7 @@ async def _find(visit: _Visit, typed: str) -> _Found | None:
     for key, per_minute in rates:
         wait = server.device_tries.take(key, now, per_minute)
         if wait:
-            raise TooManyRequests("Too many codes were tried here; wait a minute.", wait)
+            raise TooManyRequests(say("Too many codes were tried here; wait a minute."), wait)
     return await server.authority.store.read(partial(_look, visit, typed))
 
 

@@ -166,7 +166,7 @@ async def link(server: Server, request: Request) -> Response:
     try:
         await linking.link_own(authority, person.session, coming)
     except OAuthError as error:
-        return await _list(server, person, say(error.description))
+        return await _list(server, person, say(error.sentence))
     return go(f"{server.prefix}/account/providers")
 
 
@@ -180,7 +180,7 @@ async def unlink(server: Server, request: Request) -> Response:
     try:
         identity = await linking.unlink(server.authority, unlinking)
     except OAuthError as error:
-        return await _list(server, sent.person, say(error.description))
+        return await _list(server, sent.person, say(error.sentence))
     await server.authority.hub.catch_up()
     await upstream_tokens.give_back(server.authority, server.line, [identity])
     return go(f"{server.prefix}/account/providers")

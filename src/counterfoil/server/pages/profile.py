@@ -47,7 +47,7 @@ async def answer(server: Server, request: Request) -> Response:
         profile = Profile(tidy_name(given), known_language(form.get("language") or ""))
     except OAuthError as error:
         page = _page(server, person, given[:LONGEST_NAME])
-        return show(server, page(error=say(error.description)), status=400)
+        return show(server, page(error=say(error.sentence)), status=400)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     work = partial(_change, person.user.id, profile, events.by_session(person.session, origin))
     await server.authority.store.transact(work)

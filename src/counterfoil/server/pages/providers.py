@@ -27,6 +27,7 @@ from counterfoil.server.pages.provider_buttons import wants_anew, with_word
 from counterfoil.server.pages.sign_in import let_in
 from counterfoil.server.protocol.providers import secret_of
 from counterfoil.server.records.provider import Provider
+from counterfoil.server.records.sentence import say
 from counterfoil.server.upstream import asking, attempt
 from counterfoil.server.upstream.arrival import Answered, Arrival, Asked
 from counterfoil.server.upstream.attempt import Attempt
@@ -42,7 +43,7 @@ from counterfoil.server.web.reading import origin_of, query_of
 from counterfoil.server.web.server import Server
 
 _LOG: Final = logging.getLogger(__name__)
-_NONE: Final = "There is no such provider here."
+_NONE: Final = say("There is no such provider here.")
 
 
 class _Back(Struct, frozen=True):

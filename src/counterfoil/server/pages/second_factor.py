@@ -152,7 +152,7 @@ def _nothing_to_show(server: Server, onward: Onward) -> Response:
     """Let somebody set one up, or say that they cannot come in."""
     if server.authority.settings.second_factor_enrolment:
         return go(f"{server.prefix}/{AUTHENTICATOR_PATH}{onward.query}")
-    error = OAuthError("unmet_authentication_requirements", str(_NONE))
+    error = OAuthError("unmet_authentication_requirements", _NONE)
     if onward.flow is None:
         raise error
     to = (onward.flow.pending.redirect_uri, onward.flow.pending.state)

@@ -111,7 +111,7 @@ async def answer(server: Server, request: Request) -> Response:
     except SignInTooOld:
         return _sign_in_first(server, wish.audience)
     except OAuthError as error:
-        return await _form(server, person, wish, say(error.description))
+        return await _form(server, person, wish, say(error.sentence))
     return _made(server, person, made, api.name if api else made.token.audience)
 
 

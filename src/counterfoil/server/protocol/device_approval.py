@@ -12,9 +12,10 @@ from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import DEVICE_CODE, Client
 from counterfoil.server.records.device_request import DeviceRequest, DeviceState
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 
-_GONE = "This code was answered already, or has expired. Begin again on the device."
+_GONE = say("This code was answered already, or has expired. Begin again on the device.")
 
 
 class Waiting(Struct, frozen=True):

@@ -5,11 +5,12 @@ from typing import Final
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.records.second_factor import Factors
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
-_TOO_OLD: Final = "You signed in too long ago for this. Sign in again, then do it once more."
+_TOO_OLD: Final = say("You signed in too long ago for this. Sign in again, then do it once more.")
 
 
 def is_recent(settings: Settings, auth_time: int, now: int) -> bool:

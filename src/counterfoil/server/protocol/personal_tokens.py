@@ -17,6 +17,7 @@ from counterfoil.server.protocol.personal_standing import takes_personal_tokens
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.personal_token import PersonalToken
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 
@@ -126,13 +127,17 @@ async def _demand_room(settings: Settings, tx: Transaction, user_id: str) -> Non
     if len(kept) >= _KEPT_FOR_EACH * most:
         raise invalid_request("Too many personal tokens were made in the last 30 days.")
     if sum(token.is_live(tx.now) for token in kept) >= most:
-        raise invalid_request(f"There are {most} personal tokens already: end one first.")
+        raise invalid_request(
+            say("There are {most} personal tokens already: end one first.", most=most)
+        )
 
 
 def _name_of(wish: Wish) -> str:
     name = " ".join(wish.name.split())
     if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise invalid_request(f"A token has a name of 1 to {_LONGEST_NAME} characters.")
+        raise invalid_request(
+            say("A token has a name of 1 to {longest} characters.", longest=_LONGEST_NAME)
+        )
     return name
 
 
@@ -149,13 +154,13 @@ def _lifetime_of(settings: Settings, api: Api, wish: Wish) -> int:
     if lifetime is None:
         return min(most, settings.personal_token_lifetime)
     if not 0 < lifetime <= most:
-        raise invalid_request(f"A token for this API lives 1 to {most} seconds.")
+        raise invalid_request(say("A token for this API lives 1 to {most} seconds.", most=most))
     return lifetime
 
 
 def _networks_of(wish: Wish) -> tuple[str, ...]:
     if len(wish.networks) > MOST_NETWORKS:
-        raise invalid_request(f"A token names {MOST_NETWORKS} networks at most.")
+        raise invalid_request(say("A token names {most} networks at most.", most=MOST_NETWORKS))
     try:
         return tuple(dict.fromkeys(str(network_in(each)) for each in wish.networks))
     except ValueError:

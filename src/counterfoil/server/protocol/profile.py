@@ -11,6 +11,7 @@ from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.revocation import Ending
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.language import LANGUAGES
+from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
@@ -28,7 +29,7 @@ def tidy_name(unverified: str) -> str | None:
     """
     name = " ".join(unverified.split())
     if len(name) > LONGEST_NAME:
-        raise invalid_request(f"A name has at most {LONGEST_NAME} characters.")
+        raise invalid_request(say("A name has at most {longest} characters.", longest=LONGEST_NAME))
     if not _JOINERS.sub("", name).isprintable():
         raise invalid_request("A name holds only characters that can be seen.")
     return name if _JOINERS.sub("", name) else None

@@ -43,8 +43,8 @@ class Sentence(str):
     __slots__ = ()
 
     def said_in(self, tongue: Tongue) -> str:
-        """Say it in another language."""
-        raise NotImplementedError
+        """Say it in another language: where nothing is put in, it is its own name there."""
+        return tongue.translate(str(self))
 
 
 class _Saying(Sentence):
@@ -134,9 +134,11 @@ def say(english: str, /, **values: object) -> Sentence:
     """Make a sentence; names in braces in it are ``values``, which may be sentences themselves.
 
     What the catalogues hold is read off the calls of this function: ``english`` is written there,
-    or stands in a table that the extraction knows.
+    or stands in a table that the extraction knows. What is a sentence already stays that one.
     """
-    return _said(english, "", 0, values)
+    if isinstance(english, Sentence):
+        return english
+    return _said(english, "", 0, values) if values else Sentence(english)
 
 
 def say_many(one: str, many: str, count: int, /, **values: object) -> Sentence:
@@ -181,15 +183,14 @@ def _said(one: str, many: str, count: int, values: Mapping[str, object]) -> _Say
 def _kept(sentence: str) -> _Kept:
     if not isinstance(sentence, _Saying):
         return _Kept(str(sentence), "", 0, {})
-    values = {
-        name: _kept(each)
-        if isinstance(each, Sentence)
-        else each
-        if isinstance(each, int)
-        else str(each)
-        for name, each in sentence._values.items()
-    }
+    values = {name: _kept_value(each) for name, each in sentence._values.items()}
     return _Kept(sentence._one, sentence._many, sentence._count, values)
+
+
+def _kept_value(value: object) -> _Kept | int | str:
+    if isinstance(value, Sentence):
+        return _kept(value)
+    return value if isinstance(value, int) else str(value)
 
 
 def _again(found: _Kept) -> Sentence:

@@ -10,6 +10,7 @@ from typing import Final
 
 from counterfoil.oauth.errors import OAuthError, TooManyRequests
 from counterfoil.server.protocol.rates import Rates, key_of
+from counterfoil.server.records.sentence import say
 from counterfoil.server.settings import Limits
 
 _ROOM_FOR_ENDINGS: Final = 4
@@ -87,7 +88,8 @@ class Admission:
             rates, per_minute = limited
             wait = rates.take(key_of(address), now, per_minute)
             if wait:
-                raise TooManyRequests("Too many requests came from this address; wait.", wait)
+                sentence = say("Too many requests came from this address; wait.")
+                raise TooManyRequests(sentence, wait)
         self._under_way += 1
 
     def leave(self, use: Use) -> None:
