@@ -26,7 +26,7 @@ from counterfoil.server.web.admission import Use
 from counterfoil.server.web.answers import error_answer, name_request, say_when
 from counterfoil.server.web.browser import keep_session, show, write_page
 from counterfoil.server.web.headers import HSTS, invite_back, open_to_scripts, preflight
-from counterfoil.server.web.reading import address_of
+from counterfoil.server.web.reading import address_of, path_below
 from counterfoil.server.web.refusal import error_of, log_refusal
 from counterfoil.server.web.server import Caller, Route, Server
 
@@ -184,13 +184,10 @@ def _path_of(scope: Scope, prefix: str) -> str:
         # An id with a slash in it must not be read as another operation on another id.
         return ""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "") or prefix
-    if not root:
-        return path
     for well_known in (OAUTH_PATH, OPENID_PATH):
         if path == well_known + prefix:
             return well_known
-    return path.removeprefix(root) or "/" if path.startswith(root) else path
+    return path_below(path, scope.get("root_path", "") or prefix)
 
 
 async def _respond(server: Server, request: Request, place: _Place) -> Response:

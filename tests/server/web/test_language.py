@@ -1,5 +1,7 @@
 """In which language a page is read: the app's wish, the switch, the browser's, the setting's."""
 
+from pathlib import Path
+
 import pytest
 
 from counterfoil.server.pages.recovery_views import CaughtMailPage
@@ -7,9 +9,10 @@ from counterfoil.server.web.browser import PageAnswer
 from counterfoil.server.web.cookies import Pressed
 from counterfoil.server.web.language import Wish, Wishes, chosen, is_back
 from counterfoil.server.web.page import Reading
-from tests.installation import Installation, Person
+from tests.installation import Installation, Person, hidden_fields, installed
 
 pytestmark = pytest.mark.anyio
+ROOT = "http://127.0.0.1:8000"
 
 
 @pytest.mark.parametrize(
@@ -71,6 +74,21 @@ async def test_those_who_run_the_server_read_english(place: Installation):
     assert answer.headers["content-language"] == "en"
     assert b'<html lang="en">' in answer.body
     assert b'action="/language"' not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/auth", "/auth/", "/auth/sign-in", "/sign-in", "/nowhere"])
+async def test_the_switch_leads_back_to_the_page_below_any_path(tmp_path: Path, path: str):
+    """Also to the home page, which stands at the issuer itself, and where a proxy takes the path
+    off."""
+    async with installed(tmp_path, issuer=f"{ROOT}/auth") as place, place.browser() as anyone:
+        page = await anyone.get(f"{ROOT}{path}")
+        fields = hidden_fields(page.text) | {"language": "de"}
+        pressed = await anyone.post(f"{ROOT}/auth/language", data=fields)
+        there = await anyone.get(pressed.headers["location"])
+    assert there.status_code == page.status_code
+    assert 'lang="de"' in there.text
+    assert pressed.headers["location"].startswith(f"{ROOT}/auth/")
+    assert not pressed.headers["location"].startswith(f"{ROOT}/auth/auth")
 
 
 @pytest.mark.parametrize(

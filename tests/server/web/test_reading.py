@@ -12,6 +12,7 @@ from counterfoil.server.web.reading import (
     form_of,
     header,
     origin_of,
+    path_below,
     query_of,
 )
 from tests.server.web.requests import request
@@ -129,3 +130,21 @@ def test_a_user_agent_is_kept_in_part():
     headers = [(b"user-agent", b"x" * 10_000)]
     assert len(origin_of(request(headers=headers), ()).user_agent) == 256
     assert origin_of(request(), ()).user_agent == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "below"),
+    [
+        ("/auth/sign-in", "/auth", "/sign-in"),
+        ("/auth", "/auth", "/"),
+        ("/auth/", "/auth", "/"),
+        ("/authorize", "/auth", "/authorize"),
+        ("/sign-in", "/auth", "/sign-in"),
+        ("/sign-in", "", "/sign-in"),
+    ],
+)
+def test_a_path_is_found_below_the_root_whether_or_not_a_proxy_took_that_off(
+    path: str, root: str, below: str
+):
+    """A page whose name begins as the root does is not cut."""
+    assert path_below(path, root) == below

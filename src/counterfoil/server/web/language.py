@@ -13,6 +13,7 @@ from starlette.requests import Request
 from counterfoil.server.records.language import LANGUAGES, language_in
 from counterfoil.server.web.cookies import Pressed
 from counterfoil.server.web.page import Reading
+from counterfoil.server.web.reading import path_below
 from counterfoil.server.web.server import Server
 
 _BACK: Final = re.compile(r"/[\x21-\x7e]{0,8000}")
@@ -86,7 +87,7 @@ def _back(server: Server, request: Request) -> str:
     if request.method not in {"GET", "HEAD"}:
         return ""
     path = quote(request.scope["path"], safe="/:@!$&'()*+,;=~", errors="surrogateescape")
-    below = path.removeprefix(server.prefix) if path.startswith(f"{server.prefix}/") else path
+    below = path_below(path, server.prefix)
     query: bytes = request.scope.get("query_string", b"")
     back = f"{below}?{query.decode('latin-1')}" if query else below
     return back if _BACK.fullmatch(back) else ""

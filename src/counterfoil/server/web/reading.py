@@ -118,3 +118,10 @@ def address_of(request: Request, trusted_proxies: Sequence[str]) -> str:
         read = address_behind(address, forwarded, lambda hop: is_within(hop, networks))
         request.scope[_ADDRESS] = read
     return read
+
+
+def path_below(path: str, root: str) -> str:
+    """Give a path as it is below ``root``, whether or not a proxy has taken that off."""
+    if path != root and not path.startswith(f"{root}/"):
+        return path
+    return path.removeprefix(root) or "/"
