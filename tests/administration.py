@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 
-from counterfoil.server.endpoints.api.openapi import description
+from counterfoil.server.endpoints.api.description import description
 from counterfoil.server.protocol.own_api import END, READ, SCOPES, WRITE
 from tests.installation import CALLBACK, Installation, Person
 from tests.json_schema import faults

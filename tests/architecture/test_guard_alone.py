@@ -9,6 +9,8 @@ from importlib import metadata
 import pytest
 from packaging.requirements import Requirement
 
+from counterfoil.jose.keys import PrivateKey
+
 IMPORT_ALONE = """
 import importlib, json, sys
 
@@ -37,8 +39,7 @@ def test_a_part_needs_only_the_bare_package(part: str):
 
 
 def test_a_guard_is_imported_without_what_only_its_use_needs():
-    """joserfc comes with the first key, asyncio with the first guard, the HTTP client with the
-    background thread."""
+    """asyncio comes with the first guard, the HTTP client with the background thread."""
     script = """
 import sys
 before = set(sys.modules)
@@ -54,6 +55,24 @@ print(*sorted(new & {"asyncio", "email", "http", "sqlite3", "ssl"}))
     expected = {"counterfoil", "cryptography", "msgspec", "typing_extensions"}
     assert set(loaded.split()) - native <= expected
     assert slow == ""
+
+
+def test_the_key_of_an_issuer_is_read_without_joserfc():
+    """It takes 8 MB and much of a second; only a private JWK needs it."""
+    key = PrivateKey.generate()
+    script = f"""
+import sys
+from counterfoil.jose.keys import KeySet, PrivateKey
+print(*KeySet.from_jwks({{"keys": [{key.public.as_jwk()!r}]}}))
+print("joserfc" in sys.modules)
+PrivateKey.from_jwk({{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA",
+    "d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}})
+print("joserfc" in sys.modules)
+"""
+    command = [sys.executable, "-c", script]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == [key.public.kid, "False", "True"]
 
 
 def test_the_bare_package_is_small():

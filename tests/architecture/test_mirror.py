@@ -39,6 +39,7 @@ ELSEWHERE = MappingProxyType(
         "server/pages/places.py": "server/pages/test_devices.py",
         "server/pages/account_views.py": "server/pages/test_rendering.py",
         "server/records/exchange_right.py": "storage/test_clients_and_apis.py",
+        "server/endpoints/api/description.py": "server/endpoints/api/test_openapi.py",
         "server/endpoints/routes.py": "server/test_app.py",
         "server/pages/routes.py": "server/test_app.py",
         "server/pages/fresh_visit.py": "server/pages/test_delete_account.py",

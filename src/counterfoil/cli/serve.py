@@ -1,5 +1,6 @@
 """``counterfoil serve``: the authorization server, in one process or several."""
 
+import gc
 import os
 import socket
 from collections.abc import Mapping
@@ -33,7 +34,14 @@ def serve(
 ) -> None:
     """Run the server. Ctrl-C or SIGTERM ends it."""
     given = {"host": host, "port": port, "issuer": issuer, "workers": workers}
-    call = Invocation({**call.overrides, **given})
+    gc.disable()  # hardly anything that is loaded from here on is garbage; `serving` enables it
+    try:
+        _serve(Invocation({**call.overrides, **given}))
+    finally:
+        gc.enable()
+
+
+def _serve(call: Invocation) -> None:
     settings = call.settings()
     with listen(settings.host, settings.port) as listener:
         if settings.port == 0:
@@ -88,6 +96,7 @@ def _run(settings: "Settings", overrides: Mapping[str, object], listener: socket
     else:
         from counterfoil.cli.workers import Workers
 
+        gc.enable()
         environment = {**os.environ, **_variables(overrides)}
         Workers(listener, environment, ready).run(settings.workers)
 

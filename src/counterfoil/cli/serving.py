@@ -119,6 +119,7 @@ class _Process(uvicorn.Server):
         # What is there by now stays; every full collection would look through all of it.
         gc.collect()
         gc.freeze()
+        gc.enable()
         self._ready()
 
     async def on_tick(self, counter: int) -> bool:

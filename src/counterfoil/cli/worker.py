@@ -1,13 +1,9 @@
 """One of several workers: ``python -m counterfoil.cli.worker LISTENER READY PARENT``."""
 
+import gc
 import os
 import socket
 import sys
-
-from counterfoil.cli.output import Failure
-from counterfoil.cli.serving import run
-from counterfoil.cli.workers import SUPERSEDED
-from counterfoil.server.settings import load
 
 
 def main(listener: int, ready: int, parent: int) -> None:
@@ -15,6 +11,12 @@ def main(listener: int, ready: int, parent: int) -> None:
 
     ``ready`` is written to once, ``parent`` closes when the parent dies.
     """
+    gc.disable()  # hardly anything that is loaded from here on is garbage; `serving` enables it
+    from counterfoil.cli.output import Failure
+    from counterfoil.cli.serving import run
+    from counterfoil.cli.workers import SUPERSEDED
+    from counterfoil.server.settings import load
+
     settings = load(os.environ, {})
     try:
         run(settings, socket.socket(fileno=listener), lambda: _tell(ready), parent)

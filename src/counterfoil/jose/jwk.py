@@ -1,6 +1,7 @@
 """JSON Web Keys in and out of cryptography's own key objects.
 
-RFC 7517, 7518 §6, 7638, 8037 §2 and 9964.
+RFC 7517, 7518 §6, 7638, 8037 §2 and 9964. Private ones are read by joserfc, which is loaded with
+the first of them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 
-from counterfoil.jose import akp
+from counterfoil.jose import akp, public_members
 from counterfoil.jose.algorithms import (
     EVERY,
     Algorithm,
@@ -80,10 +81,7 @@ def public_key_of(jwk: Mapping[str, object], kty: str) -> NativePublicKey:
         )
     if kty == akp.KTY:
         return akp.public_key_of(jwk)
-    native = _imported(jwk, kty, _PUBLIC_MEMBERS[kty])
-    if isinstance(native, (ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, rsa.RSAPublicKey)):
-        return native
-    raise JoseError("bad_key", "The JWK is not a public key of a supported kind.")
+    return public_members.read(jwk)
 
 
 def private_key_of(jwk: Mapping[str, object], kty: str) -> NativePrivateKey:
@@ -102,21 +100,17 @@ def private_key_of(jwk: Mapping[str, object], kty: str) -> NativePrivateKey:
 
 
 def members_of(native: NativePublicKey) -> dict[str, str]:
-    """The public members of the JWK of this key, `kty` among them, in canonical form."""
+    """The public members of the JWK of this key, `kty` among them, in the order of their names."""
     if isinstance(native, mldsa.MLDSA65PublicKey):
         return akp.members_of(native)
-    from counterfoil.jose import joserfc_keys
-
-    return joserfc_keys.members_of(native)
+    return public_members.written(native)
 
 
 def thumbprint(native: NativePublicKey) -> str:
     """The SHA-256 thumbprint of this key (RFC 7638 §3), base64url."""
     if isinstance(native, mldsa.MLDSA65PublicKey):
         return akp.thumbprint(native)
-    from counterfoil.jose import joserfc_keys
-
-    return joserfc_keys.thumbprint(native)
+    return public_members.thumbprint(native)
 
 
 def _imported(jwk: Mapping[str, object], kty: str, names: tuple[str, ...]) -> object:

@@ -1,6 +1,7 @@
 """How hard a password is to guess: by zxcvbn, never by which characters it has (ASVS 5.0 §6.2).
 
 Its lists hold 30 000 passwords that are in common use. What the person is called counts as known.
+They take 15 MB: they are loaded with the first password that somebody chooses, in its thread.
 """
 
 import re
@@ -8,16 +9,12 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Final
 
-from zxcvbn import zxcvbn
-from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
 from counterfoil.server.records.sentence import Row, say
 
 _ENOUGH: Final = 2
 """Of 4. Whoever guesses at a server that pauses is held off for good; the hash does the rest."""
 _LOOKED_AT: Final = 72
 """Characters. More only make it stronger, and take longer to look at."""
-_COMMON: Final = frozenset(FREQUENCY_LISTS["passwords"])
 _WORD: Final = re.compile(r"\w{3,}")
 _WORDS_AT_MOST: Final = 20
 _TOO_COMMON: Final = say("Many people use this password, so it is tried first.")
@@ -39,8 +36,11 @@ def weakness(password: str, about: Iterable[str] = ()) -> str | None:
 
     ``about`` is what the guesser knows: the person's name and address, and the name of this place.
     """
+    from zxcvbn import zxcvbn
+    from zxcvbn.matching import RANKED_DICTIONARIES
+
     looked_at = password[:_LOOKED_AT]
-    if looked_at.casefold() in _COMMON and len(password) <= _LOOKED_AT:
+    if looked_at.casefold() in RANKED_DICTIONARIES["passwords"] and len(password) <= _LOOKED_AT:
         return Row((_TOO_COMMON, _ADVICE))
     known = [word for text in about for word in (text.casefold(), *_WORD.findall(text.casefold()))]
     found = zxcvbn(looked_at, known[:_WORDS_AT_MOST], max_length=_LOOKED_AT)

@@ -1,7 +1,7 @@
 """Mail over SMTP (RFC 5321), by TLS from the first byte (RFC 8314 §3) or STARTTLS (RFC 3207).
 
 Where TLS is set it is demanded: a server that does not offer it, or shows a certificate that nobody
-vouches for, gets no message and no password.
+vouches for, gets no message and no password. aiosmtplib is loaded with the first message.
 """
 
 import asyncio
@@ -9,15 +9,6 @@ import ssl
 from email.message import EmailMessage
 from email.utils import parseaddr
 from typing import Final
-
-import aiosmtplib
-from aiosmtplib import (
-    SMTPDataError,
-    SMTPException,
-    SMTPNotSupported,
-    SMTPRecipientsRefused,
-    SMTPResponseException,
-)
 
 from counterfoil.server.mail.courier import LONGEST, NotNow, Undeliverable
 from counterfoil.server.settings.mailing import MailServer
@@ -39,23 +30,19 @@ class SmtpCourier:
             NotNow: the server is not there, not itself, too slow, or busy.
             Undeliverable: it refuses this address or this message for good (5yz).
         """
+        from aiosmtplib import SMTPException
+
         try:
             async with asyncio.timeout(LONGEST):
                 await self._send(message)
-        except SMTPRecipientsRefused as error:
-            raise _refused([each.code for each in error.recipients]) from None
-        except SMTPDataError as error:
-            raise _refused([error.code]) from None
-        except SMTPNotSupported:
-            raise Undeliverable("The server does not take such an address.") from None
-        except SMTPResponseException as error:
-            raise NotNow(f"The server answered {error.code}.") from None
         except (SMTPException, OSError) as error:
-            raise NotNow(f"{type(error).__name__}") from None
+            raise _what_it_means(error) from None
 
     async def _send(self, message: EmailMessage) -> None:
+        from aiosmtplib import send
+
         server = self._server
-        await aiosmtplib.send(
+        await send(
             message,
             sender=parseaddr(str(message["From"]))[1],
             recipients=[parseaddr(str(message["To"]))[1]],
@@ -69,6 +56,26 @@ class SmtpCourier:
             start_tls=server.tls == "starttls",
             tls_context=self._context,
         )
+
+
+def _what_it_means(error: Exception) -> NotNow | Undeliverable:
+    from aiosmtplib import (
+        SMTPDataError,
+        SMTPNotSupported,
+        SMTPRecipientsRefused,
+        SMTPResponseException,
+    )
+
+    match error:
+        case SMTPRecipientsRefused():
+            return _refused([each.code for each in error.recipients])
+        case SMTPDataError():
+            return _refused([error.code])
+        case SMTPNotSupported():
+            return Undeliverable("The server does not take such an address.")
+        case SMTPResponseException():
+            return NotNow(f"The server answered {error.code}.")
+    return NotNow(type(error).__name__)
 
 
 def _refused(codes: list[int]) -> NotNow | Undeliverable:

@@ -1,7 +1,8 @@
 """Writing: a letter becomes a message of two parts, plain text and HTML (RFC 5322, RFC 2046).
 
 What comes from outside stands in the address alone, and in values that HTML escapes; the library
-refuses a line's end in a header. Nothing is loaded from anywhere when the message is read.
+refuses a line's end in a header. Nothing is loaded from anywhere when the message is read. Jinja2
+is loaded with the first letter.
 """
 
 import re
@@ -9,17 +10,18 @@ from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
-
-import idna
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from counterfoil.server.mail.courier import Undeliverable
 from counterfoil.server.mail.words import CATALOGUE
 from counterfoil.server.records.language import ENGLISH
 from counterfoil.server.records.letter import Letter
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _WORD: Final = r"[^\s\x00-\x1f\x7f<>()\[\]\\,;:\"@]"
 _ADDRESS: Final = re.compile(f"{_WORD}{{1,64}}@{_WORD}{{1,190}}")
@@ -33,7 +35,12 @@ class Writer:
         self._place = urlsplit(issuer).netloc
         self._host = urlsplit(issuer).hostname or "localhost"
         self._sender = sender_in(sender)
-        self._templates = Environment(
+
+    @cached_property
+    def _templates(self) -> "Environment":
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+        return Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"),
             autoescape=select_autoescape(["html"]),
             undefined=StrictUndefined,
@@ -112,4 +119,6 @@ def _spelled(domain: str) -> str:
     """
     if domain.isascii():
         return domain
+    import idna
+
     return idna.encode(domain.lower(), strict=True).decode("ascii")

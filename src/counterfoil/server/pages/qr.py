@@ -1,8 +1,9 @@
-"""A QR code, as a path that a page draws: the one door to segno (ISO/IEC 18004)."""
+"""A QR code, as a path that a page draws: the one door to segno (ISO/IEC 18004).
+
+It is loaded with the first code.
+"""
 
 from itertools import groupby
-
-import segno
 
 from counterfoil.server.pages.factor_views import QrCode
 
@@ -12,6 +13,8 @@ _QUIET = 4
 
 def drawn(text: str) -> QrCode:
     """Draw a text. The path holds numbers and letters of ours alone."""
+    import segno
+
     code = segno.make(text, error="m", micro=False)
     rows = [list(row) for row in code.matrix_iter(border=_QUIET)]
     return QrCode(len(rows), "".join(_run(y, row) for y, row in enumerate(rows)))

@@ -1,4 +1,7 @@
-"""Turns a view into HTML, and holds the static files that the pages link to."""
+"""Turns a view into HTML, and holds the static files that the pages link to.
+
+Jinja2 is loaded with the first page.
+"""
 
 import hashlib
 import re
@@ -6,9 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING, Final
 
 from counterfoil.server.pages.account_views import (
     ActivityPage,
@@ -73,6 +74,9 @@ from counterfoil.server.pages.views import (
 )
 from counterfoil.server.records.sentence import Sentence, Tongue, say, spoken
 from counterfoil.server.web.page import Asset, Page, Reading
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 IN_ENGLISH: Final = Reading()
 IN_TONGUE: Final = English()
@@ -155,7 +159,7 @@ class Pages:
     def __init__(self) -> None:
         here = Path(__file__).parent
         self.assets: Final = _read_assets(here / "static")
-        self._environments: Final = dict[str, Environment]()
+        self._environments: Final = dict[str, "Environment"]()
 
     def render(self, view: Page, reading: Reading = IN_ENGLISH) -> str:
         """The HTML document of `view`; a `KeyError` if its type has no template."""
@@ -175,7 +179,7 @@ class Pages:
         """Where a static file stands; the address changes with its content."""
         return f"{prefix}/static/{name}?v={self.assets[name].version}"
 
-    def _environment(self, language: str) -> Environment:
+    def _environment(self, language: str) -> "Environment":
         """Give the templates in a language, which are made ready when the first page is read."""
         known = self._environments.get(language)
         if known is None:
@@ -184,8 +188,10 @@ class Pages:
         return known
 
 
-def environment_in(tongue: Tongue) -> Environment:
+def environment_in(tongue: Tongue) -> "Environment":
     """Make the templates ready, in a language."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         extensions=["jinja2.ext.i18n"],

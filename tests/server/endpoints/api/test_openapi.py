@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from counterfoil.server.app import ROUTES
-from counterfoil.server.endpoints.api.openapi import PATH, description
+from counterfoil.server.endpoints.api.description import description
+from counterfoil.server.endpoints.api.openapi import PATH
 from counterfoil.server.endpoints.api.table import OPERATIONS
 from counterfoil.server.protocol.own_api import SCOPES
 from tests.administration import Administrator
