@@ -19,16 +19,25 @@ ONE = {"audience": "https://notes.example", "scope": "notes:read"}
 
 
 def paths(value: object) -> list[str]:
-    read = description_in(value, "$[3]")
+    read = description_in(value)
     assert isinstance(read, tuple)
-    return [each.path for each in read]
+    return [each.below("$[3]").path for each in read]
 
 
 def test_an_object_is_one_and_an_array_is_as_many():
     one = batch_in(json.dumps(ONE).encode())
     many = batch_in(json.dumps([ONE, 7]).encode())
-    assert (one.values, one.is_array, one.path(0)) == ([ONE], False, "$")
-    assert (many.values, many.is_array, many.path(1)) == ([ONE, 7], True, "$[1]")
+    assert (list(one.values.values()), one.is_array, one.path(0)) == ([ONE], False, "$")
+    assert (list(many.values.values()), many.is_array, many.path(1)) == ([ONE, 7], True, "$[1]")
+
+
+def test_what_is_alike_is_one_text_and_read_once():
+    """Letter by letter: what is spelled otherwise is read again, whatever it says."""
+    text = json.dumps(ONE).encode()
+    other = text.replace(b": ", b":")
+    batch = batch_in(b" [" + b",\n".join([text, other, text]) + b" ]")
+    assert batch.texts == [text, other, text]
+    assert batch.values == {text: ONE, other: ONE}
 
 
 @pytest.mark.parametrize(
@@ -42,6 +51,9 @@ def test_an_object_is_one_and_an_array_is_as_many():
         (b'[{"scope":"a","scope":"b"}]', "gives a name twice"),
         (b'[{"scope":"a","sc\\u006fpe":"b"}]', "gives a name twice"),
         (b"[" * 40 + b"]" * 40, "nested deeper than 32"),
+        (b"[1] 2", "well formed"),
+        (b"[1, 02]", "well formed"),
+        (b'[{"scope":"\xff"}]', "well formed"),
         (b"[" * 100_000, "well formed"),
         (b"[" + b"1," * MOST + b"1]", f"at most {MOST}"),
     ],
@@ -60,7 +72,7 @@ def test_a_whole_description_is_read():
         "url_hashed": True,
         "dpop_jkt": "A" * 43,
     }
-    assert description_in(ONE | members, "$") == Description(
+    assert description_in(ONE | members) == Description(
         **ONE, **members | {"url_methods": ("GET", "PUT")}
     )
 
@@ -94,7 +106,7 @@ def test_what_is_missing_is_named_and_what_is_no_object():
 
 def test_a_strange_name_is_not_repeated_and_not_all_mistakes_are():
     """Who writes a name writes into our answer and our log."""
-    read = description_in(ONE | {'<img>"\n': 1}, "$")
+    read = description_in(ONE | {'<img>"\n': 1})
     assert isinstance(read, tuple)
     assert [each.path for each in read] == ["$"]
     assert "img" not in read[0].error_description

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta, Struct
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import FieldInfo, fields, replace
 
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.strict_json import decode_value
@@ -22,6 +22,9 @@ from counterfoil.oauth.use_limit import MaxUses
 MOST: Final = 2000
 """So many tokens may be described in one array."""
 ROOT: Final = "$"
+_NEITHER: Final = "The body is a JSON object, or an array of at least one."
+_WHITE_SPACE: Final = b" \t\r\n"
+_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _MOST_MISTAKES: Final = 20
 """Named of one description. Others are seen once these are mended."""
 _LONGEST_SENTENCE: Final = 300
@@ -62,16 +65,22 @@ class Mistake(Struct, frozen=True):
     error: str
     error_description: str
 
+    def below(self, path: str) -> "Mistake":
+        """Give the same mistake of a description that stands at ``path``."""
+        return replace(self, path=path + self.path.removeprefix(ROOT))
+
 
 class Batch(Struct, frozen=True):
-    """The values of a body, none of them read yet, and whether they came as an array."""
+    """The texts of a body in their order, and the value of each: what stands in it twice is the
+    same text, and read once. ``is_array``: it came as one."""
 
-    values: list[object]
+    texts: list[bytes]
+    values: Mapping[bytes, object]
     is_array: bool
 
-    def path(self, index: int) -> str:
-        """Say where a value stands in the body."""
-        return f"{ROOT}[{index}]" if self.is_array else ROOT
+    def path(self, place: int) -> str:
+        """Say where a text stands in the body."""
+        return f"{ROOT}[{place}]" if self.is_array else ROOT
 
 
 class NotDescribed(Exception):
@@ -89,30 +98,45 @@ def mistake(path: str, says: str, error: str = "invalid_request") -> Mistake:
 
 
 def batch_in(body: bytes) -> Batch:
-    """Read a body as strict JSON: one object, or an array of at most ``MOST``.
+    """Read a body as strict JSON: one object, or an array of at most ``MOST`` values.
 
     Raises:
         NotDescribed: it is something else, gives a name twice, is nested too deep, or is empty.
     """
+    if not body.lstrip(_WHITE_SPACE).startswith(b"["):
+        value = _value_in(body)
+        if not isinstance(value, dict):
+            raise NotDescribed(_NEITHER)
+        return Batch([body], {body: value}, is_array=False)
+    found = _every_in(body)
+    if not found:
+        raise NotDescribed(_NEITHER)
+    if len(found) > MOST:
+        raise NotDescribed(f"The array has {len(found)} entries; at most {MOST} are taken at once.")
+    texts = list(map(bytes, found))
+    return Batch(texts, {text: _value_in(text) for text in dict.fromkeys(texts)}, is_array=True)
+
+
+def _every_in(body: bytes) -> list[msgspec.Raw]:
     try:
-        value = decode_value(body)
+        return _ARRAY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise NotDescribed("The JSON is not well formed.") from None
+
+
+def _value_in(text: bytes) -> object:
+    try:
+        return decode_value(text)
     except JoseError as error:
         raise NotDescribed(str(error)) from None
-    if isinstance(value, dict):
-        return Batch([value], is_array=False)
-    if not isinstance(value, list) or not value:
-        raise NotDescribed("The body is a JSON object, or an array of at least one.")
-    if len(value) > MOST:
-        raise NotDescribed(f"The array has {len(value)} entries; at most {MOST} are taken at once.")
-    return Batch(value, is_array=True)
 
 
-def description_in(value: object, path: str) -> Description | tuple[Mistake, ...]:
-    """Read one description that stands at ``path``; or name all that is wrong with it."""
+def description_in(value: object) -> Description | tuple[Mistake, ...]:
+    """Read one description; or name all that is wrong with it, as if it stood at the root."""
     try:
         return msgspec.convert(value, Description)
     except msgspec.ValidationError:
-        return _mistakes(value, path)
+        return _mistakes(value)
 
 
 _FIELDS: Final[Mapping[str, FieldInfo]] = MappingProxyType(
@@ -125,23 +149,23 @@ _CODES: Final = MappingProxyType({"authorization_details": "invalid_authorizatio
 """What is said on the wire of a member that is wrong, where it has a word of its own."""
 
 
-def _mistakes(value: object, path: str) -> tuple[Mistake, ...]:
+def _mistakes(value: object) -> tuple[Mistake, ...]:
     if not isinstance(value, dict):
-        return (mistake(path, "A token is described by an object."),)
+        return (mistake(ROOT, "A token is described by an object."),)
     missing = [
-        mistake(f"{path}.{name}", "This is missing.")
+        mistake(f"{ROOT}.{name}", "This is missing.")
         for name, field in _FIELDS.items()
         if field.required and name not in value
     ]
-    found = (_mistake_of(name, given, path) for name, given in value.items())
+    found = (_mistake_of(name, given) for name, given in value.items())
     every = chain(missing, (each for each in found if each is not None))
     return tuple(islice(every, _MOST_MISTAKES))
 
 
-def _mistake_of(name: str, given: Any, path: str) -> Mistake | None:
+def _mistake_of(name: str, given: Any) -> Mistake | None:
     field = _FIELDS.get(name)
     if field is None:
-        place = f"{path}.{name}" if _SHOWN.fullmatch(name) else path
+        place = f"{ROOT}.{name}" if _SHOWN.fullmatch(name) else ROOT
         return mistake(place, _NO_MEMBER)
     try:
         msgspec.convert(given, field.type)
@@ -149,5 +173,5 @@ def _mistake_of(name: str, given: Any, path: str) -> Mistake | None:
         parts = _PLACE.fullmatch(str(error))
         said, place = (parts["said"], parts["place"] or "") if parts else (str(error), "")
         code = _CODES.get(name, "invalid_request")
-        return mistake(f"{path}.{name}{place}", f"{said}.", code)
+        return mistake(f"{ROOT}.{name}{place}", f"{said}.", code)
     return None

@@ -27,7 +27,7 @@ async def minting(place: Installation) -> Installation:
 
 
 async def decide(place: Installation, client_id: str = "minter", **members: Any) -> Any:
-    read = mint_decisions.read(ONE | members, "$")
+    read = mint_decisions.read(ONE | members)
     assert isinstance(read, mint_decisions.Read), read
 
     async def work(tx: Any) -> Any:

@@ -3,14 +3,17 @@
 import ast
 
 import pytest
+from msgspec.structs import replace
 
-from counterfoil.jose.jwt import unverified_claims, unverified_header
+from counterfoil.jose.jwt import unverified_claims, unverified_header, verify
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.binding import Binding
+from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol.audience import Audience
 from counterfoil.server.protocol.issuance import Issuance, SignedIn
-from counterfoil.server.protocol.minting import mint
+from counterfoil.server.protocol.minting import mint, mint_alike
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.user import User
 from tests.architecture.sources import modules
 from tests.installation import NOTES, Installation
@@ -78,6 +81,26 @@ async def test_an_id_token_needs_a_person_and_the_scope(place: Installation):
     assert token is not None
     assert unverified_header(token)["typ"] == "JWT"
     assert unverified_claims(token)["auth_time"] == 7
+
+
+@pytest.mark.anyio
+async def test_those_that_are_alike_say_what_each_would_say(place: Installation):
+    """And every signature is good."""
+    whole = issuance(place, family_id="", binding=Binding("jkt", "A" * 43))
+    handles = ["second", "third"]
+    alike = list(mint_alike(place.authority, whole, handles))
+    each = [mint(place.authority, replace(whole, handle=name)) for name in ("the-jti", *handles)]
+    assert list(map(claims_in, alike)) == list(map(claims_in, each))
+    assert [replace(one, access_token="") for one in alike] == [
+        replace(one, access_token="") for one in each
+    ]
+    keys = place.authority.keyring.published(Purpose.TOKENS, whole.issued_at)
+    for one in alike:
+        verify(one.access_token, keys, "at+jwt")
+
+
+def claims_in(response: TokenResponse) -> dict[str, object]:
+    return unverified_claims(response.access_token)
 
 
 def test_nothing_else_in_the_protocol_signs():

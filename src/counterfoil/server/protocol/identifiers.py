@@ -32,6 +32,12 @@ def new_token_handle(tx: Transaction, family_id: str = "") -> str:
     return f"{family_id}.{named(tx.random(WITHIN_FAMILY_BYTES))}"
 
 
+def new_handles(tx: Transaction, count: int) -> list[str]:
+    """Make so many opaque random names at once, of 128 bits each."""
+    chance = tx.random(HANDLE_BYTES * count)
+    return [named(chance[at : at + HANDLE_BYTES]) for at in range(0, len(chance), HANDLE_BYTES)]
+
+
 def is_fingerprint(text: str) -> bool:
     """Whether a text is spelled as the fingerprint of a token."""
     return _FINGERPRINT.fullmatch(text) is not None

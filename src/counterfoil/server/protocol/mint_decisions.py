@@ -1,4 +1,7 @@
-"""What a description of a token comes to: the rules of every other token, and no more (S56)."""
+"""What a description of a token comes to: the rules of every other token, and no more (S56).
+
+Mistakes are named as if the description stood alone.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -11,6 +14,7 @@ from counterfoil.oauth.delegation import acting
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.limits import narrowest
 from counterfoil.oauth.token_description import (
+    ROOT,
     Description,
     Mistake,
     description_in,
@@ -38,11 +42,18 @@ _NO_LEAVE: Final = (
 
 
 class Read(Struct, frozen=True):
-    """A description that stands at ``path``, and to which request its token is to be bound."""
+    """A description, and to which request its token is to be bound."""
 
     description: Description
-    path: str
     narrowing: Narrowing | Mistake | None
+
+    @property
+    def is_of_each(self) -> bool:
+        """Whether it must be decided for each token by itself: its name counts, or for whom it is.
+
+        Any other token of the same description differs in its name alone.
+        """
+        return self.description.subject is not None or self.description.url_hashed
 
     @property
     def was_long(self) -> bool:
@@ -50,12 +61,12 @@ class Read(Struct, frozen=True):
         return len(self.description.url or "") > _LONG_URL
 
 
-def read(value: object, path: str) -> Read | tuple[Mistake, ...]:
+def read(value: object) -> Read | tuple[Mistake, ...]:
     """Read one description, as far as nothing has to be looked up; or name what is wrong."""
-    described = description_in(value, path)
+    described = description_in(value)
     if not isinstance(described, Description):
         return described
-    return Read(described, path, _narrowing(described, path))
+    return Read(described, _narrowing(described))
 
 
 class Ground(Struct, frozen=True):
@@ -103,16 +114,16 @@ async def _audience(
 
 def decide(ground: Ground, tx: Transaction, asked: Read) -> Decided:
     """Decide one token, or name all that stands against it. What is for others is noted there."""
-    described, path, narrowing = asked.description, asked.path, asked.narrowing
+    described, narrowing = asked.description, asked.narrowing
     audience = ground.audiences.get(described.audience, _NO_API)
     if isinstance(audience, str):
-        return (mistake(f"{path}.audience", audience, "invalid_target"),)
+        return (mistake(f"{ROOT}.audience", audience, "invalid_target"),)
     access = _access(ground, described)
     leave = _leave(ground, audience, described, (access, tx.now))
-    mistakes = [*_mistakes(ground, leave, described, path), *_too_many(audience, described, path)]
-    mistakes += _too_much(ground, audience, described, path)
+    mistakes = [*_mistakes(ground, leave, described), *_too_many(audience, described)]
+    mistakes += _too_much(ground, audience, described)
     if isinstance(access, str):
-        mistakes.append(mistake(f"{path}.scope", access, "invalid_scope"))
+        mistakes.append(mistake(f"{ROOT}.scope", access, "invalid_scope"))
     if isinstance(narrowing, Mistake):
         mistakes.append(narrowing)
     if mistakes or leave is None or isinstance(access, str) or isinstance(narrowing, Mistake):
@@ -135,7 +146,7 @@ def decide(ground: Ground, tx: Transaction, asked: Read) -> Decided:
         issuance = narrowing.narrow(issuance, "")
     exposure = exposure_of(ground.authority, issuance)
     if exposure:
-        return (mistake(path, exposure, "invalid_target"),)
+        return (mistake(ROOT, exposure, "invalid_target"),)
     ground.others.note(leave, issuance)
     return issuance
 
@@ -173,44 +184,40 @@ def _access_asked(ground: Ground, uri: str, scope: str) -> Access | str:
     return Access({uri: wanted})
 
 
-def _mistakes(
-    ground: Ground, leave: Leave | None, described: Description, path: str
-) -> Iterable[Mistake]:
+def _mistakes(ground: Ground, leave: Leave | None, described: Description) -> Iterable[Mistake]:
     if leave is None:
-        yield mistake(f"{path}.subject", _NO_LEAVE, "access_denied")
+        yield mistake(f"{ROOT}.subject", _NO_LEAVE, "access_denied")
     elif described.lifetime is not None and described.lifetime > leave.longest:
         sentence = f"Such a token of this client lives for at most {leave.longest} seconds."
-        yield mistake(f"{path}.lifetime", sentence)
+        yield mistake(f"{ROOT}.lifetime", sentence)
     if ground.client.policy.dpop_bound_access_tokens and described.dpop_jkt is None:
         sentence = "The tokens of this client are bound to a key: name its thumbprint."
-        yield mistake(f"{path}.dpop_jkt", sentence)
+        yield mistake(f"{ROOT}.dpop_jkt", sentence)
 
 
-def _too_many(audience: Audience, described: Description, path: str) -> Iterable[Mistake]:
+def _too_many(audience: Audience, described: Description) -> Iterable[Mistake]:
     most = audience.policy.max_uses
     if most is not None and described.max_uses is not None and described.max_uses > most:
-        yield mistake(f"{path}.max_uses", f"Tokens of this API work {most} times at most.")
+        yield mistake(f"{ROOT}.max_uses", f"Tokens of this API work {most} times at most.")
 
 
-def _too_much(
-    ground: Ground, audience: Audience, described: Description, path: str
-) -> Iterable[Mistake]:
+def _too_much(ground: Ground, audience: Audience, described: Description) -> Iterable[Mistake]:
     asked, of_client = described.authorization_details, ground.client.policy.limits or None
     if asked is not None:
         says = mistake_in(asked, narrowest(of_client, audience.policy.limits or None))
         if says:
-            yield mistake(f"{path}.{DETAILS}", says, "invalid_authorization_details")
+            yield mistake(f"{ROOT}.{DETAILS}", says, "invalid_authorization_details")
 
 
-def _narrowing(described: Description, path: str) -> Narrowing | Mistake | None:
+def _narrowing(described: Description) -> Narrowing | Mistake | None:
     if described.url is None:
         if described.url_methods or described.url_hashed:
-            return mistake(f"{path}.url", "This is missing: the token would not be bound.")
+            return mistake(f"{ROOT}.url", "This is missing: the token would not be bound.")
         return None
     try:
         bound = bound_to(described.url, described.url_methods or ("GET",))
         if described.url_hashed:
             hashed(bound, "")
     except ValueError as error:
-        return mistake(f"{path}.url", str(error))
+        return mistake(f"{ROOT}.url", str(error))
     return Narrowing(bound, described.url_hashed)

@@ -7,6 +7,7 @@ others have their turn.
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -26,9 +27,16 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_authentication import Credentials
 from counterfoil.server.protocol.events import Actor, by_client_with
 from counterfoil.server.protocol.issuance import Issuance
-from counterfoil.server.protocol.mint_decisions import Decided, Read, decide, ground_of, read
+from counterfoil.server.protocol.mint_decisions import Read, ground_of, read
 from counterfoil.server.protocol.mint_for_others import MOST_PEOPLE, put_down
-from counterfoil.server.protocol.minting import mint
+from counterfoil.server.protocol.mint_series import (
+    Decisions,
+    Kind,
+    Series,
+    decide_all,
+    kinds_of,
+)
+from counterfoil.server.protocol.minting import mint_alike
 from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
 from counterfoil.server.protocol.size_budget import becomes_reference
@@ -65,11 +73,11 @@ class Asked(Struct, frozen=True):
 class MintRefused(OAuthError):
     """Nothing was made, for these mistakes; ``more`` others are not named."""
 
-    def __init__(self, mistakes: Sequence[Mistake]) -> None:
+    def __init__(self, mistakes: Sequence[Mistake], more: int = 0) -> None:
         first = mistakes[0]
         super().__init__(first.error, f"{first.path}: {first.error_description}")
-        self.mistakes = tuple(mistakes[:MOST_MISTAKES])
-        self.more = len(mistakes) - len(self.mistakes)
+        self.mistakes = tuple(mistakes)
+        self.more = more
 
 
 async def respond(authority: Authority, asked: Asked) -> Answer | list[Answer]:
@@ -116,21 +124,21 @@ async def mint_described(
         batch = batch_in(body)
     except NotDescribed as error:
         raise MintRefused([error.mistake]) from None
-    described = await _described(batch)
+    kinds = kinds_of(batch, await _read(batch))
     each = manner.each and batch.is_array
 
-    async def work(tx: Transaction) -> list[Decided]:
+    async def work(tx: Transaction) -> Decisions:
         minter = await demand(tx)
-        decided = await _decide(authority, tx, minter, _Asked(described, each))
+        decisions = await _decide(authority, tx, minter, _Asked(batch, kinds, each))
         if manner.told:
-            await _tell(tx, minter, decided)
-        return decided
+            await _tell(tx, minter, decisions)
+        return decisions
 
-    if manner.told or any(isinstance(one, Read) and one.description.subject for one in described):
-        decided = await authority.store.transact(work)
+    if manner.told or any(each.subject for each in _descriptions(kinds)):
+        decisions = await authority.store.transact(work)
     else:
-        decided = await authority.store.read(work)
-    answers = await _made(authority, decided, each=each)
+        decisions = await authority.store.read(work)
+    answers = await _made(authority, decisions, each=each)
     return answers if batch.is_array else answers[0]
 
 
@@ -144,61 +152,67 @@ async def _demand_minter(
     return Minter(known.client, by_client_with(known.client.client_id, known.proof, origin))
 
 
-_Described = list[Read | tuple[Mistake, ...]]
-
-
-async def _described(batch: Batch) -> _Described:
+async def _read(batch: Batch) -> dict[bytes, Read | tuple[Mistake, ...]]:
     """Read the descriptions; after each one that may have taken long, others have their turn."""
-    described: _Described = []
-    for index, value in enumerate(batch.values):
-        one = read(value, batch.path(index))
-        described.append(one)
-        if index % AT_A_TIME == AT_A_TIME - 1 or not isinstance(one, Read) or one.was_long:
+    found = dict[bytes, Read | tuple[Mistake, ...]]()
+    for text, value in batch.values.items():
+        one = found[text] = read(value)
+        if len(found) % AT_A_TIME == 0 or not isinstance(one, Read) or one.was_long:
             await asyncio.sleep(0)
-    return described
+    return found
+
+
+def _descriptions(kinds: Iterable[Kind]) -> list[Description]:
+    return [kind.read.description for kind in kinds if isinstance(kind.read, Read)]
 
 
 class _Asked(Struct, frozen=True):
     """What was read of a body, and whether each description has an answer of its own."""
 
-    described: _Described
+    batch: Batch
+    kinds: Sequence[Kind]
     each: bool
 
 
 async def _decide(
     authority: Authority, tx: Transaction, minter: Minter, asked: _Asked
-) -> list[Decided]:
+) -> Decisions:
     """Decide all of it, and put down what is made for others."""
-    descriptions = [one.description for one in asked.described if isinstance(one, Read)]
+    descriptions = _descriptions(asked.kinds)
     _demand_few_people(descriptions)
     ground = await ground_of(authority, tx, minter.client, descriptions)
-    decided = [decide(ground, tx, one) if isinstance(one, Read) else one for one in asked.described]
+    decisions = decide_all(ground, tx, asked.batch, asked.kinds)
     if not asked.each:
-        _demand_right(decided)
-        _demand_few_rows(one for one in decided if isinstance(one, Issuance) and one.costs_a_row)
+        _demand_right(decisions)
+        _demand_few_rows(decisions.series)
     await put_down(tx, ground.others.made, minter.by)
-    return decided
+    return decisions
 
 
-async def _tell(tx: Transaction, minter: Minter, decided: Sequence[Decided]) -> None:
-    made = [each for each in decided if isinstance(each, Issuance)]
+async def _tell(tx: Transaction, minter: Minter, decisions: Decisions) -> None:
     detail = {
-        "tokens": str(len(made)),
-        "audience": " ".join(sorted({each.audience.uri for each in made})),
+        "tokens": str(decisions.tokens),
+        "audience": " ".join(sorted({each.issuance.audience.uri for each in decisions.series})),
     }
     client_id = minter.client.client_id
     await events.record(tx, EventKind.CLIENT_TOKENS_MINTED, minter.by, client_id, detail)
 
 
-def _demand_right(decided: Sequence[Decided]) -> None:
-    wrong = [each for every in decided if not isinstance(every, Issuance) for each in every]
-    if wrong:
-        raise MintRefused(wrong)
+def _demand_right(decisions: Decisions) -> None:
+    if decisions.wrong:
+        named = list(islice(decisions.mistakes(), MOST_MISTAKES))
+        every = sum(map(len, decisions.wrong.values()))
+        raise MintRefused(named, every - len(named))
 
 
-def _demand_few_rows(issuances: Iterable[Issuance]) -> None:
+def _demand_few_rows(series: Iterable[Series]) -> None:
     """Demand few rows where they are written all at once."""
-    if sum(map(_weight, issuances)) > MOST_WRITTEN:
+    written = (each for each in series if each.issuance.costs_a_row)
+    _demand_few(sum(_weight(each.issuance) * len(each.places) for each in written))
+
+
+def _demand_few(weight: int) -> None:
+    if weight > MOST_WRITTEN:
         sentence = (
             f"At most {MOST_WRITTEN} tokens that are written down at once; one with a post-quantum "
             f"signature counts as {POST_QUANTUM}."
@@ -232,39 +246,61 @@ def _demand_few_people(described: Sequence[Description]) -> None:
         raise MintRefused([mistake("$", sentence)])
 
 
-async def _made(authority: Authority, decided: Sequence[Decided], *, each: bool) -> list[Answer]:
-    """Sign what needs no row, write down the rest, and answer in the order of the descriptions."""
-    answers: list[Answer | None] = [None] * len(decided)
-    written, weight = dict[int, Issuance](), 0
-    for index, issuance in enumerate(decided):
-        if not isinstance(issuance, Issuance):
-            answers[index] = issuance
-        elif issuance.costs_a_row:
-            written[index] = issuance
-        else:
-            response = mint(authority, issuance)
-            if becomes_reference(issuance, response):
-                written[index] = issuance
-            answers[index] = response
-            weight += _weight(issuance)
-        if weight >= AT_A_TIME:
-            weight = 0
+class _Turns:
+    """Gives others their turn between a few signatures."""
+
+    def __init__(self) -> None:
+        self._left = AT_A_TIME
+
+    async def after(self, weight: int) -> None:
+        self._left -= weight
+        if self._left <= 0:
+            self._left = AT_A_TIME
             await asyncio.sleep(0)
+
+
+async def _made(authority: Authority, decisions: Decisions, *, each: bool) -> list[Answer]:
+    """Sign what needs no row, write down the rest, and answer in the order of the descriptions."""
+    answers = dict[int, Answer]()
+    written, turns = dict[int, Issuance](), _Turns()
+    for series in decisions.series:
+        if series.issuance.costs_a_row or not await _signed(authority, series, answers, turns):
+            written.update(series.each())
     await _write(authority, written, answers, each=each)
-    return [answer for answer in answers if answer is not None]
+    for place in decisions.wrong:
+        answers[place] = decisions.mistakes_at(place)
+        await turns.after(1)
+    return [answers[place] for place in range(len(answers))]
+
+
+async def _signed(
+    authority: Authority, series: Series, answers: dict[int, Answer], turns: _Turns
+) -> bool:
+    """Sign a series; says whether it stands: else they are too long, and all are written down."""
+    made = mint_alike(authority, series.issuance, series.handles)
+    weight = _weight(series.issuance)
+    at_once = max(1, AT_A_TIME // weight)
+    for begin in range(0, len(series.places), at_once):
+        places = series.places[begin : begin + at_once]
+        some = list(islice(made, len(places)))
+        if becomes_reference(series.issuance, some[0]):
+            return False
+        answers.update(zip(places, some, strict=True))
+        await turns.after(weight * len(places))
+    return True
 
 
 async def _write(
     authority: Authority,
     written: dict[int, Issuance],
-    answers: list[Answer | None],
+    answers: dict[int, Answer],
     *,
     each: bool,
 ) -> None:
     """Write tokens down: in one transaction, or, where each has its own answer, in several."""
     if not each:
         # Known only now of those that turned out too long to be signed.
-        _demand_few_rows(written.values())
+        _demand_few(sum(map(_weight, written.values())))
     for some in _portions(written, AT_A_TIME if each else MOST_WRITTEN):
         try:
             made = await authority.store.transact(
@@ -276,8 +312,7 @@ async def _write(
             sentence = "The server cannot answer at the moment; try again."
             failed = (mistake("$", sentence, "temporarily_unavailable"),)
             made = [failed] * len(some)
-        for place, answer in zip(some, made, strict=True):
-            answers[place] = answer
+        answers.update(zip(some, made, strict=True))
 
 
 async def _issue_all(

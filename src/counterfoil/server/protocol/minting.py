@@ -1,10 +1,13 @@
 """The only place that signs tokens: access tokens (RFC 9068), ID tokens (OpenID Connect), lists."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
+from counterfoil.jose.jwt import Claims, Signer
 from counterfoil.oauth.access import OPENID_SCOPES
 from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.acr import acr_of
@@ -27,6 +30,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.issuance import Issuance, Lineage, Ticket
 from counterfoil.server.protocol.person import personal_claims
 from counterfoil.server.protocol.size_budget import excess_of
+from counterfoil.server.records.encryption_key import EncryptionKey
 from counterfoil.server.records.logout import Logout
 from counterfoil.server.records.signing_key import Purpose
 
@@ -46,6 +50,7 @@ class Minted(Struct, frozen=True):
     kid: str
 
 
+_ENCODER: Final = msgspec.json.Encoder()
 _PLAIN: Final = Form()
 _LEFT_OUT: Final = (None, "", ())
 """What a claim is that the token does not have."""
@@ -78,6 +83,22 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
         max_uses=claims.max_uses,
     )
     return Minted(response, claims, kid)
+
+
+def mint_alike(
+    authority: Authority, issuance: Issuance, handles: Iterable[str]
+) -> Iterator[TokenResponse]:
+    """Sign a token, and others that differ from it in their handle alone: one at each step.
+
+    What they say is written once. It writes nothing to the store.
+    """
+    first = mint_as(authority, issuance, _PLAIN)
+    yield first.response
+    response, close = first.response, _seal_for(authority, first.claims, issuance.audience).close
+    # Nobody can have named this handle elsewhere: it was drawn when all else had been said.
+    before, after = _ENCODER.encode(first.claims).split(issuance.handle.encode())
+    for handle in handles:
+        yield replace(response, access_token=close(before + handle.encode() + after))
 
 
 def mint_ticket(authority: Authority, issuance: Issuance, ticket: Ticket) -> TokenResponse:
@@ -130,19 +151,38 @@ def mint_logout_token(authority: Authority, logout: Logout, jti: str, now: int) 
     return authority.keyring.signer(Purpose.TOKENS, LOGOUT, now).sign(claims)
 
 
+class _Seal(Struct, frozen=True):
+    """How claims become an access token of an API: signed, and encrypted where it has a key."""
+
+    authority: Authority
+    signer: Signer
+    key: EncryptionKey | None
+    now: int
+
+    def close(self, claims: Claims) -> str:
+        signed = self.signer.sign(claims)
+        if self.key is None:
+            return signed
+        return self.authority.encrypting.encrypt(self.key, signed, self.now)
+
+
+def _seal_for(authority: Authority, claims: AccessToken, audience: Audience) -> _Seal:
+    purpose = Purpose.TOKENS
+    if audience.policy.signing_algorithm is not None:
+        purpose = Purpose.POST_QUANTUM
+    signer = authority.keyring.signer(purpose, claims.type, claims.iat)
+    return _Seal(authority, signer, audience.encryption_key, claims.iat)
+
+
 def _access_token(
     authority: Authority, claims: AccessToken, reference: Secret | None, audience: Audience
 ) -> tuple[str, str]:
     if reference is not None:
         return reference.reveal(), ""
-    asked, key = audience.policy.signing_algorithm, audience.encryption_key
-    purpose = Purpose.TOKENS if asked is None else Purpose.POST_QUANTUM
-    signer = authority.keyring.signer(purpose, claims.type, claims.iat)
-    if key is not None:
-        signed = signer.sign(claims)
-        return authority.encrypting.encrypt(key, signed, claims.iat), signer.kid
-    _demand_readable(authority, claims)
-    return signer.sign(claims), signer.kid
+    seal = _seal_for(authority, claims, audience)
+    if seal.key is None:
+        _demand_readable(authority, claims)
+    return seal.close(claims), seal.signer.kid
 
 
 def exposure_of(authority: Authority, issuance: Issuance) -> str:
