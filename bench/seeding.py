@@ -70,7 +70,8 @@ def seed(installation: Installation, port: int) -> Seeded:
     service = _client(installation, "service", *types, "--scope", scopes)
     app = _client(installation, "app", "--redirect-uri", CALLBACK, "--scope", f"openid {SCOPE}")
     password = secrets.token_urlsafe(12)
-    installation.run("user", "add", _EMAIL, "--password-stdin", stdin=password)
+    link = str(installation.run("user", "add", _EMAIL)["link"])
+    installation.run("user", "claim", link, "--password-stdin", stdin=password)
     seeded = Seeded(service, app, HttpSession(port))
     _allow(seeded, password)
     return seeded

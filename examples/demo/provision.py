@@ -1,13 +1,15 @@
 """The people, the API and the clients of the demonstration, made where there are none.
 
-All of this can be done with ``counterfoil user add``, ``api add`` and ``client add`` as well; in
-one process it is done before the servers have started.
+All of this can be done with ``counterfoil user add``, ``user claim``, ``api add`` and ``client
+add`` as well; in one process it is done before the servers have started.
 """
 
 import secrets
 from dataclasses import dataclass, field
 
 from counterfoil.oauth.opaque import Secret
+from counterfoil.server.identity import joining
+from counterfoil.server.identity.joining import Joining
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.opening import open_authority
 from counterfoil.server.protocol import registration
@@ -16,6 +18,7 @@ from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.registration import NewUser
 from counterfoil.server.records.api import Api
 from counterfoil.server.records.client import Client
+from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import load
 
@@ -26,7 +29,10 @@ AUDIENCE = "https://notes.example"
 SCOPES = {"notes:read": "Read your notes", "notes:write": "Change your notes"}
 SERVICE = "notes-robot"
 WEB = "notes-web"
-PEOPLE = (NewUser("ada@example.com", "", "Ada"), NewUser("admin@example.com", "", "Admin", True))
+PEOPLE = (
+    NewUser("ada@example.com", name="Ada"),
+    NewUser("admin@example.com", name="Admin", is_admin=True),
+)
 OVERLAP = 24 * 60 * 60
 """Seconds for which the secret of the start before stays good: what was pasted goes on working."""
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
@@ -66,19 +72,23 @@ async def provision(places: Places) -> Demo:
 async def _people(authority: Authority) -> dict[str, str]:
     known = {user.email for user in await authority.store.read(lambda tx: tx.users.every())}
     new = {each.email: _password() for each in PEOPLE if each.email not in known}
+    if not new:
+        return new
+
+    async def work(tx: Transaction) -> dict[str, str]:
+        coming = [each for each in PEOPLE if each.email in new]
+        users = [await registration.add_user(tx, each, CLI) for each in coming]
+        return {u.email: await joining.invite_by_command(authority, tx, u, CLI) for u in users}
+
+    links = await authority.store.transact(work)
     hasher = Passwords(2)
     try:
-        hashes = {email: await hasher.hash(password) for email, password in new.items()}
+        for email, link in links.items():
+            secret = Secret(link.partition("token=")[2])
+            wanted = Joining(secret, "", Secret(new[email]), Origin("", "make run"))
+            await joining.claim(authority, hasher, wanted)
     finally:
         hasher.close()
-
-    async def work(tx: Transaction) -> None:
-        for each in PEOPLE:
-            if each.email in hashes:
-                member = NewUser(each.email, hashes[each.email], each.name, each.is_admin)
-                await registration.add_user(tx, member, CLI)
-
-    await authority.store.transact(work)
     return new
 
 

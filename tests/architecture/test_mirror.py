@@ -10,6 +10,7 @@ SOURCE = ROOT / "src" / "counterfoil"
 # documents and parts of the command line by the test module of the noun.
 ELSEWHERE = MappingProxyType(
     {
+        "cli/user_links.py": "cli/test_user.py",
         "jose/joserfc_keys.py": "jose/test_jwk.py",
         "guard/reply.py": "guard/test_manners.py",
         "guard/judgement.py": "guard/test_guard.py",

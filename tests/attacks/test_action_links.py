@@ -18,7 +18,8 @@ import pytest
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, spell
 from counterfoil.server.identity import recovery
 from counterfoil.server.identity.recovery import Asked
-from counterfoil.server.protocol import action_tokens, registration
+from counterfoil.server.protocol import action_tokens, revocation
+from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.action_token import Action
 from counterfoil.server.records.failures import Conflict
@@ -161,7 +162,8 @@ async def test_a_changed_password_ends_it(house: Installation, browser: httpx2.A
 
     async def work(tx: Any) -> None:
         user = await tx.users.find_by_email("changed@example.com")
-        await registration.set_password(tx, user.id, QUICK.hash("hers alone"), CLI)
+        await revocation.follow(tx, Cause.PASSWORD_CHANGED, user.id, CLI, "her session")
+        await tx.users.set_password(user.id, QUICK.hash("hers alone"))
 
     await house.authority.store.transact(work)
     assert (await choose(browser, page)).status_code == 410

@@ -105,7 +105,8 @@ def running(folder: Path, database: str, callback: str) -> Iterator[Cluster]:
         ).stdout
 
     counterfoil("api", "add", API, "--scope", "notes:read=Read your notes")
-    counterfoil("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
+    link = json.loads(counterfoil("user", "add", EMAIL, "--json"))["link"]
+    counterfoil("user", "claim", link, "--password-stdin", stdin=PASSWORD)
     registered = (
         "--redirect-uri",
         callback,

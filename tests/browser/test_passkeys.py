@@ -35,7 +35,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def issuer(data: Path) -> Iterator[str]:
     with serving(data, host="localhost") as port:
-        command(data, "user", "add", EMAIL, "--password-stdin")
+        link = json.loads(command(data, "user", "add", EMAIL))["link"]
+        command(data, "user", "claim", link, "--password-stdin")
         yield f"http://localhost:{port}"
 
 

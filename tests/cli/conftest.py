@@ -62,6 +62,12 @@ class Installation:
         assert result.stderr.count("\n") == 1
         return result.stderr
 
+    def add_user(self, *options: str, email: str = EMAIL) -> Any:
+        """Add a person, who takes their account up with their password; gives the document."""
+        added = self.json("user", "add", email, *options)
+        self.succeed("user", "claim", added["link"], "--password-stdin", stdin=PASSWORD)
+        return added
+
     def with_authority(self, action: Callable[[Authority], Awaitable[T]], **settings: object) -> T:
         async def opened() -> T:
             authority = await open_authority(load({}, {"data": self.data, **settings}))
@@ -115,7 +121,7 @@ def lived_in(installation: Installation) -> LivedIn:
     scope = "notes:read openid offline_access"
     arguments = ("Notes app", "--scope", scope, *redirect, "--client-id", "notes-app")
     client = installation.json("client", "add", *arguments)
-    user = installation.json("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
+    user = installation.add_user()
 
     async def action(authority: Authority) -> tuple[str, str, str, str, str]:
         async def work(tx: Transaction) -> tuple[str, str, str, str, str]:

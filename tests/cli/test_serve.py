@@ -213,7 +213,7 @@ def slow(installation: Installation, tmp_path: Path) -> Path:
     """A configuration by which sign-ins stand in line, one behind the other."""
     file = tmp_path / "slow.toml"
     file.write_text("password_threads = 1\nsign_in_rate_per_minute = 1000\n")
-    installation.succeed("user", "add", EMAIL, "--password-stdin", stdin=PASSWORD)
+    installation.add_user()
     return file
 
 

@@ -92,7 +92,7 @@ def test_what_a_killed_server_has_not_told_the_next_one_tells_once(
 ):
     """S114."""
     it = Serving(tmp_path)
-    it.counterfoil("user", "add", EMAIL, "--name", "Ada", "--password-stdin", given=PASSWORD)
+    it.add_person()
     it.register(
         "told", "--redirect-uri", CALLBACK, "--scope", "openid",
         "--backchannel-logout-uri", listening.url,

@@ -44,6 +44,11 @@ class Serving:
         assert answer.returncode == 0, answer.stderr
         return answer.stdout
 
+    def add_person(self) -> None:
+        """Add Ada, who takes her account up with her password."""
+        link = json.loads(self.counterfoil("user", "add", EMAIL, "--name", "Ada", "--json"))["link"]
+        self.counterfoil("user", "claim", link, "--password-stdin", given=PASSWORD)
+
     def register(self, client_id: str, *options: str) -> None:
         """Add a client; remember its secret."""
         printed = self.counterfoil(
@@ -120,7 +125,7 @@ def serving(data: Path) -> Iterator[Serving]:
 def _set_up(it: Serving) -> None:
     scopes = ("--scope", "notes:read=Read your notes", "--scope", "notes:write=Write notes")
     it.counterfoil("api", "add", NOTES, "--name", "Notes", *scopes)
-    it.counterfoil("user", "add", EMAIL, "--name", "Ada", "--password-stdin", given=PASSWORD)
+    it.add_person()
     back = ("--redirect-uri", CALLBACK, "--post-logout-redirect-uri", GOODBYE)
     it.register("web", *back, "--scope", SCOPE)
     it.register("spa", *back, "--scope", SCOPE, "--public")

@@ -149,10 +149,9 @@ class Ender:
             self._model.end_user(user, told)
 
     async def set_password(self, user: User, new: str) -> None:
-        """Give a person another password."""
-        _, told = await self._world.command(
-            lambda tx: registration.set_password(tx, user.id, new, CLI)
-        )
+        """End a person's password; they choose another."""
+        _, told = await self._world.command(lambda tx: registration.end_password(tx, user.id, CLI))
+        await self._world.command(lambda tx: tx.users.set_password(user.id, new))
         user.password = new
         self._model.end_user(user, told)
 

@@ -18,7 +18,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 _LOOK = (
     "What was done after that is not known here, and no server may use the database before you "
     "have looked: disable again the people and clients that were disabled (user disable, client "
-    "disable); set again the passwords and secrets that were changed (user set-password, client "
+    "disable); end again the passwords and secrets that were changed (user end-password, client "
     "rotate-secret); narrow again what clients and APIs may (client update, api update); erase "
     "again who was erased (audit erase). Then: counterfoil database reopen"
 )

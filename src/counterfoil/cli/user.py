@@ -1,14 +1,13 @@
 """``counterfoil user``: people who can sign in."""
 
-import sys
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from counterfoil.cli.endings import Change, end, make, refused
 from counterfoil.cli.invocation import Invocation, installation, takes_id
-from counterfoil.cli.output import Failure, at, print_fields, print_table
+from counterfoil.cli.output import at, print_table
 from counterfoil.cli.receipts import AT_ONCE, Manner, ending_options
 
 if TYPE_CHECKING:
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from counterfoil.server.protocol.events import Actor
     from counterfoil.server.records.linked_identity import LinkedIdentity
     from counterfoil.server.records.store import Transaction
-    from counterfoil.server.records.user import User
-
-T = TypeVar("T")
 
 
 @click.group()
@@ -33,45 +29,30 @@ def user() -> None:
 @click.argument("email")
 @click.option("--name", help="The name that apps may be told.")
 @click.option("--admin", is_flag=True, help="An administrator.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@click.option("--invite", is_flag=True, help="Send them a link by which they make it theirs.")
 @installation
-def add(call: Invocation, /, email: str, name: str | None, **how: bool) -> None:
-    """Add a person. Asks for the password twice, hidden, unless they are invited."""
-    from counterfoil.server.documents.users import document_of
-    from counterfoil.server.identity import joining
-    from counterfoil.server.protocol.events import CLI
-    from counterfoil.server.protocol.registration import NewUser, add_user
+def add(call: Invocation, email: str, name: str | None, *, admin: bool) -> None:
+    """Add a person. They choose their password by a link, which is mailed, or else printed."""
+    from counterfoil.cli import user_links
+    from counterfoil.server.protocol.registration import NewUser
 
-    if how["invite"] and how["password_stdin"]:
-        raise Failure("--invite and --password-stdin do not go together")
-    hashed = None if how["invite"] else _hashed(_password(from_stdin=how["password_stdin"]))
-    new = NewUser(email, hashed, name, how["admin"])
-
-    async def work(authority: "Authority", tx: "Transaction") -> "User":
-        if await tx.users.find_by_email(email) is not None:
-            raise Failure(f"the e-mail {email} is taken")
-        added = await add_user(tx, new, CLI)
-        if how["invite"]:
-            await joining.invite(authority, tx, added, CLI)
-        return added
-
-    document = document_of(_changed_by(call, work, makes=True))
-    fields = (("id", document.id), ("email", document.email), ("name", document.name or ""))
-    kind = "administrator" if document.is_admin else "user"
-    call.show(document, lambda: print_fields((*fields, ("kind", kind))))
+    document = user_links.add(call, NewUser(email, name=name, is_admin=admin))
+    call.show(document, lambda: user_links.tell_added(document))
 
 
-def _password(*, from_stdin: bool) -> str:
-    """Read a password; from standard input it is the first line, without its end."""
-    if from_stdin:
-        line = sys.stdin.buffer.readline().removesuffix(b"\n").removesuffix(b"\r")
-        try:
-            return line.decode()
-        except UnicodeDecodeError:
-            raise Failure("the password is not valid UTF-8") from None
-    given: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    return given
+@user.command("claim")
+@click.argument("link")
+@click.option("--name", default="", help="What they are called; default: as they were added.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@installation
+def claim(call: Invocation, link: str, name: str, *, password_stdin: bool) -> None:
+    """Choose the first password of an account by its LINK, as the page of the link does.
+
+    LINK is - where the link stands in the first line of standard input.
+    """
+    from counterfoil.cli import user_links
+
+    email = user_links.claim(call, link, name=name, from_stdin=password_stdin)
+    call.show({"email": email}, lambda: click.echo(f"{email} can sign in."))
 
 
 @user.command("list")
@@ -114,66 +95,43 @@ def end_everything(call: Invocation, email: str, *, manner: Manner) -> None:
     end(call, find, f"Everything of {email}", manner)
 
 
-@user.command("set-password", context_settings=takes_id())
+@user.command("end-password", context_settings=takes_id())
 @click.argument("email")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @ending_options
 @installation
-def set_password(call: Invocation, email: str, *, password_stdin: bool, manner: Manner) -> None:
-    """Give a person another password, and end every session and token of theirs."""
-    from counterfoil.server.identity import recovery
-    from counterfoil.server.protocol import registration
-    from counterfoil.server.protocol.events import CLI
+def end_password(call: Invocation, email: str, *, manner: Manner) -> None:
+    """End a person's password, and every session and token of theirs. They choose another."""
+    from counterfoil.cli import user_links
 
-    async def work(authority: "Authority", tx: "Transaction", user_id: str) -> "Ending":
-        user = await tx.users.find(user_id)
-        if user is not None:
-            await recovery.tell_of_password(authority, tx, user)
-        return await registration.set_password(tx, user_id, digest, CLI)
-
-    find = partial(_id_of, named=email)
-    call.read(find)
-    digest = _hashed(_password(from_stdin=password_stdin))
-    make(call, Change("password_set", find, work, f"{email} has another password."), manner)
+    find = partial(user_links.whose_password, named=email)
+    said = f"Nobody signs in by the password of {email} any more."
+    make(call, Change("password_ended", find, user_links.end_password, said), manner)
 
 
 @user.command("recover", context_settings=takes_id())
 @click.argument("email")
 @installation
 def recover(call: Invocation, email: str) -> None:
-    """Send a person a link to choose a new password. Nothing ends before they do."""
-    from counterfoil.cli.people import find_person
-    from counterfoil.server.documents.users import UserDocument, described
-    from counterfoil.server.identity import recovery
-    from counterfoil.server.protocol.events import CLI
+    """Send a person a link to choose a new password. Nothing ends before they do.
 
-    async def work(authority: "Authority", tx: "Transaction") -> UserDocument:
-        found = await find_person(tx, email)
-        await recovery.start(authority, tx, found, CLI)
-        return await described(tx, found)
+    Where no mail is sent the link is printed, for you to hand over.
+    """
+    from counterfoil.cli import user_links
 
-    document = _changed_by(call, work)
-    sentence = f"{document.email} is sent a link to choose a new password."
-    call.show(document, lambda: click.echo(sentence))
+    document = user_links.recover(call, email)
+    mailed = f"{document.email} is sent a link to choose a new password."
+    call.show(document, lambda: document.tell(mailed))
 
 
 @user.command("invite", context_settings=takes_id())
 @click.argument("email")
 @installation
 def invite(call: Invocation, email: str) -> None:
-    """Send a person who has no password yet another link; the one before ends."""
-    from counterfoil.cli.people import find_person
-    from counterfoil.server.documents.users import document_of
-    from counterfoil.server.identity import joining
-    from counterfoil.server.protocol.events import CLI
+    """Give a person who has not come yet another link; the one before ends."""
+    from counterfoil.cli import user_links
 
-    async def work(authority: "Authority", tx: "Transaction") -> "User":
-        found = await find_person(tx, email)
-        await joining.invite(authority, tx, found, CLI)
-        return found
-
-    document = document_of(_changed_by(call, work))
-    call.show(document, lambda: click.echo(f"{document.email} is invited."))
+    document = user_links.invite(call, email)
+    call.show(document, lambda: document.tell(f"{document.email} is invited."))
 
 
 @user.command("verify", context_settings=takes_id())
@@ -296,33 +254,7 @@ def _by_command(
     return work
 
 
-def _changed_by(
-    call: Invocation,
-    work: "Callable[[Authority, Transaction], Awaitable[T]]",
-    *,
-    makes: bool = False,
-) -> T:
-    """Run a work that needs the authority, too, and commit it."""
-    return call.run(
-        lambda authority: authority.store.transact(partial(work, authority)), makes=makes
-    )
-
-
 async def _id_of(tx: "Transaction", named: str) -> str:
     from counterfoil.cli.people import find_person
 
     return (await find_person(tx, named)).id
-
-
-def _hashed(password: str) -> str:
-    import asyncio
-
-    from counterfoil.server.identity.passwords import PasswordRefused, Passwords
-
-    passwords = Passwords(1)
-    try:
-        return asyncio.run(passwords.hash(password))
-    except PasswordRefused as error:
-        raise Failure(str(error)) from None
-    finally:
-        passwords.close()

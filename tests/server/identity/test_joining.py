@@ -14,6 +14,7 @@ from counterfoil.server.identity.passwords import PasswordRefused
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind, EventQuery
+from counterfoil.server.records.passkey import Passkey
 from counterfoil.server.records.session import Origin
 from tests.installation import Installation, installed
 from tests.joinings import NEW, OPEN, invited, nobody_has, open_link, register, user_of
@@ -99,13 +100,70 @@ async def test_who_is_disabled_is_not_invited_and_joins_not(house: Installation)
         await house.authority.store.transact(lambda tx: _invite(house, tx, "off@example.com"))
 
 
-async def test_nobody_is_invited_where_it_is_closed(place: Installation):
-    async def work(tx: Any) -> None:
-        user = await registration.add_user(tx, registration.NewUser("x@e.org", None), CLI)
-        await joining.invite(place.authority, tx, user, CLI)
+async def test_who_is_added_is_invited_where_nobody_registers(place: Installation):
+    """Nobody can give them a password, so they are sent a link."""
+    assert place.authority.settings.registration == "closed"
+    assert await join(place, await invited(place, "closed@example.com")) is not None
 
-    with pytest.raises(OAuthError, match="Nobody is invited here"):
-        await place.authority.store.transact(work)
+
+async def handed(house: Installation, email: str) -> str:
+    """Somebody is added by a command that prints the link; gives its token."""
+
+    async def work(tx: Any) -> str:
+        user = await tx.users.find_by_email(email)
+        if user is None:
+            user = await registration.add_user(tx, registration.NewUser(email), CLI)
+        return await joining.invite_by_command(house.authority, tx, user, CLI)
+
+    return (await house.authority.store.transact(work)).partition("token=")[2]
+
+
+async def test_a_link_that_was_handed_over_proves_no_address(house: Installation):
+    token = await handed(house, "handed@example.com")
+    assert await join(house, token) is not None
+    assert not (await user_of(house, "handed@example.com")).email_verified
+    by_mail = await invited(house, "mailed@example.com")
+    assert await join(house, by_mail) is not None
+    assert (await user_of(house, "mailed@example.com")).email_verified
+
+
+async def test_a_link_that_was_handed_over_opens_no_account_in_use(house: Installation):
+    """Whoever ran the command kept it, and the person came by a passkey or a provider meanwhile."""
+    token = await handed(house, "keyed@example.com")
+    user = await user_of(house, "keyed@example.com")
+    await house.authority.store.transact(lambda tx: tx.passkeys.add(passkey_of(user.id)))
+    assert await join(house, token) is None
+    assert await claim(house, token) is None
+    assert (await user_of(house, "keyed@example.com")).password_hash is None
+    with pytest.raises(OAuthError, match="in use already"):
+        await handed(house, "keyed@example.com")
+
+
+def passkey_of(user_id: str) -> Passkey:
+    return Passkey(
+        id="of-keyed", user_id=user_id, user_handle=b"h", credential_id=b"c", public_key=b"k",
+        name="Key", created_at=1,
+    )  # fmt: skip
+
+
+async def claim(house: Installation, token: str, password: str = NEW) -> str | None:
+    wanted = Joining(Secret(token), "", Secret(password), ORIGIN)
+    return await joining.claim(house.authority, house.server.passwords, wanted)
+
+
+async def test_who_claims_an_account_is_signed_in_nowhere(house: Installation):
+    token = await handed(house, "claims@example.com")
+    with pytest.raises(PasswordRefused):
+        await claim(house, token, "claims@example.com")
+    assert await claim(house, token) == "claims@example.com"
+    user = await user_of(house, "claims@example.com")
+    assert await house.authority.store.read(lambda tx: tx.sessions.of_user(user.id)) == []
+    assert await claim(house, token) is None
+
+
+async def test_a_link_to_register_claims_nothing(house: Installation):
+    """There is no account yet, and its page asks for a name."""
+    assert await claim(house, await asked(house, "registers@example.com")) is None
 
 
 async def _invite(house: Installation, tx: Any, email: str) -> None:

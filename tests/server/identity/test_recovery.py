@@ -94,3 +94,22 @@ async def test_an_administrator_starts_it_and_sees_no_link(place: Installation, 
     )
     with pytest.raises(OAuthError, match="disabled"):
         await place.authority.store.transact(work)
+
+
+async def test_a_link_that_was_printed_proves_no_address(place: Installation, person: Person):
+    """Whoever opens it reads no mail; it sets the password once, and everything ends."""
+
+    async def work(tx: Any) -> Any:
+        user = await tx.users.find(person.user_id)
+        return await recovery.start_by_command(place.authority, tx, user, CLI)
+
+    await person.tokens()
+    link = await place.authority.store.transact(work)
+    assert link.startswith(f"{place.issuer}/new-password?token=cfal_")
+    assert await mail_for(place, person.email) == []
+    ending = await choose(place, link.partition("token=")[2])
+    assert (ending.sessions, ending.families) == (1, 1)
+    user = await place.authority.store.read(lambda tx: tx.users.find(person.user_id))
+    assert user is not None
+    assert not user.email_verified
+    assert await choose(place, link.partition("token=")[2]) is None

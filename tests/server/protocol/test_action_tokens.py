@@ -11,7 +11,7 @@ from counterfoil.server.protocol.action_tokens import Opened
 from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.action_token import Action
-from tests.installation import QUICK, Installation, Person
+from tests.installation import Installation, Person
 
 pytestmark = pytest.mark.anyio
 
@@ -78,8 +78,8 @@ async def test_the_last_one_counts(place: Installation, person: Person):
     assert await spend(place, second) is not None
 
 
-async def set_password(tx: Any, user_id: str) -> None:
-    await registration.set_password(tx, user_id, QUICK.hash("another one"), CLI)
+async def end_password(tx: Any, user_id: str) -> None:
+    await registration.end_password(tx, user_id, CLI)
 
 
 async def change_password(tx: Any, user_id: str) -> None:
@@ -95,7 +95,7 @@ async def sign_out(tx: Any, user_id: str) -> None:
     await revocation.sign_out_user(tx, user_id, CLI)
 
 
-@pytest.mark.parametrize("change", [set_password, change_password, disable, sign_out])
+@pytest.mark.parametrize("change", [end_password, change_password, disable, sign_out])
 async def test_what_it_speaks_of_ends_it(
     place: Installation, person: Person, change: Callable[[Any, str], Awaitable[None]]
 ):

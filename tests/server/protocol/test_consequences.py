@@ -87,8 +87,8 @@ async def rotate(tx: Transaction, overlap: int) -> Ending:
 
 DEEDS: list[tuple[Cause, Deed, tuple[int, int]]] = [
     (
-        Cause.PASSWORD_SET,
-        lambda tx, user: registration.set_password(tx, user, "a hash", CLI),
+        Cause.PASSWORD_ENDED,
+        lambda tx, user: registration.end_password(tx, user, CLI),
         (0, 0),
     ),
     (Cause.SECRET_REPLACED, lambda tx, _: rotate(tx, 0), (2, 0)),

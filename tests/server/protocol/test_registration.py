@@ -17,7 +17,7 @@ from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
 from counterfoil.server.records.store import Transaction
-from tests.installation import CALLBACK, NOTES, Installation
+from tests.installation import CALLBACK, NOTES, PASSWORD, Installation
 
 pytestmark = pytest.mark.anyio
 
@@ -302,3 +302,25 @@ async def test_a_name_is_tidied_as_on_the_page(place: Installation):
         await place.add_user("tidy@example.com", name="  Ada\n Lovelace ")
     ).name == "Ada Lovelace"
     assert (await place.add_user("bare@example.com", name=" ")).name is None
+
+
+async def test_a_password_that_is_ended_leaves_an_account_that_is_in_use(place: Installation):
+    """Whoever could invite its owner anew could choose their password."""
+    user = place.user
+    assert user is not None
+    await place.authority.store.transact(lambda tx: registration.end_password(tx, user.id, CLI))
+    after = await place.authority.store.read(lambda tx: tx.users.find(user.id))
+    assert after is not None
+    assert after.password_hash not in (None, user.password_hash)
+    for password in ("", after.password_hash or "", PASSWORD):
+        assert not await place.server.passwords.verify(password, after.password_hash)
+    assert (await latest(place)).kind == EventKind.PASSWORD_ENDED
+
+
+async def test_where_there_is_no_password_none_is_ended(place: Installation):
+    async def work(tx: Transaction) -> tuple[bool, bool]:
+        user = await registration.add_user(tx, NewUser("none@example.com"), CLI)
+        ends = [await registration.end_password(tx, each, CLI) for each in (user.id, "nobody")]
+        return ends[0].ended, ends[1].ended
+
+    assert await place.authority.store.transact(work) == (False, False)

@@ -16,7 +16,7 @@ from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.recovery import ASK_PATH, demand_mail
 from counterfoil.server.identity.security_letters import language_for
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
-from counterfoil.server.identity.ways_in import clear_unproved
+from counterfoil.server.identity.ways_in import clear_unproved, is_untouched
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol import action_tokens, events
 from counterfoil.server.protocol.authority import Authority
@@ -138,19 +138,14 @@ def taken(authority: Authority, owner: User, errand: Letter) -> Letter | None:
 
 
 async def invite(authority: Authority, tx: Transaction, user: User, by: Actor) -> None:
-    """Send somebody who was added without a password a link by which they make the account theirs.
+    """Send somebody who was added a link by which they make the account theirs.
 
     Raises:
-        OAuthError: ``invalid_request``: nobody is invited here, or this account needs none.
+        OAuthError: ``invalid_request``: there is no mail, or this account needs no invitation.
     """
     settings = authority.settings
-    if settings.registration == "closed":
-        raise invalid_request("Nobody is invited here: set registration to invitation or open.")
     demand_mail(settings)
-    if not user.is_enabled:
-        raise invalid_request("The account is disabled: enable it first.")
-    if user.password_hash is not None:
-        raise invalid_request("The account is in use already: start a recovery instead.")
+    _demand_new(user, in_use=user.password_hash is not None)
     lifetime = settings.invitation_lifetime
     secret = await action_tokens.make(tx, user, Action.ACCEPT_INVITATION, lifetime)
     letter = Letter(
@@ -163,6 +158,31 @@ async def invite(authority: Authority, tx: Transaction, user: User, by: Actor) -
     )
     await post(tx, authority.letters, letter, lifetime)
     await events.record(tx, EventKind.USER_INVITED, by, user.id)
+
+
+async def invite_by_command(authority: Authority, tx: Transaction, user: User, by: Actor) -> str:
+    """Invite somebody from the command line; gives the link where no mail server is set.
+
+    Where one is, the link goes to the person alone, and this is empty.
+
+    Raises:
+        OAuthError: ``invalid_request``: this account needs no invitation.
+    """
+    if authority.settings.mail_host:
+        await invite(authority, tx, user, by)
+        return ""
+    _demand_new(user, in_use=not await is_untouched(tx, user))
+    lifetime, carries = authority.settings.invitation_lifetime, action_tokens.HANDED_OVER
+    secret = await action_tokens.make(tx, user, Action.ACCEPT_INVITATION, lifetime, carries)
+    await events.record(tx, EventKind.USER_INVITED, by, user.id, {"link": "printed"})
+    return _link(authority, secret)
+
+
+def _demand_new(user: User, *, in_use: bool) -> None:
+    if not user.is_enabled:
+        raise invalid_request("The account is disabled: enable it first.")
+    if in_use:
+        raise invalid_request("The account is in use already: start a recovery instead.")
 
 
 def _link(authority: Authority, secret: Secret) -> str:
@@ -225,22 +245,64 @@ async def _register(
 async def _accept(
     authority: Authority, joining: Joining, hashed: str, tx: Transaction
 ) -> Joined | None:
+    user = await _taken_up(joining, hashed, tx)
+    return await _begun(authority, tx, user, joining) if user is not None else None
+
+
+async def _taken_up(joining: Joining, hashed: str, tx: Transaction) -> User | None:
     opened = await action_tokens.spend(tx, joining.token, Action.ACCEPT_INVITATION)
-    if opened is None or not await tx.users.welcome(opened.user.id, joining.name, hashed):
+    if opened is None:
         return None
     user = opened.user
-    await clear_unproved(tx, user, events.by_user(user.id, joining.origin, events.LINK))
-    await tx.users.verify_email(user.id, user.email, tx.now)
+    # Who was handed a link shows nothing else: the account of somebody who came is not theirs.
+    if not (opened.by_mail or await is_untouched(tx, user)):
+        return None
+    if not await tx.users.welcome(user.id, joining.name, hashed):
+        return None
+    if opened.by_mail:
+        await clear_unproved(tx, user, events.by_user(user.id, joining.origin, events.LINK))
+        await tx.users.verify_email(user.id, user.email, tx.now)
     await tx.action_tokens.end_of(user.id)
-    return await _begun(authority, tx, user, joining)
+    return user
 
 
 async def _begun(
     authority: Authority, tx: Transaction, user: User, joining: Joining, flow: str = ""
 ) -> Joined:
-    by = events.by_user(user.id, joining.origin, events.LINK)
-    await events.record(tx, EventKind.USER_JOINED, by, user.id)
+    await _note_joined(tx, user, joining)
     if least_of_person(authority.settings, user) is not None:
         return Joined(user.email, None, flow)  # they sign in, and set a second factor up
     beginning = Beginning(joining.origin, joining.current, proof=events.LINK)
     return Joined(user.email, await begin_session(authority, tx, user, beginning), flow)
+
+
+async def claim(authority: Authority, passwords: Passwords, joining: Joining) -> str | None:
+    """Take an invitation up without a browser: nobody is signed in. Gives the address.
+
+    A name that is empty leaves the account the one that it has. ``None``: the link is not good.
+
+    Raises:
+        PasswordRefused: the password is too short, too long, or easily guessed.
+        StoreUnavailable: nothing was changed.
+    """
+    demand_allowed(joining.password.reveal())
+    welcome = await look(authority, joining.token)
+    if welcome is None or welcome.action is not Action.ACCEPT_INVITATION:
+        return None
+    joining = replace(joining, name=joining.name or welcome.name)
+    about = recovery.about(authority, welcome.email, joining.name)
+    hashed = await passwords.choose(joining.password.reveal(), about)
+    return await authority.store.transact(partial(_claimed, joining, hashed))
+
+
+async def _claimed(joining: Joining, hashed: str, tx: Transaction) -> str | None:
+    user = await _taken_up(joining, hashed, tx)
+    if user is None:
+        return None
+    await _note_joined(tx, user, joining)
+    return user.email
+
+
+async def _note_joined(tx: Transaction, user: User, joining: Joining) -> None:
+    by = events.by_user(user.id, joining.origin, events.LINK)
+    await events.record(tx, EventKind.USER_JOINED, by, user.id)

@@ -50,6 +50,7 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.USER_DATA_CHANGED: "Your details changed, and services were told",
         EventKind.PASSWORD_CHANGED: "Your password was changed",
         EventKind.PASSWORD_SET: "An administrator gave you another password",
+        EventKind.PASSWORD_ENDED: "An administrator ended your password",
         EventKind.PASSWORD_RESET: "A new password was chosen by a link in a mail",
         EventKind.PASSKEY_ADDED: "A passkey was added",
         EventKind.PASSKEY_RENAMED: "A passkey was given another name",

@@ -3,6 +3,8 @@
 Only a form that is sent spends one. Who looks at the page, be it a scanner of links, spends none.
 """
 
+from typing import Final
+
 from msgspec import Struct
 
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
@@ -10,12 +12,20 @@ from counterfoil.server.records.action_token import Action, ActionToken
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
 
+HANDED_OVER: Final = "handed over"
+"""What a link carries that a command printed. It went through no mailbox, and proves no address."""
+
 
 class Opened(Struct, frozen=True):
     """A token that is good, and whose it is."""
 
     token: ActionToken
     user: User
+
+    @property
+    def by_mail(self) -> bool:
+        """Whether it was sent to the address of the account: whoever has it reads the mail."""
+        return self.token.carries != HANDED_OVER
 
 
 async def make(

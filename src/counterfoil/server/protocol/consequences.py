@@ -16,7 +16,7 @@ class Cause(StrEnum):
 
     PASSWORD_CHANGED = "password_changed"
     INTRUSION_REPORTED = "intrusion_reported"
-    PASSWORD_SET = "password_set"
+    PASSWORD_ENDED = "password_ended"
     PASSWORD_RESET = "password_reset"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
@@ -76,10 +76,11 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
             "token ends, in this browser too. No browser is remembered any more. You stay signed "
             "in here. Apps keep their permissions.",
         ),
-        Cause.PASSWORD_SET: Consequence(
+        Cause.PASSWORD_ENDED: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,
-            "Every browser of the person is signed out, and every session of an app and every "
-            "personal token ends. Apps keep their permissions.",
+            "Nobody signs in by the person's password any more. Every browser of theirs is signed "
+            "out, and every session of an app and every personal token ends. Apps keep their "
+            "permissions.",
         ),
         Cause.PASSWORD_RESET: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,

@@ -56,6 +56,8 @@ RESERVED: Final = OPENID_SCOPES | RESERVED_SCOPES | OWN_SCOPES.keys()
 _CHANGEABLE_OF_API: Final = ("name", "scopes", "token_lifetime", "policy")
 _SIGNS: Final = frozenset('<>()[]\\,;:"')
 """No letter is sent to an address with one of these."""
+_NO_PASSWORD: Final = "!"
+"""No hash begins with it."""
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 
@@ -264,7 +266,7 @@ class NewUser(Struct, frozen=True):
     """
 
     email: str
-    password_hash: str | None
+    password_hash: str | None = None
     name: str | None = None
     is_admin: bool = False
     email_verified: bool = False
@@ -310,16 +312,17 @@ async def add_user(tx: Transaction, new: NewUser, by: Actor) -> User:
     return user
 
 
-async def set_password(tx: Transaction, user_id: str, password_hash: str, by: Actor) -> Ending:
-    """Give a person another password, hashed already, and end everything of theirs (S38).
+async def end_password(tx: Transaction, user_id: str, by: Actor) -> Ending:
+    """Let nobody in by a person's password any more, and end everything of theirs (S38).
 
-    The lock that wrong passwords have brought about is lifted.
+    The account keeps a hash that no password has: it stays one that is in use.
     """
-    if not await tx.users.set_password(user_id, password_hash):
+    user = await tx.users.find(user_id)
+    if user is None or user.password_hash is None:
         return await revocation.nothing_ended(tx)
-    await tx.users.note_success(user_id)
-    await events.record(tx, EventKind.PASSWORD_SET, by, user_id)
-    return await revocation.follow(tx, Cause.PASSWORD_SET, user_id, by)
+    await tx.users.set_password(user_id, f"{_NO_PASSWORD}{new_handle(tx)}")
+    await events.record(tx, EventKind.PASSWORD_ENDED, by, user_id)
+    return await revocation.follow(tx, Cause.PASSWORD_ENDED, user_id, by)
 
 
 async def enable_user(tx: Transaction, user_id: str, by: Actor) -> Ending:

@@ -64,7 +64,8 @@ class EventKind(StrEnum):
     USER_ENABLED = "user_enabled"
     USER_DATA_CHANGED = "user_data_changed"
     PASSWORD_CHANGED = "password_changed"
-    PASSWORD_SET = "password_set"
+    PASSWORD_SET = "password_set"  # by an administrator, before none could
+    PASSWORD_ENDED = "password_ended"
     PASSWORD_RESET = "password_reset"
     RECOVERY_STARTED = "recovery_started"
     PASSKEY_ADDED = "passkey_added"
@@ -157,6 +158,7 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.USER_DATA_CHANGED: "user",
         EventKind.PASSWORD_CHANGED: "user",
         EventKind.PASSWORD_SET: "user",
+        EventKind.PASSWORD_ENDED: "user",
         EventKind.PASSWORD_RESET: "user",
         EventKind.RECOVERY_STARTED: "user",
         EventKind.PASSKEY_ADDED: "user",

@@ -13,9 +13,9 @@ class People(Accounts, frozen=True, kw_only=True):
     registration: Annotated[
         Literal["closed", "invitation", "open"],
         words(
-            "Who gets an account: whoever proves an address (`open`), whom an administrator "
-            "invites (`invitation`), or only whom an administrator adds with a password "
-            "(`closed`). Both others need mail."
+            "Who gets an account: whom an administrator adds (`closed`); the same, and whom was "
+            "added may open the account by a provider (`invitation`); whoever proves an address, "
+            "too (`open`), which needs mail."
         ),
     ] = "closed"
     invitation_lifetime: Annotated[

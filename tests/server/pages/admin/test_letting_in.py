@@ -73,13 +73,18 @@ async def test_somebody_is_invited_and_invited_again(
         assert (await join(theirs, opened, name="New")).status_code == 200
 
 
-async def test_nobody_is_invited_where_it_is_closed(boss: Person):
-    assert "Invite somebody" not in (await boss.browser.get("/admin/users")).text
-    asked = await boss.browser.get("/admin/invite")
-    assert "Nobody is invited here" in asked.text
-    form = hidden_fields((await boss.browser.get("/admin/users")).text)
-    sent = await boss.browser.post("/admin/invite", data=form | {"email": "x@e.org"})
-    assert (sent.status_code, "Nobody is invited here" in sent.text) == (400, True)
+async def test_nobody_is_invited_where_no_mail_is_sent(tmp_path: Path):
+    """Nor recovered: a page shows nobody a link that is another's (ASVS V6.4.6)."""
+    async with installed(tmp_path, issuer="https://id.example") as own, own.browser() as browser:
+        user = await own.add_user("boss@example.com", is_admin=True)
+        boss = Person(own, browser, user.email, user.id)
+        await boss.sign_in(await browser.get("/sign-in"))
+        assert "Invite somebody" not in (await browser.get("/admin/users")).text
+        asked = await browser.get("/admin/invite")
+        assert "Nobody is invited here" in asked.text
+        form = hidden_fields((await browser.get("/admin/users")).text)
+        sent = await browser.post("/admin/invite", data=form | {"email": "x@e.org"})
+        assert (sent.status_code, "Nobody is invited here" in sent.text) == (400, True)
 
 
 async def test_others_send_nothing(place: Installation, visitor: Person, boss: Person):

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.server.documents.endings import EndingDocument
 from counterfoil.server.documents.endings import document_of as receipt_of
 from counterfoil.server.documents.users import UserDocument, described
@@ -15,7 +14,6 @@ from counterfoil.server.endpoints.api.powers import demand_powers
 from counterfoil.server.endpoints.api.responding import NotFound
 from counterfoil.server.endpoints.api.waiting import Waiting, guards_at
 from counterfoil.server.identity import factor_change, joining, recovery, upstream_tokens
-from counterfoil.server.identity.passwords import PasswordRefused, TooBusy
 from counterfoil.server.protocol import account_deletion, changed_data, registration, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import Actor
@@ -37,13 +35,12 @@ class UserPage(Struct, frozen=True, kw_only=True):
 
 
 class NewPerson(Asked, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A person to add: with a first password, or without one to be invited by mail.
+    """A person to add, who is sent a link by which they choose their password.
 
     Administrators are made on the command line.
     """
 
     email: Annotated[str, Meta(max_length=200)]
-    password: Annotated[str, Meta(max_length=256)] | None = None
     name: Annotated[str, Meta(max_length=LONGEST_NAME)] | None = None
     language: Literal["en", "de"] | None = None
 
@@ -76,28 +73,17 @@ async def show_user(call: Call[Nothing, Nothing]) -> UserDocument:
 async def add_user(call: Call[Nothing, NewPerson]) -> UserDocument:
     """``POST /api/users``."""
     asked = call.body
-    digest = None if asked.password is None else await _hashed(call, asked.password)
     authority = call.server.authority
 
     async def work(tx: Transaction) -> UserDocument:
-        new = NewUser(asked.email, digest, asked.name, language=asked.language or "")
+        new = NewUser(asked.email, name=asked.name, language=asked.language or "")
         added = await registration.add_user(tx, new, call.by)
-        if digest is None:
-            await joining.invite(authority, tx, added, call.by)
+        await joining.invite(authority, tx, added, call.by)
         return await described(tx, added)
 
     document = await authority.store.transact(work)
     _wake(call.server)
     return document
-
-
-async def _hashed(call: Call[Nothing, NewPerson], password: str) -> str:
-    try:
-        return await call.server.passwords.hash(password)
-    except PasswordRefused as error:
-        raise invalid_request(str(error)) from None
-    except TooBusy as error:
-        raise OAuthError("temporarily_unavailable", str(error)) from None
 
 
 async def disable_user(call: Call[Waiting, Nothing]) -> EndingDocument:

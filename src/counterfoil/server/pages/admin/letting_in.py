@@ -139,13 +139,12 @@ def _asking(visit: Visit, user: User, *, sent: bool = False, error: str = "") ->
 def _inviting(
     visit: Visit, email: str = "", name: str = "", error: str | None = None
 ) -> AdminInvitePage:
-    settings = visit.server.authority.settings
     return AdminInvitePage(
         prefix=visit.server.prefix,
         frame=visit.frame("users"),
         action=visit.url("invite"),
         back=visit.url("users"),
-        closed=settings.registration == "closed" or visit.server.sender is None,
+        closed=visit.server.sender is None,
         email=email,
         name=name,
         error=error,
