@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from counterfoil.cli.program import program
-from counterfoil.server.endpoints.api.openapi import description
+from counterfoil.server.endpoints.api.description import description
 from counterfoil.server.endpoints.api.table import OPERATIONS
 from counterfoil.server.identity import joining, recovery
 from counterfoil.server.protocol import registration
