@@ -94,6 +94,22 @@ async def test_suspicion_and_name_are_kept(kept: Store) -> None:
     assert not await kept.transact(lambda tx: tx.passkeys.rename("p2", "Ring"))
 
 
+async def test_nothing_that_happens_to_it_changes_its_key(kept: Store) -> None:
+    """ASVS V6.7.1: another key is another passkey, and its names are taken."""
+    changed = {"public_key": b"\x07" * 77}
+    for taken in (changed, changed | {"id": "p2"}, changed | {"credential_id": b"\x08"}):
+        with pytest.raises(Conflict):
+            await kept.transact(lambda tx, taken=taken: tx.passkeys.add(passkey(**taken)))
+    assert await use(kept, 3)
+    await kept.transact(lambda tx: tx.passkeys.suspect("p1", NOW))
+    await kept.transact(lambda tx: tx.passkeys.rename("p1", "Another"))
+    after = await found(kept)
+    assert after is not None
+    whole = passkey()
+    assert (after.public_key, after.credential_id) == (whole.public_key, whole.credential_id)
+    assert (after.user_id, after.user_handle) == (whole.user_id, whole.user_handle)
+
+
 async def test_it_is_removed_once(kept: Store) -> None:
     assert await kept.transact(lambda tx: tx.passkeys.remove("p1"))
     assert not await kept.transact(lambda tx: tx.passkeys.remove("p1"))

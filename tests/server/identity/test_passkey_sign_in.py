@@ -156,3 +156,15 @@ async def test_what_is_no_answer_at_all_is_refused(place: Installation):
     for answer in ("", "{}", "[]", "null", '{"response": 1, "rawId": 2}', "x" * 20_000):
         assert await sign_in(place, question, answer) is None
     assert await sign_in(place, Question(secrets.token_hex(40), ""), "{}") is None
+
+
+async def test_a_passkey_does_not_grow_old(tmp_path: Path, phone: Authenticator):
+    """ASVS V6.4.5: there is nothing to renew, and nobody is to be reminded of it."""
+    async with installed(tmp_path, issuer=ISSUER) as own:
+        user = await own.add_user("old@example.com")
+        async with own.browser() as browser:
+            await with_passkey(Person(own, browser, user.email, user.id), phone)
+        own.clock.turn(10 * 365 * 24 * 60 * 60)
+        question = ask(own)
+        signed_in = await sign_in(own, question, phone.get(question.options))
+    assert isinstance(signed_in, NewSession)
