@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct, to_builtins
 
 from counterfoil.cli.output import Failure, at
-from counterfoil.jose import jwe, jwt
+from counterfoil.jose import jwe, jws, jwt
 from counterfoil.jose.errors import JoseError
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Kind, is_spelled
@@ -83,7 +83,7 @@ def _written_in(unverified: str, found: ReadToken | Reason) -> tuple[_Members, _
     """Give header and claims; an opaque token says nothing itself, but its record does."""
     if is_spelled(Kind.ACCESS_TOKEN, unverified) or _is_personal(unverified):
         return {}, {} if isinstance(found, Reason) else to_builtins(found.token)
-    if jwe.looks_encrypted(unverified):
+    if jws.looks_encrypted(unverified):
         return _encrypted(unverified), {} if isinstance(found, Reason) else to_builtins(found.token)
     try:
         return jwt.unverified_header(unverified), jwt.unverified_claims(unverified)

@@ -1,21 +1,25 @@
 """Encrypted tokens at an API: with which keys they open, and whether readable ones are taken.
 
-RFC 7516, RFC 9068 §4. What is opened is verified as any token; to be encrypted proves nothing.
+RFC 7516, RFC 9068 §4. What is opened is verified as any token; to be encrypted proves nothing. What
+opens them is loaded with the first guard that has keys.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from msgspec import Struct
 
 from counterfoil.guard.token import Rejected
-from counterfoil.jose import jwe, strict_json
-from counterfoil.jose.encryption_keys import DecryptionKeys
+from counterfoil.jose import jws, strict_json
 from counterfoil.jose.errors import JoseError, JoseReason
 from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.reasons import Reason
+
+if TYPE_CHECKING:
+    from counterfoil.jose.encryption_keys import DecryptionKeys
+    from counterfoil.jose.jwe import Opener
 
 _REASONS: Final[Mapping[JoseReason, Reason]] = MappingProxyType(
     {
@@ -42,7 +46,7 @@ class Encryption(Struct, frozen=True, kw_only=True):
     theirs are out. ``required``: tokens that anyone can read are refused.
     """
 
-    keys: DecryptionKeys
+    keys: "DecryptionKeys"
     required: bool = True
 
     @classmethod
@@ -53,6 +57,8 @@ class Encryption(Struct, frozen=True, kw_only=True):
             ValueError: where it holds no such keys. It does not say what it holds instead.
             OSError: it cannot be read.
         """
+        from counterfoil.jose.encryption_keys import DecryptionKeys
+
         try:
             jwks = strict_json.decode_object(Path(path).read_bytes())
             return cls(keys=DecryptionKeys.from_jwks(jwks), required=required)
@@ -67,7 +73,7 @@ class Unsealing:
     """Gives the signed token of whatever came. No I/O; threads may share it."""
 
     def __init__(self, encryption: Encryption | None) -> None:
-        self._opener = None if encryption is None else jwe.Opener(encryption.keys.find, TYPE)
+        self._opener = None if encryption is None else _opener_of(encryption)
         self._required = encryption is not None and encryption.required
 
     def signed_in(self, unverified: str) -> str:
@@ -77,7 +83,7 @@ class Unsealing:
             Rejected: ``unreadable`` where no key opens it, ``not_encrypted`` where it should be;
                 ``malformed`` or ``wrong_type``.
         """
-        if not jwe.looks_encrypted(unverified):
+        if not jws.looks_encrypted(unverified):
             if self._required:
                 raise Rejected(Reason.NOT_ENCRYPTED, detail=_READABLE)
             return unverified
@@ -88,3 +94,9 @@ class Unsealing:
         except JoseError as error:
             reason = _REASONS.get(error.reason, Reason.UNREADABLE)
             raise Rejected(reason, detail=str(error)) from None
+
+
+def _opener_of(encryption: Encryption) -> "Opener":
+    from counterfoil.jose.jwe import Opener
+
+    return Opener(encryption.keys.find, TYPE)

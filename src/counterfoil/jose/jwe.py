@@ -24,7 +24,6 @@ KEY_BITS: Final = 256
 CONTENT_TYPE: Final = "JWT"
 """What is inside is a signed token (RFC 7519 §5.2)."""
 
-_DOTS: Final = 4
 _MAX_HEADER: Final = 1024
 """Bytes of the encoded header: no more is read before a key is found."""
 _IV_BYTES: Final = 12
@@ -62,11 +61,6 @@ class Encrypted(msgspec.Struct, frozen=True):
     iv: bytes
     ciphertext: bytes
     tag: bytes
-
-
-def looks_encrypted(unverified: str) -> bool:
-    """Whether a text has the five parts of a JWE; a signed token has three."""
-    return unverified.count(".") == _DOTS
 
 
 def seal(
@@ -124,7 +118,7 @@ def split(unverified: str, max_bytes: int = MAX_BYTES) -> Encrypted:
     """Cut a token into its parts; `JoseError`: `oversized` or `malformed`."""
     if len(unverified) > max_bytes:
         raise JoseError("oversized", f"The token is longer than {max_bytes} bytes.")
-    if not unverified.isascii() or not looks_encrypted(unverified):
+    if not unverified.isascii() or not jws.looks_encrypted(unverified):
         raise JoseError("malformed", "An encrypted token must have five parts.")
     aad, key, iv, ciphertext, tag = unverified.encode("ascii").split(b".")
     if len(aad) > _MAX_HEADER:

@@ -16,6 +16,7 @@ MAX_BYTES: Final = 16 * 1024
 NO_TYP: Final = ""
 """Stands for a header without `typ`, where a caller accepts that."""
 
+_DOTS_OF_JWE: Final = 4
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_BASE64: Final = bytes(
     {0x2D: 0x2B, 0x5F: 0x2F}.get(byte, byte) if byte in _ALPHABET else 0x21 for byte in range(256)
@@ -59,6 +60,11 @@ def split(unverified: str | bytes, max_bytes: int = MAX_BYTES) -> Compact:
     if not header or not payload or b"." in payload:
         raise JoseError("malformed", "The token must have three parts.")
     return Compact(header, payload, signature, signed)
+
+
+def looks_encrypted(unverified: str) -> bool:
+    """Whether a text has the five parts of a JWE (RFC 7516 §7.1); a signed token has three."""
+    return unverified.count(".") == _DOTS_OF_JWE
 
 
 def encode_part(content: bytes) -> bytes:

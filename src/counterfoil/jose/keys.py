@@ -1,21 +1,16 @@
 """Keys, each pinned to one algorithm, and sets of them (RFC 7517, RFC 8725 §3.1).
 
-A key is parsed once, when its object is made; `kid` is its RFC 7638 thumbprint unless told.
+A key is parsed once, when its object is made; `kid` is its RFC 7638 thumbprint unless told. What
+reads and writes PKCS #8 is loaded with the first private key that is kept so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_der_private_key,
-    load_pem_private_key,
-)
 
 from counterfoil.jose import algorithms, jwk
 from counterfoil.jose.algorithms import (
@@ -26,6 +21,9 @@ from counterfoil.jose.algorithms import (
     Verify,
 )
 from counterfoil.jose.errors import JoseError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.serialization import Encoding
 
 
 class PublicKey(msgspec.Struct, frozen=True, eq=False):
@@ -108,6 +106,8 @@ class PrivateKey(msgspec.Struct, frozen=True, eq=False):
     @classmethod
     def from_der(cls, der: bytes, algorithm: str, kid: str | None = None) -> PrivateKey:
         """Read unencrypted PKCS #8 DER; `JoseError` (`bad_key`) if it is not."""
+        from cryptography.hazmat.primitives.serialization import load_der_private_key
+
         try:
             native = load_der_private_key(der, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -117,6 +117,8 @@ class PrivateKey(msgspec.Struct, frozen=True, eq=False):
     @classmethod
     def from_pem(cls, pem: bytes, algorithm: str, kid: str | None = None) -> PrivateKey:
         """Read an unencrypted PEM private key; `JoseError` (`bad_key`) if it is not."""
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
         try:
             native = load_pem_private_key(pem, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -129,11 +131,20 @@ class PrivateKey(msgspec.Struct, frozen=True, eq=False):
 
     def to_der(self) -> bytes:
         """PKCS #8 DER, not encrypted: for sealing, never for storing as it is."""
-        return self.native.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return self._written(Encoding.DER)
 
     def to_pem(self) -> bytes:
         """PKCS #8 PEM, not encrypted: for sealing, never for storing as it is."""
-        return self.native.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        return self._written(Encoding.PEM)
+
+    def _written(self, encoding: Encoding) -> bytes:
+        from cryptography.hazmat.primitives.serialization import NoEncryption, PrivateFormat
+
+        return self.native.private_bytes(encoding, PrivateFormat.PKCS8, NoEncryption())
 
     def __repr__(self) -> str:
         return f"PrivateKey(kid={self.public.kid!r}, {self.public.algorithm.name}, redacted)"

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.jose import jwe
+from counterfoil.jose import jws
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jwt import Verifier
 from counterfoil.oauth.access_token import TYPES, AccessToken, Expected, access_token_from, check
@@ -54,7 +54,7 @@ class Opening(Struct, frozen=True):
         Raises:
             JoseError: it is encrypted, but not here, or to a key that is kept no more.
         """
-        if not jwe.looks_encrypted(unverified):
+        if not jws.looks_encrypted(unverified):
             return unverified
         keys = [key for api in await tx.apis.every() for key in api.encryption_keys]
         return self.encrypting.open(keys, unverified)
