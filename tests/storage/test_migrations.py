@@ -88,11 +88,26 @@ def test_a_migration_whose_text_has_changed_is_refused(tmp_path: Path) -> None:
 
 def test_a_migration_that_fails_leaves_nothing_and_those_before_it_stand(tmp_path: Path) -> None:
     engine = apsw.Connection(str(tmp_path / "db"))
-    bad = Migration(2, "0002_b.sql", "CREATE TABLE b (x); CREATE TABLE a (x)")
+    good = Migration(2, "0002_b.sql", "CREATE TABLE b (x)")
+    bad = Migration(3, "0003_c.sql", "CREATE TABLE c (x); CREATE TABLE a (x)")
     with pytest.raises(apsw.SQLError, match="already exists"):
         migrate(engine, [ONE, bad], NOW)
-    tables = {name for (name,) in engine.execute("SELECT name FROM sqlite_schema")}
-    assert tables == {"migrations", "a"}
+    assert tables_in(engine) == set(), "a new file is made at once, or not at all"
+    migrate(engine, [ONE], NOW)
+    with pytest.raises(apsw.SQLError, match="already exists"):
+        migrate(engine, [ONE, good, bad], NOW)
+    assert tables_in(engine) == {"migrations", "a", "b"}
+    assert read_ledger(engine) == Ledger(applied(ONE, good))
+    engine.close()
+
+
+def tables_in(engine: apsw.Connection) -> set[str]:
+    return {name for (name,) in engine.execute("SELECT name FROM sqlite_schema")}
+
+
+def test_what_is_applied_is_not_applied_again(tmp_path: Path) -> None:
+    engine = apsw.Connection(str(tmp_path / "db"))
+    migrate(engine, [ONE], NOW)
     migrate(engine, [ONE, TWO], NOW)
     migrate(engine, [ONE, TWO], NOW)
     assert read_ledger(engine) == Ledger(applied(ONE, TWO))

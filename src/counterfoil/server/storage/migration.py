@@ -89,9 +89,9 @@ class Ledger(Struct, frozen=True):
             UnknownDatabase: a newer version is demanded, or the past is another one.
         """
         self._demand_version(newest(migrations))
-        known = {migration.number: migration.checksum for migration in migrations}
+        known = {migration.number: migration for migration in migrations}
         for each in self.applied:
-            if known.get(each.number, each.checksum) != each.checksum:
+            if each.number in known and known[each.number].checksum != each.checksum:
                 raise UnknownDatabase(
                     f"the migration {each.name} in the database is not the one shipped"
                 )

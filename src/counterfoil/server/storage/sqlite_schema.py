@@ -20,11 +20,16 @@ _IS_THERE: Final = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 
 def migrate(engine: apsw.Connection, migrations: list[Migration], now: int) -> None:
     """Apply what is missing and only adds. Safe when several processes do it at once.
 
+    In a new file all of it is made at once, or nothing: who starts waits for the disk once.
+
     Raises:
         UnknownDatabase: it demands a newer version, or its past is another one.
         apsw.Error: the engine failed; what was applied before stands.
     """
-    _apply_all(engine, migrations, read_ledger(engine).due(migrations), now)
+    ledger = read_ledger(engine)
+    due = ledger.due(migrations)
+    steps = [[each] for each in due] if ledger.applied else [due]
+    _bring(engine, migrations, steps, now)
 
 
 def contract(engine: apsw.Connection, migrations: list[Migration], now: int) -> None:
@@ -34,7 +39,8 @@ def contract(engine: apsw.Connection, migrations: list[Migration], now: int) -> 
         UnknownDatabase: it demands a newer version, or its past is another one.
         apsw.Error: the engine failed; what was applied before stands.
     """
-    _apply_all(engine, migrations, read_ledger(engine).missing(migrations), now)
+    missing = read_ledger(engine).missing(migrations)
+    _bring(engine, migrations, [[each] for each in missing], now)
 
 
 def read_ledger(engine: apsw.Connection) -> Ledger:
@@ -46,14 +52,14 @@ def read_ledger(engine: apsw.Connection) -> Ledger:
     return ledger_of(*(engine.execute(sql).fetchall() for sql in (APPLIED, DEMANDED, NOTED)))
 
 
-def _apply_all(
-    engine: apsw.Connection, migrations: list[Migration], due: list[Migration], now: int
+def _bring(
+    engine: apsw.Connection, migrations: list[Migration], steps: list[list[Migration]], now: int
 ) -> None:
-    for migration in due:
+    for step in steps:
         with_write_lock = engine.cursor()
         with_write_lock.execute("BEGIN IMMEDIATE")
         try:
-            _apply(engine, migrations, migration, now)
+            _apply(engine, migrations, step, now)
             with_write_lock.execute("COMMIT")
         except BaseException:
             if engine.in_transaction:
@@ -62,16 +68,18 @@ def _apply_all(
 
 
 def _apply(
-    engine: apsw.Connection, migrations: list[Migration], migration: Migration, now: int
+    engine: apsw.Connection, migrations: list[Migration], step: list[Migration], now: int
 ) -> None:
     engine.execute(MIGRATIONS)
-    if migration not in read_ledger(engine).missing(migrations):
-        return
-    engine.execute(migration.sql)
-    engine.execute(NOTE, (migration.number, migration.name, migration.checksum, now))
-    if migration.demand is not None:
-        demand = migration.demand
-        engine.execute(ANNOUNCE, (demand.number, demand.needs, demand.version))
+    missing = read_ledger(engine).missing(migrations)  # another process may have been quicker
+    for migration in step:
+        if migration not in missing:
+            continue
+        engine.execute(migration.sql)
+        engine.execute(NOTE, (migration.number, migration.name, migration.checksum, now))
+        if migration.demand is not None:
+            demand = migration.demand
+            engine.execute(ANNOUNCE, (demand.number, demand.needs, demand.version))
 
 
 def _is_there(engine: apsw.Connection, table: str) -> bool:
