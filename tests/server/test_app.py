@@ -33,6 +33,41 @@ def filled(path: str) -> str:
     return path.replace("{name}", "x").replace("{", "").replace("}", "")
 
 
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/api/clients/a", {"client_id": "a"}),
+        ("/api/clients/a b.c+d", {"client_id": "a b.c+d"}),
+        ("/api/clients/{client_id}", {"client_id": "{client_id}"}),
+        ("/api/clients", {}),
+        ("/api/clients/", None),
+        ("/api/clients//", None),
+        ("/api/clients/a/", None),
+        ("/api/clients/a/nothing", None),
+        ("/api/client/a", None),
+        ("/apixclients/a", None),
+        ("api/clients/a", None),
+        ("//api/clients/a", None),
+        ("/API/clients/a", None),
+    ],
+)
+def test_a_name_in_a_path_is_one_whole_part_and_never_empty(
+    path: str, names: dict[str, str] | None
+):
+    app = build(load({}, {}))
+    place, found = app._find(path)
+    assert (found if place.routes else None) == names
+
+
+def test_every_path_with_names_leads_to_its_own_routes():
+    """None stands in the way of another."""
+    app = build(load({}, {}))
+    for path in PATHS:
+        place, names = app._find(path)
+        assert {route.path for route in place.routes.values()} == {path}
+        assert all(key == value.strip("{}") for key, value in names.items())
+
+
 async def test_each_path_and_method_has_one_handler():
     pairs = [(route.path, method) for route in ROUTES for method in route.methods]
     assert len(set(pairs)) == len(pairs)

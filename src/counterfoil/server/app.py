@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
@@ -55,10 +54,20 @@ class _Place(Struct, frozen=True):
 
 
 class _Pattern(Struct, frozen=True):
-    """A place whose path has names in it."""
+    """A place whose path has names in it: in braces, each in place of a whole part."""
 
-    shape: re.Pattern[str]
+    parts: tuple[str, ...]
     place: _Place
+
+    def names_in(self, parts: list[str]) -> dict[str, str] | None:
+        """Give what stands where the names are; ``None`` if it is another path."""
+        names = {}
+        for wanted, part in zip(self.parts, parts, strict=True):
+            if wanted.startswith("{") and part:
+                names[wanted[1:-1]] = part
+            elif wanted != part:
+                return None
+        return names
 
 
 _NOWHERE: Final = _Place({}, scripts=False)
@@ -152,23 +161,25 @@ class App:
         exact = self._exact.get(path)
         if exact is not None:
             return exact, {}
-        for pattern in self._patterns:
-            match = pattern.shape.fullmatch(path)
-            if match is not None:
-                return pattern.place, match.groupdict()
+        parts = path.split("/")
+        for pattern in self._patterns.get(len(parts), ()):
+            names = pattern.names_in(parts)
+            if names is not None:
+                return pattern.place, names
         return _NOWHERE, {}
 
 
-def _table(routes: tuple[Route, ...]) -> tuple[dict[str, _Place], list[_Pattern]]:
+def _table(routes: tuple[Route, ...]) -> tuple[dict[str, _Place], dict[int, list[_Pattern]]]:
+    """Give the places whose paths are fixed, and the others by how many parts they have."""
     paths: dict[str, dict[str, Route]] = {}
     for route in routes:
         paths.setdefault(route.path, {}).update(dict.fromkeys(route.methods, route))
     places = {path: _place(methods) for path, methods in paths.items()}
-    patterns = [
-        _Pattern(re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), place)
-        for path, place in places.items()
-        if "{" in path
-    ]
+    patterns: dict[int, list[_Pattern]] = {}
+    for path, place in places.items():
+        if "{" in path:
+            parts = tuple(path.split("/"))
+            patterns.setdefault(len(parts), []).append(_Pattern(parts, place))
     return {path: place for path, place in places.items() if "{" not in path}, patterns
 
 

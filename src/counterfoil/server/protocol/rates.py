@@ -5,7 +5,7 @@ hash names; the lower one counts (a count-min sketch). Nobody can fill it and no
 strangers who meet in a cell meet in the other one too only by a chance that nobody can arrange.
 """
 
-from array import array
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import Final
 
@@ -27,7 +27,7 @@ class Rates:
     def __init__(self, salt: bytes, cells: int = CELLS) -> None:
         self._salt = salt
         self._mask = cells - 1
-        self._one, self._other = (array("d", bytes(8 * cells)) for _ in range(2))
+        self._one, self._other = (_row(cells) for _ in range(2))
 
     def take(self, key: str | bytes, now: float, per_minute: int) -> float:
         """Count one coming; or give the seconds to wait for, and count nothing.
@@ -56,6 +56,11 @@ class Rates:
         if others < least:
             other[at_other] = least
         return 0.0
+
+
+def _row(cells: int) -> "memoryview[float]":
+    """Give zeros that take memory only where somebody was counted: most of them never do."""
+    return memoryview(mmap(-1, 8 * cells, flags=MAP_PRIVATE | MAP_ANONYMOUS)).cast("B").cast("d")
 
 
 def key_of(address: str) -> str | bytes:
