@@ -32,7 +32,7 @@ IN_TEMPLATES = {"_": None, "gettext": None, "ngettext": (1, 2)}
 ERRORS = {"OAuthError": (2,), "invalid_request": (1,)}
 SHOWN = {
     "identity/linking.py",
-    "pages/forgetting.py",
+    "pages/ending.py",
     "pages/language.py",
     "pages/not_me.py",
     "pages/passkeys.py",

@@ -11,6 +11,8 @@ SOURCE = ROOT / "src" / "counterfoil"
 ELSEWHERE = MappingProxyType(
     {
         "cli/user_links.py": "cli/test_user.py",
+        "server/documents/remembered_browsers.py": "cli/test_remembered.py",
+        "server/endpoints/api/remembered_browsers.py": "server/endpoints/api/test_endings.py",
         "jose/joserfc_keys.py": "jose/test_jwk.py",
         "guard/reply.py": "guard/test_manners.py",
         "guard/judgement.py": "guard/test_guard.py",
@@ -33,7 +35,6 @@ ELSEWHERE = MappingProxyType(
         "server/identity/remembering.py": "attacks/test_remembered_browsers.py",
         "server/pages/remembered.py": "flows/test_remembered_browsers.py",
         "server/pages/recalling.py": "flows/test_remembered_browsers.py",
-        "server/pages/forgetting.py": "flows/test_remembered_browsers.py",
         "server/records/remembered_browser.py": "storage/test_remembered_browsers.py",
         "server/storage/statements/remembered_browsers.py": "storage/test_remembered_browsers.py",
         "server/pages/activity_words.py": "server/pages/test_activity.py",

@@ -95,13 +95,15 @@ def test_letters_quote_what_stands_on_the_pages():
 
 @pytest.mark.parametrize("name", sorted(words.SHOWN))
 def test_no_error_that_people_read_is_put_together(name: str):
-    """No catalogue knows what an f-string gives: ``say`` takes the values."""
+    """No catalogue knows what an f-string gives: ``say`` takes the values. Nor a variable."""
     tree = ast.parse((words.SERVER / name).read_text(encoding="utf-8"))
     calls = (each for each in ast.walk(tree) if isinstance(each, ast.Call))
     for call in calls:
         if getattr(call.func, "id", "") in words.ERRORS:
             made = [type(each) for given in call.args for each in ast.walk(given)]
             assert not {ast.JoinedStr, ast.BinOp} & set(made), f"line {call.lineno}"
+            names = [each.id for each in call.args if isinstance(each, ast.Name)]
+            assert names == [each for each in names if each.isupper()], f"line {call.lineno}"
 
 
 def test_whatever_names_languages_names_all_of_them():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from counterfoil.server.protocol import endings
 from counterfoil.server.protocol.endings import Ending, Ends, Target
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.client import END_USERS
+from counterfoil.server.records.remembered_browser import RememberedBrowser
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
 from tests.flows.serving import fresh, refusal, refusal_of, served, until
@@ -80,6 +82,27 @@ async def one_session(place: Installation, person: Person, visitor: Person) -> C
     return target, [here["access_token"]], [there["access_token"], offline["access_token"]]
 
 
+async def one_remembered_browser(place: Installation, person: Person, visitor: Person) -> Chosen:
+    """By it the browser would get another session, when this one is over."""
+    here, there = await person.tokens(), await visitor.tokens()
+    offline = await person.tokens(scope="openid notes:read offline_access")
+    fam = (await place.target_of(here["refresh_token"])).name
+
+    async def work(tx: Any) -> str:
+        session = await tx.sessions.find((await tx.families.find(fam)).session_id)
+        remembered = RememberedBrowser(
+            id=f"of-{session.id}", user_id=session.user_id, digest=session.digest, browser="b",
+            auth_time=tx.now, amr=("pwd",), used_at=tx.now, expires_at=tx.now + 86_400,
+            origin=session.origin,
+        )  # fmt: skip
+        assert await tx.sessions.tie(session.id, session.digest, remembered.id)
+        await tx.remembered_browsers.add(remembered)
+        return remembered.id
+
+    target = Target(Ends.REMEMBERED, await place.authority.store.transact(work))
+    return target, [here["access_token"]], [there["access_token"], offline["access_token"]]
+
+
 async def of_an_app(
     place: Installation, person: Person, visitor: Person, kind: Ends = Ends.GRANT
 ) -> Chosen:
@@ -137,6 +160,7 @@ WAYS: dict[str, Callable[[Installation, Person, Person], Awaitable[Chosen]]] = {
     "token": one_token,
     "family": one_family,
     "session": one_session,
+    "remembered": one_remembered_browser,
     "app_sessions": partial(of_an_app, kind=Ends.APP_SESSIONS),
     "grant": of_an_app,
     "user": everything_of_a_person,

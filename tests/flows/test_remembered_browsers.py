@@ -241,6 +241,24 @@ async def test_the_devices_page_shows_it_and_forgets_it_without_any_session(tmp_
 
 
 @pytest.mark.one_engine("what is decided asks no engine")
+async def test_whoever_forgets_their_own_browser_is_signed_out_in_it(tmp_path: Path):
+    """S24: the page leads to the one way of ending; nothing is left in the browser."""
+    async with ada(tmp_path) as person:
+        await signed_in(person)
+        [session] = await person.installation.authority.store.read(
+            lambda tx: tx.sessions.of_user(person.user_id)
+        )
+        path = f"/account/end/remembered/{session.remembered_id}"
+        asked = await person.browser.get(path)
+        assert "Forget this browser?" in asked.text
+        done = await person.browser.post(path, data=hidden_fields(asked.text))
+        assert "1 browser is remembered no more" in done.text
+        assert "Sign in again" in done.text
+        assert COOKIE not in person.browser.cookies
+        assert 'name="password"' in (await comes_back(person)).text
+
+
+@pytest.mark.one_engine("what is decided asks no engine")
 async def test_signing_in_without_the_tick_is_the_last_word(tmp_path: Path):
     async with ada(tmp_path) as person:
         await signed_in(person)

@@ -56,8 +56,9 @@ CHANGES = (
     "end date",
     "secret rotated",
 )
-# Tokens that people make by hand, or that are made for them, are no part of these histories.
-BESIDE = frozenset({Ends.PERSONAL_TOKEN, Ends.MINT_RIGHT})
+# Tokens that people make by hand, or that are made for them, are no part of these histories, nor
+# is what browsers are remembered by.
+BESIDE = frozenset({Ends.PERSONAL_TOKEN, Ends.MINT_RIGHT, Ends.REMEMBERED})
 ENDS = st.sampled_from([kind for kind in Ends if kind not in BESIDE])
 LIFETIMES = st.sampled_from([None, 60, 200, 500, 900])
 LIVES = st.sampled_from([None, Life(120, 600), Life(600, 3_000), Life(3_000, 30_000)])

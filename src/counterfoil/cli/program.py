@@ -21,6 +21,7 @@ COMMANDS: Final = MappingProxyType(
         "grant": "What people allowed apps.",
         "family": "What hangs under one authorization.",
         "session": "Browsers that are signed in.",
+        "remembered": "Browsers that are remembered when their session is over.",
         "personal": "Tokens that people make by hand.",
         "limited": "Tokens that work so many times, and what is left of each.",
         "token": "Print a fresh token of a sign-in; look into a token, end one.",

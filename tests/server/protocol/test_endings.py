@@ -20,6 +20,7 @@ from counterfoil.server.protocol.events import Actor
 from counterfoil.server.records.event import Event, EventKind
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.grant import Grant
+from counterfoil.server.records.remembered_browser import RememberedBrowser
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
@@ -35,6 +36,7 @@ OWN_EVENT = {
     Ends.TOKEN: EventKind.TOKEN_ENDED,
     Ends.FAMILY: EventKind.FAMILY_ENDED,
     Ends.SESSION: EventKind.SESSION_ENDED,
+    Ends.REMEMBERED: EventKind.BROWSER_FORGOTTEN,
     Ends.APP_SESSIONS: EventKind.APP_SIGNED_OUT,
     Ends.GRANT: EventKind.GRANT_ENDED,
     Ends.USER: EventKind.USER_SIGNED_OUT,
@@ -278,6 +280,33 @@ async def test_nothing_ends_twice(target: Target):
         assert "Nothing is left to end." in foreseen.sentence
         assert second == Ending(0, 0, first.position, ended=False)
         assert events == []
+
+
+async def test_a_browser_is_forgotten_with_the_session_that_it_got():
+    """S24: what was forgotten is not there any more, and no other browser ends with it."""
+    world = World({("ada", "one"): False, ("ada", "two"): False}, [("ada", "app", "one", "live")])
+    async with peopled(world) as (place, people):
+
+        async def remember(tx: Transaction) -> None:
+            one = await tx.sessions.find("ada-one")
+            assert one is not None
+            assert await tx.sessions.tie(one.id, one.digest, "of-one")
+            remembered = RememberedBrowser(
+                id="of-one", user_id=people["ada"], digest=b"1", browser="b", auth_time=tx.now,
+                amr=("pwd",), used_at=tx.now, expires_at=tx.now + 86_400, origin=Origin(),
+            )  # fmt: skip
+            await tx.remembered_browsers.add(remembered)
+
+        await place.authority.store.transact(remember)
+        target = Target(Ends.REMEMBERED, "of-one")
+        foreseen, ending, events = await end(place, target)
+        assert (foreseen.sessions, foreseen.families, foreseen.apps) == (1, 1, ("App",))
+        assert (ending.sessions, ending.families, ending.remembered) == (1, 1, 1)
+        assert await standing(place, people) == ({"ada-two"}, set())
+        (told,) = [each for each in events if each.kind is OWN_EVENT[Ends.REMEMBERED]]
+        assert told.detail == {"why": "forgotten", "remembered": "of-one"}
+        with pytest.raises(OAuthError, match="There is no remembered browser of-one"):
+            await end(place, target)
 
 
 async def test_a_key_is_withdrawn_once():

@@ -44,8 +44,9 @@ async def link_own(authority: Authority, session: Session, coming: Coming) -> No
     try:
         await authority.store.transact(partial(_link_own, authority, session, coming))
     except Conflict:
-        sentence = "That account is linked already: to yours, or to another one here."
-        raise invalid_request(sentence) from None
+        raise invalid_request(
+            "That account is linked already: to yours, or to another one here."
+        ) from None
 
 
 async def _link_own(

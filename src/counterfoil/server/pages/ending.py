@@ -8,10 +8,10 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.server.pages.onward import Onward, end_word, sign_in_first
 from counterfoil.server.pages.views import EndedPage, EndPage
 from counterfoil.server.protocol import endings, events
-from counterfoil.server.protocol.ending_targets import unknown
 from counterfoil.server.protocol.endings import Ending, Ends, Foreseen, Target, owner_of
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.records.sentence import Listed, say, say_many
@@ -49,6 +49,7 @@ VERBS: Final = MappingProxyType(
         Ends.GRANT: _Verb(say("Remove this app?"), say("Remove this app"), APPS),
         Ends.PERSONAL_TOKEN: _Verb(say("End this token?"), say("End this token"), TOKENS),
         Ends.SESSION: _Verb(say("Sign this browser out?"), say("Sign this browser out"), DEVICES),
+        Ends.REMEMBERED: _Verb(say("Forget this browser?"), say("Forget this browser"), DEVICES),
         Ends.USER: _Verb(say("End everything?"), say("End everything"), DEVICES),
     }
 )
@@ -56,7 +57,10 @@ VERBS: Final = MappingProxyType(
 
 
 async def ask(server: Server, request: Request) -> Response:
-    """``GET /account/end/{kind}/{name}``: says what will end. It changes nothing."""
+    """``GET /account/end/{kind}/{name}``: says what will end. It changes nothing.
+
+    ``/account/devices/forget/{name}`` is the same, of a remembered browser.
+    """
     person = await person_of(server, request)
     if person is None:
         return go(f"{server.prefix}/sign-in")
@@ -92,6 +96,7 @@ async def answer(server: Server, request: Request) -> Response:
     response = show(server, _ended(server, target, ending, here=here))
     if here:
         server.cookies.clear_session(response)
+        server.cookies.clear_remembered(request, response)
     return response
 
 
@@ -108,10 +113,10 @@ def _is_elsewhere(person: Person, target: Target) -> bool:
 
 
 def _target(request: Request) -> Target:
-    kind, name = request.path_params["kind"], request.path_params["name"]
+    kind, name = request.path_params.get("kind", Ends.REMEMBERED), request.path_params["name"]
     own = next((each for each in VERBS if each.value == kind), None)
     if own is None:
-        raise unknown(Target(Ends.GRANT, name))
+        raise _nothing()
     return Target(own, name)
 
 
@@ -123,10 +128,16 @@ async def _foresee(server: Server, person: Person, target: Target, tx: Transacti
 async def _demand_own(tx: Transaction, person: Person, target: Target) -> None:
     """What is another's looks as if it were not there."""
     if await owner_of(tx, target) != person.user.id:
-        raise unknown(target)
+        raise _nothing()
+
+
+def _nothing() -> OAuthError:
+    return invalid_request("There is nothing of yours by this name. It may have ended before.")
 
 
 def _signs_out_here(person: Person, target: Target) -> bool:
+    if target.kind is Ends.REMEMBERED:
+        return target.name == person.session.remembered_id
     return target.kind is Ends.USER or target.name == person.session.id
 
 

@@ -43,12 +43,13 @@ MINT_RIGHT: Final = "mint-right"
 OTHERS: Final = "others"
 """Where they sign in to sign out everywhere else,"""
 FORGET: Final = "forget"
-"""and to let a browser be remembered no more."""
+"""and, by an address from before, to let a browser be remembered no more."""
 ENDED: Final = (
     Ends.GRANT,
     Ends.APP_SESSIONS,
     Ends.FAMILY,
     Ends.SESSION,
+    Ends.REMEMBERED,
     Ends.USER,
     Ends.PERSONAL_TOKEN,
 )

@@ -16,7 +16,12 @@ from counterfoil.server.protocol.token_kinds import other_secret
 from counterfoil.server.records.store import Transaction
 
 _NOUNS: Final = MappingProxyType(
-    {"api": "API", "token": "access token", "mint_right": "right to mint"}
+    {
+        "api": "API",
+        "token": "access token",
+        "mint_right": "right to mint",
+        "remembered": "remembered browser",
+    }
 )
 
 
@@ -29,6 +34,8 @@ class Ends(StrEnum):
     """What hangs under one authorization."""
     SESSION = "session"
     """One signed-in browser, with what goes on in it."""
+    REMEMBERED = "remembered"
+    """What a browser is remembered by, with the session that it got by that (S24)."""
     APP_SESSIONS = "app_sessions"
     """Every session of one app of one person; the permission, a grant's id, stays (S44)."""
     GRANT = "grant"
@@ -116,6 +123,9 @@ async def owner_of(tx: Transaction, target: Target) -> str | None:
         case Ends.SESSION:
             session = await tx.sessions.find(target.name)
             return session.user_id if session else None
+        case Ends.REMEMBERED:
+            remembered = await tx.remembered_browsers.find(target.name)
+            return remembered.user_id if remembered else None
         case Ends.GRANT | Ends.APP_SESSIONS:
             grant = await tx.grants.find(target.name)
             return grant.user_id if grant else None

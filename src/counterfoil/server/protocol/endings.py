@@ -80,6 +80,13 @@ async def _session(_: Authority, tx: Transaction, target: Target, by: Actor) -> 
     return await revocation.end_session(tx, target.name, by)
 
 
+async def _remembered(_: Authority, tx: Transaction, target: Target, by: Actor) -> Ending:
+    remembered = await tx.remembered_browsers.find(target.name)
+    if remembered is None:
+        return await nothing_ended(tx)
+    return await revocation.end_remembered(tx, remembered, "forgotten", by)
+
+
 async def _app_sessions(_: Authority, tx: Transaction, target: Target, by: Actor) -> Ending:
     return await revocation.sign_out_of_app(tx, target.name, by)
 
@@ -117,6 +124,7 @@ ENDINGS: Final[Mapping[Ends, Way]] = MappingProxyType(
         Ends.TOKEN: Way(foreseeing.of_token, _token),
         Ends.FAMILY: Way(foreseeing.of_family, _family),
         Ends.SESSION: Way(foreseeing.of_session, _session),
+        Ends.REMEMBERED: Way(foreseeing.of_remembered, _remembered),
         Ends.APP_SESSIONS: Way(foreseeing.of_app_sessions, _app_sessions),
         Ends.GRANT: Way(foreseeing.of_grant, _grant),
         Ends.USER: Way(foreseeing.of_user, _user),

@@ -113,6 +113,19 @@ async def of_session(tx: Transaction, target: Target) -> Foreseen:
     return await _foreseen(tx, target, hanging, sentence)
 
 
+async def of_remembered(tx: Transaction, target: Target) -> Foreseen:
+    """What a browser is remembered by (S24). One that was forgotten is not there any more."""
+    remembered = await tx.remembered_browsers.find(target.name)
+    if remembered is None:
+        raise unknown(target)
+    hanging = await what_hangs.of_remembered(tx, remembered)
+    sentence = say(
+        "This browser is remembered no more. Whatever it got by that ends: the browser is signed "
+        "out, and with it the apps in it."
+    )
+    return await _foreseen(tx, target, hanging, sentence)
+
+
 async def of_app_sessions(tx: Transaction, target: Target) -> Foreseen:
     """Every session of an app; its permission stays (S44)."""
     name, hanging = await _of_grant(tx, target)

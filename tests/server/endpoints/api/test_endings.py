@@ -2,6 +2,9 @@
 
 import pytest
 
+from counterfoil.server.records.remembered_browser import RememberedBrowser
+from counterfoil.server.records.session import Origin
+from counterfoil.server.records.store import Transaction
 from tests.administration import Administrator, administrator
 from tests.installation import NOTES, Installation, Person
 from tests.minting import add_minter, give_right
@@ -54,6 +57,7 @@ async def test_each_kind_is_foreseen_and_ended(
         "family": family["id"],
         "personal_token": made.token.id,
         "mint_right": right.id,
+        "remembered": await remembered_for(person),
         "session": family["session_id"],
         "app_sessions": grant["id"],
         "grant": grant["id"],
@@ -70,6 +74,34 @@ async def test_each_kind_is_foreseen_and_ended(
         assert answer.json()["sentence"], kind
         done = await admin.post("/api/endings", body)
         assert (done["kind"], done["name"]) == (kind, name)
+
+
+async def remembered_for(person: Person) -> str:
+    """Have a browser remembered; gives the public name of that."""
+
+    async def work(tx: Transaction) -> str:
+        remembered = RememberedBrowser(
+            id="remembered-one", user_id=person.user_id, digest=b"1", browser="b", auth_time=tx.now,
+            amr=("pwd",), used_at=tx.now, expires_at=tx.now + 86_400, origin=Origin("192.0.2.9"),
+        )  # fmt: skip
+        await tx.remembered_browsers.add(remembered)
+        return remembered.id
+
+    return await person.installation.authority.store.transact(work)
+
+
+async def test_a_remembered_browser_is_listed_and_forgotten(
+    admin: Administrator, person: Person
+) -> None:
+    """S24."""
+    name = await remembered_for(person)
+    path = f"/api/users/{person.user_id}/remembered-browsers"
+    (listed,) = (await admin.get(path))["remembered_browsers"]
+    assert (listed["id"], listed["address"], listed["amr"]) == (name, "192.0.2.9", ["pwd"])
+    done = await admin.post("/api/endings", {"kind": "remembered", "name": name})
+    assert done["ended"] is True
+    assert await admin.get(path) == {"remembered_browsers": []}
+    assert await admin.refused("GET", "/api/users/nobody/remembered-browsers") == (404, "not_found")
 
 
 async def test_a_pasted_token_is_ended_and_never_repeated(

@@ -15,6 +15,7 @@ from counterfoil.server.endpoints.api import (
     mint_rights,
     personal_tokens,
     providers,
+    remembered_browsers,
     sessions,
     settings,
     users,
@@ -156,6 +157,13 @@ OPERATIONS: Final = (
         READ,
         "List what a person has made by hand.",
         personal_tokens.list_personal_tokens,
+    ),
+    Operation(
+        "GET",
+        f"{_USER}/remembered-browsers",
+        READ,
+        "List the browsers that are remembered for a person.",
+        remembered_browsers.list_remembered_browsers,
     ),
     Operation(
         "POST",

@@ -24,6 +24,7 @@ TITLES: Final = MappingProxyType(
         Ends.TOKEN: "End this token?",
         Ends.FAMILY: "End this session of an app?",
         Ends.SESSION: "Sign this browser out?",
+        Ends.REMEMBERED: "Forget this browser?",
         Ends.APP_SESSIONS: "Sign the app out everywhere?",
         Ends.GRANT: "End this grant?",
         Ends.USER: "End everything of this person?",
@@ -37,6 +38,7 @@ TITLES: Final = MappingProxyType(
 _ROOMS: Final = MappingProxyType(
     {
         Ends.SESSION: "sessions",
+        Ends.REMEMBERED: "users",
         Ends.GRANT: "grants",
         Ends.APP_SESSIONS: "grants",
         Ends.FAMILY: "grants",
@@ -92,6 +94,7 @@ async def answer(visit: Visit) -> Response:
     response = show(server, _ended(visit, target, ending, here=here))
     if here:
         server.cookies.clear_session(response)
+        server.cookies.clear_remembered(visit.request, response)
     return response
 
 
@@ -105,6 +108,8 @@ def _target(parameters: Parameters) -> Target:
 
 async def _is_here(visit: Visit, target: Target, tx: Transaction) -> bool:
     """Whether the browser of the administrator is signed out by it."""
+    if target.kind is Ends.REMEMBERED:
+        return target.name == visit.person.session.remembered_id
     if target.kind is Ends.SESSION:
         return target.name == visit.person.session.id
     return target.kind is Ends.USER and await owner_of(tx, target) == visit.person.user.id
@@ -122,7 +127,8 @@ def _ended(visit: Visit, target: Target, ending: Ending, *, here: bool) -> Ended
 
 
 def _sentence(target: Target, ending: Ending) -> str:
-    if ending.ended and not (ending.sessions or ending.families or target.kind is Ends.GRANT):
+    counted = ending.sessions or ending.families or ending.remembered
+    if ending.ended and not (counted or target.kind is Ends.GRANT):
         return "Everything that was meant has ended."
     return ended_sentence(ending)
 
@@ -132,6 +138,6 @@ def _back(visit: Visit, target: Target) -> str:
     match target.kind:
         case Ends.API:
             return visit.url(room, "named", uri=target.name)
-        case Ends.FAMILY | Ends.TOKEN | Ends.PERSONAL_TOKEN | Ends.MINT_RIGHT:
+        case Ends.FAMILY | Ends.TOKEN | Ends.PERSONAL_TOKEN | Ends.MINT_RIGHT | Ends.REMEMBERED:
             return visit.url(room)
     return visit.url(room, target.name)
