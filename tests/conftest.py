@@ -80,6 +80,18 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def templates_compiled_once() -> Iterator[None]:
+    """All installations of a process show the same pages: to compile these takes longer than most
+    tests do."""
+    from counterfoil.server import assembly
+
+    pages = assembly.Pages()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assembly, "Pages", lambda: pages)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator["Postgres"]:
     """A PostgreSQL for the whole session, with the template of a new installation's database."""
