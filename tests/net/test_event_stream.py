@@ -25,6 +25,19 @@ def test_any_chunking_gives_the_same_events(stream: bytes, cuts: list[int]):
     assert parsed(*chunks) == parsed(stream) == parsed(*(bytes([b]) for b in stream))
 
 
+WHOLE = st.tuples(
+    st.sampled_from([b"", b"event: notice\n", b"event:  x\n", b"event: \n", b"event:y\n"]),
+    st.sampled_from([b"", b"id: e1:7\n", b"id: \n", b"id: a\0b\n", b"id\n", b"id: \xff\n"]),
+    st.sampled_from([b"data: a\n", b"data:  \n", b"data: \n", b"data: \xc3\xa4\xff\n", b""]),
+    st.sampled_from([b"\n", b"\n\n", b"data: b\n\n", b"\r\n", b"", b"\ndata: c"]),
+).map(b"".join)
+
+
+@given(st.lists(WHOLE, max_size=6))
+def test_events_that_come_whole_are_read_as_those_that_come_in_pieces(chunks: list[bytes]):
+    assert parsed(*chunks) == parsed(*(bytes([b]) for b in b"".join(chunks)))
+
+
 @given(st.lists(st.tuples(ONE_LINE.filter(bool), TEXT, ONE_LINE), max_size=5))
 def test_what_is_written_is_read_back(events: list[tuple[str, str, str]]):
     stream = b"".join(event(name, data, event_id) for name, data, event_id in events)

@@ -9,6 +9,10 @@ MAX_EVENT_BYTES: Final = 256 * 1024
 """How long a line, and the data of one event, may be, unless the caller says otherwise."""
 
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_WHOLE: Final = re.compile(
+    rb"(?:event: ([^\r\n]+)\n)?(?:id: ([^\r\n\0]*)\n)?data: ([^\r\n]*)\n\n"
+)
+"""One event as it is mostly written and sent: it need not be taken apart line by line."""
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -45,6 +49,9 @@ class EventParser:
         """
         if not chunk:
             return []
+        whole = None if self._is_within_event else _WHOLE.fullmatch(chunk)
+        if whole is not None and len(chunk) <= self._max_bytes:
+            return [self._take_whole(whole)]
         fresh = chunk[1:] if self._after_cr and chunk.startswith(b"\n") else chunk
         self._after_cr = chunk.endswith(b"\r")
         # A thousand lines without a carriage return are split in the time of twenty with one.
@@ -59,6 +66,18 @@ class EventParser:
         if rest:
             self._keep(rest)
         return events
+
+    @property
+    def _is_within_event(self) -> bool:
+        return bool(self._partial or self._name or self._data)
+
+    def _take_whole(self, event: re.Match[bytes]) -> Event:
+        self._begun, self._after_cr = True, False
+        name, last_id, data = event.groups()
+        if last_id is not None:
+            self._last_id = last_id.decode("utf-8", "replace")
+        named = "message" if name is None else name.decode("utf-8", "replace")
+        return Event(named, data.decode("utf-8", "replace"), self._last_id)
 
     def _keep(self, part: bytes) -> None:
         self._partial += part
