@@ -6,17 +6,18 @@ of tokens (``jti``); lines out are ``ready``, then for each name the nanoseconds
 clock, which all processes of a machine share, at which each guard first refused it.
 """
 
-import asyncio
 import gc
 import resource
 import secrets
+import select
+import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
-import uvloop
 
 from bench.http_session import HttpSession
 from counterfoil.guard.feed_reader import FeedReader
@@ -28,38 +29,29 @@ from counterfoil.oauth.receipts import INTRODUCTION, Introduction
 from counterfoil.oauth.revocations import Marks
 
 _SPARE_FILES: Final = 64
+_AT_ONCE: Final = 65_536
+"""Bytes of one reading."""
 
 
 class Crowd:
     """All guards, and the token that they are watched for."""
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self) -> None:
         self.marks: Marks | None = None
         self.refused: list[int] = []
         self.ready = 0
-        self.is_over = False
-        self.progress = asyncio.Event()
 
-    async def reached(self, what: list[int] | None) -> None:
-        """Wait until all have refused, or, without a list, until all are fresh."""
-        while (self.ready if what is None else len(what)) < self.number:
-            self.progress.clear()
-            await self.progress.wait()
-
-    def watch(self, jti: str) -> list[int]:
+    def watch(self, jti: str) -> None:
         """Watch for a token from now on."""
         self.refused = []
         self.marks = Marks(jti, "", "client", 0, "api", 0, "kid")
-        return self.refused
 
 
-class Follower(asyncio.Protocol):
+class Follower:
     """One guard's connection."""
 
     def __init__(self, crowd: Crowd, start: "Start") -> None:
         self._crowd = crowd
-        self._start = start
         state = IssuerState(Issuer(start.issuer), Staleness.reject())
         state.feed_keys.take(start.feed_keys)
         self._notices = state.notices
@@ -75,17 +67,19 @@ class Follower(asyncio.Protocol):
         self._buffer = b""
         self._in_body = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
+    def asks(self) -> bytes:
         """Ask for what follows the snapshot."""
         guard = Introduction("reject", BUDGET, secrets.token_urlsafe(16))
         asked = (
             "GET /notices HTTP/1.1\r\nHost: bench\r\n"
             f"Last-Event-ID: {self._notices.position}\r\n{INTRODUCTION}: {guard}\r\n\r\n"
         )
-        transport.write(asked.encode())
+        return asked.encode()
 
-    def data_received(self, data: bytes) -> None:
-        """Take the chunks of the body (RFC 9112 §7.1)."""
+    def receive(self, data: bytes) -> None:
+        """Take the chunks of the body (RFC 9112 §7.1). Nobody hangs up while it is measured."""
+        if not data:
+            sys.exit("!! bench: a follower was dropped")
         data = self._buffer + data
         if not self._in_body:
             head, end, data = data.partition(b"\r\n\r\n")
@@ -103,11 +97,6 @@ class Follower(asyncio.Protocol):
             data = data[end + 2 :]
         self._buffer = data
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nobody hangs up while it is measured."""
-        if not self._crowd.is_over:
-            sys.exit(f"!! bench: a follower was dropped: {exc}")
-
     def _take(self, chunk: bytes) -> None:
         for event in self._parser.feed(chunk):
             if self._reader.take(event, time.time()) is not Verdict.GO_ON:
@@ -118,12 +107,9 @@ class Follower(asyncio.Protocol):
         if watched and marks and self._notices.rejects(marks, time.time()) is not None:
             self._refuses = marks
             crowd.refused.append(time.monotonic_ns())
-            if len(crowd.refused) == crowd.number:
-                crowd.progress.set()
         if not self._is_fresh and self._notices.fresh_at > self._begun_at:
             self._is_fresh = True
             crowd.ready += 1
-            crowd.progress.set()
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -134,24 +120,58 @@ class Start(msgspec.Struct, frozen=True):
     snapshot: bytes
 
 
-async def main(issuer: str, number: int) -> None:
-    parts = urlsplit(issuer)
-    session = HttpSession(parts.port or 80)
+class Lines:
+    """The connections of all followers. A plain loop: what it costs is not the guards'."""
+
+    def __init__(self, crowd: Crowd, start: Start, number: int) -> None:
+        parts = urlsplit(start.issuer)
+        self._poll = select.epoll()
+        self._followers: dict[int, tuple[socket.socket, Follower]] = {}
+        for _ in range(number):
+            follower = Follower(crowd, start)
+            line = socket.create_connection((parts.hostname, parts.port))
+            line.sendall(follower.asks())
+            line.setblocking(False)
+            self._followers[line.fileno()] = line, follower
+            self._poll.register(line, select.EPOLLIN)
+
+    def listen(self, until: Callable[[], bool]) -> None:
+        """Receive until it is so."""
+        while not until():
+            for number, _ in self._poll.poll():
+                line, follower = self._followers[number]
+                follower.receive(line.recv(_AT_ONCE))
+
+    def listen_until_told(self) -> str:
+        """Receive until there is a line on the standard input, and give it."""
+        self._poll.register(sys.stdin, select.EPOLLIN)
+        told: list[str] = []
+        while not told:
+            for number, _ in self._poll.poll():
+                if number == sys.stdin.fileno():
+                    told.append(sys.stdin.readline().strip())
+                else:
+                    line, follower = self._followers[number]
+                    follower.receive(line.recv(_AT_ONCE))
+        self._poll.unregister(sys.stdin)
+        return told[0]
+
+
+def main(issuer: str, number: int) -> None:
+    session = HttpSession(urlsplit(issuer).port or 80)
     keys = msgspec.json.decode(session.get("/notices/jwks.json").body)
     start = Start(issuer, keys, session.get("/notices/snapshot").body.encode())
     session.close()
-    loop, crowd = asyncio.get_running_loop(), Crowd(number)
-    for _ in range(number):
-        await loop.create_connection(lambda: Follower(crowd, start), "127.0.0.1", parts.port)
-    await crowd.reached(None)
+    crowd = Crowd()
+    lines = Lines(crowd, start, number)
+    lines.listen(lambda: crowd.ready == number)
     gc.freeze()
     print("ready", flush=True)
-    while name := (await asyncio.to_thread(sys.stdin.readline)).strip():
-        refused = crowd.watch(name)
+    while name := lines.listen_until_told():
+        crowd.watch(name)
         print("watching", flush=True)
-        await crowd.reached(refused)
-        print(*refused, flush=True)
-    crowd.is_over = True
+        lines.listen(lambda: len(crowd.refused) == number)
+        print(*crowd.refused, flush=True)
 
 
 def _allow_files(number: int) -> None:
@@ -165,4 +185,4 @@ def _allow_files(number: int) -> None:
 
 if __name__ == "__main__":
     _allow_files(int(sys.argv[2]))
-    uvloop.run(main(sys.argv[1], int(sys.argv[2])))
+    main(sys.argv[1], int(sys.argv[2]))
