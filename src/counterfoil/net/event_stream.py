@@ -9,9 +9,7 @@ MAX_EVENT_BYTES: Final = 256 * 1024
 """How long a line, and the data of one event, may be, unless the caller says otherwise."""
 
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
-_WHOLE: Final = re.compile(
-    rb"(?:event: ([^\r\n]+)\n)?(?:id: ([^\r\n\0]*)\n)?data: ([^\r\n]*)\n\n"
-)
+_WHOLE: Final = re.compile(rb"(?:event: ([^\r\n]+)\n)?(?:id: ([^\r\n\0]*)\n)?data: ([^\r\n]*)\n\n")
 """One event as it is mostly written and sent: it need not be taken apart line by line."""
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
