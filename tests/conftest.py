@@ -59,12 +59,19 @@ def has_nats() -> bool:
     return program() is not None
 
 
+def has_nginx() -> bool:
+    from tests.nginx import program
+
+    return program() is not None
+
+
 TOOLS: dict[str, Callable[[], bool]] = {
     "browser": CHROMIUM.exists,
     "wrk": lambda: shutil.which("wrk") is not None,
     "postgres": has_postgres,
     "patroni": has_patroni,
     "nats": has_nats,
+    "nginx": has_nginx,
     "npm": lambda: bool(shutil.which("node")) and (NODE_MODULES / ".package-lock.json").exists(),
 }
 LEFT_OUT = "left out by hand"

@@ -1,6 +1,7 @@
 """A test whose tool is missing is skipped loudly here, and fails in CI unless left out by hand."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.sources import ROOT
+from tests.conftest import TOOLS
 
 SAMPLE = """
 import pytest
@@ -19,6 +21,28 @@ def test_with_npm(): ...
 def test_without(): ...
 """
 MARKERS = "[pytest]\nmarkers =\n    npm: needs npm\n    browser: needs a browser\n"
+
+
+USES = {
+    "npm": re.compile(r"\.look\("),  # axe-core comes from there
+    "nginx": re.compile(r"from tests\.nginx import .*proxying"),
+}
+
+
+def test_every_tool_that_a_marker_names_is_looked_for(request: pytest.FixtureRequest):
+    """Or else its tests fail where it is missing, and `WITHOUT` does not know its name."""
+    lines = request.config.getini("markers")
+    named = {line.partition(":")[0] for line in lines if re.search(r": needs ", line)}
+    assert {"browser", "nginx", "npm"} <= named
+    assert named <= set(TOOLS)
+
+
+@pytest.mark.parametrize("tool", USES)
+def test_a_page_that_uses_a_tool_says_so(tool: str):
+    every = {each.name: each.read_text() for each in (ROOT / "tests" / "browser").glob("test_*.py")}
+    using = [name for name, text in every.items() if USES[tool].search(text)]
+    assert using
+    assert [name for name in using if f"pytest.mark.{tool}" not in every[name]] == []
 
 
 @pytest.mark.parametrize(

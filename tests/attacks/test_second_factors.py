@@ -9,7 +9,8 @@ import httpx2
 import pytest
 from msgspec.structs import replace
 
-from counterfoil.server.protocol import revocation
+from counterfoil.server.protocol import registration, revocation
+from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind
 from tests.installation import (
@@ -269,12 +270,48 @@ async def disable(place: Installation, person: Person) -> None:
     )
 
 
+async def disable_and_enable(place: Installation, person: Person) -> None:
+    await disable(place, person)
+    await place.authority.store.transact(
+        lambda tx: registration.enable_user(tx, person.user_id, CLI)
+    )
+
+
+async def sign_out_everywhere(place: Installation, person: Person) -> None:
+    await place.authority.store.transact(
+        lambda tx: revocation.sign_out_user(tx, person.user_id, CLI)
+    )
+
+
+async def sign_out_everywhere_else(place: Installation, person: Person) -> None:
+    page = await person.browser.get("/account/devices/others")
+    done = await person.browser.post("/account/devices/others", data=hidden_fields(page.text))
+    assert done.status_code == 200, done.text
+
+
+async def report_an_intrusion(place: Installation, person: Person) -> None:
+    await place.authority.store.transact(
+        lambda tx: revocation.follow(tx, Cause.INTRUSION_REPORTED, person.user_id, CLI)
+    )
+
+
 async def wait(place: Installation, person: Person) -> None:
     place.clock.turn(600)
 
 
+ENDS_HALF_SIGN_INS = [
+    change_password,
+    disable,
+    disable_and_enable,
+    sign_out_everywhere,
+    sign_out_everywhere_else,
+    report_an_intrusion,
+    wait,
+]
+
+
 @one_engine
-@pytest.mark.parametrize("change", [change_password, disable, wait])
+@pytest.mark.parametrize("change", ENDS_HALF_SIGN_INS)
 async def test_half_a_sign_in_is_over_when_what_it_rests_on_changes(
     place: Installation, owner: Person, thief: Person, change: Any
 ):

@@ -15,7 +15,7 @@ from tests.browser.person import EMAIL, Person
 from tests.examples.demonstration import Demonstration
 from tests.upstreams import CLIENT_ID, CLIENT_SECRET, Upstream, upstream
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, pytest.mark.npm, pytest.mark.timeout(300)]
 
 
 @contextmanager

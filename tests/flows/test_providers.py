@@ -2,12 +2,15 @@
 
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from msgspec.structs import replace
 
 from counterfoil.jose.jwt import unverified_claims
+from counterfoil.server.identity import known_browser
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.provider import Provider
 from counterfoil.server.records.user import User
@@ -25,7 +28,7 @@ from tests.coming import (
 from tests.installation import Installation, Person, answer_of, hidden_fields, installed
 from tests.noticing import habits_of
 from tests.recoveries import ask, choose, mail_for, open_link, token_for
-from tests.second_factors import confirm, show
+from tests.second_factors import confirm, events_of, show
 from tests.upstreams import GitHub, Upstream, upstream
 
 pytestmark = pytest.mark.anyio
@@ -339,6 +342,8 @@ async def test_who_has_no_password_ends_all_that_was_not_them(
         user = await found(place, email)
         assert user is not None
         assert (await habits_of(place, user.id)).networks
+        assert await knows(browser, place, user.id)
+        assert await knows(stolen, place, user.id)
         devices = await browser.get("/account/activity")
         assert "/account/not-me?about=event" in devices.text
         about = devices.text.split("/account/not-me?about=")[1].split('"')[0]
@@ -349,6 +354,38 @@ async def test_who_has_no_password_ends_all_that_was_not_them(
         assert await is_in(browser)
         assert not await is_in(stolen)
         assert not (await habits_of(place, user.id)).networks
+        assert await knows(browser, place, user.id), "they are known in their own"
+        assert not await knows(stolen, place, user.id), "though there is no password to change"
+
+
+async def knows(browser: httpx2.AsyncClient, place: Installation, user_id: str) -> bool:
+    """Whether somebody is known in a browser."""
+    cookie = next(each.value for each in browser.cookies.jar if each.name.endswith("_known"))
+    known = known_browser.unseal(place.authority.pending, cookie)
+    user = await place.authority.store.read(lambda tx: tx.users.find(user_id))
+    assert user is not None
+    return known.at(user, int(place.clock())) is not None
+
+
+@one_engine
+async def test_whoever_sets_an_app_up_on_the_way_is_said_to_have_come_by_the_provider(
+    tmp_path: Path,
+):
+    """S111, S112: the log names no password where there is none, nor where a code was wrong."""
+    settings = {"registration": "open", "second_factor_for": "everyone"}
+    async with installed(tmp_path, **settings) as own, provided(own) as theirs:
+        email = somebody(theirs)
+        async with own.browser() as browser:
+            app, _ = await confirm(Person(own, browser), await come(browser))
+        own.clock.turn(60)
+        async with own.browser() as browser:
+            page, person = await come(browser), Person(own, browser)
+            await show(person, page, "000000" if app.code() != "000000" else "000001")
+        user = await found(own, email)
+        assert user is not None
+        for kind in (EventKind.SECOND_FACTOR_ADDED, EventKind.SECOND_FACTOR_FAILED):
+            (event,) = await events_of(own, kind, user.id)
+            assert event.proof == "provider:theirs"
 
 
 @one_engine

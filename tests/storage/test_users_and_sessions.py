@@ -186,3 +186,15 @@ async def test_when_a_browser_got_its_cookie_never_runs_backwards(store: Store) 
         await store.transact(lambda tx, noted=noted: tx.sessions.note_cookies(noted))
     found = await store.read(lambda tx: tx.sessions.find("sid-1"))
     assert found == session(cookie_set_at=NOW + 9)
+
+
+async def test_what_happened_to_a_person_is_counted(store: Store) -> None:
+    """Each of its own, and of nobody else."""
+    for each in (user(), user(id="grace", email="grace@example.com")):
+        await store.transact(lambda tx, each=each: tx.users.add(each))
+    for _ in range(2):
+        await store.transact(lambda tx: tx.users.note_ending("ada"))
+    await store.transact(lambda tx: tx.users.note_intrusion("ada"))
+    await store.transact(lambda tx: tx.users.note_intrusion("nobody"))
+    found = [await store.read(lambda tx, n=n: tx.users.find(n)) for n in ("ada", "grace")]
+    assert [(each.endings, each.intrusions) for each in found if each] == [(2, 1), (0, 0)]

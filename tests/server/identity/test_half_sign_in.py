@@ -37,6 +37,7 @@ def test_it_opens_in_its_own_browser_and_nowhere_else():
         (replace(ADA, disabled_at=99), 100, False),
         (replace(ADA, password_hash="$argon2id$two"), 100, False),
         (replace(ADA, password_hash=None), 100, False),
+        (replace(ADA, endings=1), 100, False),
     ],
 )
 def test_it_is_good_for_a_while_and_for_one_password(user: User, now: int, good: bool):

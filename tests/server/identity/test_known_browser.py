@@ -3,12 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
-from counterfoil.server.identity.half_sign_in import generation_of
 from counterfoil.server.identity.known_browser import (
     LIFETIME,
     NOWHERE,
     Acquaintance,
     KnownBrowser,
+    generation_of,
     seal,
     unseal,
 )
@@ -47,10 +47,20 @@ def test_what_is_not_ours_makes_no_browser_known(other: str | None):
         (ADA, 100 + LIFETIME, False),
         (replace(ADA, id="grace"), 100, False),
         (replace(ADA, password_hash="$argon2id$two"), 100, False),
+        (replace(ADA, endings=1, intrusions=1), 100, True),
     ],
 )
 def test_it_is_known_for_a_while_and_under_one_password(user: User, now: int, known: bool):
     assert (KNOWN.at(user, now) is not None) is known
+
+
+def test_without_a_password_it_is_known_until_somebody_was_not_them():
+    grace = replace(ADA, id="grace", password_hash=None)
+    known = NOWHERE.with_account(acquaintance(grace))
+    assert known.at(replace(grace, endings=1), 100) is not None
+    assert known.at(replace(grace, intrusions=1), 100) is None
+    again = replace(grace, intrusions=1)
+    assert known.with_account(acquaintance(again)).at(again, 100) is not None
 
 
 def test_older_copies_share_their_tries_with_the_newest():

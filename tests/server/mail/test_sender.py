@@ -224,3 +224,30 @@ async def test_it_ends_although_it_was_woken_a_moment_ago(office: Installation, 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+@pytest.mark.parametrize("kind", ["NEW_PASSWORD", "INVITED", "INVITATION"])
+@pytest.mark.parametrize("change", ["disabled", "deleted"])
+async def test_a_link_to_an_account_that_is_no_more_is_not_sent(
+    office: Installation, courier: Courier, kind: str, change: str
+):
+    """It waited while the account ended, and its link opens nothing; what tells of it goes."""
+    user = await office.add_user("gone@example.com")
+    letter = replace(LETTER, kind=LetterKind[kind], to=user.email)
+    letter = replace(letter, values={**letter.values, "days": "7"})
+    told = replace(letter, id="told", kind=LetterKind.PASSWORD_WAS_SET)
+    for each in (letter, told):
+        await put(office, each)
+    courier.failure = NotNow("nobody answers")
+    one = sender(office, courier)
+    assert [await one.tick(), await one.tick()] == [True, True]
+    if change == "disabled":
+        await office.authority.store.transact(lambda tx: tx.users.disable(user.id, tx.now))
+    else:
+        await office.authority.store.transact(lambda tx: tx.users.remove(user.id))
+    courier.failure = None
+    office.clock.turn(FIRST_WAIT)
+    while await one.tick():
+        pass
+    assert courier.taken == ["<told@id.example>"]
+    assert not await waits(office)

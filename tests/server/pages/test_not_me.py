@@ -1,9 +1,13 @@
 """My account, "this was not me": everything else ends, and the administrators see it."""
 
+from typing import Any
+
 import httpx2
 import pytest
 
 from counterfoil.server.records.event import EventKind, EventQuery
+from counterfoil.server.records.remembered_browser import RememberedBrowser
+from counterfoil.server.records.session import Origin
 from tests.installation import PASSWORD, Installation, Person, hidden_fields
 from tests.server.pages.document import Document
 
@@ -81,6 +85,29 @@ async def test_from_the_devices(place: Installation, person: Person, visitor: Pe
     assert (await disown(person, link)).status_code == 200
     (of,) = await alarms(place, person)
     assert link == f"/account/not-me?about={of}"
+
+
+async def test_from_a_browser_that_is_only_remembered(place: Installation, person: Person):
+    """S24: it is signed in nowhere, and comes back all the same; another person's is none."""
+    await person.code()
+
+    async def work(tx: Any) -> None:
+        for name, user_id in (("theirs", person.user_id), ("others", "somebody else")):
+            remembered = RememberedBrowser(
+                id=f"{name} {person.user_id}", user_id=user_id, digest=name.encode(), browser="b",
+                auth_time=tx.now, amr=("pwd",), used_at=tx.now, expires_at=tx.now + 86_400,
+                origin=Origin("192.0.2.9", "Firefox"),
+            )  # fmt: skip
+            await tx.remembered_browsers.add(remembered)
+
+    await place.authority.store.transact(work)
+    (link,) = [each for each in await links_of(person, "devices") if "?about=remembered:" in each]
+    asked = await person.browser.get(link)
+    assert "A browser, signed in since" in asked.text
+    other = await person.browser.get(f"/account/not-me?about=remembered:others {person.user_id}")
+    assert other.status_code == 400
+    assert "1 browser is remembered no more" in (await disown(person, link)).text
+    assert await alarms(place, person) == [f"remembered:theirs {person.user_id}"]
 
 
 async def test_it_stands_on_the_page_of_the_person_for_administrators(

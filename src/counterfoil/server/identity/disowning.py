@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from counterfoil.server.identity.half_sign_in import generation_of
+from counterfoil.server.identity.known_browser import generation_of
 from counterfoil.server.identity.password_change import Changed, PasswordChange, renewed
 from counterfoil.server.identity.second_factor import still_there
 from counterfoil.server.protocol import events, revocation
@@ -34,5 +34,7 @@ async def _disown(authority: Authority, change: PasswordChange, tx: Transaction)
     detail = {"of": change.disowned}
     await events.record(tx, EventKind.INTRUSION_REPORTED, by, user.id, detail)
     await forget_strangers(tx, user.id)
+    await tx.users.note_intrusion(user.id)
     ending = await revocation.follow(tx, Cause.INTRUSION_REPORTED, user.id, by, session.id)
-    return await renewed(tx, session, ending, generation_of(user))
+    now = await tx.users.find(user.id) or user
+    return await renewed(tx, session, ending, generation_of(now))

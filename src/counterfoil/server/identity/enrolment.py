@@ -90,7 +90,7 @@ async def enrol_on_the_way(
 ) -> Enrolled | None:
     """Switch the factor on and begin the session; ``None``: a wrong code, or it may not be.
 
-    Only right after the password, and only where there is none: whoever has one shows that.
+    Only right after the first factor, and only where there is none: whoever has one shows that.
 
     Raises:
         StoreUnavailable: nothing was stored.
@@ -104,7 +104,7 @@ async def _on_the_way(
     user = await tx.users.find(half.user_id)
     if user is None or not half.is_good(user, tx.now):
         return None
-    by = events.by_user(user.id, confirmation.origin, events.PASSWORD)
+    by = events.by_user(user.id, confirmation.origin, half.proof)
     if not _may_enrol(authority.settings, user) or _step_in(confirmation, user, tx.now) is None:
         return None
     # A password alone adds no app beside a passkey: who has one shows it.

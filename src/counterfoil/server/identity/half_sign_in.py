@@ -1,4 +1,4 @@
-"""Half a sign-in: the password was right, and a second factor is due. It is no session.
+"""Half a sign-in: one factor was right, and a second one is due. It is no session.
 
 It travels sealed in a cookie of the browser in which it was begun, and costs no row.
 """
@@ -11,6 +11,7 @@ from msgspec import Struct
 from counterfoil.oauth.acr import PASSWORD
 from counterfoil.server.keys.sealed_text import opened_text, sealed_text
 from counterfoil.server.keys.sealing import NotSealed, Sealing
+from counterfoil.server.protocol import events
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -27,7 +28,9 @@ class Via(Struct, frozen=True):
 
 
 class HalfSignIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was proved, by whom, when. ``generation`` names the password: with another it is over.
+    """What was proved, by whom, when, with its word in events (``proof``).
+
+    ``generation`` names the password and all that has ended: with another one it is over.
 
     ``id`` is used up by the session that it becomes. ``keep``: they want to stay signed in.
     ``via`` and ``auth_time``: by a provider, which says when they signed in there.
@@ -43,6 +46,7 @@ class HalfSignIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     auth_time: int | None = None
     via: Via | None = None
     browser_known: bool = False
+    proof: str = events.PASSWORD
 
     def is_good(self, user: User, now: int) -> bool:
         """Whether it still stands for this person, as they are now."""
@@ -63,8 +67,12 @@ def begin(tx: Transaction, user: User, *, keep: bool) -> HalfSignIn:
 
 
 def generation_of(user: User) -> str:
-    """Name a person's present password, by its salted hash, and tell nothing of it."""
-    return hashlib.sha256((user.password_hash or "").encode()).hexdigest()
+    """Name a person's present password, by its salted hash, and tell nothing of it.
+
+    Once everything of theirs has ended, or all but one browser, it is another name.
+    """
+    named = [user.password_hash or "", *([str(user.endings)] if user.endings else [])]
+    return hashlib.sha256(" ".join(named).encode()).hexdigest()
 
 
 def seal(sealing: Sealing, half: HalfSignIn, browser: str) -> str:

@@ -11,7 +11,6 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.server.identity.half_sign_in import generation_of
 from counterfoil.server.keys.sealed_text import opened_text, sealed_text
 from counterfoil.server.keys.sealing import NotSealed, Sealing
 from counterfoil.server.records.session import Session
@@ -30,13 +29,22 @@ _CONTEXT: Final = "known browser"
 class Acquaintance(Struct, frozen=True):
     """An account that was signed in to, when, and under which password: with another it is over.
 
-    ``id`` is random: under it the tries are counted.
+    Who has no password is known until they say that somebody was not them. ``id`` is random: under
+    it the tries are counted.
     """
 
     id: str
     user_id: str
     generation: str
     at: int
+
+
+def generation_of(user: User) -> str:
+    """Name what a person is known under, and tell nothing of it: their password, by its salted
+    hash; without one, how often they have said that somebody was not them.
+    """
+    named = user.password_hash or (str(user.intrusions) if user.intrusions else "")
+    return hashlib.sha256(named.encode()).hexdigest()
 
 
 class KnownBrowser(Struct, frozen=True):

@@ -63,7 +63,7 @@ async def _conclude(
     arrival = Arrival(user, attempt.origin, known, proved.proof)
     if await more_is_due(authority, tx, arrival, proved.amr):
         half = half_sign_in.begin(tx, user, keep=attempt.keep)
-        return replace(half, amr=proved.amr, browser_known=known)
+        return replace(half, amr=proved.amr, browser_known=known, proof=proved.proof)
     beginning = Beginning(
         attempt.origin,
         attempt.current,

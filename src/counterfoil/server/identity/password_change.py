@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity import known_browser, recovery
-from counterfoil.server.identity.half_sign_in import generation_of
-from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
+from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser, generation_of
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.second_factor import still_there
 from counterfoil.server.identity.throttle import locked_until

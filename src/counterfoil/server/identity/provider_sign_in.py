@@ -110,7 +110,7 @@ async def _begin(
     arrival = noting.Arrival(user, coming.origin, known, coming.proof)
     if await more_is_due(authority, tx, arrival, coming.amr):
         half = half_sign_in.begin(tx, user, keep=False)
-        shown = replace(half, amr=coming.amr, auth_time=auth_time, via=via)
+        shown = replace(half, amr=coming.amr, auth_time=auth_time, via=via, proof=coming.proof)
         return replace(shown, browser_known=known)
     beginning = Beginning(
         coming.origin,

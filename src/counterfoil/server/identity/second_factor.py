@@ -64,7 +64,7 @@ async def _finish(
     user = await tx.users.find(half.user_id)
     if user is None or not half.is_good(user, tx.now):
         return None
-    by = events.by_user(user.id, shown.origin)
+    by = events.by_user(user.id, shown.origin, half.proof)
     guess = _Guess(user, shown.typed, half.browser_known)
     # The half is used up last: a wrong code leaves it, and of two right ones it makes one session.
     if not await _is_right(authority, tx, guess, by) or not await half.use_up(tx):

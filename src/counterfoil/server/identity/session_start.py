@@ -5,7 +5,8 @@ from msgspec.structs import replace
 
 from counterfoil.oauth.acr import PASSWORD, with_second
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
-from counterfoil.server.identity.half_sign_in import HalfSignIn, Via, generation_of
+from counterfoil.server.identity.half_sign_in import HalfSignIn, Via
+from counterfoil.server.identity.known_browser import generation_of
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle

@@ -24,6 +24,8 @@ LEASE: Final = "mail"
 CLAIM_SECONDS: Final = 120
 """Longer than a courier takes at most: nobody else sends a letter that is being sent."""
 
+_TO_AN_ACCOUNT: Final = (LetterKind.NEW_PASSWORD, LetterKind.INVITED, LetterKind.INVITATION)
+"""Letters with a link to an account that is there."""
 _LOG: Final = logging.getLogger(__name__)
 Errand = Callable[[Transaction, Letter], Awaitable[Letter | None]]
 """Does what an errand asks for, in the transaction in which it is taken; gives the letter of it."""
@@ -100,7 +102,7 @@ class Sender:
             return None
         errand = self._errands.get(letter.kind)
         if errand is None:
-            return letter
+            return None if await _is_over(tx, letter) else letter
         made = await errand(tx, letter)
         if made is not None:
             # What was done must not be done again when the letter is: it waits as what it became.
@@ -120,6 +122,14 @@ class Sender:
             await self._store.transact(partial(_remove, waiting.id))
         else:
             await self._store.transact(partial(_remove, waiting.id))
+
+
+async def _is_over(tx: Transaction, letter: Letter) -> bool:
+    """Whether its link opens nothing any more: its account is disabled, deleted, or elsewhere."""
+    if letter.kind not in _TO_AN_ACCOUNT:
+        return False
+    user = await tx.users.find_by_email(letter.to)
+    return user is None or not user.is_enabled
 
 
 async def _is_due(tx: Transaction) -> bool:

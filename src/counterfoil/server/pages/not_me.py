@@ -1,6 +1,7 @@
 """My account, "this was not me": one form ends everything else and changes the password (S38)."""
 
 from functools import partial
+from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
@@ -27,8 +28,10 @@ from counterfoil.server.pages.wording import device_of, moment_of
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.ending_targets import Ends, Target, owner_of
 from counterfoil.server.records.event import EventQuery
+from counterfoil.server.records.family import Family
+from counterfoil.server.records.remembered_browser import RememberedBrowser
 from counterfoil.server.records.sentence import Row, say
-from counterfoil.server.records.session import Origin
+from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
@@ -36,7 +39,9 @@ from counterfoil.server.web.fresh import signed_in_just_now
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
 
-_KINDS: Final = ("event", "session", "family")
+_ENDS: Final = MappingProxyType(
+    {each.value: each for each in (Ends.SESSION, Ends.FAMILY, Ends.REMEMBERED)}
+)
 _NEW: Final = say("Your password is the new one.")
 _TOLD: Final = say("The administrators are told.")
 _LOOK_TOO: Final = say(
@@ -52,7 +57,7 @@ class Disowned(Struct, frozen=True):
 
 
 async def ask(server: Server, request: Request) -> Response:
-    """``GET /account/not-me?about=…``: an event, a session or a family. It changes nothing."""
+    """``GET /account/not-me?about=…``: an event, or what can be ended. It changes nothing."""
     person = await person_of(server, request)
     if person is None:
         return go(f"{server.prefix}/sign-in")
@@ -110,21 +115,30 @@ async def _event(
 async def _target(
     server: Server, person: Person, named: tuple[str, str], tx: Transaction
 ) -> Disowned:
-    kind, name = named
-    target = Target(Ends.SESSION if kind == "session" else Ends.FAMILY, name)
-    if kind not in _KINDS or await owner_of(tx, target) != person.user.id:
+    kind, name = _ENDS.get(named[0]), named[1]
+    if kind is None or await owner_of(tx, Target(kind, name)) != person.user.id:
         raise _nothing_such()
-    session, family = await tx.sessions.find(name), await tx.families.find(name)
-    found = session if kind == "session" else family
+    found = await _found(tx, kind, name)
     if found is None:
         raise _nothing_such()
     since = moment_of(found.auth_time)
     where = _where(server, found.origin)
-    if kind == "session":
-        what = say("A browser, signed in since {since}, {where}", since=since, where=where)
-    else:
+    if kind is Ends.FAMILY:
         what = say("An app, signed in since {since}, {where}", since=since, where=where)
-    return Disowned(f"{kind}:{name}", what)
+    else:
+        what = say("A browser, signed in since {since}, {where}", since=since, where=where)
+    return Disowned(f"{kind.value}:{name}", what)
+
+
+async def _found(
+    tx: Transaction, kind: Ends, name: str
+) -> Session | Family | RememberedBrowser | None:
+    match kind:
+        case Ends.SESSION:
+            return await tx.sessions.find(name)
+        case Ends.FAMILY:
+            return await tx.families.find(name)
+    return await tx.remembered_browsers.find(name)
 
 
 def _where(server: Server, origin: Origin) -> str:

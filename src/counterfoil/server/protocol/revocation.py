@@ -153,7 +153,7 @@ async def withdraw_right(tx: Transaction, right_id: str, by: Actor) -> Ending:
 
 async def sign_out_user(tx: Transaction, user_id: str, by: Actor) -> Ending:
     """End everything of a person; the account and the permissions stay (S47)."""
-    await tx.action_tokens.end_of(user_id)
+    await _end_what_was_begun(tx, user_id)
     hanging = await what_hangs.of_user(tx, user_id)
     if hanging:
         await events.record(tx, EventKind.USER_SIGNED_OUT, by, user_id, _counted(hanging))
@@ -165,6 +165,7 @@ async def end_elsewhere(tx: Transaction, session: Session, by: Actor) -> Ending:
 
     Permissions stay, and so do tokens that were made by hand: they belong to no device.
     """
+    await tx.users.note_ending(session.user_id)
     hanging = await what_hangs.of_user(tx, session.user_id, session.id)
     elsewhere = replace(hanging, personal_tokens=[])
     return await _end(tx, elsewhere, "signed_out_elsewhere", by)
@@ -199,17 +200,23 @@ async def end_everything_of(
     Links that were mailed to them end too (S72): what they speak of is no more. No browser is
     remembered, that of the session neither: a copy of its cookie may be about.
     """
-    await tx.action_tokens.end_of(user_id)
+    await _end_what_was_begun(tx, user_id)
     hanging = await what_hangs.of_user(tx, user_id, spared)
     remembered = await tx.remembered_browsers.of_user(user_id)
     return await _end(tx, replace(hanging, remembered=remembered), why, by)
+
+
+async def _end_what_was_begun(tx: Transaction, user_id: str) -> None:
+    """End links that were sent, and half sign-ins, of which none has a row."""
+    await tx.action_tokens.end_of(user_id)
+    await tx.users.note_ending(user_id)
 
 
 async def _end_all_but_session(
     tx: Transaction, user_id: str, why: str, by: Actor, spared: str | None
 ) -> Ending:
     """End all of a person but one session itself: what apps do in it ends, codes of it too."""
-    await tx.action_tokens.end_of(user_id)
+    await _end_what_was_begun(tx, user_id)
     if spared is not None:
         await tx.authorizations.burn_of_session(spared)
     hanging = await what_hangs.of_user(tx, user_id)

@@ -22,6 +22,10 @@ class User(Struct, frozen=True, kw_only=True):
     """When somebody showed last that the address is theirs."""
     language: str = ""
     """What they have chosen to read (RFC 5646); empty: what each of their browsers asks for."""
+    endings: int = 0
+    """How often everything of theirs has ended, or everything but one browser."""
+    intrusions: int = 0
+    """How often they said that somebody was not them, and had no password to change."""
 
     @property
     def email_verified(self) -> bool:
@@ -73,6 +77,12 @@ class Users(Protocol):
 
     async def enable(self, user_id: str) -> bool:
         """Enable; ``False`` where there is no such disabled user."""
+
+    async def note_ending(self, user_id: str) -> None:
+        """Count that everything of theirs ends, or everything but one browser."""
+
+    async def note_intrusion(self, user_id: str) -> None:
+        """Count that they said that somebody was not them."""
 
     async def set_password(self, user_id: str, password_hash: str) -> bool:
         """Replace the hash of the password; ``False`` where there is no such user."""

@@ -7,12 +7,12 @@ from counterfoil.server.storage.connection import Connection, Row
 
 _ADD: Final = """
 INSERT INTO users (id, email, created_at, password_hash, name, is_admin, disabled_at,
-    failed_sign_ins, locked_until, email_key, email_verified_at, language)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    failed_sign_ins, locked_until, email_key, email_verified_at, language, endings, intrusions)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _SELECT: Final = """
 SELECT id, email, created_at, password_hash, name, is_admin, disabled_at,
-    failed_sign_ins, locked_until, email_verified_at, language
+    failed_sign_ins, locked_until, email_verified_at, language, endings, intrusions
 FROM users"""
 FIND: Final = f"{_SELECT} WHERE id = ?"
 _FIND_BY_EMAIL: Final = f"{_SELECT} WHERE email_key = ?"
@@ -47,6 +47,8 @@ DELETE FROM upstream_sessions WHERE identity_id IN (
 _REMOVE_USER: Final = "DELETE FROM users WHERE id = ?"
 _RENAME: Final = "UPDATE users SET name = ? WHERE id = ? AND COALESCE(name, '') <> ?"
 _SET_LANGUAGE: Final = "UPDATE users SET language = ? WHERE id = ? AND language <> ?"
+_NOTE_ENDING: Final = "UPDATE users SET endings = endings + 1 WHERE id = ?"
+_NOTE_INTRUSION: Final = "UPDATE users SET intrusions = intrusions + 1 WHERE id = ?"
 _SET_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ?"
 _CHANGE_PASSWORD: Final = "UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?"
 _WELCOME: Final = """
@@ -89,6 +91,8 @@ class UserStatements:
             normalised_email(user.email),
             user.email_verified_at,
             user.language,
+            user.endings,
+            user.intrusions,
         )
 
     async def find(self, user_id: str) -> User | None:
@@ -130,6 +134,14 @@ class UserStatements:
     async def enable(self, user_id: str) -> bool:
         """Enable; ``False`` where there is no such disabled user."""
         return await self._connection.run(_ENABLE, user_id) == 1
+
+    async def note_ending(self, user_id: str) -> None:
+        """Count that everything of theirs ends, or everything but one browser."""
+        await self._connection.run(_NOTE_ENDING, user_id)
+
+    async def note_intrusion(self, user_id: str) -> None:
+        """Count that they said that somebody was not them."""
+        await self._connection.run(_NOTE_INTRUSION, user_id)
 
     async def set_password(self, user_id: str, password_hash: str) -> bool:
         """Replace the hash of the password; ``False`` where there is no such user."""
@@ -175,4 +187,6 @@ def _user(row: Row) -> User:
         locked_until=row[8],
         email_verified_at=row[9],
         language=row[10],
+        endings=row[11],
+        intrusions=row[12],
     )
