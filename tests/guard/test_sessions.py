@@ -1,5 +1,7 @@
 """An API's own sessions beside tokens at the same endpoints (S62)."""
 
+import asyncio
+
 import pytest
 
 from counterfoil.guard import MaxAge, Rejected, Sessions, SignedIn, StepUp, Web
@@ -119,3 +121,24 @@ def test_a_cookie_has_a_name(desk: Desk):
     for name in ("", "a b", "a=b"):
         with pytest.raises(ValueError, match="no name of a cookie"):
             by_session(desk, cookie=name)
+
+
+@pytest.mark.parametrize("host", ["note[.example", "[::1", "a]b", ""])
+def test_a_host_that_is_none_is_refused_and_breaks_nothing(desk: Desk, host: str):
+    """Found by a fuzzer: a stranger's ``Host`` beside a cookie made an error of the server's."""
+    asked = request(method="POST", host=host, origin=f"https://{host}", **COOKIE)
+    assert reason(by_session(desk), asked) is Reason.FORGED_REQUEST
+
+
+async def test_what_has_to_be_waited_for_needs_an_event_loop(desk: Desk):
+    """Also where it is no coroutine."""
+
+    def look_up(value: str) -> "asyncio.Future[SignedIn | None]":
+        found = asyncio.get_running_loop().create_future()
+        found.set_result(PEOPLE.get(value))
+        return found
+
+    gate = by_session(desk, look_up=look_up)
+    assert (await gate.admit(request(**COOKIE))).subject == "ada"
+    with pytest.raises(TypeError, match="plain function"):
+        gate.admit_blocking(request(**COOKIE))

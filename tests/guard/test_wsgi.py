@@ -64,6 +64,7 @@ class Answer:
         ({"PATH_INFO": "/a%b", "RAW_URI": "/a%25b"}, "/a%25b"),
         ({"SCRIPT_NAME": "/api", "PATH_INFO": "/a\xff/é~;x"}, "/api/a%FF/%E9~;x"),
         ({"PATH_INFO": "/a", "RAW_URI": "/é"}, "/a"),
+        ({"PATH_INFO": "/a", "RAW_URI": "http://[/a"}, "/a"),
         ({"PATH_INFO": ""}, ""),
     ],
 )
@@ -205,3 +206,49 @@ print("started:", guard.is_started)
     del guard
     gc.collect()
     assert reference() is None
+
+
+PIECES = {
+    "none": [],
+    "one": [b"a"],
+    "several": [b"a", b"b", b"c"],
+}
+
+
+@pytest.mark.parametrize("pieces", PIECES)
+@pytest.mark.parametrize("is_lazy", [False, True])
+def test_whatever_pieces_an_app_gives_begin_once(desk: Desk, pieces: str, *, is_lazy: bool):
+    """Lists have no ``close``; generators may give nothing at all."""
+
+    def lazily() -> Iterator[bytes]:
+        yield from PIECES[pieces]
+
+    def app(environ: Any, start_response: Any) -> Any:
+        if not is_lazy:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            return PIECES[pieces]
+
+        def starting() -> Iterator[bytes]:
+            start_response("200 OK", [("Content-Type", "text/plain")])
+            yield from lazily()
+
+        return starting()
+
+    guarded = GuardMiddleware(app, desk.guard)
+    answer = Answer(guarded, HTTP_AUTHORIZATION=f"Bearer {desk.token()}")
+    assert answer.body == b"".join(PIECES[pieces])
+    assert [status for status, _ in answer.starts] == ["200 OK"]
+
+
+def test_an_app_that_answers_before_it_has_begun_answers_nothing(desk: Desk):
+    """PEP 3333: a body without a status is a mistake of the app, and no answer of ours."""
+
+    def app(environ: Any, start_response: Any) -> Any:
+        return iter([b"secret"])
+
+    guarded = GuardMiddleware(app, desk.guard)
+    starts: list[Any] = []
+    asked = environ(HTTP_AUTHORIZATION=f"Bearer {desk.token()}")
+    with pytest.raises(AssertionError, match="before it called start_response"):
+        list(guarded(asked, lambda *said: starts.append(said)))
+    assert starts == []

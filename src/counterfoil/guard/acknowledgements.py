@@ -100,7 +100,7 @@ class Acknowledgements:
     def _greet(self, data: str) -> None:
         try:
             self._welcome = msgspec.json.decode(data, type=Welcome)
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return
         if self._state.issuer.credentials is not None and not self._welcome.known_as:
             logger.warning("%s does not take the credentials: this guard has no name", self._url)

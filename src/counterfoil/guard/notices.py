@@ -118,7 +118,7 @@ class Notices:
             return Verdict.TAKE_SNAPSHOT
         try:
             notice = notice_from(text)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return Verdict.TAKE_SNAPSHOT
         # The number is written last: a fork in between hears the notice twice, never not at all.
         self._count(_Heard(position.number, now, notice))

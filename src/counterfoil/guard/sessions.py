@@ -121,7 +121,13 @@ def _is_handshake(request: Request) -> bool:
 
 
 def origin_of(url: str) -> str:
-    """Give the origin of a URL, as a browser spells it in ``Origin`` (RFC 6454 §6.2)."""
-    parts = urlsplit(url)
+    """Give the origin of a URL, as a browser spells it in ``Origin`` (RFC 6454 §6.2).
+
+    ``-``, which is nobody's, where that is no URL: a stranger may write any ``Host``.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "-"
     usual = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}" if url else "-"
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(usual)}" if parts.netloc else "-"

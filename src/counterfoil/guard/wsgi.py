@@ -223,7 +223,17 @@ def _path_as_sent(environ: WSGIEnvironment, path: bytes) -> str:
     for key in _RAW:
         raw = environ.get(key)
         if isinstance(raw, str) and raw.isascii():
-            sent = raw.partition("?")[0] if raw.startswith("/") else urlsplit(raw).path
+            sent = _path_in(raw)
             if unquote_to_bytes(sent) == path:
                 return sent
     return quote_from_bytes(path, safe=_IN_PATHS)
+
+
+def _path_in(target: str) -> str:
+    """Give the path of a request target (RFC 9112 §3.2). Its host may be anything."""
+    if target.startswith("/"):
+        return target.partition("?")[0]
+    try:
+        return urlsplit(target).path
+    except ValueError:
+        return ""

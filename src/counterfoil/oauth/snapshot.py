@@ -122,7 +122,7 @@ class SnapshotPages:
     def _take(self, line: bytes) -> None:
         try:
             page = self._decoder.decode(line)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise Unsound(f"a page of the snapshot cannot be read: {error}") from None
         self._count += len(page)
         now = self._now
