@@ -10,10 +10,11 @@ from counterfoil.guard.demands import demands_of
 from counterfoil.guard.gate import Gate
 from counterfoil.guard.guard import Guard
 from counterfoil.guard.request import Request
+from counterfoil.guard.tickets import Checks, TicketCheck
 from counterfoil.jose import jws
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jwt import unverified_claims, unverified_header
-from counterfoil.jose.keys import PrivateKey
+from counterfoil.jose.keys import KeySet, PrivateKey
 from counterfoil.oauth.delegation import TICKET
 from counterfoil.oauth.limits import Limit
 from counterfoil.oauth.reasons import Reason
@@ -328,3 +329,52 @@ async def test_what_an_encrypted_token_hides_no_ticket_tells(tmp_path: Any):
         answer = await exchanged(own, "notes-api", hidden, **WANTED, resource=MAIL)
         assert refused(answer)[0] == "invalid_target"
         assert "The claim auth_time tells" in answer.json()["error_description"]
+
+
+def test_a_key_that_is_not_known_yet_is_looked_for_and_not_believed(desk: Desk):
+    """The issuer has a new key; a stranger has one, too, and wakes nobody again and again."""
+    gate, woken = desk.gate(tickets=BY_ISSUER), []
+    assert gate.guard.tickets is not None
+    signed = gate.guard.tickets._signed
+    assert signed is not None
+    signed._wake = lambda: woken.append(True)
+    desk.state.keys.looked(desk.clock.now - 60)
+    text = ticket(desk, key=PrivateKey.generate())
+    for _ in range(5):
+        assert reason(gate, using(text)) is Reason.UNKNOWN_KEY
+    assert woken == [True]
+
+
+def test_an_issuer_of_which_nothing_is_known_yet_signs_nothing(desk: Desk):
+    text, gate = ticket(desk), desk.gate(tickets=BY_ISSUER)
+    desk.state.keys.verifier = None
+    assert reason(gate, using(text)) is Reason.STALE
+
+
+def test_whose_keys_were_asked_must_be_the_issuer_that_it_names(desk: Desk):
+    """A trusted issuer signs for itself, and for no other."""
+    text = ticket(desk, iss="https://other.example")
+    states = {ISSUER: desk.state}
+    checks = Checks(NOTES, desk.guard.hierarchy, states, desk.clock, lambda: None)
+    signed = TicketCheck(BY_ISSUER, checks)._signed
+    assert signed is not None
+    assert signed.opened(ticket(desk)).iss == ISSUER
+    with pytest.raises(Rejected) as refused:
+        signed.opened(text)
+    assert refused.value.reason is Reason.WRONG_ISSUER
+
+
+def test_an_issuer_whose_endings_are_not_heard_signs_no_tickets(desk: Desk):
+    """Two are trusted: one by the feed, and one of which nothing is heard."""
+    deaf = Issuer("https://deaf.example", revocation="none")
+    others = Desk(others=(deaf,))
+    guard = others.guard
+    guard._states[deaf.url].keys.take(KeySet([others.key.public]).as_jwks())
+    checks = Checks(NOTES, guard.hierarchy, guard._states, others.clock, lambda: None)
+    signed = TicketCheck(BY_ISSUER, checks)._signed
+    assert signed is not None
+    assert signed.opened(ticket(others)).iss == ISSUER
+    for iss in (deaf.url, "https://nobody.example"):
+        with pytest.raises(Rejected) as refused:
+            signed.opened(ticket(others, iss=iss))
+        assert refused.value.reason is Reason.WRONG_ISSUER

@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -347,3 +348,21 @@ async def answers(app: GuardMiddleware, scope: dict[str, object]) -> list[dict[s
     app._gate.guard._follower._thread = threading.current_thread()  # the desk needs no thread
     await app(scope, receive, send)
     return sent
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", ["webtransport", "HTTP", ""])
+async def test_a_connection_of_a_kind_that_is_not_known_reaches_no_app(kind: str):
+    """Nobody knows how a token would come on it (ASGI: what is not understood raises)."""
+    reached: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope["type"])
+
+    async def nothing(*_: Any) -> dict[str, str]:
+        return {}
+
+    guarded = GuardMiddleware(app, Desk().guard, open_paths=("/",))
+    with pytest.raises(ValueError, match="not guarded"):
+        await guarded({"type": kind, "path": "/", "headers": []}, nothing, nothing)
+    assert reached == []

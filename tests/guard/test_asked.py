@@ -6,9 +6,11 @@ from hashlib import sha256
 import pytest
 
 from counterfoil.guard import Bound, ClientCertificates, Rejected, Web
+from counterfoil.guard.asked import RequestReader
 from counterfoil.guard.demands import Demand, demands_of
 from counterfoil.guard.gate import Gate
 from counterfoil.guard.request import Request
+from counterfoil.guard.transport import Transport
 from counterfoil.oauth.reasons import Reason
 from tests.guard.desk import Desk, request
 from tests.guard.test_client_certificate import SEQUENCE, THUMBPRINT
@@ -70,6 +72,14 @@ def test_an_endpoint_may_demand_that_it_is_bound(gate: Gate, desk: Desk):
     assert reason(gate, plain, Bound()) is Reason.UNBOUND
     cookie = request(token=desk.token(cnf={"cookie#S256": HASH}), **BROWSER)
     assert reason(gate, cookie, Bound()) is Reason.UNBOUND
+
+
+def test_what_was_asked_does_not_show_the_token(gate: Gate, desk: Desk):
+    """S110: it travels through code that may log what it is called with."""
+    token = desk.token()
+    asked = RequestReader(gate.guard, Transport(())).read(request(token=token))
+    assert asked.unverified == token
+    assert repr(asked) == str(asked) == "Asked(…)"
 
 
 @pytest.mark.parametrize("ways", [(), ("tls",)])

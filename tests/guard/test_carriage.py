@@ -66,8 +66,8 @@ class Place:
         self.desk.state.feed_keys.take(KeySet([self.desk.book.key.public]).as_jwks())
         self.kept: list[bytes] = []
         self.lines: list[InMemory] = []
-        self.is_down = False
-        self.taken = 0
+        self.is_down = self.is_wrong = False
+        self.taken = self.tries = 0
         carrier = Carrier(("nats://127.0.0.1",), silence=5)
         force_setattr(carrier, "silence", SILENCE)
         sources = self.desk.clock, lambda: 0.5, self._open
@@ -75,6 +75,9 @@ class Place:
         self.carriage = Carriage(self.desk.state, reader, sources, carrier)
 
     async def _open(self, _: int) -> InMemory:
+        self.tries += 1
+        if self.is_wrong:
+            raise RuntimeError("a mistake of ours")
         if self.is_down:
             raise CarrierDown("there is nobody")
         self.lines.append(InMemory(self.kept))
@@ -189,13 +192,18 @@ async def test_one_that_lies_is_left_at_once():
     assert len(place.desk.state.notices) == 0
 
 
-async def test_a_broken_connection_is_made_anew_and_what_was_missed_is_replayed():
+async def test_a_broken_connection_is_made_anew_and_what_was_missed_is_replayed(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """It is tried again and again while there is time."""
+    monkeypatch.setattr(carriage_module, "_REOPEN_WAIT", 0.01)
     place = Place()
     await place.comes()
     riding = place.ride()
     place.is_down = True
     place.lines[0].put(b"broken")
-    await until(lambda: place.lines[0].is_closed)
+    await until(lambda: place.tries >= 3)
+    assert place.lines[0].is_closed
     place.kept.append(place.end("f1"))
     place.is_down = False
     await until(lambda: place.desk.state.notices.proven_number == 1)
@@ -321,3 +329,56 @@ def test_credentials_in_a_file_need_a_library_too(
     monkeypatch.setitem(sys.modules, "nkeys", None)
     with pytest.raises(ValueError, match=r"counterfoil\[nats\]"):
         opening(carrier, "https://issuer.example")
+
+
+async def test_one_that_went_well_for_long_is_trusted_again_as_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A carrier that breaks once in an hour is not kept away from for a minute each time."""
+    place = Place()
+    for steady, failures in ((60.0, 2), (0.0, 1)):
+        monkeypatch.setattr(carriage_module, "STEADY", steady)
+        place.carriage._failures, place.carriage._again_at = 1, 0.0
+        await place.comes()
+        riding = place.ride()
+        place.lines[-1].put(b"flood")
+        await riding
+        assert place.carriage._failures == failures
+
+
+async def test_a_mistake_of_ours_while_it_is_watched_is_logged_and_tried_again(
+    caplog: pytest.LogCaptureFixture,
+):
+    place = Place()
+    place.is_wrong = True
+    place.carriage.begin()
+    await until(lambda: place.carriage._failures == 1)
+    assert "watching its carrier failed" in caplog.text
+    assert not place.carriage.has_come
+    place.is_wrong, place.carriage._again_at = False, 0.0
+    await place.carriage.end()
+    await place.comes()
+    assert place.carriage.has_come
+    await place.carriage.end()
+
+
+async def test_one_that_is_silent_from_the_beginning_is_let_go(caplog: pytest.LogCaptureFixture):
+    """And its connection with it: a dead one must not be held for ever."""
+    place = Place()
+    place.carriage.begin()
+    await until(lambda: place.carriage._failures == 1)
+    assert "nothing comes that the issuer has just signed" in caplog.text
+    assert place.lines[0].is_closed
+    await place.carriage.end()
+
+
+async def test_a_guard_that_never_heard_its_issuer_replays_nothing():
+    """Nobody could say from when on; the issuer's snapshot says it all."""
+    place = Place()
+    place.desk.state.notices.fresh_at = float("-inf")
+    line = InMemory([])
+    await place.carriage.replay(line)
+    assert line.replays == 0
+    place.desk.state.notices.fresh_at = place.desk.clock.now
+    await place.carriage.replay(line)
+    assert line.replays == 1

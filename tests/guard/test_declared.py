@@ -119,3 +119,8 @@ def test_the_error_says_what_to_write():
     assert f"/notes ({__name__}.view)" in said
     assert '@guarded("a scope")' in said
     assert 'guarded.open_paths("/notes", "/static/")' in said
+
+
+def test_a_view_with_arguments_of_its_own_is_named_by_what_it_calls():
+    """What a developer is told must be found in his code."""
+    assert name_of(partial(partial(view, 1), 2)) == f"{__name__}.view"

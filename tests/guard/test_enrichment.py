@@ -252,3 +252,64 @@ def test_a_forked_child_waits_for_nothing_that_its_parent_is_loading(desk: Desk)
         go_on.set()
         assert loading.result(10).data == "loaded"
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_an_event_loop_that_ends_leaves_nobody_waiting(desk: Desk):
+    """A thread waits for what another loop is loading, which is torn down."""
+    begun, over = threading.Event(), threading.Event()
+
+    async def load(_: Token) -> str:
+        begun.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    gate = gate_of(desk, load)
+    asked = request(token=desk.token())
+
+    async def first() -> None:
+        waiting = asyncio.create_task(gate.admit(asked))
+        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(over.wait, 10)
+        waiting.cancel()
+
+    async def second() -> object:
+        assert begun.wait(10)
+        waiting = asyncio.create_task(gate.admit(asked))
+        await asyncio.sleep(0)
+        over.set()
+        return await waiting
+
+    with ThreadPoolExecutor(2) as threads:
+        ended = threads.submit(asyncio.run, first())
+        waits = threads.submit(asyncio.run, second())
+        ended.result(10)
+        with pytest.raises(RuntimeError, match="the event loop ended"):
+            waits.result(10)
+
+
+def test_what_is_kept_of_others_of_a_family_stays(desk: Desk, register: Register):
+    """One person, two users of the same family: what is dropped is the oldest alone."""
+    gate = gate_of(desk, register.load, most=2)
+    for subject in ("ada", "bob", "cyd"):
+        admitted(gate, desk, sub=subject, jti=subject)
+    assert gate.guard.enrichment is not None
+    assert len(gate.guard.enrichment) == 2
+    admitted(gate, desk, sub="bob", jti="bob")
+    assert register.loads == ["ada", "bob", "cyd"]
+    desk.end(Ended.FAMILY, "f1")
+    assert len(gate.guard.enrichment) == 0
+
+
+async def test_whatever_must_be_waited_for_needs_an_event_loop(desk: Desk):
+    """Also what is no coroutine."""
+
+    def load(token: Token) -> "asyncio.Future[str]":
+        found = asyncio.get_running_loop().create_future()
+        found.set_result(token.subject)
+        return found
+
+    gate = gate_of(desk, load)
+    asked = request(token=desk.token())
+    with pytest.raises(TypeError, match="plain function"):
+        gate.admit_blocking(asked)
+    assert (await gate.admit(asked)).data == "u1"

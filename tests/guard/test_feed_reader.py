@@ -198,3 +198,17 @@ def test_many_lines_ask_for_a_snapshot(
     assert reader.take(head(book, NOW + 1), NOW + 1) is Verdict.TAKE_SNAPSHOT
     assert taken(reader, book.signed_snapshot(NOW + 1), NOW + 1)
     assert reader.take_lines() == []
+
+
+def test_a_snapshot_that_was_kept_long_ago_takes_nothing_back(
+    reader: FeedReader, state: IssuerState, book: Book
+):
+    """Whoever puts an old file in the place of a new one: what is known since stays known."""
+    reader.take(book.line(2), NOW)
+    reader.take(book.line(3), NOW)
+    reader.take(head(book, NOW + 2), NOW + 2)
+    position = state.notices.position
+    old = KeptFeed([book.signed_snapshot(NOW - 9, 1)], [(2, "nonsense")], "nonsense")
+    reader.restore(old, NOW + 3)
+    assert state.notices.position == position
+    assert is_dead(state, "f3")

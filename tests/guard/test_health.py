@@ -203,3 +203,10 @@ def test_a_certificate_that_has_expired_is_called_so(
         listening.shutdown(socket.SHUT_RDWR)
     assert found
     assert "certificate has expired" in why["no keys"]
+
+
+def test_a_guard_whose_thread_does_not_run_is_down_though_its_issuers_were_well(desk: Desk):
+    """A readiness probe must not be told what was true before it stopped."""
+    health = desk.guard.health()
+    assert [each.state for each in health.issuers] == ["ready"]
+    assert (health.is_alive, health.state, health.is_ready) == (False, "down", False)

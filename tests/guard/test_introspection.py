@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from counterfoil.guard import Credentials, Guard, Issuer, Options, Rejected
+from counterfoil.guard import Credentials, Guard, Issuer, Options, Rejected, introspection
 from counterfoil.guard.introspection import AT_ONCE, WAITING
+from counterfoil.jose.keys import KeySet
 from counterfoil.net.http import HttpClient
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.reasons import Reason
@@ -165,7 +166,10 @@ async def test_a_flood_of_questions_is_no_failure_of_the_issuer(
     assert reasons.count(Reason.STALE) == 10
     assert most <= AT_ONCE
     asking.issuer.active = lambda _form: True
-    assert await asking.reason(asking.issuer.token(jti="afterwards")) is None
+    assert (
+        await asking.reason(asking.issuer.token(jti="afterwards", iat=int(asking.clock.now)))
+        is None
+    )
 
 
 async def test_a_failure_is_not_remembered_as_an_answer(asking: Asking):
@@ -174,3 +178,24 @@ async def test_a_failure_is_not_remembered_as_an_answer(asking: Asking):
     assert await asking.reason(token) is Reason.STALE
     asking.issuer.active = lambda _form: True
     assert await asking.reason(token) is None
+
+
+async def test_without_an_endpoint_nobody_is_asked_and_nobody_passes(issuer: TinyIssuer):
+    """The issuer says of none in its metadata; the guard has not read them yet."""
+    asking = Asking(issuer)
+    state = asking.guard._states[issuer.url]
+    state.keys.take(KeySet([issuer.key.public]).as_jwks())
+    assert await asking.reason(issuer.token()) is Reason.STALE
+    assert asking.asked == 0
+    await asking.guard.aclose()
+
+
+async def test_answers_are_remembered_within_bounds(
+    asking: Asking, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever has many tokens fills no memory; each is asked about again in time."""
+    monkeypatch.setattr(introspection, "ANSWERS_KEPT", 3)
+    for number in range(7):
+        assert await asking.reason(asking.issuer.token(jti=f"t{number}")) is None
+        assert len(asking.guard._introspection._answers) <= 3
+    assert asking.asked == 7

@@ -1,5 +1,7 @@
 """The notices on disk: a snapshot that is replaced whole, and lines that are added."""
 
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,22 @@ def test_a_disk_that_takes_nothing_is_said_when_it_is_to_be_kept(tmp_path: Path)
         draft.write(b"s")
         with pytest.raises(OSError, match="state"):
             kept.keep(draft)
+
+
+def test_a_disk_that_is_full_leaves_the_snapshot_before(kept: KeptNotices, tmp_path: Path):
+    """Half a snapshot takes nobody's place, and does not stay behind to fill the disk further."""
+    keep(kept, b"old")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with kept.draft() as draft:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limit[1]))
+            for _ in range(4):
+                draft.write(b"n" * 60_000)
+            with pytest.raises(OSError, match="too large"):
+                kept.keep(draft)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, before)
+    assert snapshot(kept) == b"old"
+    assert len(files(tmp_path)) == 2

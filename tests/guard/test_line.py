@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from counterfoil.guard import Guard, Issuer, Options, Rejected
+from counterfoil.guard.line import Line
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.net.event_stream import Event
+from counterfoil.net.http import HttpClient
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from tests.guard.issuer import AUDIENCE, Book, TinyIssuer
@@ -182,3 +184,50 @@ def test_what_was_kept_and_spoiled_is_not_used(
         with Guard(issuer.url, audience=AUDIENCE, options=options) as guard:
             assert guard.wait_until_fresh(10)
             assert "what was kept is not used" in caplog.text
+
+
+@pytest.mark.parametrize("part", ["_fetch_keys", "_follow"])
+def test_a_mistake_of_ours_ends_no_line(
+    issuer: TinyIssuer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, part: str
+):
+    """It is logged with where it was, and tried again: a guard must not go deaf for ever."""
+    right, mistakes = getattr(Line, part), [KeyError("ours"), KeyError("ours")]
+
+    async def mistaken(self: Line, http: HttpClient) -> None:
+        if mistakes:
+            raise mistakes.pop()
+        await right(self, http)
+
+    monkeypatch.setattr(Line, part, mistaken)
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert guard.wait_until_fresh(10)
+        assert becomes(guard, issuer.token(), None)
+    assert mistakes == []
+    assert caplog.text.count("KeyError: 'ours'") == 2
+
+
+def test_keys_are_kept_also_of_an_issuer_whose_feed_is_not_followed(tmp_path: Path):
+    """And no notices."""
+    options = Options(state_dir=tmp_path)
+    with TinyIssuer() as issuer:
+        trusted = Issuer(issuer.url, revocation="none")
+        token = issuer.token()
+        with Guard(issuers=[trusted], audience=AUDIENCE, options=options) as guard:
+            assert guard.wait_until_fresh(10)
+    assert [each.suffix for each in tmp_path.iterdir()] == [".json"]
+    with Guard(issuers=[trusted], audience=AUDIENCE, options=options) as guard:
+        assert becomes(guard, token, None)
+
+
+def test_a_place_in_which_nothing_can_be_kept_is_said_and_stops_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, issuer: TinyIssuer
+):
+    """S25: endings are heard all the same."""
+    (tmp_path / "state").write_text("a file, where a folder should be")
+    options = Options(state_dir=tmp_path / "state")
+    with Guard(issuer.url, audience=AUDIENCE, options=options) as guard:
+        assert guard.wait_until_fresh(10)
+        issuer.end(Ended.FAMILY, "f1")
+        assert becomes(guard, issuer.token(), Reason.REVOKED)
+    assert "no snapshot can be kept" in caplog.text
+    assert "nothing can be kept" in caplog.text

@@ -2,8 +2,9 @@
 
 import pytest
 
-from counterfoil.guard import Carrier, Credentials, Issuer, Proofs, Staleness
+from counterfoil.guard import Carrier, Credentials, Issuer, Proofs, Rejected, Staleness
 from counterfoil.guard.policy import demand_sound
+from counterfoil.guard.status_lists import StatusLists
 
 
 @pytest.mark.parametrize("url", ["https://a.example", "https://a.example/t1", "http://127.0.0.1:8"])
@@ -97,3 +98,15 @@ def test_a_carrier_brings_the_feed_to_who_goes_by_it_and_must_not_make_it_stale(
     demand_sound([issuer], "https://api.example", Staleness.reject(10.5))
     with pytest.raises(ValueError, match="silent for 10 s"):
         demand_sound([issuer], "https://api.example", Staleness.reject(10))
+
+
+def test_lists_may_stand_at_several_addresses():
+    prefixes = ("https://lists.example/", "https://a.example/status/")
+    issuer = Issuer("https://a.example", revocation="status_list", status_lists=prefixes)
+    lists = StatusLists(issuer)
+    for uri in ("https://lists.example/1", "https://a.example/status/2"):
+        status = {"status_list": {"idx": 1, "uri": uri}}
+        assert lists.reference_in({"status": status}).uri == uri
+    for uri in ("https://a.example/other/2", "https://lists.example.evil.example/1"):
+        with pytest.raises(Rejected, match="not allowed"):
+            lists.reference_in({"status": {"status_list": {"idx": 1, "uri": uri}}})

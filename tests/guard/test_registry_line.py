@@ -1,8 +1,10 @@
 """The line to the registry: a real server in a process of its own, and guards in this one."""
 
+import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -15,13 +17,21 @@ from counterfoil.guard import (
     Rejected,
     Staleness,
     Undecided,
+    registry_line,
 )
+from counterfoil.guard.discovery import Metadata, discover
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.line import Surroundings
+from counterfoil.guard.registry import Registry
+from counterfoil.guard.registry_line import NOT_HEARD, RegistryLine
 from counterfoil.jose.jwt import unverified_claims
+from counterfoil.net.http import HttpClient
 from counterfoil.oauth.access_token import TYPE
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.registry import digest_of
 from counterfoil.server.records.signing_key import Purpose
 from tests.flows.serving import fresh, refusal_of, served, until
+from tests.guard.issuer import AUDIENCE, TinyIssuer
 from tests.installation import NOTES, Installation
 
 pytestmark = pytest.mark.anyio
@@ -187,3 +197,48 @@ async def test_an_api_without_a_registry_is_never_told(place: Installation):
         assert refused.value.reason is Reason.NOT_REGISTERED
         assert not knows(guard, token)
     await guard.aclose()
+
+
+@asynccontextmanager
+async def held(
+    issuer: TinyIssuer, credentials: Credentials | None
+) -> AsyncIterator[tuple[Registry, IssuerState]]:
+    """The line alone, to an issuer that does what a test wants."""
+    trusted = Issuer(issuer.url, credentials=credentials)
+    state, registry = IssuerState(trusted, Staleness.reject()), Registry(AUDIENCE)
+    surroundings = Surroundings(time.time, lambda: 0.0, lambda: None, lambda: "name")
+    async with HttpClient() as http:
+        task = asyncio.create_task(RegistryLine(registry, state, surroundings).hold(http))
+        yield registry, state
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.mark.parametrize("has_credentials", [False, True])
+async def test_an_issuer_that_keeps_no_registry_is_said(*, has_credentials: bool):
+    """Or one to which the guard cannot say who it is: then nothing is vouched for."""
+    with TinyIssuer() as issuer:
+        if not has_credentials:
+            issuer.metadata_changes = {"registry_endpoint": f"{issuer.origin}/registry"}
+        known = Credentials("guard", "secret") if has_credentials else None
+        async with held(issuer, known) as (registry, state):
+            await until(lambda: NOT_HEARD in state.troubles.present)
+            assert "no registry" in state.troubles.present[NOT_HEARD]
+            assert len(registry) == 0
+
+
+async def test_a_mistake_of_ours_ends_no_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    mistakes = [KeyError("ours")]
+
+    async def mistaken(http: HttpClient, url: str) -> Metadata:
+        if mistakes:
+            raise mistakes.pop()
+        return await discover(http, url)
+
+    monkeypatch.setattr(registry_line, "discover", mistaken)
+    with TinyIssuer() as issuer:
+        async with held(issuer, Credentials("guard", "secret")) as (_, state):
+            await until(lambda: NOT_HEARD in state.troubles.present)
+    assert "following the registry failed" in caplog.text

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from counterfoil.guard import Credentials, Guard, Issuer
+from counterfoil.guard import Credentials, Guard, Issuer, report_line
 from counterfoil.guard.line import Surroundings
 from counterfoil.guard.report_line import ReportLine
 from counterfoil.guard.sightings import Sightings
@@ -150,3 +150,42 @@ async def test_a_guard_reports_by_itself(issuer: TinyIssuer):
         await asyncio.to_thread(guard.stop)
     [seen] = seen_in(issuer)
     assert (seen["jti"], seen["client_id"], seen["place"], seen["count"]) == ("t1", "c1", HOME, 1)
+
+
+async def test_an_issuer_that_never_answers_holds_up_no_stop(
+    issuer: TinyIssuer,
+    sightings: Sightings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    monkeypatch.setattr(report_line, "LAST_WITHIN", 0.05)
+    silent = asyncio.Event()
+
+    async def discover(http: HttpClient, url: str) -> None:
+        await silent.wait()
+
+    monkeypatch.setattr(report_line, "discover", discover)
+    async with held(issuer, sightings, every=3600):
+        sightings.note(token(), HOME)
+    assert "the last report was not taken in time" in caplog.text
+
+
+async def test_a_mistake_of_ours_ends_no_line(
+    issuer: TinyIssuer,
+    sightings: Sightings,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    """What was seen is told when it is mended."""
+    right, mistakes = report_line.discover, [KeyError("ours")]
+
+    async def discover(http: HttpClient, url: str) -> object:
+        if mistakes:
+            raise mistakes.pop()
+        return await right(http, url)
+
+    monkeypatch.setattr(report_line, "discover", discover)
+    async with held(issuer, sightings, every=0.01):
+        sightings.note(token(), HOME)
+        await until(lambda: len(issuer.reports) == 1)
+    assert "reporting failed" in caplog.text

@@ -156,3 +156,16 @@ async def test_what_cannot_be_counted_is_not_done(desk: Desk):
     with pytest.raises(Rejected, match=r"write spend\(token, Act") as refused:
         token.within("transfer", 9, "EUR", now=guard.now())
     assert refused.value.reason is Reason.UNCOUNTED
+
+
+def test_a_token_that_has_no_use_gives_none_back(desk: Desk):
+    """Who asks twice to give one back gets no second one."""
+    hold(desk, 1)
+    guard = desk.gate().guard
+    token = guard.uses.spend_held(guard.check(limited(desk), counts=True))
+    assert token is not None
+    assert held(desk) == 0
+    guard.uses.give_back(guard.check(limited(desk), counts=True))
+    assert held(desk) == 0
+    guard.uses.give_back(token)
+    assert held(desk) == 1

@@ -8,9 +8,24 @@ from contextlib import contextmanager
 
 import pytest
 
-from counterfoil.guard import Credentials, Guard, Issuer, Options, Rejected, Staleness
+from counterfoil.guard import (
+    Credentials,
+    Guard,
+    Issuer,
+    Options,
+    Rejected,
+    Staleness,
+    follower,
+    status_line,
+)
+from counterfoil.guard.issuer_state import IssuerState
+from counterfoil.guard.line import Surroundings
+from counterfoil.guard.status_line import NOT_HAD, StatusLine
+from counterfoil.jose.keys import KeySet
+from counterfoil.net.http import HttpClient
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.status_list import bits_of
+from tests.flows.serving import until
 from tests.guard.desk import Clock
 from tests.guard.issuer import AUDIENCE, TinyIssuer
 
@@ -164,3 +179,107 @@ def test_lists_elsewhere_are_allowed_by_name():
         Issuer("https://a.example", revocation="status_list", status_lists=("https://b.example",))
     with pytest.raises(ValueError, match="https"):
         Issuer("https://a.example", revocation="status_list", status_lists=("http://b.example/",))
+
+
+def line_of(issuer: TinyIssuer) -> StatusLine:
+    """The line alone, and not held."""
+    state = IssuerState(Issuer(issuer.url, revocation="status_list"), Staleness.reject())
+    assert state.status_lists is not None
+    surroundings = Surroundings(time.time, lambda: 0.5, lambda: None, lambda: "name")
+    return StatusLine(state.status_lists, state, surroundings)
+
+
+async def test_without_keys_or_a_way_no_list_is_believed(issuer: TinyIssuer):
+    """A list of anybody's would say that all is well."""
+    uri = issuer.list_of(bytes(8))
+    line = line_of(issuer)
+    assert not await line.fetch(uri)
+    assert "list" not in issuer.counts, "the guard is not started"
+    line = line_of(issuer)
+    async with HttpClient() as http:
+        holding = asyncio.create_task(line.hold(http))
+        await asyncio.sleep(0)
+        assert not await line.fetch(uri)
+        holding.cancel()
+        await asyncio.wait([holding])
+    assert issuer.counts["list"] == 1
+    assert line._lists.find(uri) is None
+    assert "the keys are not here yet" in line._state.troubles.present[NOT_HAD]
+
+
+async def test_a_mistake_of_ours_ends_no_line(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """The list that is held is fetched again later, and stale until then."""
+    monkeypatch.setattr(status_line, "EVERY", 0.01)
+    uri = issuer.list_of(bytes(8))
+    line = line_of(issuer)
+    line._state.keys.take(KeySet([issuer.key.public]).as_jwks())
+    right, mistakes = line._lists.take, [KeyError("ours")]
+
+    def mistaken(*given: object) -> None:
+        if line._lists.uris and mistakes:
+            raise mistakes.pop()
+        right(*given)
+
+    monkeypatch.setattr(line._lists, "take", mistaken)
+    async with HttpClient() as http:
+        holding = asyncio.create_task(line.hold(http))
+        await asyncio.sleep(0)
+        assert await line.fetch(uri)
+        line._due[uri] = 0.0
+        await until(lambda: "fetching a status list failed" in caplog.text)
+        line._due[uri] = 0.0
+        await until(lambda: line._due[uri] > 0)
+        assert not holding.done()
+        holding.cancel()
+        await asyncio.wait([holding])
+    assert issuer.counts["list"] == 3
+
+
+async def test_a_list_that_cannot_be_had_refuses_also_who_waits(issuer: TinyIssuer):
+    token = listed(issuer, f"{issuer.origin}/lists/none")
+    with guarded(issuer) as guard:
+        with pytest.raises(Rejected) as refused:
+            await guard.decide(token)
+        assert refused.value.reason is Reason.STALE
+        await guard.aclose()
+    with pytest.raises(Rejected) as refused:
+        await guard.decide(token)
+    assert refused.value.reason is Reason.STALE, "it is not started"
+
+
+async def test_a_list_that_does_not_come_holds_nobody_for_long(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    """Nor does a guard that is stopped meanwhile cancel whoever waits: it refuses him."""
+    begun = threading.Event()
+
+    async def fetch(self: StatusLine, uri: str) -> bool:
+        begun.set()
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(StatusLine, "fetch", fetch)
+    token = listed(issuer, issuer.list_of(bytes(8)))
+    with guarded(issuer) as guard:
+        with monkeypatch.context() as patch:
+            patch.setattr(follower, "FETCH_WITHIN", 0.05)
+            with pytest.raises(Rejected) as refused:
+                await guard.decide(token)
+            assert refused.value.reason is Reason.STALE
+        begun.clear()
+        waiting = asyncio.create_task(guard.decide(token))
+        assert await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(guard.stop)
+        with pytest.raises(Rejected) as refused:
+            await waiting
+        assert refused.value.reason is Reason.STALE
+        guard.start()
+        assert await asyncio.to_thread(guard.wait_until_fresh, 10)
+        begun.clear()
+        waiting = asyncio.create_task(guard.decide(token))
+        assert await asyncio.to_thread(begun.wait, 10)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting

@@ -73,3 +73,12 @@ def test_only_what_is_demanded_is_asked_for(desk: Desk):
 def test_a_demand_that_cannot_be_said_is_refused(wrong: dict[str, object]):
     with pytest.raises(ValueError, match=r"\w"):
         StepUp(**wrong)
+
+
+def test_a_class_alone_asks_for_no_time(desk: Desk):
+    """What is not demanded need not be said."""
+    demand = StepUp(acr=("urn:mfa",))
+    assert refusal(desk, demand, acr="urn:mfa") is None
+    rejected = refusal(desk, demand, acr="urn:pwd")
+    assert rejected is not None
+    assert rejected.asks == {"acr_values": "urn:mfa"}

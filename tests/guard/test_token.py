@@ -39,3 +39,14 @@ def test_scopes_are_whole_words(desk: Desk):
     token = desk.guard.check(desk.token(scope="notes:readonly"))
     with pytest.raises(Rejected):
         token.require("notes:read")
+
+
+def test_a_limit_that_is_not_counted_is_met_here(desk: Desk):
+    """S15: nobody need be asked; a token without limits meets all."""
+    limit = {"type": "counterfoil_limit", "action": "pay", "unit": "EUR", "per_transaction": 9}
+    for claims in ({}, {"authorization_details": [limit]}):
+        token = desk.guard.check(desk.token(**claims))
+        token.within("pay", 9, "EUR", now=desk.clock.now)
+    with pytest.raises(Rejected) as raised:
+        token.within("pay", 10, "EUR", now=desk.clock.now)
+    assert raised.value.reason is Reason.BEYOND_LIMIT

@@ -169,3 +169,12 @@ def test_where_a_request_comes_from(
 @pytest.mark.parametrize("header", [FORWARDED, b"forwarded", b"x-real-ip"])
 def test_nobody_says_of_themselves_where_they_are(host: str, header: bytes):
     assert place_of((host, 1), (header, b"203.0.113.9")) == host
+
+
+def test_addresses_that_were_looked_at_are_forgotten_in_time():
+    """Whoever comes from very many fills no memory; who is a proxy is known all the same."""
+    transport = Transport(("10.0.0.0/8",))
+    for number in range(3000):
+        assert not transport.is_proxy(f"198.51.{number >> 8}.{number & 255}")
+    assert transport.is_proxy("10.1.2.3")
+    assert len(transport._are_proxies) <= 1024

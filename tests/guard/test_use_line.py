@@ -10,7 +10,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from counterfoil.guard import Credentials, Issuer, Rejected, Staleness, use_line
+from counterfoil.guard import (
+    Act,
+    Credentials,
+    Guard,
+    Issuer,
+    Rejected,
+    Staleness,
+    follower,
+    use_line,
+)
+from counterfoil.guard.declared import Declaring
+from counterfoil.guard.gate import Gate
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.line import Surroundings
 from counterfoil.guard.token import Token
@@ -262,14 +273,18 @@ async def test_no_more_is_leased_than_there_is_room_for(issuer: TinyIssuer):
     assert amounts == [50, 50, *[1] * 10]
 
 
-async def test_what_there_is_no_room_for_any_more_is_given_back(
-    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
-):
+async def test_what_there_is_no_room_for_any_more_is_given_back(issuer: TinyIssuer):
+    """The room was taken while the issuer was asked."""
+    granting = grants(100)
     async with held(issuer, leases=50) as line:
-        asked = asyncio.create_task(line.take(limited()))
-        await until(lambda: len(issuer.spends) == 1)
-        monkeypatch.setattr(line.uses, "_most", 0)
-        await asked
+
+        def takes_the_room(asked: dict[str, Any]) -> object:
+            line.uses._most = 0
+            return granting(asked)
+
+        issuer.spending = takes_the_room
+        await line.take(limited())
+        assert len(line.uses) == 0
     assert [each["amount"] for each in issuer.spends[-1].get("returns")] == [49]
 
 
@@ -392,3 +407,132 @@ async def test_an_issuer_that_counts_no_transactions_grants_none(issuer: TinyIss
         with pytest.raises(Rejected) as refused:
             await line.act(acting())
     assert refused.value.reason is Reason.UNCOUNTED
+
+
+async def test_a_request_is_held_up_no_longer_than_is_said(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    """However slowly the issuer answers those before it."""
+    monkeypatch.setattr(use_line, "WAIT", 0.02)
+    monkeypatch.setattr(use_line, "TRY_WITHIN", 0.5)
+    monkeypatch.setattr(use_line, "LAST_WITHIN", 0.01)
+    issuer.spending = lambda _: None
+    async with held(issuer) as line:
+        with pytest.raises(Rejected) as refused:
+            await line.take(limited())
+        assert refused.value.reason is Reason.UNCOUNTED
+        assert len(issuer.spends) <= 1
+
+
+async def test_what_was_never_answered_of_a_token_that_has_expired_is_asked_for_no_more(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    """Nobody could use it, and the issuer has forgotten it."""
+    monkeypatch.setattr(use_line, "IDLE", 0.01)
+    issuer.spending = lambda _: 503
+    async with held(issuer) as line:
+        await reason_of(line, replace(limited(), expires_at=int(time.time()) - 1))
+        issuer.spending = grants(100)
+        await until(lambda: not line._unanswered)
+    assert len(issuer.spends) == 2
+
+
+async def test_no_more_unanswered_takes_are_remembered_than_there_is_room_for(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    """An issuer that is away must not fill the memory of its guards."""
+    monkeypatch.setattr(use_line, "MOST", 2)
+    issuer.spending = lambda _: 400
+    async with held(issuer) as line:
+        for number in range(5):
+            line._resting_until = 0.0
+            await reason_of(line, limited(f"t{number}"))
+        assert set(line._unanswered) == {"t0", "t1"}
+
+
+async def test_a_guard_without_credentials_gives_nothing_back_and_says_so(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(use_line, "IDLE", 0.01)
+    async with held(issuer, credentials=None) as line:
+        line.uses.hold("t1", limited().expires_at, "key", 1)
+        await until(lambda: NOT_COUNTED in line.state.troubles.present)
+        assert "no credentials" in line.state.troubles.present[NOT_COUNTED]
+    assert issuer.spends == []
+
+
+async def test_who_has_gone_is_not_refused(issuer: TinyIssuer):
+    """Of two that wait for one answer, one goes, and then the answer is an error."""
+    async with held(issuer) as line:
+        gone = asyncio.create_task(reason_of(line, limited()))
+        waits = asyncio.create_task(reason_of(line, limited()))
+        await asyncio.sleep(0)
+        gone.cancel()
+        issuer.spending = lambda _: 400
+        assert await waits is Reason.UNCOUNTED
+        assert gone.cancelled()
+
+
+@pytest.mark.parametrize("is_asking", [False, True])
+async def test_an_issuer_that_says_nothing_holds_up_no_stop(
+    issuer: TinyIssuer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_asking: bool,
+):
+    """What is held then is forfeited, and that is said."""
+    monkeypatch.setattr(use_line, "LAST_WITHIN", 0.05)
+    async with held(issuer, leases=5) as line:
+        await line.take(limited())
+        issuer.spending = lambda _: None
+        if is_asking:
+            monkeypatch.setattr(use_line, "TRY_WITHIN", 0.02)
+            assert await reason_of(line, limited("t2")) is Reason.UNCOUNTED
+            monkeypatch.setattr(use_line, "TRY_WITHIN", 60.0)
+    assert "are forfeited" in caplog.text
+    assert line._asking is None or line._asking.cancelling()
+
+
+async def test_whoever_counts_from_another_event_loop_waits_no_longer_than_is_said(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    """The whole way: a guard that is started, and apps in loops and threads of their own (S15)."""
+    issuer.spending = answers({"granted": 1}, {"granted": 1}, {"granted": 0, "refused": "used_up"})
+    trusted = Issuer(issuer.url, credentials=Credentials("guard", SECRET))
+    limit = {"type": "counterfoil_limit", "action": "pay", "unit": "EUR"}
+    counted = limit | {"per_transaction": 9, "count": 2}
+    act = Act("pay", 5, "EUR")
+    with Guard(issuers=[trusted], audience=AUDIENCE) as guard:
+        assert await asyncio.to_thread(guard.wait_until_fresh, 10)
+        guarded = Declaring()
+        guarded.gate = Gate(guard)
+        token = guard.check(issuer.token(authorization_details=[counted]))
+        await guarded.spend(token, act, key="one")
+        await asyncio.to_thread(guarded.spend_blocking, token, act, key="two")
+        with pytest.raises(Rejected) as refused:
+            await guarded.spend(token, act)
+        assert refused.value.reason is Reason.BEYOND_LIMIT
+        issuer.spending = lambda _: None
+        monkeypatch.setattr(follower, "WAIT", 0.05)
+        for spend in (
+            guarded.spend(token, act),
+            asyncio.to_thread(guarded.spend_blocking, token, act),
+        ):
+            with pytest.raises(Rejected) as refused:
+                await spend
+            assert refused.value.reason is Reason.UNCOUNTED
+        monkeypatch.setattr(follower, "WAIT", 60.0)
+        monkeypatch.setattr(use_line, "TRY_WITHIN", 60.0)
+        asked = len(issuer.spends)
+        going = asyncio.create_task(guarded.spend(token, act))
+        await until(lambda: len(issuer.spends) > asked)
+        going.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await going
+        waiting = asyncio.create_task(guarded.spend(token, act))
+        await until(lambda: len(issuer.spends) > asked + 1)
+        await asyncio.to_thread(guard.stop)
+        with pytest.raises(Rejected) as refused:
+            await waiting
+        assert refused.value.reason is Reason.UNCOUNTED

@@ -60,8 +60,8 @@ class GuardMiddleware:
             await guarded_lifespan(self._app, self._gate, scope, receive, send)
         elif scope["type"] in ("http", "websocket"):
             await serve(self._gate, self._admit, scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+        else:  # nobody knows how a token would come on it
+            raise ValueError(f"connections of type {scope['type']!r} are not guarded, nor served")
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._is_open(scope):

@@ -27,6 +27,7 @@ REOPEN_WITHIN: Final = 2.0
 """Seconds for connecting anew, at whichever server, before the guard goes to the issuer."""
 _REOPEN_WAIT: Final = 0.2
 _NAMES: Final = 1_000_000
+_NOTHING_NEW: Final = "nothing comes that the issuer has just signed"
 
 logger = logging.getLogger(__name__)
 Opens = Callable[[int], Awaitable[Listening]]
@@ -95,11 +96,12 @@ class Carriage:
                 await coming.result()[0].close()
 
     async def ride(self, taken: Callable[[], None]) -> None:
-        """Go by the carrier until it must be given up. ``taken`` is called after each piece."""
-        coming, self._coming = self._coming, None
-        if coming is None:
-            return
-        listening, first = coming.result()
+        """Go by the carrier, once it has come, until it must be given up.
+
+        ``taken`` is called after each piece.
+        """
+        listening, first = await self.begin()
+        self._coming = None
         begun = asyncio.get_running_loop().time()
         logger.info("%s: goes by its carrier", self._url)
         self._is_told = False
@@ -173,7 +175,7 @@ class Carriage:
                 await self.replay(listening)
         except TimeoutError:
             await listening.close()
-            raise CarrierDown("nothing comes that the issuer has just signed") from None
+            raise CarrierDown(_NOTHING_NEW) from None
         except BaseException:
             await listening.close()
             raise
@@ -206,18 +208,16 @@ class _Ride:
         """Go; say why it ends."""
         try:
             data = first
-            while self._loop.time() < self._until:
-                if not self._take(data):
-                    return "it does not bring what the issuer has signed, or not all of it"
+            while self._take(data):
                 async with asyncio.timeout_at(self._until):
                     data = await self._next()
         except TimeoutError:
-            pass
+            return _NOTHING_NEW
         except CarrierDown as error:
             return str(error)
         finally:
             await self._listening.close()
-        return "nothing comes that the issuer has just signed"
+        return "it does not bring what the issuer has signed, or not all of it"
 
     def _take(self, data: bytes) -> bool:
         is_sound, in_time = self._carriage.take(data)

@@ -112,8 +112,9 @@ class CarriedReader:
             return self._wait_for_missing(at.number)
         if proved and self._chained(proved) != head.digest:
             return Verdict.RESUME
-        for line in proved:
-            self._let_go(line)
+        for number, line in enumerate(proved, at.number + 1):
+            del self._held[number]
+            self._size -= len(line.data)
             self._reader.take(line, now)
         return self._reader.prove(head, signed, now)
 
@@ -135,11 +136,6 @@ class CarriedReader:
         for line in lines:
             digest = next_digest(digest, line.data.encode())
         return digest
-
-    def _let_go(self, line: Event) -> None:
-        position = position_from(line.last_id)
-        if position is not None and self._held.pop(position.number, None) is not None:
-            self._size -= len(line.data)
 
 
 def _events_in(data: bytes) -> list[Event]:

@@ -125,10 +125,8 @@ class Guarded(Declaring):
         if declared_of(view) is None:
             deny_undeclared(Route(rule.rule, name_of(view)), flask.request.path, self._open, HOW)
 
-    def _answer(self, error: Exception) -> flask.Response:
-        if not isinstance(error, Rejected):
-            raise error
-        refusal = self.gate.refusal(error, wsgi.request_of(flask.request.environ))
+    def _answer(self, rejected: Rejected) -> flask.Response:
+        refusal = self.gate.refusal(rejected, wsgi.request_of(flask.request.environ))
         return flask.Response(refusal.body, refusal.status, dict(refusal.headers))
 
 

@@ -6,7 +6,8 @@ import secrets
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -116,15 +117,13 @@ class Follower:
         Raises:
             Exception: what it raises.
         """
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            asking.close()
+        begun = self._begun(asking)
+        if begun is None:
             return None
-        future = asyncio.run_coroutine_threadsafe(asking, loop)
         try:
-            return future.result(timeout)
+            return begun.result(timeout)
         except (TimeoutError, CancelledError):
-            future.cancel()
+            begun.cancel()
             return None
 
     async def fetching(self, issuer: str, uri: str) -> bool:
@@ -133,14 +132,7 @@ class Follower:
 
     async def fetch_list(self, issuer: str, uri: str) -> bool:
         """Have the thread fetch a status list, and wait for it in another event loop."""
-        loop = self._loop
-        if loop is None or loop.is_closed():
-            return False
-        fetching = asyncio.run_coroutine_threadsafe(self.fetching(issuer, uri), loop)
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(fetching), FETCH_WITHIN)
-        except TimeoutError:
-            return False
+        return await self._done(self.fetching(issuer, uri), FETCH_WITHIN) is True
 
     async def act(self, issuer: str, act: WantedAct) -> bool:
         """Have the thread count a transaction, and wait for it in another event loop.
@@ -150,24 +142,13 @@ class Follower:
         Raises:
             Rejected: as the issuer says.
         """
-        loop, line = self._loop, self._use_lines.get(issuer)
-        if loop is None or loop.is_closed() or line is None:
-            return False
-        counting = asyncio.run_coroutine_threadsafe(line.act(act), loop)
-        try:
-            await asyncio.wait_for(asyncio.wrap_future(counting), WAIT)
-        except TimeoutError:
-            return False
-        except asyncio.CancelledError:
-            if counting.cancelled() and not _is_cancelled():
-                return False  # the guard was stopped
-            raise
-        return True
+        line = self._use_lines.get(issuer)
+        return line is not None and await self._done(_counted(line, act), WAIT) is True
 
     def act_blocking(self, issuer: str, act: WantedAct) -> bool:
         """Do as :meth:`act`, for code that has no event loop."""
         line = self._use_lines.get(issuer)
-        return line is not None and self.run(_done(line.act(act)), WAIT) is True
+        return line is not None and self.run(_counted(line, act), WAIT) is True
 
     async def take_use(self, token: Token) -> str | None:
         """Have the thread get a use of a limited token, and wait for it in another event loop.
@@ -177,14 +158,8 @@ class Follower:
         Raises:
             Rejected: as the issuer says.
         """
-        loop, line = self._loop, self._use_lines.get(token.issuer)
-        if loop is None or loop.is_closed() or line is None:
-            return None
-        taking = asyncio.run_coroutine_threadsafe(line.take(token), loop)
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(taking), 2 * WAIT)
-        except TimeoutError:
-            return None
+        line = self._use_lines.get(token.issuer)
+        return None if line is None else await self._done(line.take(token), 2 * WAIT)
 
     def take_use_blocking(self, token: Token) -> str | None:
         """Do as :meth:`take_use`, for code that has no event loop."""
@@ -201,6 +176,28 @@ class Follower:
         """Wait for something that the thread brings about; ``False`` after ``timeout`` seconds."""
         with self._changed:
             return self._changed.wait_for(reached, timeout)
+
+    async def _done(self, asking: Coroutine[Any, Any, T], within: float) -> T | None:
+        """Do as :meth:`run`, and wait in another event loop. ``within``: seconds."""
+        begun = self._begun(asking)
+        if begun is None:
+            return None
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(begun), within)
+        except TimeoutError:
+            return None
+        except asyncio.CancelledError:
+            if begun.cancelled() and not _is_cancelled():
+                return None  # the guard was stopped, and not whoever waits
+            raise
+
+    def _begun(self, asking: Coroutine[Any, Any, T]) -> "Future[T] | None":
+        """Have the thread begin with this; ``None`` where there is none, or it has ended."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # its event loop is closed
+                return asyncio.run_coroutine_threadsafe(asking, self._loop)
+        asking.close()
+        return None
 
     def _tell(self) -> None:
         with self._changed:
@@ -236,10 +233,7 @@ class Follower:
         self._changed = threading.Condition()
         self._loop = self._stop = None
         for state in self._states:
-            if state.sightings is not None:
-                state.sightings.leave_to_parent()
-            if state.uses is not None:
-                state.uses.leave_to_parent()
+            state.leave_to_parent()
         if was_started:
             self.start()
 
@@ -249,8 +243,8 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _done(doing: Coroutine[Any, Any, None]) -> bool:
-    await doing
+async def _counted(line: UseLine, act: WantedAct) -> bool:
+    await line.act(act)
     return True
 
 

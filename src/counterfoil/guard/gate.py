@@ -5,7 +5,7 @@ The adapters differ in how they read a request and write an answer; all else sta
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from counterfoil.guard.asked import AUTHORIZATION, Asked, RequestReader
 from counterfoil.guard.demands import NOTHING, Demands, Presented, scope_of
@@ -19,6 +19,9 @@ from counterfoil.guard.transport import Transport
 from counterfoil.oauth.challenge import BEARER, BOTH, DPOP, REQUEST_ID, Challenge, Schemes
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.ticket import tickets_in
+
+if TYPE_CHECKING:
+    from counterfoil.guard.tickets import TicketCheck
 
 LOCAL_PROXY: Final = ("127.0.0.1", "::1")
 WAIT_AT_START: Final = 5.0
@@ -72,10 +75,11 @@ class Gate:
                 found = sessions.look_up(self._session_in(request, sessions))
                 token = self._signed_in(await _waited_for(found), request, demands)
                 return await self._enriched(token)
-            if self._has_ticket(request):
+            tickets = self._tickets_for(request)
+            if tickets is not None:
                 if not self.guard.is_started:
                     await self.start()
-                return await self._enriched(self._by_ticket(request, demands))
+                return await self._enriched(self._by_ticket(tickets, request, demands))
             asked = self._reader.read(request)
             if not self.guard.is_started:
                 await self.start()
@@ -98,10 +102,11 @@ class Gate:
             if sessions is not None and self._is_by_session(request, sessions):
                 found = sessions.look_up(self._session_in(request, sessions))
                 return self._enriched_blocking(self._signed_in(_at_once(found), request, demands))
-            if self._has_ticket(request):
+            tickets = self._tickets_for(request)
+            if tickets is not None:
                 if not self.guard.is_started:
                     self.start_blocking()
-                return self._enriched_blocking(self._by_ticket(request, demands))
+                return self._enriched_blocking(self._by_ticket(tickets, request, demands))
             asked = self._reader.read(request)
             if not self.guard.is_started:
                 self.start_blocking()
@@ -194,13 +199,13 @@ class Gate:
             raise TypeError("this guard gives no tickets: write Options(tickets=Tickets(keys=...))")
         return issuing.answer(token, self._reader.url_of(request), body)
 
-    def _has_ticket(self, request: Request) -> bool:
-        return self.guard.tickets is not None and bool(tickets_in(request.query))
+    def _tickets_for(self, request: Request) -> "TicketCheck | None":
+        """Give who checks tickets, where a request has one and they are taken."""
+        tickets = self.guard.tickets
+        return tickets if tickets is not None and tickets_in(request.query) else None
 
-    def _by_ticket(self, request: Request, demands: Demands) -> Token:
-        guard, tickets = self.guard, self.guard.tickets
-        if tickets is None:
-            raise Rejected(Reason.MISSING)
+    def _by_ticket(self, tickets: "TicketCheck", request: Request, demands: Demands) -> Token:
+        guard = self.guard
         proved, at_least = self._reader.beside_ticket(request)
         ticket = tickets.read(request, self._reader.url_of(request))
         token = guard.check_ticket(tickets.verified(ticket), proved, at_least)
@@ -211,7 +216,7 @@ class Gate:
         return token
 
     def _is_by_session(self, request: Request, sessions: Sessions) -> bool:
-        return sessions.decide(request) and not self._has_ticket(request)
+        return sessions.decide(request) and self._tickets_for(request) is None
 
     def _passed(self, asked: Asked, token: Token, request: Request, demands: Demands) -> Token:
         # Used up by a token that stands, so that nobody fills the memory who has none.

@@ -63,6 +63,12 @@ class IssuerState:
         if self.issuer.revocation == "feed":
             self.notices.fresh_at = float("-inf")
 
+    def leave_to_parent(self) -> None:
+        """Tell and give back nothing that was seen and held before a fork: the parent does it."""
+        for each in (self.sightings, self.uses):
+            if each is not None:
+                each.leave_to_parent()
+
     def is_ready(self, now: float) -> bool:
         """Whether tokens can be decided on: keys are here, and word from the issuer is fresh."""
         if self.keys.verifier is None:

@@ -118,13 +118,15 @@ class Draft:
         """
         if self._error is not None:
             raise self._error
-        if self._file is not None:
-            self._file.close()
+        self._close()
         self._draft.replace(self._path)
 
     def throw_away(self) -> None:
         """Remove what was written, unless it has taken its place."""
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
+        with suppress(OSError):
             self._draft.unlink(missing_ok=True)
+            self._close()
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()

@@ -63,11 +63,13 @@ class Line:
         self._name = ""
         url = state.issuer.url
         self._file = KeptFile(state_dir, url) if state_dir else None
-        self._kept_notices = KeptNotices(state_dir, url) if state_dir else None
+        has_notices = state_dir is not None and state.issuer.revocation == "feed"
+        self._kept_notices = KeptNotices(state_dir, url) if state_dir and has_notices else None
         self._reader = FeedReader(state, keeps=state_dir is not None)
         self._acknowledgements = Acknowledgements(state)
         self._carriage = self._carriage_of(surroundings)
         self._metadata: Metadata | None = None
+        self._feed_url = ""
         self._jwks: dict[str, object] = {}
         self._feed_jwks: dict[str, object] = {}
         self._needs_snapshot = False
@@ -141,6 +143,7 @@ class Line:
                 raise BadAnswer("it publishes no notices: choose another way of revocation for it")
             self._feed_jwks = await http.get_json(metadata.notices_jwks_uri)
             state.feed_keys.take(self._feed_jwks)
+            self._feed_url = metadata.notices_endpoint
         state.feed_keys.looked(now)
         self._discovered.set()
 
@@ -180,9 +183,7 @@ class Line:
             await asyncio.sleep(self._wait_after(failures))
 
     async def _follow(self, http: HttpClient) -> None:
-        if self._metadata is None:
-            return
-        url = self._metadata.notices_endpoint
+        url = self._feed_url
         if self._needs_snapshot or self._state.notices.position is None:
             await self._take_snapshot(http, f"{url}/snapshot")
         carriage = self._carriage
@@ -266,8 +267,8 @@ class Line:
             self._needs_snapshot = False
             if not begun:
                 raise Untrusted(f"the snapshot at {url} lies behind what is known, or ahead of us")
-            if draft is not None:
-                self._keep(draft)
+            if kept is not None and draft is not None:
+                self._keep(kept, draft)
 
     def _after_taking(self) -> None:
         state = self._state
@@ -300,7 +301,7 @@ class Line:
             self._metadata, self._jwks, self._feed_jwks = kept.metadata, kept.jwks, kept.feed_jwks
             self._state.introspection_endpoint = kept.metadata.introspection_endpoint
             self._state.allowances_endpoint = kept.metadata.allowances_endpoint
-            if self._kept_notices is not None and self._state.issuer.revocation == "feed":
+            if self._kept_notices is not None:
                 self._state.feed_keys.take(kept.feed_jwks)
                 pieces, lines = self._kept_notices.pieces(), self._kept_notices.lines()
                 self._reader.restore(KeptFeed(pieces, lines, kept.head), self._clock())
@@ -318,10 +319,9 @@ class Line:
         except (OSError, ValueError) as error:
             logger.warning("%s: nothing can be kept: %s", self._state.issuer.url, error)
 
-    def _keep(self, draft: Draft) -> None:
+    def _keep(self, kept: KeptNotices, draft: Draft) -> None:
         try:
-            if self._kept_notices is not None:
-                self._kept_notices.keep(draft)
+            kept.keep(draft)
         except OSError as error:
             logger.warning("%s: no snapshot can be kept: %s", self._state.issuer.url, error)
 

@@ -167,11 +167,11 @@ class _Front:
 
 def _routes_of(app: Litestar) -> Iterator[tuple[str, BaseRouteHandler]]:
     for route in app.routes:
-        handlers = getattr(route, "route_handlers", None) or [getattr(route, "route_handler", None)]
+        handlers: Sequence[BaseRouteHandler]
+        handlers = route.route_handlers if isinstance(route, HTTPRoute) else (route.route_handler,)
         for handler in handlers:
-            if isinstance(handler, BaseRouteHandler):
-                is_mount = isinstance(handler, ASGIRouteHandler) and handler.is_mount
-                yield f"{route.path.rstrip('/')}/{{path}}" if is_mount else route.path, handler
+            is_mount = isinstance(handler, ASGIRouteHandler) and handler.is_mount
+            yield f"{route.path.rstrip('/')}/{{path}}" if is_mount else route.path, handler
 
 
 def _is_declared(handler: BaseRouteHandler) -> bool:

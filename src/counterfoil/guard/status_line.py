@@ -62,8 +62,8 @@ class StatusLine:
         """Fetch a list, once however many ask; ``False`` where it cannot be had at present."""
         flight = self._flights.get(uri)
         if flight is None:
-            if uri not in self._lists.uris and self._surroundings.clock() < self._due.get(uri, 0.0):
-                return False
+            if self._surroundings.clock() < self._due.get(uri, 0.0):
+                return uri in self._lists.uris  # it has just come, or just been asked for in vain
             flight = self._flights[uri] = asyncio.create_task(self._fetch(uri))
             flight.add_done_callback(lambda _: self._flights.pop(uri, None))
         return await asyncio.shield(flight)
@@ -77,6 +77,7 @@ class StatusLine:
         except _FAILURES as error:
             self._due[uri] = now + COOLDOWN
             troubles.begin(NOT_HAD, str(error) or f"{uri} did not come to its end", now)
+            self._surroundings.progress()
             return False
         held = self._lists.find(uri)
         self._due[uri] = now + (held.good_until - now) * EARLIER if held else now

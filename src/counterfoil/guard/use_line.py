@@ -35,7 +35,6 @@ from counterfoil.oauth.reasons import Reason
 
 IDLE: Final = 10.0
 """Seconds without a use after which what is held of a token is given back, or up to twice that."""
-TRIES: Final = 2
 TRY_WITHIN: Final = 2.0
 """Seconds that the issuer has to answer."""
 WAIT: Final = 5.0
@@ -91,7 +90,7 @@ class UseLine:
             while True:
                 await asyncio.sleep(IDLE * (0.75 + self._surroundings.chance() / 2))
                 self._ask_again()
-                await self._give_back(self._uses.idle())
+                await self._give_back(http, self._uses.idle())
         finally:
             self._http = None
             await self._end(http)
@@ -126,11 +125,12 @@ class UseLine:
             Rejected: ``beyond_limit``, ``uncounted`` where the issuer cannot be asked, or as it
                 says.
         """
-        self._demand_asking(act.jti)
+        http = self._demand_asking(act.jti)
         if not act.key:
             act = replace(act, key=self._surroundings.name())
         try:
-            (answer,) = await self._count(act)
+            spending = Spending(self._uses.audience, acts=(act,))
+            (answer,) = (await self._send(http, spending)).acts
         except (HttpFailure, TimeoutError, msgspec.ValidationError, ValueError) as error:
             why = str(error) or "it does not answer in time"
             self._failed((), why)
@@ -139,18 +139,15 @@ class UseLine:
         if answer.granted < 1:
             raise _beyond(act.jti, answer)
 
-    async def _count(self, act: WantedAct) -> tuple[Answered, ...]:
-        if self._http is None:
-            raise BadAnswer("the guard stops")
-        return (await self._send(self._http, Spending(self._uses.audience, acts=(act,)))).acts
-
-    def _demand_asking(self, jti: str) -> None:
+    def _demand_asking(self, jti: str) -> HttpClient:
+        """Give the way to ask, where it can be asked now."""
         if self._state.issuer.credentials is None:
             raise _uncounted(jti, "the guard has no credentials with which to count")
         if self._http is None or not self._state.allowances_endpoint:
             raise _uncounted(jti, "the issuer is not known yet, or counts no uses")
         if asyncio.get_running_loop().time() < self._resting_until:
             raise _uncounted(jti, "the issuer did not answer a moment ago")
+        return self._http
 
     def _begin_asking(self) -> None:
         if self._asking is None:
@@ -208,17 +205,18 @@ class UseLine:
 
     async def _send(self, http: HttpClient, spending: Spending) -> Spent:
         """Ask, and once more under the same keys where no answer came."""
-        for tries_left in reversed(range(TRIES)):
-            try:
-                async with asyncio.timeout(TRY_WITHIN):
-                    return await self._post(http, spending)
-            except BadAnswer as error:
-                if not tries_left or error.status < 500:
-                    raise
-            except (HttpFailure, TimeoutError):
-                if not tries_left:
-                    raise
-        raise AssertionError("the last try returns or raises")
+        try:
+            return await self._try(http, spending)
+        except BadAnswer as error:
+            if error.status < 500:
+                raise
+        except (HttpFailure, TimeoutError):
+            pass
+        return await self._try(http, spending)
+
+    async def _try(self, http: HttpClient, spending: Spending) -> Spent:
+        async with asyncio.timeout(TRY_WITHIN):
+            return await self._post(http, spending)
 
     async def _post(self, http: HttpClient, spending: Spending) -> Spent:
         credentials = self._state.issuer.credentials
@@ -262,23 +260,19 @@ class UseLine:
         self._state.troubles.begin(NOT_COUNTED, why, self._surroundings.clock())
         _refuse(some, why)
 
-    async def _give_back(self, unspent: Sequence[Unspent]) -> None:
+    async def _give_back(self, http: HttpClient, unspent: Sequence[Unspent]) -> None:
         """Give back; what cannot be given back now waits, within bounds, for the next time."""
         self._unspent = [*self._unspent, *unspent][-MOST:]
         while self._unspent:
             some = self._unspent[:MOST_TAKES]
             returns = tuple(Unused(each.jti, USES, each.key, each.count) for each in some)
             try:
-                await self._send_back(returns)
+                await self._send(http, Spending(self._uses.audience, (), returns))
             except (HttpFailure, TimeoutError, msgspec.ValidationError) as error:
                 self._state.troubles.begin(NOT_COUNTED, str(error), self._surroundings.clock())
                 return
             self._state.troubles.end(NOT_COUNTED)
             del self._unspent[: len(some)]
-
-    async def _send_back(self, returns: tuple[Unused, ...]) -> None:
-        if self._http is not None:
-            await self._send(self._http, Spending(self._uses.audience, (), returns))
 
     async def _end(self, http: HttpClient) -> None:
         """Refuse who still waits, and give back the rest; what is late is forfeited."""
@@ -292,7 +286,7 @@ class UseLine:
                 self._ask_again()
                 if self._asking is not None:
                     await asyncio.wait([self._asking])
-                await self._give_back(self._uses.all())
+                await self._give_back(http, self._uses.all())
         except TimeoutError:
             logger.warning("%s: uses that were held are forfeited", self._state.issuer.url)
         finally:
