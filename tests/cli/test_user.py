@@ -27,6 +27,7 @@ def test_who_is_added_has_no_password_but_a_link(installation: Installation):
         "is_admin": False,
         "disabled_at": None,
         "second_factor": False,
+        "mailed_codes": False,
     }
     assert not opens(installation, "")
     assert "cfal_" not in str(installation.json("user", "list"))

@@ -9,6 +9,7 @@ from counterfoil.oauth.acr import (
     is_enough,
     least_of,
     strongest_of,
+    with_mailed_code,
     with_second,
 )
 
@@ -88,3 +89,15 @@ def test_a_second_method_is_added_once(before: tuple[str, ...], after: tuple[str
 def test_without_the_second_factor_it_is_one(before: tuple[str, ...], after: tuple[str, ...]):
     assert first_factor(before) == after
     assert acr_of(first_factor(before)) == "sfa"
+
+
+def test_a_code_by_mail_is_said_and_makes_no_more_of_it():
+    """The mailbox resets the password too: with it there are no two factors (ASVS V6.3.6)."""
+    amr = with_mailed_code(("pwd",))
+    assert amr == ("pwd", "email")
+    assert with_mailed_code(amr) == amr
+    assert acr_of(amr) == "sfa"
+    assert not is_enough(amr, "mfa")
+    assert first_factor(amr) == ("pwd",)
+    assert acr_of(with_second(amr, "otp")) == "mfa"
+    assert first_factor(with_second(amr, "otp")) == ("pwd",)

@@ -125,3 +125,22 @@ async def test_old_failures_are_swept_and_nothing_else(kept: Store, clock: Clock
 
 def test_the_repr_shows_no_secret():
     assert repr(APP) == "Authenticator(user_id='ada')"
+
+
+async def test_codes_by_mail_are_chosen_once_and_outlive_the_app(kept: Store):
+    """Whoever switches their app off keeps them; an account that is removed does not."""
+    choose, drop = "choose_mailed_codes", "drop_mailed_codes"
+    did = [
+        await kept.transact(lambda tx: getattr(tx.second_factors, choose)("ada", NOW)),
+        await kept.transact(lambda tx: getattr(tx.second_factors, choose)("ada", NOW + 1)),
+    ]
+    assert did == [True, False]
+    assert (await of(kept)).mailed_since == NOW
+    assert await kept.transact(lambda tx: tx.second_factors.remove("ada"))
+    assert await of(kept) == Factors(mailed_since=NOW)
+    assert (await of(kept, "grace")).mailed_since is None
+    assert await kept.transact(lambda tx: getattr(tx.second_factors, drop)("ada"))
+    assert not await kept.transact(lambda tx: getattr(tx.second_factors, drop)("ada"))
+    await kept.transact(lambda tx: tx.second_factors.choose_mailed_codes("ada", NOW))
+    await kept.transact(lambda tx: tx.users.remove("ada"))
+    assert await of(kept) == Factors()

@@ -11,8 +11,9 @@ from counterfoil.cli.output import at, print_table
 from counterfoil.cli.receipts import AT_ONCE, Manner, ending_options
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
+    from counterfoil.server.documents.users import UserDocument
     from counterfoil.server.protocol.authority import Authority
     from counterfoil.server.protocol.endings import Ending, Target
     from counterfoil.server.protocol.events import Actor
@@ -71,13 +72,20 @@ def list_users(call: Invocation) -> None:
             each.email,
             each.name or "",
             "disabled" if each.disabled_at else "administrator" if each.is_admin else "user",
-            "on" if each.second_factor else "",
+            ", ".join(_second_steps(each)),
             at(each.created_at),
         )
         for each in document.users
     ]
     headers = ("id", "email", "name", "kind", "second factor", "added")
     call.show(document, lambda: print_table(headers, rows, empty="There are no users."))
+
+
+def _second_steps(person: "UserDocument") -> "Iterator[str]":
+    if person.second_factor:
+        yield "on"
+    if person.mailed_codes:
+        yield "codes by mail"
 
 
 @user.command("end", context_settings=takes_id())

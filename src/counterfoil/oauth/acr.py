@@ -10,7 +10,10 @@ PASSWORD: Final = "pwd"
 FEDERATED: Final = "fed"
 """What another server says: they signed in there. The registry has no word for it."""
 ONE_TIME: Final = "otp"
-"""A number of an authenticator app, a code by mail, a recovery code."""
+"""A number of an authenticator app, or a recovery code."""
+MAILBOX: Final = "email"
+"""A code that was sent by mail. The registry has no word for it; ``otp`` would make whoever counts
+methods take it for a second factor, and the mailbox resets the password too."""
 KEY: Final = "pop"
 """A key that signed for this site and no other: a passkey."""
 PRESENT: Final = "user"
@@ -61,9 +64,14 @@ def with_second(amr: tuple[str, ...], method: str) -> tuple[str, ...]:
     )
 
 
+def with_mailed_code(amr: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the methods of a sign-in to which a code by mail came: its class stays what it was."""
+    return tuple(dict.fromkeys((*amr, MAILBOX)))
+
+
 def first_factor(amr: tuple[str, ...]) -> tuple[str, ...]:
-    """Give the methods of a sign-in without what made it more than one factor."""
-    if SEVERAL_FACTORS not in amr:
+    """Give the methods of a sign-in without what was shown after the first."""
+    if SEVERAL_FACTORS not in amr and MAILBOX not in amr:
         return amr
     began = tuple(each for each in amr if each in FIRST)
     return began or tuple(each for each in amr if each in {KEY, PRESENT})

@@ -27,6 +27,7 @@ ERRANDS = {
 ERRANDS = {LetterKind.RECOVERY_ASKED, LetterKind.REGISTRATION_ASKED, LetterKind.EMAIL_CHANGE_ASKED}
 """What waits among the letters and is none."""
 VALUES = {
+    "code": "1234 5678",
     "device": "Firefox, Linux",
     "where": "192.0.2.7",
     "other": "198.51.100.7",

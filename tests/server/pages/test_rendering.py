@@ -37,6 +37,7 @@ from counterfoil.server.pages.admin.views import (
     Verb,
 )
 from counterfoil.server.pages.factor_views import (
+    MailedCodePage,
     NewAuthenticatorPage,
     QrCode,
     RecoveryCodesPage,
@@ -400,6 +401,25 @@ def views(text: str) -> dict[str, Page]:
             user_email=text,
             other_account=f"sign-in?{text}",
             authenticator=True,
+            error=text,
+        ),
+        "a code by mail alone": SecondFactorPage(
+            **form,
+            flow="",
+            fields=(),
+            user_email=text,
+            other_account="sign-in",
+            authenticator=False,
+            mail="/id/sign-in/mailed-code/send",
+        ),
+        "code by mail": MailedCodePage(
+            **form,
+            again="/id/again",
+            flow=f"flow {text}",
+            fields=(("next", text),),
+            user_email=text,
+            back=f"sign-in?{text}",
+            back_title=text,
             error=text,
         ),
         "recovery code alone": SecondFactorPage(
@@ -833,7 +853,15 @@ def targets(page: Document) -> list[str]:
     ]
 
 
-NOT_YET = ("second factor", "recovery code alone", "new authenticator", "new password", "welcome")
+NOT_YET = (
+    "second factor",
+    "a code by mail alone",
+    "code by mail",
+    "recovery code alone",
+    "new authenticator",
+    "new password",
+    "welcome",
+)
 """Pages that name somebody who is not signed in, or may not be: for a factor, or by a link."""
 
 

@@ -9,6 +9,8 @@ from counterfoil.oauth.acr import MULTIPLE, PHISHING_RESISTANT, SINGLE
 from counterfoil.server.protocol.second_factor_policy import (
     by_password,
     least_of_person,
+    mailed_code_is_due,
+    takes_mailed_code,
     within_reach,
 )
 from counterfoil.server.records.second_factor import Factors
@@ -78,3 +80,55 @@ def test_a_touch_comes_to_more_by_a_password(amr: tuple[str, ...], password: boo
     factors = Factors(key_since=1, password=password)
     assert by_password(factors, replace(SESSION, amr=amr)) == comes_to
     assert by_password(factors, None) == SINGLE
+
+
+VERIFIED = replace(ADA, email_verified_at=1)
+CHOSEN = Factors(password=True, mailed_since=1)
+WITH_APP = replace(CHOSEN, authenticator=True)
+WITH_KEY = replace(CHOSEN, key_since=1)
+
+
+@pytest.mark.parametrize(
+    ("user", "factors", "amr", "due", "taken"),
+    [
+        (VERIFIED, CHOSEN, ("pwd",), True, True),
+        (VERIFIED, WITH_APP, ("pwd",), True, True),
+        (VERIFIED, WITH_KEY, ("pwd",), True, True),
+        (VERIFIED, CHOSEN, ("fed",), True, True),
+        (VERIFIED, WITH_APP, ("fed",), True, False),
+        (VERIFIED, WITH_KEY, ("pop", "user"), True, False),
+        (VERIFIED, replace(WITH_KEY, password=False), ("pop", "user"), False, False),
+        (VERIFIED, CHOSEN, ("pwd", "email"), False, False),
+        (VERIFIED, WITH_APP, ("pwd", "otp", "mfa"), False, False),
+        (VERIFIED, WITH_KEY, ("pop", "user", "mfa"), False, False),
+        (VERIFIED, Factors(password=True), ("pwd",), False, False),
+        (ADA, CHOSEN, ("pwd",), False, False),
+    ],
+)
+def test_where_a_code_by_mail_is_a_second_step(
+    user: User, factors: Factors, amr: tuple[str, ...], due: bool, taken: bool
+):
+    """After the first step, in an account whose address was proved, and nowhere else."""
+    allowing, not_allowing = load({}, {"mailed_codes": True}), load({}, {})
+    assert mailed_code_is_due(allowing, user, factors, amr) is due
+    assert takes_mailed_code(allowing, user, factors, amr) is taken
+    assert not mailed_code_is_due(not_allowing, user, factors, amr)
+    assert not takes_mailed_code(not_allowing, user, factors, amr)
+
+
+@pytest.mark.parametrize(
+    ("factors", "taken"), [(CHOSEN, True), (WITH_APP, False), (WITH_KEY, False)]
+)
+def test_where_more_is_demanded_it_comes_before_an_app_is_set_up_and_nowhere_else(
+    factors: Factors, taken: bool
+):
+    demanding = load({}, {"mailed_codes": True, "second_factor_for": "everyone"})
+    assert takes_mailed_code(demanding, VERIFIED, factors, ("pwd",)) is taken
+
+
+def test_without_mail_nobody_is_asked_for_a_code_that_cannot_come():
+    served = {"issuer": "https://id.example.com", "mailed_codes": True}
+    without = load({}, served)
+    assert not mailed_code_is_due(without, VERIFIED, CHOSEN, ("pwd",))
+    there = {"mail_host": "mail.example.com", "mail_sender": "id@example.com"}
+    assert mailed_code_is_due(load({}, served | there), VERIFIED, CHOSEN, ("pwd",))

@@ -11,7 +11,7 @@ class UserDocument(Struct, frozen=True, kw_only=True):
     """A person; ``id`` is the ``sub`` of their tokens. Times in seconds since the epoch.
 
     ``language`` is what they have chosen to read. ``second_factor``: their password alone does not
-    sign them in.
+    sign them in. ``mailed_codes``: they have chosen that a code by mail may follow it.
     """
 
     id: str
@@ -23,6 +23,7 @@ class UserDocument(Struct, frozen=True, kw_only=True):
     created_at: int
     disabled_at: int | None
     second_factor: bool
+    mailed_codes: bool
 
 
 class UserList(Struct, frozen=True, kw_only=True):
@@ -48,4 +49,5 @@ def document_of(user: User, factors: Factors = NO_FACTORS) -> UserDocument:
         created_at=user.created_at,
         disabled_at=user.disabled_at,
         second_factor=factors.is_on,
+        mailed_codes=factors.mailed_since is not None,
     )

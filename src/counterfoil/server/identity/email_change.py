@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity import joining, recovery
 from counterfoil.server.identity.factor_change import remove_passkeys
+from counterfoil.server.identity.mailed_code_choice import take_away
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.security_letters import language_for
 from counterfoil.server.mail.posting import post
@@ -250,8 +251,10 @@ async def _undo(
     await tx.users.set_password(user.id, hashed)
     await tx.users.note_success(user.id)
     await events.record(tx, EventKind.EMAIL_RESTORED, by, user.id)
+    restored = replace(user, email=email)
+    await take_away(authority, tx, restored, (by, Cause.EMAIL_RESTORED))
     if undoing.drop_passkeys and recovery.may_drop_passkeys(authority.settings, user):
         await remove_passkeys(tx, user.id, by, Cause.EMAIL_RESTORED)
     ending = await revocation.follow(tx, Cause.EMAIL_RESTORED, user.id, by)
-    await recovery.tell_owner(authority, tx, replace(user, email=email), undoing.language)
+    await recovery.tell_owner(authority, tx, restored, undoing.language)
     return ending

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from counterfoil.oauth.acr import ONE_TIME
+from counterfoil.oauth.acr import ONE_TIME, with_second
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import recovery_codes, totp
 from counterfoil.server.identity.half_sign_in import HalfSignIn
@@ -23,7 +23,7 @@ from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.revocation import Ending
-from counterfoil.server.protocol.second_factor_policy import least_of_person
+from counterfoil.server.protocol.second_factor_policy import least_of_person, mailed_code_is_due
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.second_factor import Authenticator
@@ -107,16 +107,18 @@ async def _on_the_way(
     by = events.by_user(user.id, confirmation.origin, half.proof)
     if not _may_enrol(authority.settings, user) or _step_in(confirmation, user, tx.now) is None:
         return None
-    # A password alone adds no app beside a passkey: who has one shows it.
-    if not (await tx.second_factors.of_user(user.id)).were_shown(half.amr, half.at):
+    # A password alone adds no app beside a passkey, nor where a code by mail is asked for first.
+    factors = await tx.second_factors.of_user(user.id)
+    lacks_code = mailed_code_is_due(authority.settings, user, factors, half.amr)
+    if lacks_code or not factors.were_shown(half.amr, half.at):
         return None
     codes = await _switch_on(authority, tx, user, confirmation) if await half.use_up(tx) else None
     if codes is None:
         return None
     await events.record(tx, EventKind.SECOND_FACTOR_ADDED, by, user.id)
     await tell(authority, tx, user, LetterKind.SECOND_FACTOR_ON)
-    whence = confirmation.origin, confirmation.current
-    beginning = of_half(half, *whence, method=ONE_TIME, proof=events.SECOND_FACTOR)
+    whence, amr = (confirmation.origin, confirmation.current), with_second(half.amr, ONE_TIME)
+    beginning = of_half(half, *whence, amr=amr, proof=events.SECOND_FACTOR)
     begun = await begin_session(authority, tx, user, beginning)
     return Enrolled(begun, codes, await _ended(tx, user, begun, by))
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 from counterfoil.server.identity.enrolment import new_codes
+from counterfoil.server.identity.mailed_code_choice import take_away
 from counterfoil.server.identity.security_letters import tell
 from counterfoil.server.protocol import events, revocation
 from counterfoil.server.protocol.authority import Authority
@@ -61,14 +62,17 @@ async def _removed(authority: Authority, tx: Transaction, user_id: str, by: Acto
 
 
 async def reset(authority: Authority, tx: Transaction, user_id: str, by: Actor) -> Ending:
-    """Take a person's second factors away for them, passkeys too, and end everything of theirs.
+    """Take a person's second factors away for them, passkeys and codes by mail too; all ends.
 
     They sign in with the password alone then, and set another up where that is demanded.
     """
     user = await tx.users.find(user_id)
     had_app = await _removed(authority, tx, user_id, by)
     had_keys = await remove_passkeys(tx, user_id, by, Cause.SECOND_FACTOR_RESET)
-    if user is None or not (had_app or had_keys):
+    had_codes = user is not None and await take_away(
+        authority, tx, user, (by, Cause.SECOND_FACTOR_RESET)
+    )
+    if user is None or not (had_app or had_keys or had_codes):
         return await revocation.nothing_ended(tx)
     if had_keys:
         await tell(authority, tx, user, LetterKind.PASSKEY_REMOVED)

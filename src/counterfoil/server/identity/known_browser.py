@@ -95,13 +95,13 @@ async def may_try(tx: Transaction, settings: Settings, browser: KnownBrowser, us
     known = browser.at(user, tx.now)
     if known is None:
         return False
-    return await take_try(tx, settings, f"{_CONTEXT} {known.id}", _HOUR)
+    return await take_try(tx, settings.known_browser_tries, f"{_CONTEXT} {known.id}", _HOUR)
 
 
-async def take_try(tx: Transaction, settings: Settings, whose: str, span: int) -> bool:
-    """Spend one of ``known_browser_tries`` in a span of time (seconds); ``False``: none is left."""
+async def take_try(tx: Transaction, most: int, whose: str, span: int) -> bool:
+    """Spend one of so many in a span of time (seconds); ``False``: none is left."""
     turn = tx.now // span
-    for number in range(settings.known_browser_tries):
+    for number in range(most):
         name = hashlib.sha256(f"{whose} {turn} {number}".encode()).digest()
         if await tx.proofs.take(name, (turn + 1) * span):
             return True

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from counterfoil.oauth.acr import MULTIPLE, is_enough
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.noticing.noting import Arrival, is_held
-from counterfoil.server.protocol.second_factor_policy import least_of_person
+from counterfoil.server.protocol.second_factor_policy import least_of_person, mailed_code_is_due
 from counterfoil.server.records.store import Transaction
 
 
@@ -21,4 +21,5 @@ async def more_is_due(
     factors = await tx.second_factors.of_user(arrival.user.id)
     held = factors.has_more_than(amr) and await is_held(authority, tx, arrival)
     demanded = least_of_person(authority.settings, arrival.user) is not None
-    return held or factors.is_on or demanded
+    mailed = mailed_code_is_due(authority.settings, arrival.user, factors, amr)
+    return held or factors.is_on or demanded or mailed

@@ -12,6 +12,7 @@ from msgspec import Struct
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity.factor_change import remove_passkeys
+from counterfoil.server.identity.mailed_code_choice import take_away
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.security_letters import language_for, tell
 from counterfoil.server.identity.ways_in import clear_unproved
@@ -239,6 +240,7 @@ async def _conclude(
     await tx.users.set_password(user.id, hashed)
     await tx.users.note_success(user.id)
     await events.record(tx, EventKind.PASSWORD_RESET, by, user.id)
+    await take_away(authority, tx, user, (by, Cause.PASSWORD_RESET))
     if choice.drop_passkeys and may_drop_passkeys(authority.settings, user):
         await remove_passkeys(tx, user.id, by, Cause.PASSWORD_RESET)
     ending = await revocation.follow(tx, Cause.PASSWORD_RESET, user.id, by)

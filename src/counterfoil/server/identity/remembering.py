@@ -25,7 +25,7 @@ from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.remember_tokens import RememberToken, first_token
-from counterfoil.server.protocol.second_factor_policy import least_of_person
+from counterfoil.server.protocol.second_factor_policy import least_of_person, mailed_code_is_due
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.remembered_browser import RememberedBrowser
@@ -258,6 +258,8 @@ def _opens(
     if settings.remember_behind_proof:
         return None
     if factors.is_on and not is_enough(remembered.amr, MULTIPLE):
+        return None
+    if mailed_code_is_due(settings, user, factors, remembered.amr):
         return None
     amr = remembered.amr if settings.remember_second_factor else first_factor(remembered.amr)
     if not is_enough(amr, least_of_person(settings, user)):

@@ -6,6 +6,7 @@ day from a browser that signed in before: else whoever knows the password keeps 
 """
 
 import hmac
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -41,12 +42,16 @@ class Shown(Struct, frozen=True):
     current: Session | None = None
 
 
-class _Guess(Struct, frozen=True):
-    """What somebody typed as a code of a person; in a browser that signed in to theirs before?"""
+class Guess(Struct, frozen=True):
+    """What somebody typed as a code of a person; in a browser that signed in to theirs before?
+
+    ``clears``: whether a right one lets their tries begin anew.
+    """
 
     user: User
     typed: Secret
     browser_known: bool = False
+    clears: bool = True
 
 
 async def finish(authority: Authority, half: HalfSignIn, shown: Shown) -> NewSession | None:
@@ -65,12 +70,12 @@ async def _finish(
     if user is None or not half.is_good(user, tx.now):
         return None
     by = events.by_user(user.id, shown.origin, half.proof)
-    guess = _Guess(user, shown.typed, half.browser_known)
+    guess = Guess(user, shown.typed, half.browser_known)
     # The half is used up last: a wrong code leaves it, and of two right ones it makes one session.
     if not await _is_right(authority, tx, guess, by) or not await half.use_up(tx):
         return None
-    whence = shown.origin, shown.current
-    beginning = of_half(half, *whence, method=ONE_TIME, proof=events.SECOND_FACTOR)
+    whence, amr = (shown.origin, shown.current), with_second(half.amr, ONE_TIME)
+    beginning = of_half(half, *whence, amr=amr, proof=events.SECOND_FACTOR)
     return await begin_session(authority, tx, user, beginning)
 
 
@@ -91,7 +96,7 @@ async def _step_up(authority: Authority, shown: Shown, tx: Transaction) -> NewSe
     if session is None or user is None:
         return None
     by = events.by_session(session, shown.origin)
-    if not await _is_right(authority, tx, _Guess(user, shown.typed), by):
+    if not await _is_right(authority, tx, Guess(user, shown.typed), by):
         return None
     return await strengthened(tx, session, by)
 
@@ -113,21 +118,22 @@ async def strengthened(
     tx: Transaction, session: Session, by: Actor, method: str = ONE_TIME
 ) -> NewSession:
     """Give a session a second method (RFC 8176) among its own, and a new secret."""
-    secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
-    renewed = replace(
-        session,
-        digest=secret.fingerprint(),
-        amr=with_second(session.amr, method),
-        last_used_at=tx.now,
-        cookie_set_at=tx.now,
-    )
-    await tx.sessions.renew(renewed)
-    if acr_of(renewed.amr) != acr_of(session.amr):
+    renewed = await with_methods(tx, session, with_second(session.amr, method))
+    if acr_of(renewed.session.amr) != acr_of(session.amr):
         await events.record(tx, EventKind.STEPPED_UP, by, session.id)
+    return renewed
+
+
+async def with_methods(tx: Transaction, session: Session, amr: tuple[str, ...]) -> NewSession:
+    """Let a session go on by these methods, under a new secret."""
+    secret = spell(Kind.SESSION, tx.random(SECRET_BYTES))
+    digest, now = secret.fingerprint(), tx.now
+    renewed = replace(session, digest=digest, amr=amr, last_used_at=now, cookie_set_at=now)
+    await tx.sessions.renew(renewed)
     return NewSession(renewed, secret)
 
 
-async def _is_right(authority: Authority, tx: Transaction, guess: _Guess, by: Actor) -> bool:
+async def _is_right(authority: Authority, tx: Transaction, guess: Guess, by: Actor) -> bool:
     letters = recovery_codes.read("".join(guess.typed.reveal().split()))
     if letters is not None:
         right = await _spend_recovery_code(authority, tx, guess.user, letters, by)
@@ -151,22 +157,38 @@ async def _spend_recovery_code(
     return True
 
 
-async def _spend_code(authority: Authority, tx: Transaction, guess: _Guess) -> bool:
+async def _spend_code(authority: Authority, tx: Transaction, guess: Guess) -> bool:
     user_id = guess.user.id
     authenticator = await tx.second_factors.authenticator(user_id)
     if authenticator is None:
         # Nothing was guessed; and an app that is set up later does not begin with a lock.
         return False
+
+    async def spend(typed: str) -> bool:
+        step = totp.step_of(secret_of(authority, authenticator), typed, tx.now)
+        return step is not None and await tx.second_factors.spend_step(user_id, step)
+
+    return await is_guessed(authority, tx, guess, spend)
+
+
+async def is_guessed(
+    authority: Authority, tx: Transaction, guess: Guess, spend: Callable[[str], Awaitable[bool]]
+) -> bool:
+    """Whether a code is right, by ``spend``, which uses it up; after wrong ones comes a pause.
+
+    Codes of an app and codes by mail count together, and pause together.
+    """
+    user_id = guess.user.id
     failures = await tx.second_factors.failures(user_id)
     is_paused = failures.locked_until > tx.now
     if is_paused and not await _passes_pause(authority, tx, guess):
         return False
-    typed = "".join(guess.typed.reveal().split())
-    step = totp.step_of(secret_of(authority, authenticator), typed, tx.now)
-    right = step is not None and await tx.second_factors.spend_step(user_id, step)
+    right = await spend("".join(guess.typed.reveal().split()))
     if is_paused:
         # Somebody else guesses: the owner's coming in does not begin their tries anew.
         return right
+    if right and not guess.clears:
+        return True
     if right:
         await tx.second_factors.note_success(user_id)
         return True
@@ -177,13 +199,14 @@ async def _spend_code(authority: Authority, tx: Transaction, guess: _Guess) -> b
     return False
 
 
-async def _passes_pause(authority: Authority, tx: Transaction, guess: _Guess) -> bool:
+async def _passes_pause(authority: Authority, tx: Transaction, guess: Guess) -> bool:
     """Whether a known browser passes a pause once more today; codes are guessed more easily than
     passwords, so that it is by the day.
     """
     if not guess.browser_known:
         return False
-    return await take_try(tx, authority.settings, f"codes of {guess.user.id}", _DAY)
+    most = authority.settings.known_browser_tries
+    return await take_try(tx, most, f"codes of {guess.user.id}", _DAY)
 
 
 def secret_of(authority: Authority, authenticator: Authenticator) -> bytes:

@@ -8,7 +8,7 @@ from functools import partial
 
 from msgspec import Struct
 
-from counterfoil.oauth.acr import FIRST, KEY
+from counterfoil.oauth.acr import FIRST, KEY, with_second
 from counterfoil.server.identity import passkey_proof
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
 from counterfoil.server.identity.half_sign_in import HalfSignIn
@@ -75,7 +75,8 @@ async def _finish(
     proved = await passkey_proof.spend(authority, tx, verified, shown.origin)
     if proved is None or proved.user.id != user.id or not await half.use_up(tx):
         return None
-    beginning = of_half(half, shown.origin, shown.current, method=KEY, proof=proved.proof)
+    amr = with_second(half.amr, KEY)
+    beginning = of_half(half, shown.origin, shown.current, amr=amr, proof=proved.proof)
     return await begin_session(authority, tx, user, beginning)
 
 

@@ -3,7 +3,7 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from counterfoil.oauth.acr import PASSWORD, with_second
+from counterfoil.oauth.acr import PASSWORD
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.identity.half_sign_in import HalfSignIn, Via
 from counterfoil.server.identity.known_browser import generation_of
@@ -61,14 +61,14 @@ class Beginning(Struct, frozen=True):
 
 
 def of_half(
-    half: HalfSignIn, origin: Origin, current: Session | None, *, method: str, proof: str
+    half: HalfSignIn, origin: Origin, current: Session | None, *, amr: tuple[str, ...], proof: str
 ) -> Beginning:
-    """Go on from half a sign-in to which a second method has come (RFC 8176), and its proof."""
+    """Go on from half a sign-in to which more has come: all its methods (RFC 8176), the proof."""
     return Beginning(
         origin,
         current,
         keep=half.keep,
-        amr=with_second(half.amr, method),
+        amr=amr,
         proof=proof,
         auth_time=half.auth_time,
         via=half.via,

@@ -24,6 +24,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     letters: bytes
     authenticators: bytes
     recovery_codes: bytes
+    mailed_codes: bytes
     upstream: bytes
     networks: bytes
     remembering: bytes

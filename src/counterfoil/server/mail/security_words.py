@@ -59,6 +59,39 @@ SECURITY: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                     ),
                     "See how you sign in",
                 ),
+                LetterKind.MAILED_CODE: Words(
+                    "Your code",
+                    (
+                        "Somebody who is signed in to your account at {place}, or knows its "
+                        "password, asked for this code. If it was you, type it there:",
+                        "{code}",
+                        "It works once, within {minutes} minutes, in the browser in which it was "
+                        "asked for. A newer one ends it. Tell it to nobody: we never ask for it in "
+                        "any other way.",
+                        "If it was not you, change your password at once:",
+                    ),
+                    "Change your password",
+                ),
+                LetterKind.MAILED_CODES_ON: Words(
+                    "Codes are sent to you by mail",
+                    (
+                        "From now on a code that is sent to this address lets you in to your "
+                        "account at {place} after your password.",
+                        "If it was not you, somebody has got in: change your password, and switch "
+                        "the codes off.",
+                    ),
+                    "See how you sign in",
+                ),
+                LetterKind.MAILED_CODES_OFF: Words(
+                    "Codes are sent to you by mail no more",
+                    (
+                        "No code that is sent by mail lets you in to your account at {place} any "
+                        "more: you switched that off, or a new password was chosen by mail, or "
+                        "whoever runs the place took it away.",
+                        "You can switch it on again, or better, set up an app or a passkey:",
+                    ),
+                    "See how you sign in",
+                ),
                 LetterKind.IDENTITY_LINKED: Words(
                     "An account elsewhere signs in here",
                     (
@@ -128,6 +161,41 @@ SECURITY: Final[Mapping[str, Mapping[LetterKind, Words]]] = MappingProxyType(
                         "Wiederherstellungscode angemeldet. {left} Codes sind übrig.",
                         "Wenn Sie das nicht waren, hat jemand beides. Ändern Sie Ihr Passwort, und "
                         "erzeugen Sie neue Codes:",
+                    ),
+                    "Ansehen, wie Sie sich anmelden",
+                ),
+                LetterKind.MAILED_CODE: Words(
+                    "Ihr Code",
+                    (
+                        "Jemand, der an Ihrem Konto bei {place} angemeldet ist oder das Passwort "
+                        "kennt, hat diesen Code angefordert. Wenn Sie das waren, geben Sie ihn "
+                        "dort ein:",
+                        "{code}",
+                        "Er gilt einmal, {minutes} Minuten lang, in dem Browser, in dem er "
+                        "angefordert wurde. Ein neuerer beendet ihn. Verraten Sie ihn niemandem: "
+                        "Wir fragen auf keinem anderen Weg danach.",
+                        "Wenn Sie das nicht waren, ändern Sie sofort Ihr Passwort:",
+                    ),
+                    "Passwort ändern",
+                ),
+                LetterKind.MAILED_CODES_ON: Words(
+                    "Codes kommen per Mail zu Ihnen",
+                    (
+                        "Ab jetzt lässt Sie bei {place} nach Ihrem Passwort ein Code ein, der an "
+                        "diese Adresse geschickt wird.",
+                        "Wenn Sie das nicht waren, ist jemand eingedrungen: Ändern Sie Ihr "
+                        "Passwort, und schalten Sie die Codes aus.",
+                    ),
+                    "Ansehen, wie Sie sich anmelden",
+                ),
+                LetterKind.MAILED_CODES_OFF: Words(
+                    "Codes kommen nicht mehr per Mail zu Ihnen",
+                    (
+                        "Bei {place} lässt Sie kein Code mehr ein, der per Mail kommt: Sie haben "
+                        "das ausgeschaltet, oder ein neues Passwort wurde per Mail gewählt, oder "
+                        "wer den Dienst betreibt, hat es weggenommen.",
+                        "Sie können es wieder einschalten oder, besser, eine App oder einen "
+                        "Passkey einrichten:",
                     ),
                     "Ansehen, wie Sie sich anmelden",
                 ),

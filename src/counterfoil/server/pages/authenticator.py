@@ -27,7 +27,7 @@ from counterfoil.server.pages.onward import (
 from counterfoil.server.pages.qr import drawn
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.fresh_sign_in import is_fresh
-from counterfoil.server.protocol.second_factor_policy import adds_key
+from counterfoil.server.protocol.second_factor_policy import adds_key, mailed_code_is_due
 from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
@@ -99,6 +99,9 @@ async def _visit(server: Server, request: Request, given: Parameters) -> _Visit 
         return go(f"{server.prefix}/{onward.path}")
     settings, session = server.authority.settings, halfway.session
     if halfway.half is not None:
+        who = settings, halfway.user, halfway.factors, halfway.amr
+        if mailed_code_is_due(*who):
+            return go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
         # It is as fresh as can be.
         if not halfway.factors.were_shown(halfway.amr, halfway.half.at):
             if not adds_key(halfway.factors, halfway.amr):

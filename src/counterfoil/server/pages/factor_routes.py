@@ -2,7 +2,13 @@
 
 from typing import Final
 
-from counterfoil.server.pages import authenticator, factors, second_factor
+from counterfoil.server.pages import (
+    authenticator,
+    factors,
+    mailed_code,
+    mailed_code_choice,
+    second_factor,
+)
 from counterfoil.server.web.admission import Use
 from counterfoil.server.web.server import Caller, Route
 
@@ -16,6 +22,15 @@ FACTOR_ROUTES: Final = tuple(
         ("/sign-in/second-factor/passkey", _POST, second_factor.answer_by_passkey),
         ("/sign-in/authenticator", _GET, authenticator.ask),
         ("/sign-in/authenticator", _POST, authenticator.answer),
+        ("/sign-in/mailed-code", _GET, mailed_code.ask),
+        ("/sign-in/mailed-code", _POST, mailed_code.answer),
+        ("/sign-in/mailed-code/send", _POST, mailed_code.send),
+        ("/account/security/mailed-codes", _GET, mailed_code_choice.ask),
+        ("/account/security/mailed-codes", _POST, mailed_code_choice.send),
+        ("/account/security/mailed-codes/confirm", _GET, mailed_code_choice.type_code),
+        ("/account/security/mailed-codes/confirm", _POST, mailed_code_choice.confirm),
+        ("/account/security/mailed-codes/off", _GET, mailed_code_choice.ask_to_drop),
+        ("/account/security/mailed-codes/off", _POST, mailed_code_choice.drop),
         ("/account/security/authenticator", _GET, factors.set_up),
         ("/account/security/recovery-codes", _GET, factors.ask_to_renew),
         ("/account/security/recovery-codes", _POST, factors.renew),

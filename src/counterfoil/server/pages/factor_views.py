@@ -10,8 +10,8 @@ class SecondFactorPage(Page, frozen=True, kw_only=True):
     """Asks for a passkey, `code`, or `recovery_code`; posts a code to `action` with `csrf`, `flow`.
 
     `fields` are carried along, name and value. `authenticator`: an app is set up, and its code will
-    do. `other_account` is where somebody else signs in, below the prefix. `error` is one
-    sentence about the last attempt.
+    do. `mail` is where a code by mail is asked for; empty: there is none. `other_account` is where
+    somebody else signs in, below the prefix. `error` is one sentence about the last attempt.
     """
 
     action: str
@@ -22,6 +22,25 @@ class SecondFactorPage(Page, frozen=True, kw_only=True):
     other_account: str
     authenticator: bool
     passkey: PasskeyForm | None = None
+    mail: str = ""
+    error: str | None = None
+
+
+class MailedCodePage(Page, frozen=True, kw_only=True):
+    """Asks for the `code` that was sent by mail; posts it to `action`.
+
+    `csrf`, `flow` and `fields` go along. `again` is where another one is sent from. `back`, below
+    the prefix, is called `back_title`.
+    """
+
+    action: str
+    again: str
+    csrf: str
+    flow: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+    user_email: str
+    back: str
+    back_title: str
     error: str | None = None
 
 

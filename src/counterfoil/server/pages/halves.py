@@ -17,6 +17,7 @@ from counterfoil.server.web.server import Server
 
 SECOND_FACTOR_PATH: Final = "sign-in/second-factor"
 AUTHENTICATOR_PATH: Final = "sign-in/authenticator"
+MAILED_CODE_PATH: Final = "sign-in/mailed-code"
 
 
 class Halfway(Struct, frozen=True):

@@ -31,6 +31,7 @@ from counterfoil.server.pages.admin.views import (
     AdminThingPage,
 )
 from counterfoil.server.pages.factor_views import (
+    MailedCodePage,
     NewAuthenticatorPage,
     RecoveryCodesPage,
     SecondFactorPage,
@@ -85,6 +86,7 @@ TEMPLATES: Final[Mapping[type[Page], str]] = MappingProxyType(
     {
         SignInPage: "sign_in.html",
         SecondFactorPage: "second_factor.html",
+        MailedCodePage: "mailed_code.html",
         NewAuthenticatorPage: "authenticator_new.html",
         RecoveryCodesPage: "recovery_codes.html",
         ConsentPage: "consent.html",

@@ -1,4 +1,4 @@
-"""Signing in, the second page: a passkey, a code of the app, or a recovery code (S76, S105)."""
+"""Signing in, the second page: a passkey, a code of the app or by mail, a recovery code (S105)."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
@@ -18,6 +18,7 @@ from counterfoil.server.identity.throttle import source_of
 from counterfoil.server.pages.factor_views import SecondFactorPage
 from counterfoil.server.pages.halves import (
     AUTHENTICATOR_PATH,
+    MAILED_CODE_PATH,
     SECOND_FACTOR_PATH,
     Halfway,
     halfway_of,
@@ -25,7 +26,7 @@ from counterfoil.server.pages.halves import (
 from counterfoil.server.pages.onward import Onward, enter, onward_in, sign_in_first
 from counterfoil.server.pages.passkey_forms import SCRIPT, Fields, answer_in, second_form
 from counterfoil.server.protocol import approval
-from counterfoil.server.protocol.second_factor_policy import adds_key
+from counterfoil.server.protocol.second_factor_policy import adds_key, takes_mailed_code
 from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
@@ -42,7 +43,7 @@ _BUSY = say("Too many codes were tried from here. Wait a little and try again.")
 _NONE = say("More than a password is demanded here, and this account has nothing more to show.")
 
 
-class _Visit(Struct, frozen=True):
+class Visit(Struct, frozen=True):
     """Somebody who is to show more at a browser, and goes on from here."""
 
     browser: Browser
@@ -57,6 +58,15 @@ class _Visit(Struct, frozen=True):
         wants_key = least == PHISHING_RESISTANT or is_enough(self.halfway.amr, MULTIPLE)
         return factors.authenticator and not (wants_key and adds_key(factors, self.halfway.amr))
 
+    def takes_mailed_code(self, server: Server) -> bool:
+        """Whether a code by mail leads on: not for a session, nor where the app wishes for more."""
+        halfway, flow = self.halfway, self.onward.flow
+        least = flow.pending.least_acr if flow is not None else None
+        leads_on = is_enough(halfway.amr, least) or not halfway.factors.has_any
+        settings = server.authority.settings
+        who = settings, halfway.user, halfway.factors, halfway.amr
+        return halfway.half is not None and leads_on and takes_mailed_code(*who)
+
     @property
     def carried(self) -> Fields:
         """What the form of the passkey carries along."""
@@ -70,12 +80,12 @@ class _Visit(Struct, frozen=True):
         return f"sign-in{self.onward.query}" if half_or_flow else "sign-in"
 
 
-_Try: TypeAlias = Callable[[Server, Request, _Visit, Parameters], Awaitable[NewSession | None]]
+_Try: TypeAlias = Callable[[Server, Request, Visit, Parameters], Awaitable[NewSession | None]]
 
 
 async def ask(server: Server, request: Request) -> Response:
     """``GET /sign-in/second-factor``, with or without a flow to go on with."""
-    visit = await _visit(server, request, query_of(request))
+    visit = await visit_of(server, request, query_of(request))
     return visit if isinstance(visit, Response) else await _page(server, visit)
 
 
@@ -93,7 +103,7 @@ async def _answer(server: Server, request: Request, attempt: _Try) -> Response:
     form = await form_of(request)
     browser = browser_of(server, request)
     demand_own_form(server.authority.keys.csrf, browser.name, form, request)
-    visit = await _visit(server, request, form)
+    visit = await visit_of(server, request, form)
     if isinstance(visit, Response):
         return visit
     address = source_of(origin_of(request, server.authority.settings.trusted_proxies).address)
@@ -107,24 +117,26 @@ async def _answer(server: Server, request: Request, attempt: _Try) -> Response:
     return await enter(server, request, begun, visit.onward)
 
 
-async def _visit(server: Server, request: Request, given: Parameters) -> _Visit | Response:
+async def visit_of(server: Server, request: Request, given: Parameters) -> Visit | Response:
     """Find who is to show what; others sign in first, or set something up."""
     browser = browser_of(server, request)
     onward = onward_in(server, request, given)
     halfway = await halfway_of(server, request, browser)
     if halfway is None:
         return sign_in_first(server, onward)
-    if not halfway.factors.authenticator and not adds_key(halfway.factors, halfway.amr):
+    visit = Visit(browser, halfway, onward)
+    shows_factor = halfway.factors.authenticator or adds_key(halfway.factors, halfway.amr)
+    if not shows_factor and not visit.takes_mailed_code(server):
         half = halfway.half
         if half is not None and not halfway.factors.were_shown(half.amr, half.at):
             # A touch, of somebody who has a password to begin with.
             return sign_in_first(server, onward)
         return _nothing_to_show(server, onward)
-    return _Visit(browser, halfway, onward)
+    return visit
 
 
 async def _try(
-    server: Server, request: Request, visit: _Visit, form: Parameters
+    server: Server, request: Request, visit: Visit, form: Parameters
 ) -> NewSession | None:
     halfway = visit.halfway
     typed = Secret(form.get("code") or form.get("recovery_code") or "")
@@ -137,7 +149,7 @@ async def _try(
 
 
 async def _try_passkey(
-    server: Server, request: Request, visit: _Visit, form: Parameters
+    server: Server, request: Request, visit: Visit, form: Parameters
 ) -> NewSession | None:
     halfway, current = visit.halfway, visit.halfway.session
     if halfway.half is not None:
@@ -159,8 +171,12 @@ def _nothing_to_show(server: Server, onward: Onward) -> Response:
     return go(approval.refusal(server.authority.issuer, *to, error))
 
 
+def _mail_action(server: Server) -> str:
+    return f"{server.prefix}/{MAILED_CODE_PATH}/send"
+
+
 async def _page(
-    server: Server, visit: _Visit, error: str | None = None, status: int = 200
+    server: Server, visit: Visit, error: str | None = None, status: int = 200
 ) -> Response:
     browser, halfway, onward = visit.browser, visit.halfway, visit.onward
     passkey = await second_form(server, browser, halfway, visit.carried)
@@ -174,6 +190,7 @@ async def _page(
         other_account=visit.other_account,
         authenticator=visit.takes_codes,
         passkey=passkey,
+        mail=_mail_action(server) if visit.takes_mailed_code(server) else "",
         error=error,
     )
     target = form_target_of(onward.flow.pending.redirect_uri) if onward.flow else ""

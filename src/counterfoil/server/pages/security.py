@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.server.pages import linked, passkeys
+from counterfoil.server.pages import linked, mailed_code_choice, passkeys
 from counterfoil.server.pages.account_views import SecurityPage, SecurityRow
 from counterfoil.server.pages.factors import authenticator, recovery_codes
 from counterfoil.server.records.sentence import say
@@ -41,7 +41,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
     recovery_codes,
     linked.section,
 )
-"""What stands on the page, in this order."""
+"""What stands on the page, in this order; codes by mail come last, where there are any."""
 
 
 async def security(server: Server, request: Request) -> Response:
@@ -52,7 +52,8 @@ async def security(server: Server, request: Request) -> Response:
     user = person.user
 
     async def read(tx: Transaction) -> tuple[SecurityRow, ...]:
-        rows = [await section(tx, user) for section in SECTIONS]
+        sections = (*SECTIONS, mailed_code_choice.section_in(server.authority.settings))
+        rows = [await section(tx, user) for section in sections]
         return tuple(row for row in rows if row is not None)
 
     page = SecurityPage(

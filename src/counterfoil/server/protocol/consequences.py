@@ -23,6 +23,8 @@ class Cause(StrEnum):
     PASSKEY_LOST = "passkey_lost"
     SECOND_FACTOR_ADDED = "second_factor_added"
     SECOND_FACTOR_REMOVED = "second_factor_removed"
+    MAILED_CODES_ADDED = "mailed_codes_added"
+    MAILED_CODES_REMOVED = "mailed_codes_removed"
     SECOND_FACTOR_RESET = "second_factor_reset"
     SECRET_REPLACED = "secret_replaced"
     SECRET_ROTATED = "secret_rotated"
@@ -85,7 +87,8 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         Cause.PASSWORD_RESET: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,
             "Every browser is signed out, and every session of an app and every personal token "
-            "ends. Apps keep their permissions.",
+            "ends. Where codes by mail were switched on, they are off: whoever reads the mail has "
+            "shown that already. Apps keep their permissions.",
         ),
         Cause.PASSKEY_ADDED: Consequence(
             Extent.NOTHING, "Nothing ends. The person may sign in by it from now on."
@@ -112,11 +115,24 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         Cause.SECOND_FACTOR_REMOVED: Consequence(
             Extent.NOTHING, "Nothing ends. From now on the password alone signs you in."
         ),
+        Cause.MAILED_CODES_ADDED: Consequence(
+            Extent.ALL_BUT_THIS_BROWSER,
+            "From now on a code that we send to your email address lets you in after your "
+            "password, where you have nothing better at hand. Every other browser is signed out, "
+            "and every app that is signed in elsewhere or goes on while you are away. Personal "
+            "tokens end, and no browser is remembered any more. This browser stays signed in. Apps "
+            "keep their permissions.",
+        ),
+        Cause.MAILED_CODES_REMOVED: Consequence(
+            Extent.NOTHING,
+            "Nothing ends. No code is sent any more: after your password you show what else you "
+            "have switched on, and where that is nothing, the password alone signs you in.",
+        ),
         Cause.SECOND_FACTOR_RESET: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,
-            "The person's authenticator app, recovery codes and passkeys are good no more. Every "
-            "browser of theirs is signed out, and every session of an app and every personal token "
-            "ends. Apps keep their permissions.",
+            "The person's authenticator app, recovery codes and passkeys are good no more, and no "
+            "codes are sent by mail. Every browser of theirs is signed out, and every session of "
+            "an app and every personal token ends. Apps keep their permissions.",
         ),
         Cause.SECRET_REPLACED: Consequence(
             Extent.EVERYTHING_OF_THE_CLIENT,
@@ -161,8 +177,8 @@ CONSEQUENCES: Final[Mapping[Cause, Consequence]] = MappingProxyType(
         Cause.EMAIL_RESTORED: Consequence(
             Extent.EVERYTHING_OF_THE_PERSON,
             "The account has its address from before again, and the new password. Every browser "
-            "is signed out, and every session of an app and every personal token ends. Apps keep "
-            "their permissions.",
+            "is signed out, and every session of an app and every personal token ends. Codes by "
+            "mail are off. Apps keep their permissions.",
         ),
         Cause.USER_DATA_CHANGED: Consequence(
             Extent.NOTHING, "Nothing ends. Guards load anew what they know of the person."

@@ -162,8 +162,12 @@ async def _second_factors(tx: Transaction, user: User) -> list[Entry]:
     factors = await tx.second_factors.of_user(user.id)
     found = await tx.second_factors.authenticator(user.id)
     added_at = found.added_at if found else None
-    entry = {"authenticator_added_at": added_at, "recovery_codes_left": factors.recovery_codes}
-    return [entry] if found or factors.recovery_codes else []
+    entry = {
+        "authenticator_added_at": added_at,
+        "recovery_codes_left": factors.recovery_codes,
+        "codes_by_mail_since": factors.mailed_since,
+    }
+    return [entry] if any(entry.values()) else []
 
 
 async def _habits(tx: Transaction, user: User) -> list[Entry]:

@@ -65,7 +65,9 @@ async def change(tx: Transaction, user_id: str, profile: Profile, by: Actor) -> 
 
 
 async def vouch_for_email(tx: Transaction, user: User, by: Actor) -> Ending:
-    """Take an administrator's word that the address is the person's; guards learn of it."""
+    """Note that the address is the person's, as an administrator says, or a code shows; guards
+    learn of it.
+    """
     await tx.users.verify_email(user.id, user.email, tx.now)
     await events.record(tx, EventKind.EMAIL_VERIFIED, by, user.id)
     return await changed_data.tell(tx, user.id, by)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.acr import (
+    FEDERATED,
     FIRST,
+    MAILBOX,
     MULTIPLE,
     PASSWORD,
     PHISHING_RESISTANT,
@@ -29,6 +31,37 @@ def least_of_person(settings: Settings, user: User) -> str | None:
     demanded = settings.second_factor_for
     of_all = demanded == "everyone"
     return MULTIPLE if of_all or (demanded == "administrators" and user.is_admin) else None
+
+
+def sends_codes(settings: Settings) -> bool:
+    """Whether people may have codes sent to them by mail here."""
+    return settings.mailed_codes and bool(settings.mail_host or settings.development)
+
+
+def mailed_code_is_due(
+    settings: Settings, user: User, factors: Factors, amr: Sequence[str]
+) -> bool:
+    """Whether a second step is due for no other reason than that somebody has codes sent by mail.
+
+    Whoever only touched a passkey, and has a password, is to begin with that.
+    """
+    if not sends_codes(settings) or factors.mailed_since is None or not user.email_verified:
+        return False
+    is_after = factors.password or not FIRST.isdisjoint(amr)
+    return is_after and MAILBOX not in amr and not is_enough(amr, MULTIPLE)
+
+
+def takes_mailed_code(settings: Settings, user: User, factors: Factors, amr: Sequence[str]) -> bool:
+    """Whether a code by mail is a second step after these methods.
+
+    Not in place of an app after a provider: the mailbox often opens the account there. Nor where
+    more is demanded of somebody who has more: it would lead nowhere.
+    """
+    if not mailed_code_is_due(settings, user, factors, amr):
+        return False
+    if least_of_person(settings, user) is not None and factors.has_any:
+        return False
+    return PASSWORD in amr or (FEDERATED in amr and not factors.authenticator)
 
 
 def is_strong_enough(settings: Settings, user: User, session: Session) -> bool:

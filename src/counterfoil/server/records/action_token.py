@@ -13,6 +13,8 @@ class Action(StrEnum):
     CONFIRM_EMAIL = "confirm_email"
     REGISTER = "register"
     ACCEPT_INVITATION = "accept_invitation"
+    MAILED_CODE = "mailed_code"
+    """No link: its digits are typed where they were asked for."""
 
 
 class ActionToken(Struct, frozen=True, kw_only=True):

@@ -20,6 +20,9 @@ class EventKind(StrEnum):
     SECOND_FACTOR_FAILED = "second_factor_failed"
     RECOVERY_CODES_MADE = "recovery_codes_made"
     RECOVERY_CODE_USED = "recovery_code_used"
+    MAILED_CODES_ADDED = "mailed_codes_added"
+    MAILED_CODES_REMOVED = "mailed_codes_removed"
+    MAILED_CODE_SENT = "mailed_code_sent"
     STEPPED_UP = "stepped_up"
     BROWSER_REMEMBERED = "browser_remembered"
     BROWSER_FORGOTTEN = "browser_forgotten"
@@ -113,6 +116,9 @@ SUBJECTS: Final = MappingProxyType(
         EventKind.SECOND_FACTOR_FAILED: "user",
         EventKind.RECOVERY_CODES_MADE: "user",
         EventKind.RECOVERY_CODE_USED: "user",
+        EventKind.MAILED_CODES_ADDED: "user",
+        EventKind.MAILED_CODES_REMOVED: "user",
+        EventKind.MAILED_CODE_SENT: "user",
         EventKind.STEPPED_UP: "session",
         EventKind.BROWSER_REMEMBERED: "user",
         EventKind.BROWSER_FORGOTTEN: "user",
@@ -224,10 +230,10 @@ class Event(Struct, frozen=True, kw_only=True):
 
     ``actor``: ``user:…``, ``client:…``, ``cli``, ``janitor`` or ``server``. ``proof`` says by what
     it was known: ``session:…``, ``secret:…``, ``key:…`` or ``token:…`` with its name, ``dpop``,
-    ``password``, ``passkey:…``, ``provider:…``, ``remembered:…``, ``second_factor``, ``link``,
-    ``cli``, ``janitor``, ``server``; ``none``: it only said so. ``subject`` names what it was done
-    to; ``detail`` holds ids and words, never a secret. Its ``user_id`` is the person concerned,
-    where the subject is something of theirs.
+    ``password``, ``passkey:…``, ``provider:…``, ``remembered:…``, ``second_factor``,
+    ``mailed_code``, ``link``, ``cli``, ``janitor``, ``server``; ``none``: it only said so.
+    ``subject`` names what it was done to; ``detail`` holds ids and words, never a secret. Its
+    ``user_id`` is the person concerned, where the subject is something of theirs.
     """
 
     kind: EventKind

@@ -1,4 +1,7 @@
-"""Second factors of a person: an authenticator app and recovery codes (RFC 6238)."""
+"""Second factors of a person: an authenticator app and recovery codes (RFC 6238).
+
+Codes by mail are none, and stand in for one.
+"""
 
 from collections.abc import Sequence
 from typing import Final, Protocol
@@ -16,12 +19,14 @@ class Factors(Struct, frozen=True):
 
     ``recovery_codes`` are those that are left. ``key_since``: when the oldest of their passkeys was
     added, in seconds; ``None``: they have none. ``password``: whether they have one.
+    ``mailed_since``: since when they have codes sent by mail, which is no factor; ``None``: not.
     """
 
     authenticator: bool = False
     recovery_codes: int = 0
     key_since: int | None = None
     password: bool = False
+    mailed_since: int | None = None
 
     @property
     def is_on(self) -> bool:
@@ -106,6 +111,12 @@ class SecondFactors(Protocol):
 
     async def remove(self, user_id: str) -> bool:
         """Take all away, and forget the failures; ``False`` where there was no authenticator."""
+
+    async def choose_mailed_codes(self, user_id: str, since: int) -> bool:
+        """Have codes sent by mail from now on; ``False`` where they are."""
+
+    async def drop_mailed_codes(self, user_id: str) -> bool:
+        """Have none sent any more; ``False`` where none were."""
 
     async def failures(self, user_id: str) -> FactorFailures: ...
     async def note_failure(self, user_id: str, locked_until: int) -> None:

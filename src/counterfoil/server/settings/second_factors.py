@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from counterfoil.server.settings.meaning import DAY, MINUTE, seconds, words
+from counterfoil.server.settings.meaning import DAY, MINUTE, number, seconds, words
 from counterfoil.server.settings.passkeys import Passkeys
 
 
@@ -32,6 +32,23 @@ class SecondFactorSettings(Passkeys, frozen=True, kw_only=True):
             DAY,
         ),
     ] = 60 * MINUTE
+    mailed_codes: Annotated[
+        bool,
+        words(
+            "Whether people may choose to have a code sent by mail as their second step, where "
+            "they have nothing better at hand. It is no second factor: the mailbox resets the "
+            "password too, `acr` stays `sfa`, and ASVS V6.3.6 advises against it. Needs mail."
+        ),
+    ] = False
+    mailed_codes_per_hour: Annotated[
+        int,
+        number(
+            "So many codes are sent to one person in an hour; as many again to browsers in which "
+            "they signed in before.",
+            1,
+            20,
+        ),
+    ] = 5
     fresh_sign_in_age: Annotated[
         int,
         seconds(

@@ -121,6 +121,7 @@ async def user(visit: Visit) -> AdminThingPage | None:
             ("Added", moment_of(found.created_at)),
             ("Disabled", moment_of(found.disabled_at)),
             ("Second factor", "On" if document.second_factor else "Off"),
+            ("Codes by mail", "Chosen" if document.mailed_codes else "Not chosen"),
         ),
         groups=(
             await _sessions(visit, found.id),

@@ -1,4 +1,4 @@
-"""Second factors: authenticators, recovery codes by their digests, and failures."""
+"""Second factors: authenticators, recovery codes by their digests, codes by mail, and failures."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -15,7 +15,8 @@ _OF_USER: Final = """
 SELECT (SELECT count(*) FROM authenticators WHERE user_id = ?),
     (SELECT count(*) FROM recovery_codes WHERE user_id = ?),
     (SELECT min(created_at) FROM passkeys WHERE user_id = ?),
-    (SELECT count(password_hash) FROM users WHERE id = ?)
+    (SELECT count(password_hash) FROM users WHERE id = ?),
+    (SELECT since FROM mailed_codes WHERE user_id = ?)
 """
 _ADD: Final = """
 INSERT INTO authenticators (user_id, sealed, added_at, last_step) VALUES (?, ?, ?, ?)
@@ -27,6 +28,10 @@ _REMOVE: Final = "DELETE FROM authenticators WHERE user_id = ?"
 _FORGET_CODES: Final = "DELETE FROM recovery_codes WHERE user_id = ?"
 _ADD_CODE: Final = "INSERT INTO recovery_codes (user_id, digest) VALUES (?, ?)"
 _TAKE_CODE: Final = "DELETE FROM recovery_codes WHERE user_id = ? AND digest = ?"
+_CHOOSE_MAILED: Final = """
+INSERT INTO mailed_codes (user_id, since) VALUES (?, ?) ON CONFLICT (user_id) DO NOTHING
+"""
+_DROP_MAILED: Final = "DELETE FROM mailed_codes WHERE user_id = ?"
 _FAILURES: Final = "SELECT failures, locked_until FROM factor_failures WHERE user_id = ?"
 _NOTE_FAILURE: Final = """
 INSERT INTO factor_failures (user_id, failures, locked_until, last_at) VALUES (?, 1, ?, ?)
@@ -50,8 +55,10 @@ class SecondFactorStatements:
 
     async def of_user(self, user_id: str) -> Factors:
         """Say what there is to show."""
-        row = await self._connection.one(_OF_USER, user_id, user_id, user_id, user_id)
-        return Factors(bool(row[0]), int(row[1]), row[2], bool(row[3])) if row else Factors()
+        row = await self._connection.one(_OF_USER, *[user_id] * 5)
+        if row is None:
+            return Factors()
+        return Factors(bool(row[0]), int(row[1]), row[2], bool(row[3]), row[4])
 
     async def add_authenticator(self, authenticator: Authenticator) -> bool:
         """Add in one statement; ``False`` where there is one already."""
@@ -90,6 +97,14 @@ class SecondFactorStatements:
         await self._connection.run(_FORGET_CODES, user_id)
         await self._connection.run(_NOTE_SUCCESS, user_id)
         return await self._connection.run(_REMOVE, user_id) == 1
+
+    async def choose_mailed_codes(self, user_id: str, since: int) -> bool:
+        """Have codes sent by mail from now on; ``False`` where they are."""
+        return await self._connection.run(_CHOOSE_MAILED, user_id, since) == 1
+
+    async def drop_mailed_codes(self, user_id: str) -> bool:
+        """Have none sent any more; ``False`` where none were."""
+        return await self._connection.run(_DROP_MAILED, user_id) == 1
 
     async def failures(self, user_id: str) -> FactorFailures:
         """Give the failures since the last right code."""

@@ -27,6 +27,7 @@ REMOVE: Final = (
     "DELETE FROM authenticators WHERE user_id = ?",
     "DELETE FROM recovery_codes WHERE user_id = ?",
     "DELETE FROM factor_failures WHERE user_id = ?",
+    "DELETE FROM mailed_codes WHERE user_id = ?",
     "DELETE FROM email_changes WHERE user_id = ?",
     "DELETE FROM habits WHERE user_id = ?",
     "DELETE FROM passkeys WHERE user_id = ?",

@@ -1,0 +1,324 @@
+"""Codes by mail: guessed, moved, replayed, outlived, flooded; one mailbox for all (ASVS V6.6)."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from counterfoil.server.records.event import EventKind
+from tests.installation import PASSWORD, Installation, Person, hidden_fields
+from tests.mailed_codes import (
+    CHOICE,
+    CODE,
+    ask,
+    choose,
+    codes_for,
+    confirm,
+    send_first,
+    sending,
+    type_in,
+)
+from tests.recoveries import NEW, mail_for, open_link, token_for
+from tests.recoveries import ask as ask_for_link
+from tests.recoveries import choose as choose_password
+from tests.second_factors import SECOND, enrol, events_of, half, is_in, show
+from tests.second_factors import confirm as confirm_app
+
+pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("what is decided asks no engine")]
+SEND = "Send me a code by mail"
+COOKIE = "counterfoil_half_sign_in"
+HOUR = 3600
+
+
+@pytest.fixture(scope="module")
+async def place(
+    on_engine: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Installation]:
+    async with sending(tmp_path_factory.mktemp("place")) as place:
+        yield place
+
+
+@pytest.fixture
+async def owner(place: Installation) -> AsyncIterator[Person]:
+    """Somebody who has codes sent, and is signed in at a browser."""
+    email = f"{secrets.token_hex(6)}@example.com"
+    user = await place.add_user(email)
+    async with place.browser() as browser:
+        owner = Person(place, browser, email, user.id)
+        await choose(owner)
+        yield owner
+
+
+@pytest.fixture
+async def thief(place: Installation, owner: Person) -> AsyncIterator[Person]:
+    """Somebody who knows the password, at a browser of their own."""
+    async with place.browser() as browser:
+        yield Person(place, browser, owner.email, owner.user_id)
+
+
+@pytest.fixture
+async def elsewhere(place: Installation, owner: Person) -> AsyncIterator[Person]:
+    """The owner, at another browser."""
+    async with place.browser() as browser:
+        yield Person(place, browser, owner.email, owner.user_id)
+
+
+async def asked(person: Person) -> tuple[httpx2.Response, str]:
+    """Show the password and have a code sent; gives the page, and the code."""
+    page = await ask(person, await half(person))
+    return page, (await codes_for(person))[0]
+
+
+def other_than(code: str) -> str:
+    """A code that is wrong."""
+    return str((int(code.replace(" ", "")) + 1) % 10**8).zfill(8)
+
+
+@pytest.mark.parametrize("wait", [0, 9 * 60])
+async def test_a_code_is_good_in_the_browser_that_asked_for_it_and_once(
+    place: Installation, elsewhere: Person, thief: Person, wait: int
+):
+    """Whoever has the password and reads over a shoulder is at another half of a sign-in."""
+    page, code = await asked(elsewhere)
+    theirs = await half(thief)
+    assert (await type_in(thief, theirs, code)).status_code == 400
+    assert not await is_in(thief)
+    place.clock.turn(wait)  # type: ignore[attr-defined]
+    await type_in(elsewhere, page, code)
+    assert await is_in(elsewhere)
+    assert (await type_in(thief, theirs, code)).status_code != 303
+    assert not await is_in(thief)
+
+
+async def test_a_copy_of_the_half_is_worth_nothing_once_it_has_become_a_session(
+    elsewhere: Person,
+):
+    page, code = await asked(elsewhere)
+    kept = elsewhere.browser.cookies[COOKIE]
+    await type_in(elsewhere, page, code)
+    apps = await elsewhere.browser.get("/account/apps")
+    await elsewhere.browser.post("/account/sign-out", data=hidden_fields(apps.text))
+    elsewhere.browser.cookies.set(COOKIE, kept)
+    again = await ask(elsewhere, await elsewhere.browser.get(SECOND))
+    for each in (code, (await codes_for(elsewhere))[0]):
+        await type_in(elsewhere, again, each)
+        assert not await is_in(elsewhere)
+
+
+async def test_of_two_who_type_it_at_once_one_comes_in(elsewhere: Person):
+    page, code = await asked(elsewhere)
+    form = hidden_fields(page.text) | {"code": code}
+    answers = await asyncio.gather(*(elsewhere.browser.post(CODE, data=form) for _ in range(3)))
+    assert sorted(each.status_code for each in answers) == [303, 400, 400]
+
+
+async def test_a_newer_code_ends_the_one_before_wherever_it_was_asked_for(
+    elsewhere: Person, thief: Person
+):
+    page, first = await asked(elsewhere)
+    page, second = await asked(elsewhere)
+    assert (await type_in(elsewhere, page, first)).status_code == 400
+    theirs, _ = await asked(thief)
+    assert (await type_in(elsewhere, page, second)).status_code == 400
+    assert (await type_in(thief, theirs, second)).status_code == 400
+    assert not await is_in(elsewhere)
+    assert not await is_in(thief)
+
+
+async def test_a_code_is_over_with_the_half_that_asked_for_it(
+    place: Installation, elsewhere: Person
+):
+    """Ten minutes after the password, however late it was sent."""
+    page = await half(elsewhere)
+    place.clock.turn(9 * 60)  # type: ignore[attr-defined]
+    page = await ask(elsewhere, page)
+    code = (await codes_for(elsewhere))[0]
+    assert "within 1 minutes" in " ".join((await mail_for(place, elsewhere.email))[0].split())
+    place.clock.turn(61)  # type: ignore[attr-defined]
+    await type_in(elsewhere, page, code)
+    assert not await is_in(elsewhere)
+
+
+async def test_it_is_not_guessed_by_many_halves_and_a_right_code_waits_out_the_pause(
+    place: Installation, elsewhere: Person
+):
+    """Wrong codes are counted for the person, not for the half; and so is the pause."""
+    for _ in range(5):
+        page, code = await asked(elsewhere)
+        assert (await type_in(elsewhere, page, other_than(code))).status_code == 400
+        place.clock.turn(HOUR)  # type: ignore[attr-defined]
+    failed = await events_of(place, EventKind.SECOND_FACTOR_FAILED, elsewhere.user_id)
+    assert len(failed) == 5
+    async with place.browser() as browser:
+        thief = Person(place, browser, elsewhere.email, elsewhere.user_id)
+        page, code = await asked(thief)
+        for number in range(6):
+            place.clock.turn(1)  # type: ignore[attr-defined]
+            await type_in(thief, page, str(number) * 8)
+        assert (await type_in(thief, page, code)).status_code == 400, "nothing is looked at now"
+        assert not await is_in(thief)
+
+
+async def test_right_codes_forgive_no_guess_at_the_app(
+    place: Installation, owner: Person, thief: Person
+):
+    """Whoever reads the mail and has the password would else guess at the app for ever."""
+    page = await owner.browser.get("/sign-in/authenticator?next=security")
+    await confirm_app(owner, page)
+    page = await half(thief)
+    for number in range(4):
+        form = hidden_fields(page.text) | {"code": f"00000{number}"}
+        assert (await thief.browser.post(SECOND, data=form)).status_code == 400
+    page = await ask(thief, page)
+    await type_in(thief, page, (await codes_for(thief))[0])
+    assert await is_in(thief)
+    failures = await place.authority.store.read(
+        lambda tx: tx.second_factors.failures(owner.user_id)
+    )
+    assert failures.failures == 4
+
+
+async def test_after_a_reset_by_mail_the_mailbox_is_not_asked_a_second_time(
+    place: Installation, owner: Person, thief: Person
+):
+    """One mailbox would be everything: who has an app shows that, and codes by mail are off."""
+    page = await owner.browser.get("/sign-in/authenticator?next=security")
+    app, _ = await confirm_app(owner, page)
+    before, code = await asked(thief)
+    await ask_for_link(thief.browser, owner.email)
+    opened = await open_link(thief.browser, await token_for(place, owner.email))
+    assert "Where codes by mail were switched on, they are off" in opened.text
+    assert (await choose_password(thief.browser, opened)).status_code == 200
+    await type_in(thief, before, code)
+    assert not await is_in(thief), "the half from before is over"
+    page = await thief.sign_in(await thief.browser.get("/sign-in"), password=NEW)
+    assert "Code of your authenticator app" in page.text
+    assert SEND not in page.text
+    await thief.browser.post(f"{CODE}/send", data=hidden_fields(page.text))
+    assert (await codes_for(owner))[0] == code, "none is sent any more"
+    place.clock.turn(30 * 24 * HOUR)  # type: ignore[attr-defined]
+    page = await thief.sign_in(await thief.browser.get("/sign-in"), password=NEW)
+    assert SEND not in page.text, "nor is it a matter of waiting"
+    await show(thief, page, app.code())
+    assert await is_in(thief)
+    (removed,) = await events_of(place, EventKind.MAILED_CODES_REMOVED, owner.user_id)
+    assert removed.detail == {"why": "password_reset"}
+
+
+async def test_a_code_of_an_address_from_before_is_over(
+    place: Installation, owner: Person, elsewhere: Person
+):
+    """Whoever reads the mailbox that the account had does not come in by it."""
+    page, code = await asked(elsewhere)
+
+    async def change(tx: object) -> None:
+        users = tx.users  # type: ignore[attr-defined]
+        assert await users.change_email(owner.user_id, owner.email, f"new-{owner.email}", 1)
+
+    await place.authority.store.transact(change)
+    assert (await type_in(elsewhere, page, code)).status_code == 400
+    assert not await is_in(elsewhere)
+
+
+async def test_who_does_not_know_the_password_learns_nothing_and_has_nothing_sent(
+    place: Installation, owner: Person
+):
+    sent = len(await mail_for(place, owner.email))
+    async with place.browser() as browser:
+        stranger = Person(place, browser, owner.email, owner.user_id)
+        page = await browser.get("/sign-in")
+        answers = [
+            (await stranger.sign_in(page, email, "wrong wrong wrong")).text.replace(email, "")
+            for email in (owner.email, "nobody-at-all@example.com")
+        ]
+        assert answers[0] == answers[1]
+        assert SEND not in answers[0]
+        page = await browser.get("/sign-in")
+        answer = await browser.post(f"{CODE}/send", data=hidden_fields(page.text))
+        assert answer.headers["location"].startswith("/sign-in")
+        answer = await browser.post(CODE, data=hidden_fields(page.text) | {"code": "12345678"})
+        assert answer.headers["location"].startswith("/sign-in")
+    assert len(await mail_for(place, owner.email)) == sent
+
+
+async def test_a_mailbox_is_not_flooded_and_the_owners_own_browser_may_still_ask(
+    place: Installation, owner: Person, thief: Person
+):
+    page = await half(thief)
+    before = len(await codes_for(owner))
+    for _ in range(8):
+        answer = await ask(thief, page)
+    assert answer.status_code == 429
+    assert "Too many codes were sent" in answer.text
+    assert len(await codes_for(owner)) == before + 5
+    apps = await owner.browser.get("/account/apps")
+    await owner.browser.post("/account/sign-out", data=hidden_fields(apps.text))
+    page, code = await asked(owner)
+    await type_in(owner, page, code)
+    assert await is_in(owner)
+
+
+async def test_a_forged_form_has_nothing_sent_and_no_page_that_is_looked_at_does(
+    place: Installation, owner: Person, elsewhere: Person
+):
+    """Another site cannot have mail sent, nor type for somebody; what is looked at sends none."""
+    page = await half(elsewhere)
+    before = len(await mail_for(place, owner.email))
+    for path in (f"{CODE}/send", CODE):
+        answer = await elsewhere.browser.post(path, data={"code": "12345678"})
+        assert answer.status_code in {400, 403}, path
+    for path in (CODE, SECOND, CHOICE, f"{CHOICE}/confirm", f"{CHOICE}/off"):
+        await elsewhere.browser.get(path)
+        await owner.browser.get(path)
+    form = hidden_fields(page.text)
+    assert (await elsewhere.browser.get(f"{CODE}/send", params=form)).status_code in {404, 405}
+    assert len(await mail_for(place, owner.email)) == before
+
+
+async def test_a_code_to_choose_them_is_none_to_sign_in_nor_the_other_way_round(
+    place: Installation, thief: Person
+):
+    email = f"{secrets.token_hex(6)}@example.com"
+    user = await place.add_user(email)
+    async with place.browser() as one, place.browser() as two:
+        first, second = Person(place, one, email, user.id), Person(place, two, email, user.id)
+        page = await send_first(first)
+        (code,) = await codes_for(first)
+        answer = await confirm(second, await send_first(second), code)
+        assert answer.status_code == 400, "another session of the same person"
+        assert (await confirm(first, page, code)).status_code == 400, "a newer one ended it"
+
+
+async def test_what_is_kept_shows_no_code_and_fits_no_other_person(
+    place: Installation, elsewhere: Person
+):
+    """A copy of the database tells neither the code nor, by trying them all, which it was."""
+    _, code = await asked(elsewhere)
+    kept = await place.authority.store.read(lambda tx: tx.events.find(_everything()))
+    text = " ".join(str(each) for each in kept)
+    assert code not in text
+    assert code.replace(" ", "") not in text
+    assert PASSWORD not in text
+
+
+def _everything() -> object:
+    from counterfoil.server.records.event import EventQuery
+
+    return EventQuery(limit=200)
+
+
+async def test_who_enrolled_an_app_is_not_made_weaker_without_choosing_it(
+    place: Installation,
+):
+    """The operator allows it; that alone offers it to nobody."""
+    email = f"{secrets.token_hex(6)}@example.com"
+    user = await place.add_user(email, email_verified=True)
+    async with place.browser() as browser, place.browser() as other:
+        await enrol(Person(place, browser, email, user.id))
+        thief = Person(place, other, email, user.id)
+        page = await half(thief)
+        assert SEND not in page.text
+        await ask(thief, page)
+        assert await codes_for(thief) == []
