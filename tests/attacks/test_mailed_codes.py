@@ -3,11 +3,17 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
 
-from counterfoil.server.records.event import EventKind
+from counterfoil.oauth.opaque import Secret
+from counterfoil.server.identity import joining
+from counterfoil.server.protocol import registration
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.records.event import EventKind, EventQuery
+from counterfoil.server.records.session import Origin
 from tests.installation import PASSWORD, Installation, Person, hidden_fields
 from tests.mailed_codes import (
     CHOICE,
@@ -296,17 +302,11 @@ async def test_what_is_kept_shows_no_code_and_fits_no_other_person(
 ):
     """A copy of the database tells neither the code nor, by trying them all, which it was."""
     _, code = await asked(elsewhere)
-    kept = await place.authority.store.read(lambda tx: tx.events.find(_everything()))
+    kept = await place.authority.store.read(lambda tx: tx.events.find(EventQuery(limit=200)))
     text = " ".join(str(each) for each in kept)
     assert code not in text
     assert code.replace(" ", "") not in text
     assert PASSWORD not in text
-
-
-def _everything() -> object:
-    from counterfoil.server.records.event import EventQuery
-
-    return EventQuery(limit=200)
 
 
 async def test_who_enrolled_an_app_is_not_made_weaker_without_choosing_it(
@@ -322,3 +322,22 @@ async def test_who_enrolled_an_app_is_not_made_weaker_without_choosing_it(
         assert SEND not in page.text
         await ask(thief, page)
         assert await codes_for(thief) == []
+
+
+async def test_a_first_password_by_mail_is_no_other_than_a_new_one(place: Installation):
+    """Who comes by a provider alone, has codes sent, and is invited: the mailbox is all of it."""
+    authority, email = place.authority, f"{secrets.token_hex(6)}@example.com"
+
+    async def invited(tx: Any) -> str:
+        new = registration.NewUser(email, None, email_verified=True)
+        user = await registration.add_user(tx, new, CLI)
+        await tx.second_factors.choose_mailed_codes(user.id, tx.now)
+        await joining.invite(authority, tx, user, CLI)
+        return user.id
+
+    user_id = await authority.store.transact(invited)
+    token = await token_for(place, email)
+    choice = joining.Joining(Secret(token), "Ada", Secret(NEW), Origin("", ""), None)
+    assert await joining.join(authority, place.server.passwords, choice) is not None
+    factors = await authority.store.read(lambda tx: tx.second_factors.of_user(user_id))
+    assert factors.mailed_since is None

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from counterfoil.oauth.errors import invalid_request
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import recovery
+from counterfoil.server.identity.mailed_code_choice import take_away
 from counterfoil.server.identity.passwords import Passwords, demand_allowed
 from counterfoil.server.identity.recovery import ASK_PATH, demand_mail
 from counterfoil.server.identity.security_letters import language_for
@@ -20,6 +21,7 @@ from counterfoil.server.identity.ways_in import clear_unproved, is_untouched
 from counterfoil.server.mail.posting import post
 from counterfoil.server.protocol import action_tokens, events
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.profile import tidy_name
@@ -245,11 +247,13 @@ async def _register(
 async def _accept(
     authority: Authority, joining: Joining, hashed: str, tx: Transaction
 ) -> Joined | None:
-    user = await _taken_up(joining, hashed, tx)
+    user = await _taken_up(authority, joining, hashed, tx)
     return await _begun(authority, tx, user, joining) if user is not None else None
 
 
-async def _taken_up(joining: Joining, hashed: str, tx: Transaction) -> User | None:
+async def _taken_up(
+    authority: Authority, joining: Joining, hashed: str, tx: Transaction
+) -> User | None:
     opened = await action_tokens.spend(tx, joining.token, Action.ACCEPT_INVITATION)
     if opened is None:
         return None
@@ -260,7 +264,9 @@ async def _taken_up(joining: Joining, hashed: str, tx: Transaction) -> User | No
     if not await tx.users.welcome(user.id, joining.name, hashed):
         return None
     if opened.by_mail:
-        await clear_unproved(tx, user, events.by_user(user.id, joining.origin, events.LINK))
+        by = events.by_user(user.id, joining.origin, events.LINK)
+        await clear_unproved(tx, user, by)
+        await take_away(authority, tx, user, (by, Cause.PASSWORD_RESET))
         await tx.users.verify_email(user.id, user.email, tx.now)
     await tx.action_tokens.end_of(user.id)
     return user
@@ -292,11 +298,13 @@ async def claim(authority: Authority, passwords: Passwords, joining: Joining) ->
     joining = replace(joining, name=joining.name or welcome.name)
     about = recovery.about(authority, welcome.email, joining.name)
     hashed = await passwords.choose(joining.password.reveal(), about)
-    return await authority.store.transact(partial(_claimed, joining, hashed))
+    return await authority.store.transact(partial(_claimed, authority, joining, hashed))
 
 
-async def _claimed(joining: Joining, hashed: str, tx: Transaction) -> str | None:
-    user = await _taken_up(joining, hashed, tx)
+async def _claimed(
+    authority: Authority, joining: Joining, hashed: str, tx: Transaction
+) -> str | None:
+    user = await _taken_up(authority, joining, hashed, tx)
     if user is None:
         return None
     await _note_joined(tx, user, joining)

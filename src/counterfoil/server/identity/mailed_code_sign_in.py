@@ -4,7 +4,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from counterfoil.oauth.acr import PASSWORD, with_mailed_code
+from counterfoil.oauth.acr import with_mailed_code
 from counterfoil.server.identity import half_sign_in, mailed_code
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.mailed_code import Asked, Sent
@@ -33,8 +33,7 @@ async def send(authority: Authority, half: HalfSignIn, origin: Origin, language:
             return Sent.OVER
         until = half.at + half_sign_in.LIFETIME
         asked = Asked(_holder_of(half), until, language, half.browser_known)
-        proof = events.PASSWORD if PASSWORD in half.amr else events.NO_PROOF
-        by = events.by_user(user.id, origin, proof)
+        by = events.by_user(user.id, origin, half.proof)
         return await mailed_code.send(authority, tx, user, (asked, by))
 
     return await authority.store.transact(work)
@@ -60,7 +59,7 @@ async def _finish(
     user = await _person_of(authority, half, tx)
     if user is None:
         return None
-    by = events.by_user(user.id, shown.origin)
+    by = events.by_user(user.id, shown.origin, half.proof)
     guess = Guess(user, shown.typed, half.browser_known)
     if not await mailed_code.spend(authority, tx, guess, _holder_of(half)):
         detail = {"at": events.MAILED_CODE}
