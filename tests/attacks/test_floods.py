@@ -17,7 +17,7 @@ from counterfoil.server.records.policy import ClientPolicy
 from tests.attacks.wire import Answer, Header, Sent, send
 from tests.installation import Installation, Person, installed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("who comes is counted in memory")]
 
 FORM: Header = (b"content-type", b"application/x-www-form-urlencoded")
 STRANGER = b"grant_type=client_credentials&client_id=nobody&client_secret=x"
@@ -162,7 +162,6 @@ async def test_a_server_that_is_full_says_so_at_once_and_still_ends_things(
         assert (await place.post("/introspect", "service", token=token)).status_code == 200
 
 
-@pytest.mark.one_engine("about the file of SQLite")
 async def test_who_comes_while_the_database_is_held_is_answered_in_time(tmp_path: Path) -> None:
     """A few wait, and no longer than stated; the others hear at once. Nothing was done for any."""
     async with installed(tmp_path, queue_most=3, queue_seconds=1) as place:

@@ -11,7 +11,10 @@ from counterfoil.jose.jwt import unverified_claims
 from tests.attacks.served import said_in, served
 from tests.installation import installed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.one_engine("they are let go before anything is asked of the store"),
+]
 
 MANY = 300
 CONNECTIONS_MOST = 200

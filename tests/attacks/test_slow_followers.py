@@ -25,7 +25,10 @@ from counterfoil.server.storage.sqlite import SqliteStore
 from tests.flows.serving import READY, START
 from tests.installation import Installation, installed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.one_engine("about lines, whatever is said on them"),
+]
 
 MANY = 30_000
 UNREAD = 15

@@ -181,6 +181,7 @@ async def test_a_new_epoch_is_learnt_from_the_issuer_whatever_is_carried(
                     assert refusal(each, token) is not None
 
 
+@pytest.mark.one_engine("about who waits for a carrier")
 async def test_a_frozen_nats_delays_no_answer(tmp_path: Path):
     """It keeps its connections, and takes nothing: nobody but the publisher waits for it."""
     with running() as nats:

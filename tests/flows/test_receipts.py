@@ -116,6 +116,7 @@ def killed_guard(url: str, budget: float) -> Iterator[None]:
         yield
 
 
+@pytest.mark.one_engine("how long it is waited for asks no engine")
 async def test_a_guard_that_was_cut_off_is_waited_for_until_its_own_policy_has_bitten(
     place: Installation,
 ):

@@ -19,8 +19,9 @@ from tests.storage.samples import feed_is_whole, log_is_whole
 from tests.storage.writer import open_store
 
 ROOT = Path(__file__).parents[2]
-KILLS = 30
-SERVER_KILLS = 5
+KILLS = 16
+SERVER_KILLS = 3
+MANY = (pytest.mark.soak, pytest.mark.timeout(1800))
 SEED = int(os.environ.get("COUNTERFOIL_TEST_SEED", "20261122"))
 
 
@@ -98,14 +99,15 @@ def test_two_processes_write_to_one_database_at_once(where: str, clock: Clock) -
     assert all_stored(where, clock) == answered
 
 
+@pytest.mark.parametrize("kills", [KILLS, pytest.param(200, marks=MANY)])
 @pytest.mark.timeout(300)
 def test_what_was_acknowledged_survives_kill_9_at_any_moment(
-    where: str, clock: Clock, record_property: Callable[[str, object], None]
+    where: str, kills: int, clock: Clock, record_property: Callable[[str, object], None]
 ) -> None:
     """Two processes at once, each killed at a moment of its own, again and again."""
     dice = random.Random(SEED)
     answered: set[str] = set()
-    for round_ in range(KILLS // 2):
+    for round_ in range(kills // 2):
         names = [f"round{round_}{letter}" for letter in "ab"]
         writers = [start(where, name, dice.choice([1, 8, 64]), 10**6) for name in names]
         for writer, name in zip(writers, names, strict=True):
@@ -113,21 +115,25 @@ def test_what_was_acknowledged_survives_kill_9_at_any_moment(
         missing = answered - all_stored(where, clock)
         assert not missing, f"seed {SEED}, round {round_}"
     engine = where.partition(":")[0] if ":" in where else "sqlite"
-    told = f"{KILLS} kill -9 of two writers on {engine}, seed {SEED}: {len(answered)} acknowledged"
+    told = f"{kills} kill -9 of two writers on {engine}, seed {SEED}: {len(answered)} acknowledged"
     record_property("told", f"{told}, all there")
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("kills", [SERVER_KILLS, pytest.param(30, marks=MANY)])
 @pytest.mark.timeout(300)
 def test_what_was_acknowledged_survives_kill_9_of_the_server(
-    durable_server: Postgres, clock: Clock, record_property: Callable[[str, object], None]
+    durable_server: Postgres,
+    kills: int,
+    clock: Clock,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """The database goes away and comes back while two processes write; they go on by themselves."""
     dice = random.Random(SEED)
     where = durable_server.url(durable_server.create())
     all_stored(where, clock)
     answered: set[str] = set()
-    for round_ in range(SERVER_KILLS):
+    for round_ in range(kills):
         names = [f"round{round_}{letter}" for letter in "ab"]
         writers = [start(where, name, dice.choice([1, 8]), 400) for name in names]
         for writer in writers:
@@ -143,7 +149,7 @@ def test_what_was_acknowledged_survives_kill_9_of_the_server(
             answered |= acknowledged(output, name)
         missing = answered - all_stored(where, clock)
         assert not missing, f"seed {SEED}, round {round_}"
-    told = f"{SERVER_KILLS} kill -9 of PostgreSQL, seed {SEED}: {len(answered)} acknowledged"
+    told = f"{kills} kill -9 of PostgreSQL, seed {SEED}: {len(answered)} acknowledged"
     record_property("told", f"{told}, all there")
 
 
