@@ -20,6 +20,19 @@ _EXPECTED = re.compile(
     r"Failed to load resource: the server responded with a status of 4(0[0134]|10)"
     r"|Autofocus processing was blocked"  # who is quick types before the page puts the cursor
 )
+_TORN = """[...document.querySelectorAll("button, .button, nav a, label, h1, h2")].flatMap(each => {
+    const torn = [], words = /[\\p{L}\\p{N}]+/gu;
+    const texts = document.createTreeWalker(each, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(words)) {
+        const range = document.createRange();
+        range.setStart(texts.currentNode, word.index);
+        range.setEnd(texts.currentNode, word.index + word[0].length);
+        if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1)
+            torn.push(word[0]);
+    }
+    return torn;
+})"""
+"""Words of what is pressed, named or read first that stand in more than one line."""
 
 
 class Person:
@@ -90,6 +103,8 @@ class Person:
             beyond = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
             if beyond > 0:
                 wrong.append(f"{name} at {width} px: {beyond} px wider than the window")
+            torn = self.page.evaluate(_TORN)
+            wrong += [f"{name} at {width} px: {word!r} is torn apart" for word in torn]
             # The document is the same in both; what differs is how much stands out.
             asked = EVERYTHING if scheme == "light" else CONTRAST
             wrong += [f"{name} at {width} px, {scheme}: {each}" for each in self._found(asked)]
