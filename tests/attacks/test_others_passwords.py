@@ -11,18 +11,26 @@ import httpx2
 import pytest
 
 from counterfoil.cli.program import program
+from counterfoil.oauth.opaque import Secret
 from counterfoil.server.endpoints.api.description import description
 from counterfoil.server.endpoints.api.table import OPERATIONS
 from counterfoil.server.identity import joining, recovery
+from counterfoil.server.identity.disowning import disown
+from counterfoil.server.identity.password_change import PasswordChange
+from counterfoil.server.identity.session_start import Beginning, begin_session
+from counterfoil.server.identity.ways_in import has_another_way_in
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind, EventQuery
+from counterfoil.server.records.passkey import Passkey
+from counterfoil.server.records.session import Origin, Session
 from tests.installation import PASSWORD, Installation, Person, installed
 from tests.joinings import NEW, join, open_link, user_of
 from tests.recoveries import choose
 from tests.recoveries import open_link as open_recovery
 
 pytestmark = pytest.mark.anyio
+STRONG = ("pop", "user", "mfa")
 
 
 def options(command: click.Command, path: str = "") -> dict[str, list[str]]:
@@ -132,3 +140,26 @@ async def test_an_invitation_that_was_kept_is_no_key(silent: Installation):
 
 async def taken_up(browser: httpx2.AsyncClient, token: str) -> httpx2.Response:
     return await join(browser, await open_link(browser, token))
+
+
+@pytest.mark.one_engine("what is decided asks no engine")
+async def test_an_ended_password_is_none_to_its_owner(own: Installation):
+    """Who comes by a passkey keeps it, and is asked for no password that nobody knows."""
+    user = await own.add_user("keyed@own.example")
+    key = Passkey(
+        id="key", user_id=user.id, user_handle=b"h", credential_id=b"c", public_key=b"k",
+        name="Key", created_at=1,
+    )  # fmt: skip
+
+    async def work(tx: Any) -> Session:
+        await registration.end_password(tx, user.id, CLI)
+        await tx.passkeys.add(key)
+        now = await tx.users.find(user.id)
+        assert not await has_another_way_in(tx, now, without=key.id)
+        return (
+            await begin_session(own.authority, tx, now, Beginning(Origin(), amr=STRONG))
+        ).session
+
+    session = await own.authority.store.transact(work)
+    change = PasswordChange(session, Secret(""), Secret(""), Origin(), "session:other")
+    assert await disown(own.authority, change) is not None

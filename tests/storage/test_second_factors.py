@@ -12,7 +12,7 @@ from counterfoil.server.records.second_factor import (
     Factors,
 )
 from counterfoil.server.records.store import Store
-from counterfoil.server.records.user import User
+from counterfoil.server.records.user import ENDED_PASSWORD, User
 from tests.storage.conftest import Clock
 from tests.storage.samples import NOW
 
@@ -49,6 +49,8 @@ async def test_it_is_said_whether_there_is_a_password(kept: Store):
     await kept.transact(lambda tx: tx.users.add(without))
     assert (await of(kept)).password
     assert not (await of(kept, "grace")).password
+    await kept.transact(lambda tx: tx.users.set_password("ada", f"{ENDED_PASSWORD}handle"))
+    assert not (await of(kept)).password, "nobody signs in by that"
 
 
 async def test_there_is_one_of_a_person(kept: Store):

@@ -111,7 +111,7 @@ async def whose_password(tx: Transaction, named: str) -> str:
         Failure: there is no such person, or they have none.
     """
     user = await find_person(tx, named)
-    if user.password_hash is None:
+    if not user.has_password:
         raise Failure(f"{user.email} has no password")
     return user.id
 

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from counterfoil.server.pages.security import password
+from counterfoil.server.records.user import ENDED_PASSWORD
 from tests.installation import Installation, Person
 from tests.server.pages.document import Document
 
@@ -22,6 +23,10 @@ async def test_it_leads_to_the_password_and_is_marked_as_here(person: Person):
 
 async def test_who_has_no_password_is_told_so(place: Installation):
     assert place.user is not None
-    for user in (place.user, replace(place.user, password_hash=None)):
+    for user in (
+        place.user,
+        replace(place.user, password_hash=None),
+        replace(place.user, password_hash=f"{ENDED_PASSWORD}handle"),
+    ):
         row = await place.authority.store.read(lambda tx, user=user: password(tx, user))
-        assert ("no password" in row.state) is (user.password_hash is None)
+        assert ("no password" in row.state) is (user is not place.user)

@@ -28,7 +28,7 @@ async def _disown(authority: Authority, change: PasswordChange, tx: Transaction)
     await demand_fresh(authority.settings, tx, change.session)
     session = await still_there(authority, tx, change.session)
     user = await tx.users.find(change.session.user_id)
-    if session is None or user is None or user.password_hash is not None:
+    if session is None or user is None or user.has_password:
         return None
     by = events.by_session(session, change.origin)
     detail = {"of": change.disowned}

@@ -20,6 +20,7 @@ LONGEST: Final = 256
 WAITING_PER_THREAD: Final = 32
 """At some 50 ms for a password, nobody waits for more than two seconds."""
 
+_PREFIX: Final = "$argon2"
 _SIZES: Final = (16, 32)
 """Of a salt and of a hash, in bytes, as the library makes them."""
 _CROWDED: Final = "Too many people are signing in at this moment. Try again in a moment."
@@ -122,7 +123,9 @@ class Passwords:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _is_right(self, password: str, stored: str | None) -> bool:
-        is_possible = stored is not None and len(password) <= LONGEST
+        # What is no hash at all would be refused in no time: that tells of an ended password.
+        is_hash = stored is not None and stored.startswith(_PREFIX)
+        is_possible = is_hash and len(password) <= LONGEST
         against = stored if stored is not None and is_possible else self._nobodys
         try:
             self._hasher.verify(against, _octets(password[: LONGEST + 1]))

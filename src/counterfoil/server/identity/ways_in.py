@@ -14,7 +14,7 @@ async def has_another_way_in(tx: Transaction, user: User, *, without: str) -> bo
 
     A provider that is disabled is none.
     """
-    if user.password_hash is not None:
+    if user.has_password:
         return True
     if any(each.id != without for each in await tx.passkeys.of_user(user.id)):
         return True

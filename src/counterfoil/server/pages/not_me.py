@@ -178,12 +178,12 @@ async def _try(
     if changed is None:
         return _page(server, person, disowned, (WRONG, 400))
     await server.authority.hub.catch_up()
-    words = (_NEW,) if person.user.password_hash is not None else ()
+    words = (_NEW,) if person.user.has_password else ()
     return _done(server, request, changed, words)
 
 
 async def _changed(server: Server, person: Person, change: PasswordChange) -> Changed | None:
-    if person.user.password_hash is None:
+    if not person.user.has_password:
         return await disown(server.authority, change)
     return await change_password(server.authority, server.passwords, change)
 
@@ -215,6 +215,6 @@ def _page(
         what=disowned.what,
         sentence=say(CONSEQUENCES[Cause.INTRUSION_REPORTED].sentence),
         error=error,
-        has_password=person.user.password_hash is not None,
+        has_password=person.user.has_password,
     )
     return show(server, page, status=status)

@@ -33,7 +33,7 @@ async def ask(server: Server, request: Request) -> Response:
     person = await fresh_person(server, request, Onward(next=PASSWORD))
     if isinstance(person, Response):
         return person
-    if person.user.password_hash is None:
+    if not person.user.has_password:
         return go(f"{server.prefix}/forgotten-password")  # the first one is chosen by a mail
     return _page(server, person)
 

@@ -25,7 +25,7 @@ Section = Callable[[Transaction, User], Awaitable[SecurityRow | None]]
 
 async def password(_: Transaction, user: User) -> SecurityRow:
     """Say whether there is one."""
-    has_one = user.password_hash is not None
+    has_one = user.has_password
     return SecurityRow(
         title=say("Password"),
         state=say("You sign in with a password.") if has_one else say("You have no password."),

@@ -31,7 +31,7 @@ async def _profile(_: Transaction, user: User) -> list[Entry]:
             "language": user.language or None,
             "is_admin": user.is_admin,
             "created_at": user.created_at,
-            "has_password": user.password_hash is not None,
+            "has_password": user.has_password,
             "failed_sign_ins": user.failed_sign_ins,
             "locked_until": user.locked_until,
         }

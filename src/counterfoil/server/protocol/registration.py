@@ -37,7 +37,7 @@ from counterfoil.server.records.failures import Conflict
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.signing_key import LONGEST_LIFETIME
 from counterfoil.server.records.store import Transaction
-from counterfoil.server.records.user import User
+from counterfoil.server.records.user import ENDED_PASSWORD, User
 
 _LONGEST_NAME: Final = 200
 _CHANGEABLE_OF_CLIENT: Final = (
@@ -56,8 +56,6 @@ RESERVED: Final = OPENID_SCOPES | RESERVED_SCOPES | OWN_SCOPES.keys()
 _CHANGEABLE_OF_API: Final = ("name", "scopes", "token_lifetime", "policy")
 _SIGNS: Final = frozenset('<>()[]\\,;:"')
 """No letter is sent to an address with one of these."""
-_NO_PASSWORD: Final = "!"
-"""No hash begins with it."""
 _CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 
@@ -318,9 +316,9 @@ async def end_password(tx: Transaction, user_id: str, by: Actor) -> Ending:
     The account keeps a hash that no password has: it stays one that is in use.
     """
     user = await tx.users.find(user_id)
-    if user is None or user.password_hash is None:
+    if user is None or not user.has_password:
         return await revocation.nothing_ended(tx)
-    await tx.users.set_password(user_id, f"{_NO_PASSWORD}{new_handle(tx)}")
+    await tx.users.set_password(user_id, f"{ENDED_PASSWORD}{new_handle(tx)}")
     await events.record(tx, EventKind.PASSWORD_ENDED, by, user_id)
     return await revocation.follow(tx, Cause.PASSWORD_ENDED, user_id, by)
 

@@ -1,8 +1,11 @@
 """A person who can sign in."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
+
+ENDED_PASSWORD: Final = "!"
+"""What stands for a password that was ended begins with it, and no hash does."""
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -26,6 +29,11 @@ class User(Struct, frozen=True, kw_only=True):
     """How often everything of theirs has ended, or everything but one browser."""
     intrusions: int = 0
     """How often they said that somebody was not them, and had no password to change."""
+
+    @property
+    def has_password(self) -> bool:
+        """Whether they can sign in by one: it was chosen, and not ended since."""
+        return self.password_hash is not None and not self.password_hash.startswith(ENDED_PASSWORD)
 
     @property
     def email_verified(self) -> bool:

@@ -11,11 +11,12 @@ from counterfoil.server.records.second_factor import (
 )
 from counterfoil.server.storage.connection import Connection
 
+# What was ended by an administrator is no password (``records/user.py``).
 _OF_USER: Final = """
 SELECT (SELECT count(*) FROM authenticators WHERE user_id = ?),
     (SELECT count(*) FROM recovery_codes WHERE user_id = ?),
     (SELECT min(created_at) FROM passkeys WHERE user_id = ?),
-    (SELECT count(password_hash) FROM users WHERE id = ?),
+    (SELECT count(password_hash) FROM users WHERE id = ? AND password_hash NOT LIKE '!%'),
     (SELECT since FROM mailed_codes WHERE user_id = ?)
 """
 _ADD: Final = """
