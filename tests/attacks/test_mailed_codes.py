@@ -3,18 +3,22 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
 from counterfoil.oauth.opaque import Secret
-from counterfoil.server.identity import joining
+from counterfoil.server.identity import half_sign_in, joining
+from counterfoil.server.identity.enrolment import Confirmation, Setup, enrol_on_the_way
+from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.session import Origin
-from tests.installation import PASSWORD, Installation, Person, hidden_fields
+from tests.installation import PASSWORD, Installation, Person, hidden_fields, restarted
 from tests.mailed_codes import (
     CHOICE,
     CODE,
@@ -26,10 +30,11 @@ from tests.mailed_codes import (
     sending,
     type_in,
 )
+from tests.noticing import FAR, HOME, browser_at, in_the_world, lives_at_home
 from tests.recoveries import NEW, mail_for, open_link, token_for
 from tests.recoveries import ask as ask_for_link
 from tests.recoveries import choose as choose_password
-from tests.second_factors import SECOND, enrol, events_of, half, is_in, show
+from tests.second_factors import SECOND, code_of, enrol, events_of, half, is_in, show
 from tests.second_factors import confirm as confirm_app
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("what is decided asks no engine")]
@@ -341,3 +346,45 @@ async def test_a_first_password_by_mail_is_no_other_than_a_new_one(place: Instal
     assert await joining.join(authority, place.server.passwords, choice) is not None
     factors = await authority.store.read(lambda tx: tx.second_factors.of_user(user_id))
     assert factors.mailed_since is None
+
+
+async def test_what_was_noticed_is_not_answered_by_mail(tmp_path: Path):
+    """S107: from the other side of the world the app is shown, which the mailbox does not hold."""
+    async with in_the_world(tmp_path, mailed_codes=True) as place:
+        await lives_at_home(place)
+        async with browser_at(place, HOME) as browser:
+            owner = Person(place, browser)
+            await choose(owner)
+            page = await browser.get("/sign-in/authenticator?next=security")
+            app, _ = await confirm_app(owner, page)
+        async with browser_at(place, HOME) as browser:
+            assert SEND in (await half(Person(place, browser))).text
+        async with browser_at(place, FAR) as browser:
+            thief = Person(place, browser)
+            page = await half(thief)
+            assert SEND not in page.text
+            before = len(await codes_for(thief))
+            await ask(thief, page)
+            assert len(await codes_for(thief)) == before
+            await show(thief, page, app.code())
+            assert await is_in(thief)
+
+
+async def test_a_password_adds_no_app_before_the_code_was_typed(tmp_path: Path):
+    """Where an app is set up on the way, the step that was chosen is not stepped over."""
+    async with sending(tmp_path / "before") as before, before.browser() as browser:
+        await choose(Person(before, browser))
+    async with restarted(before, mailed_codes=True, second_factor_for="everyone") as place:
+        user = await place.authority.store.read(lambda tx: tx.users.find(before.user.id))
+        setup = Setup(user.id, b"s" * 20, int(place.clock()))
+        code = code_of(setup.secret, int(place.clock()) // 30)
+
+        async def begun(tx: Any) -> HalfSignIn:
+            return half_sign_in.begin(tx, user, keep=False)
+
+        shown = await place.authority.store.transact(begun)
+        confirmation = Confirmation(setup, Secret(code), Origin("", ""))
+        for amr, passes in ((("pwd",), False), (("pwd", "email"), True)):
+            each = replace(shown, amr=amr)
+            done = await enrol_on_the_way(place.authority, each, confirmation)
+            assert (done is not None) is passes, amr

@@ -3,7 +3,7 @@
 import pytest
 
 from counterfoil.oauth.acr import FEDERATED, KEY, ONE_TIME, PASSWORD, SEVERAL_FACTORS
-from counterfoil.server.identity.more_due import more_is_due
+from counterfoil.server.identity.more_due import more_due
 from counterfoil.server.protocol.noticing.noting import Arrival
 from counterfoil.server.records.session import Origin
 from tests.installation import Installation, Person
@@ -19,7 +19,9 @@ async def is_due(place: Installation, user_id: str, amr: tuple[str, ...]) -> boo
     assert user is not None
     arrival = Arrival(user, ORIGIN, browser_known=True)
     authority = place.authority
-    return await authority.store.transact(lambda tx: more_is_due(authority, tx, arrival, amr))
+    due = await authority.store.transact(lambda tx: more_due(authority, tx, arrival, amr))
+    assert not due.held, "nothing was noticed"
+    return due.more
 
 
 @pytest.mark.parametrize("amr", SINGLE)

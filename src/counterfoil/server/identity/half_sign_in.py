@@ -34,7 +34,8 @@ class HalfSignIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``id`` is used up by the session that it becomes. ``keep``: they want to stay signed in.
     ``via`` and ``auth_time``: by a provider, which says when they signed in there.
-    ``browser_known``: somebody has signed in to this account there before.
+    ``browser_known``: somebody has signed in to this account there before. ``held``: what did not
+    fit asks for more.
     """
 
     id: str
@@ -46,6 +47,7 @@ class HalfSignIn(Struct, frozen=True, kw_only=True, omit_defaults=True):
     auth_time: int | None = None
     via: Via | None = None
     browser_known: bool = False
+    held: bool = False
     proof: str = events.PASSWORD
 
     def is_good(self, user: User, now: int) -> bool:

@@ -77,7 +77,7 @@ async def _finish(
 async def _person_of(authority: Authority, half: HalfSignIn, tx: Transaction) -> User | None:
     """Give whose half it is, if a code by mail is a second step for them."""
     user = await tx.users.find(half.user_id)
-    if user is None or not half.is_good(user, tx.now):
+    if user is None or half.held or not half.is_good(user, tx.now):
         return None
     factors = await tx.second_factors.of_user(user.id)
     takes = takes_mailed_code(authority.settings, user, factors, half.amr)

@@ -9,7 +9,7 @@ from counterfoil.server.identity import half_sign_in, known_browser, passkey_pro
 from counterfoil.server.identity.ceremony import Answer, Holder, Purpose
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
-from counterfoil.server.identity.more_due import more_is_due
+from counterfoil.server.identity.more_due import more_due
 from counterfoil.server.identity.passkey_proof import Verified
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.webauthn import NotProved
@@ -61,9 +61,11 @@ async def _conclude(
     user = proved.user
     known = known_browser.is_known(attempt.known, attempt.current, user, tx.now)
     arrival = Arrival(user, attempt.origin, known, proved.proof)
-    if await more_is_due(authority, tx, arrival, proved.amr):
-        half = half_sign_in.begin(tx, user, keep=attempt.keep)
-        return replace(half, amr=proved.amr, browser_known=known, proof=proved.proof)
+    due = await more_due(authority, tx, arrival, proved.amr)
+    if due.more:
+        begun = half_sign_in.begin(tx, user, keep=attempt.keep)
+        half = replace(begun, amr=proved.amr, browser_known=known, proof=proved.proof)
+        return replace(half, held=due.held)
     beginning = Beginning(
         attempt.origin,
         attempt.current,

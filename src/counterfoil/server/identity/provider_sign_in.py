@@ -14,7 +14,7 @@ from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.identity import half_sign_in, known_browser
 from counterfoil.server.identity.half_sign_in import HalfSignIn, Via
 from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
-from counterfoil.server.identity.more_due import more_is_due
+from counterfoil.server.identity.more_due import more_due
 from counterfoil.server.identity.security_letters import tell_of_provider
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.upstream_tokens import keep_tokens
@@ -108,10 +108,11 @@ async def _begin(
     auth_time = coming.auth_time(tx.now, settings.fresh_sign_in_age)
     known = known_browser.is_known(coming.known, coming.current, user, tx.now)
     arrival = noting.Arrival(user, coming.origin, known, coming.proof)
-    if await more_is_due(authority, tx, arrival, coming.amr):
+    due = await more_due(authority, tx, arrival, coming.amr)
+    if due.more:
         half = half_sign_in.begin(tx, user, keep=False)
         shown = replace(half, amr=coming.amr, auth_time=auth_time, via=via, proof=coming.proof)
-        return replace(shown, browser_known=known)
+        return replace(shown, browser_known=known, held=due.held)
     beginning = Beginning(
         coming.origin,
         coming.current,

@@ -15,7 +15,7 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.server.identity import half_sign_in, known_browser
 from counterfoil.server.identity.half_sign_in import HalfSignIn
 from counterfoil.server.identity.known_browser import NOWHERE, KnownBrowser
-from counterfoil.server.identity.more_due import more_is_due
+from counterfoil.server.identity.more_due import more_due
 from counterfoil.server.identity.passwords import Passwords
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.throttle import locked_until
@@ -93,8 +93,10 @@ async def _conclude(
         # Otherwise somebody else guesses: the owner's coming in does not begin their tries anew.
         await tx.users.note_success(user.id)
     known = known_browser.is_known(attempt.known, attempt.current, user, tx.now)
-    if await more_is_due(authority, tx, Arrival(user, attempt.origin, known), (PASSWORD,)):
-        return replace(half_sign_in.begin(tx, user, keep=attempt.keep), browser_known=known)
+    due = await more_due(authority, tx, Arrival(user, attempt.origin, known), (PASSWORD,))
+    if due.more:
+        half = half_sign_in.begin(tx, user, keep=attempt.keep)
+        return replace(half, browser_known=known, held=due.held)
     beginning = Beginning(attempt.origin, attempt.current, keep=attempt.keep, browser_known=known)
     return await begin_session(authority, tx, user, beginning)
 

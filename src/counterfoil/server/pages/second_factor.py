@@ -61,11 +61,13 @@ class Visit(Struct, frozen=True):
     def takes_mailed_code(self, server: Server) -> bool:
         """Whether a code by mail leads on: not for a session, nor where the app wishes for more."""
         halfway, flow = self.halfway, self.onward.flow
+        if halfway.half is None or halfway.half.held:
+            return False
         least = flow.pending.least_acr if flow is not None else None
         leads_on = is_enough(halfway.amr, least) or not halfway.factors.has_any
         settings = server.authority.settings
         who = settings, halfway.user, halfway.factors, halfway.amr
-        return halfway.half is not None and leads_on and takes_mailed_code(*who)
+        return leads_on and takes_mailed_code(*who)
 
     @property
     def carried(self) -> Fields:
