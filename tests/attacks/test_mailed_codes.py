@@ -10,15 +10,26 @@ import httpx2
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Secret
-from counterfoil.server.identity import half_sign_in, joining
+from counterfoil.server.identity import (
+    half_sign_in,
+    joining,
+    mailed_code_choice,
+    mailed_code_sign_in,
+)
 from counterfoil.server.identity.enrolment import Confirmation, Setup, enrol_on_the_way
 from counterfoil.server.identity.half_sign_in import HalfSignIn
+from counterfoil.server.identity.mailed_code import Sent
+from counterfoil.server.identity.second_factor import Shown
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind, EventQuery
-from counterfoil.server.records.session import Origin
-from tests.installation import PASSWORD, Installation, Person, hidden_fields, restarted
+from counterfoil.server.records.session import Origin, Session
+from tests.flows.test_remembered_browsers import ada, close, comes_back, signed_in
+from tests.installation import Installation, Person, hidden_fields, restarted
+from tests.joinings import confirm as confirm_email
+from tests.joinings import undo, want_email
 from tests.mailed_codes import (
     CHOICE,
     CODE,
@@ -36,6 +47,7 @@ from tests.recoveries import ask as ask_for_link
 from tests.recoveries import choose as choose_password
 from tests.second_factors import SECOND, code_of, enrol, events_of, half, is_in, show
 from tests.second_factors import confirm as confirm_app
+from tests.shared import UNTHROTTLED
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("what is decided asks no engine")]
 SEND = "Send me a code by mail"
@@ -302,16 +314,19 @@ async def test_a_code_to_choose_them_is_none_to_sign_in_nor_the_other_way_round(
         assert (await confirm(first, page, code)).status_code == 400, "a newer one ended it"
 
 
-async def test_what_is_kept_shows_no_code_and_fits_no_other_person(
-    place: Installation, elsewhere: Person
-):
-    """A copy of the database tells neither the code nor, by trying them all, which it was."""
-    _, code = await asked(elsewhere)
+async def test_a_copy_of_the_database_shows_no_code(place: Installation, elsewhere: Person):
+    """Neither while its letter waits nor afterwards; and nothing in the log is made of it."""
+    page = await half(elsewhere)
+    await elsewhere.browser.post(f"{CODE}/send", data=hidden_fields(page.text))
+    files = [each for each in place.authority.settings.data.rglob("*") if each.is_file()]
+    waiting = b"".join(each.read_bytes() for each in files)
+    code = (await codes_for(elsewhere))[0]
     kept = await place.authority.store.read(lambda tx: tx.events.find(EventQuery(limit=200)))
-    text = " ".join(str(each) for each in kept)
-    assert code not in text
-    assert code.replace(" ", "") not in text
-    assert PASSWORD not in text
+    told = " ".join(str(each) for each in kept).encode()
+    sent = b"".join(each.read_bytes() for each in files)
+    assert elsewhere.email.encode() in sent
+    for shown in (code, code.replace(" ", "")):
+        assert shown.encode() not in waiting + sent + told
 
 
 async def test_who_enrolled_an_app_is_not_made_weaker_without_choosing_it(
@@ -388,3 +403,86 @@ async def test_a_password_adds_no_app_before_the_code_was_typed(tmp_path: Path):
             each = replace(shown, amr=amr)
             done = await enrol_on_the_way(place.authority, each, confirmation)
             assert (done is not None) is passes, amr
+
+
+async def test_an_address_that_is_put_back_by_a_link_switches_them_off(
+    place: Installation, owner: Person
+):
+    """Whoever changed the address may have chosen them; and the link shows the same mailbox."""
+    new = f"new-{owner.email}"
+    assert (await want_email(owner.browser, new)).status_code == 200
+    await confirm_email(owner.browser, await token_for(place, new))
+    opened = await token_for(place, owner.email)
+    async with place.browser() as mailbox:
+        assert (await undo(mailbox, opened)).status_code == 200
+    factors = await place.authority.store.read(lambda tx: tx.second_factors.of_user(owner.user_id))
+    assert factors.mailed_since is None
+
+
+async def test_a_session_that_is_not_fresh_neither_chooses_them_nor_lets_them_go(
+    place: Installation, owner: Person
+):
+    """A browser that was left open: the page asks to sign in, and the change itself refuses."""
+    session = (await sessions_of(place, owner.user_id))[0]
+    page = await owner.browser.get(f"{CHOICE}/off")
+    place.clock.turn(16 * 60)  # type: ignore[attr-defined]
+    answer = await owner.browser.post(f"{CHOICE}/off", data=hidden_fields(page.text))
+    assert answer.headers["location"].startswith("/sign-in")
+    here = Origin("", "")
+    with pytest.raises(OAuthError):
+        await mailed_code_choice.drop(place.authority, session, here)
+    with pytest.raises(OAuthError):
+        await mailed_code_choice.send(place.authority, session, here, "en")
+    with pytest.raises(OAuthError):
+        await mailed_code_choice.choose(place.authority, Shown(Secret("12345678"), here, session))
+
+
+async def sessions_of(place: Installation, user_id: str) -> list[Session]:
+    return await place.authority.store.read(lambda tx: tx.sessions.of_user(user_id))
+
+
+async def test_a_half_that_is_held_or_came_by_a_touch_has_no_code_sent(
+    place: Installation, owner: Person
+):
+    """Whatever a page shows: the step itself refuses."""
+    authority = place.authority
+    user = await authority.store.read(lambda tx: tx.users.find(owner.user_id))
+
+    async def begun(tx: Any) -> HalfSignIn:
+        return half_sign_in.begin(tx, user, keep=False)
+
+    good = await authority.store.transact(begun)
+    for each, sent in (
+        (good, Sent.SENT),
+        (replace(good, held=True), Sent.OVER),
+        (replace(good, amr=("pop", "user")), Sent.OVER),
+        (replace(good, amr=("pwd", "email")), Sent.OVER),
+        (replace(good, at=good.at - half_sign_in.LIFETIME), Sent.OVER),
+    ):
+        assert await mailed_code_sign_in.send(authority, each, Origin("", ""), "en") is sent, each
+
+
+async def test_a_browser_that_is_remembered_by_the_password_alone_does_not_come_back(
+    tmp_path: Path,
+):
+    """From before the operator allowed it again; and by a code by mail it comes back."""
+    async with ada(tmp_path, mailed_codes=True, **UNTHROTTLED) as person:
+        await signed_in(person)
+        store = person.installation.authority.store
+
+        async def choose_now(tx: Any) -> None:
+            await tx.users.verify_email(person.user_id, person.email, tx.now)
+            await tx.second_factors.choose_mailed_codes(person.user_id, tx.now)
+
+        close(person.browser)
+        await comes_back(person)
+        assert await is_in(person)
+        close(person.browser)
+        await store.transact(choose_now)
+        await comes_back(person)
+        assert not await is_in(person)
+        page = await ask(person, await half(person))
+        await type_in(person, page, (await codes_for(person))[0])
+        close(person.browser)
+        await comes_back(person)
+        assert await is_in(person)
