@@ -486,3 +486,42 @@ def test_the_keys_are_used_as_hmac_says(key: bytes, audience: bytes):
     assert Opener((key,), audience).opened(sealed(sent, key, audience).encode()) == sent
     with pytest.raises(BadTicket):
         Opener((key + b"x",), audience).opened(sealed(sent, key, audience).encode())
+
+
+def test_a_parent_that_expires_while_the_app_thinks_gives_none(desk: Desk, gate: Gate):
+    """It was let pass, and then a database was slow; or its API takes none so old any more."""
+    post = request("/tickets", method="POST", token=desk.token())
+    young = desk.gate(tickets=POLICY, max_age=40.5)
+    for giver, later in ((young, 40), (gate, 560)):
+        token = giver.admit_blocking(post)
+        desk.clock.now += later
+        desk.state.notices.fresh_at = desk.clock.now
+        with pytest.raises(Rejected) as refused:
+            giver.ticket(post, token, b'{"url":"/files/7"}')
+        assert refused.value.reason is Reason.EXPIRED
+
+
+@pytest.mark.parametrize("gen", [None, "x", [1], [1, 2, 3], ["1", "2"]])
+@pytest.mark.parametrize("parents", [None, "x", [7], [{"jti": 7}]])
+def test_what_others_put_where_ours_have_handles_ends_nothing(gen: object, parents: object):
+    """An issuer of others, whose tokens have claims of the same names."""
+    desk = Desk(Issuer(ISSUER, revocation="none", profile=TokenProfile(scope="scp")))
+    gate = desk.gate(tickets=POLICY)
+    text = ticket(gate, desk, token={"scp": ["notes:read"], "gen": gen, "parents": parents})
+    opened = Opener((KEY,), b"https://notes.example").opened(text.encode())
+    assert (opened.gen, opened.parents) == ((0, 0), ())
+    assert reason(gate, using(text), "notes:read") is None
+
+
+def test_a_ticket_of_an_issuer_that_is_trusted_no_more_is_refused(desk: Desk, gate: Gate):
+    """Another guard of this API, with the same keys, trusts one more."""
+    more = Desk(Issuer("https://other.example"))
+    text = ticket(more.gate(tickets=POLICY), more)
+    assert reason(gate, using(text)) is Reason.WRONG_ISSUER
+
+
+def test_before_the_keys_of_its_parent_are_here_it_is_stale(desk: Desk, gate: Gate):
+    """Nobody can say whether the key that signed the parent was taken back."""
+    text = ticket(gate, desk)
+    desk.state.keys.verifier = None
+    assert reason(gate, using(text)) is Reason.STALE

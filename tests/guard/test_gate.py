@@ -1,12 +1,14 @@
 """What every adapter does with a request; the adapters' own tests show it under real servers."""
 
+import asyncio
+import json
 import threading
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.guard import Credentials, Guard, Issuer, Rejected
+from counterfoil.guard import Credentials, Guard, Issuer, Options, Rejected, Tickets, Token
 from counterfoil.guard.demands import MaxAge, demands_of
 from counterfoil.guard.gate import Gate
 from counterfoil.guard.request import Request
@@ -114,3 +116,38 @@ def test_whatever_comes_is_refused_with_a_reason(
     refusal = gate.refusal(refused.value, request)
     assert refusal.status in {400, 401, 503}
     assert all(value.isascii() and value.isprintable() for value in refusal.headers.values())
+
+
+KEY = b"k" * 32
+
+
+@pytest.mark.parametrize("is_blocking", [False, True])
+async def test_a_ticket_starts_the_guard_too_and_is_seen(issuer: TinyIssuer, *, is_blocking: bool):
+    """Of two processes, one gives tickets and the other has served nobody yet (S73, S106)."""
+    trusted = Issuer(issuer.url, credentials=Credentials("guard", "s"), reports=True)
+    options = Options(tickets=Tickets(keys=(KEY,)))
+
+    def gate_of_a_process() -> Gate:
+        return Gate(Guard(issuers=[trusted], audience=AUDIENCE, options=options))
+
+    def asked(path: str, token: str = "", query: str = "") -> Request:
+        headers = [(b"host", b"notes.example")]
+        headers += [(b"authorization", f"Bearer {token}".encode())] if token else []
+        return Request("GET", "https", "192.0.2.7", path, query.encode(), headers)
+
+    async def admit(gate: Gate, request: Request) -> Token:
+        if is_blocking:
+            return await asyncio.to_thread(gate.admit_blocking, request)
+        return await gate.admit(request)
+
+    giver, taker = gate_of_a_process(), gate_of_a_process()
+    token = await admit(giver, asked("/tickets", issuer.token()))
+    reply = giver.ticket(asked("/tickets"), token, b'{"url":"/files/7"}')
+    query = json.loads(reply.body)["url"].partition("?")[2]
+    assert not taker.guard.is_started
+    assert (await admit(taker, asked("/files/7", query=query))).by_ticket
+    assert taker.guard.is_started
+    for gate in (giver, taker):
+        await asyncio.to_thread(gate.guard.stop)
+        report = json.loads(issuer.reports.pop())
+        assert [each["place"] for each in report["sightings"]] == ["192.0.2.7"]

@@ -1,5 +1,6 @@
 """The line to a real issuer on loopback: it comes up, it comes back, it keeps what it knows."""
 
+import asyncio
 import logging
 import time
 from pathlib import Path
@@ -7,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from counterfoil.guard import Guard, Issuer, Options, Rejected
-from counterfoil.guard.line import Line
+from counterfoil.guard.line import Line, Surroundings
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.net.event_stream import Event
 from counterfoil.net.http import HttpClient
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
+from tests.flows.serving import until
 from tests.guard.issuer import AUDIENCE, Book, TinyIssuer
+from tests.guard.test_carriage import Place
 
 
 def reason_of(guard: Guard, token: str) -> Reason | None:
@@ -231,3 +234,18 @@ def test_a_place_in_which_nothing_can_be_kept_is_said_and_stops_nobody(
         assert becomes(guard, issuer.token(), Reason.REVOKED)
     assert "no snapshot can be kept" in caplog.text
     assert "nothing can be kept" in caplog.text
+
+
+@pytest.mark.anyio
+async def test_a_carrier_that_came_meanwhile_is_gone_by_and_the_issuer_left_alone():
+    """Such as while a snapshot was fetched: no line is opened only to be let go again."""
+    place = Place()
+    surroundings = Surroundings(time.time, lambda: 0.5, lambda: None, lambda: "name")
+    line = Line(place.desk.state, surroundings, None)
+    line._carriage = place.carriage
+    await place.comes()
+    async with HttpClient() as http:
+        following = asyncio.create_task(line._follow(http))
+        await until(lambda: place.carriage.rides)
+        following.cancel()
+        await asyncio.wait([following])

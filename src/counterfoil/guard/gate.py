@@ -279,9 +279,8 @@ def _headers_of(challenge: Challenge) -> dict[str, str]:
         "content-type": "application/json",
         "cache-control": "no-store",
         "www-authenticate": challenge.header,
+        REQUEST_ID: challenge.request_id,
     }
-    if challenge.request_id:
-        headers[REQUEST_ID] = challenge.request_id
     if challenge.status == 503:
         headers["retry-after"] = "1"
     return headers
