@@ -20,7 +20,7 @@ npm_folders := tests/interop bench/peers/oidc_provider bench/verifiers/node
 verifiers := bench/verifiers/node/node_modules/.ready
 BENCH_ARGS ?=
 
-.PHONY: help run test soak screenshots check bench bench-peers bench-sizes docs words lock clean
+.PHONY: help run test soak coverage screenshots check bench bench-peers bench-sizes docs words lock clean
 .PHONY: browser nginx npm wrk patroni glewlwyd
 
 help:  ## list the targets
@@ -50,8 +50,18 @@ test: .venv/.ready browser nginx npm wrk  ## run every test (WITHOUT=browser,nat
 	@.venv/bin/python -m pytest -q -n auto --dist worksteal $(PYTEST_ARGS)
 
 soak: .venv/.ready patroni  ## run the drills that take minutes (and 12 GB), and print their figures
-	@.venv/bin/python -m pytest -q -m soak $(PYTEST_ARGS)
+	@$(MAKE) coverage
+	.venv/bin/python -m pytest -q -m soak $(PYTEST_ARGS)
 	$(MAKE) bench-sizes
+
+of_the_guard := tests/guard tests/frameworks $(addprefix tests/attacks/test_,tickets.py signed_tickets.py thrown.py)
+coverage: .venv/.ready  ## fail unless the guard's tests reach every line and branch of it
+	@mkdir -p build/coverage
+	rm -f build/coverage/data*
+	.venv/bin/coverage run -m pytest -q -n auto --dist worksteal $(of_the_guard) tests/jose tests/net tests/client $(PYTEST_ARGS)
+	.venv/bin/coverage combine --quiet
+	.venv/bin/coverage report --include='src/counterfoil/*' --omit='src/counterfoil/guard/*'
+	.venv/bin/coverage report --include='src/counterfoil/guard/*' --show-missing --fail-under=100
 
 screenshots: .venv/.ready browser nginx npm  ## photograph every page, narrow and wide, light and dark
 	@rm -rf build/screenshots
