@@ -45,6 +45,7 @@ def run(
     Raises:
         Failure: the database demands a newer version now.
     """
+    gc.freeze()  # all that is loaded by now stays: nobody need look through it
     _log_to_stderr(settings.log_level)
     patience = _patience(settings)
     app = build(_leaving_room(settings, patience))
@@ -116,7 +117,7 @@ class _Process(uvicorn.Server):
         await super().startup(sockets)
         if self._parent is not None:
             asyncio.get_running_loop().add_reader(self._parent, self._end)
-        # What is there by now stays; every full collection would look through all of it.
+        # So does what is there by now; every full collection would look through all of it.
         gc.collect()
         gc.freeze()
         gc.enable()
