@@ -226,7 +226,7 @@ async def test_it_ends_although_it_was_woken_a_moment_ago(office: Installation, 
         await task
 
 
-@pytest.mark.parametrize("kind", ["NEW_PASSWORD", "INVITED", "INVITATION"])
+@pytest.mark.parametrize("kind", ["NEW_PASSWORD", "INVITED", "INVITATION", "MAILED_CODE"])
 @pytest.mark.parametrize("change", ["disabled", "deleted"])
 async def test_a_link_to_an_account_that_is_no_more_is_not_sent(
     office: Installation, courier: Courier, kind: str, change: str
@@ -234,7 +234,7 @@ async def test_a_link_to_an_account_that_is_no_more_is_not_sent(
     """It waited while the account ended, and its link opens nothing; what tells of it goes."""
     user = await office.add_user("gone@example.com")
     letter = replace(LETTER, kind=LetterKind[kind], to=user.email)
-    letter = replace(letter, values={**letter.values, "days": "7"})
+    letter = replace(letter, values={**letter.values, "days": "7", "code": "123456"})
     told = replace(letter, id="told", kind=LetterKind.PASSWORD_WAS_SET)
     for each in (letter, told):
         await put(office, each)

@@ -24,8 +24,13 @@ LEASE: Final = "mail"
 CLAIM_SECONDS: Final = 120
 """Longer than a courier takes at most: nobody else sends a letter that is being sent."""
 
-_TO_AN_ACCOUNT: Final = (LetterKind.NEW_PASSWORD, LetterKind.INVITED, LetterKind.INVITATION)
-"""Letters with a link to an account that is there."""
+_TO_AN_ACCOUNT: Final = (
+    LetterKind.NEW_PASSWORD,
+    LetterKind.INVITED,
+    LetterKind.INVITATION,
+    LetterKind.MAILED_CODE,
+)
+"""Letters with what opens an account that is there."""
 _LOG: Final = logging.getLogger(__name__)
 Errand = Callable[[Transaction, Letter], Awaitable[Letter | None]]
 """Does what an errand asks for, in the transaction in which it is taken; gives the letter of it."""
@@ -125,7 +130,7 @@ class Sender:
 
 
 async def _is_over(tx: Transaction, letter: Letter) -> bool:
-    """Whether its link opens nothing any more: its account is disabled, deleted, or elsewhere."""
+    """Whether it opens nothing any more: its account is disabled, deleted, or elsewhere."""
     if letter.kind not in _TO_AN_ACCOUNT:
         return False
     user = await tx.users.find_by_email(letter.to)
