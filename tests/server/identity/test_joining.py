@@ -15,6 +15,7 @@ from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.passkey import Passkey
+from counterfoil.server.records.second_factor import Authenticator
 from counterfoil.server.records.session import Origin
 from tests.installation import Installation, installed
 from tests.joinings import NEW, OPEN, invited, nobody_has, open_link, register, user_of
@@ -146,8 +147,10 @@ def passkey_of(user_id: str) -> Passkey:
     )  # fmt: skip
 
 
-async def claim(house: Installation, token: str, password: str = NEW) -> str | None:
-    wanted = Joining(Secret(token), "", Secret(password), ORIGIN)
+async def claim(
+    house: Installation, token: str, password: str = NEW, name: str = ""
+) -> str | None:
+    wanted = Joining(Secret(token), name, Secret(password), ORIGIN)
     return await joining.claim(house.authority, house.server.passwords, wanted)
 
 
@@ -161,9 +164,38 @@ async def test_who_claims_an_account_is_signed_in_nowhere(house: Installation):
     assert await claim(house, token) is None
 
 
+async def test_a_name_is_claimed_as_tidily_as_it_is_chosen(house: Installation):
+    """On one line, nothing unseen; and none stays none."""
+    token = await handed(house, "named@example.com")
+    for name in ("\u202eecarG", "x" * 101):
+        with pytest.raises(OAuthError):
+            await claim(house, token, name=name)
+    assert await claim(house, token, name=" Grace \n Hopper ") is not None
+    assert (await user_of(house, "named@example.com")).name == "Grace Hopper"
+    assert await claim(house, await handed(house, "nameless@example.com")) is not None
+    assert (await user_of(house, "nameless@example.com")).name is None
+
+
 async def test_a_link_to_register_claims_nothing(house: Installation):
     """There is no account yet, and its page asks for a name."""
     assert await claim(house, await asked(house, "registers@example.com")) is None
+
+
+async def test_an_invitation_opens_no_account_past_its_authenticator_app(house: Installation):
+    """They came by a provider and set the app up; then they are invited to choose a password."""
+    token = await invited(house, "app@example.com")
+    user = await user_of(house, "app@example.com")
+    app = Authenticator(user_id=user.id, sealed=b"s", added_at=1, last_step=1)
+
+    async def work(tx: Any) -> None:
+        await tx.users.verify_email(user.id, user.email, tx.now)
+        await tx.second_factors.add_authenticator(app)
+
+    await house.authority.store.transact(work)
+    found = await join(house, token)
+    assert found is not None
+    assert found.started is None, "whoever reads the mail has no app by that"
+    assert await house.authority.store.read(lambda tx: tx.sessions.of_user(user.id)) == []
 
 
 async def _invite(house: Installation, tx: Any, email: str) -> None:

@@ -13,7 +13,7 @@ from counterfoil.server.identity.known_browser import (
     unseal,
 )
 from counterfoil.server.keys.sealing import Sealing
-from counterfoil.server.records.user import User
+from counterfoil.server.records.user import ENDED_PASSWORD, User
 
 ADA = User(id="ada", email="ada@example.com", created_at=1, password_hash="$argon2id$one")
 SEALING = Sealing(b"k" * 32, bytes)
@@ -47,7 +47,7 @@ def test_what_is_not_ours_makes_no_browser_known(other: str | None):
         (ADA, 100 + LIFETIME, False),
         (replace(ADA, id="grace"), 100, False),
         (replace(ADA, password_hash="$argon2id$two"), 100, False),
-        (replace(ADA, endings=1, intrusions=1), 100, True),
+        (replace(ADA, endings=1), 100, True),
     ],
 )
 def test_it_is_known_for_a_while_and_under_one_password(user: User, now: int, known: bool):
@@ -61,6 +61,14 @@ def test_without_a_password_it_is_known_until_somebody_was_not_them():
     assert known.at(replace(grace, intrusions=1), 100) is None
     again = replace(grace, intrusions=1)
     assert known.with_account(acquaintance(again)).at(again, 100) is not None
+
+
+def test_an_ended_password_keeps_no_browser_known_that_was_not_them():
+    """What stands in its place has a name that stays: the browser would stay known by it."""
+    ended = replace(ADA, password_hash=f"{ENDED_PASSWORD}name")
+    known = NOWHERE.with_account(acquaintance(ended))
+    assert known.at(ended, 100) is not None
+    assert known.at(replace(ended, intrusions=1), 100) is None
 
 
 def test_older_copies_share_their_tries_with_the_newest():

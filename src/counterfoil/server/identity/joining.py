@@ -261,7 +261,7 @@ async def _taken_up(
     # Who was handed a link shows nothing else: the account of somebody who came is not theirs.
     if not (opened.by_mail or await is_untouched(tx, user)):
         return None
-    if not await tx.users.welcome(user.id, joining.name, hashed):
+    if not await tx.users.welcome(user.id, joining.name or None, hashed):
         return None
     if opened.by_mail:
         by = events.by_user(user.id, joining.origin, events.LINK)
@@ -276,8 +276,10 @@ async def _begun(
     authority: Authority, tx: Transaction, user: User, joining: Joining, flow: str = ""
 ) -> Joined:
     await _note_joined(tx, user, joining)
-    if least_of_person(authority.settings, user) is not None:
-        return Joined(user.email, None, flow)  # they sign in, and set a second factor up
+    # Who came by a provider may have an app already: a mail is not enough where that is asked for.
+    has_app = (await tx.second_factors.of_user(user.id)).is_on
+    if has_app or least_of_person(authority.settings, user) is not None:
+        return Joined(user.email, None, flow)  # they sign in, and show or set a second factor up
     beginning = Beginning(joining.origin, joining.current, proof=events.LINK)
     return Joined(user.email, await begin_session(authority, tx, user, beginning), flow)
 
@@ -289,13 +291,15 @@ async def claim(authority: Authority, passwords: Passwords, joining: Joining) ->
 
     Raises:
         PasswordRefused: the password is too short, too long, or easily guessed.
+        OAuthError: ``invalid_request``: the name cannot be shown.
         StoreUnavailable: nothing was changed.
     """
     demand_allowed(joining.password.reveal())
+    name = tidy_name(joining.name)
     welcome = await look(authority, joining.token)
     if welcome is None or welcome.action is not Action.ACCEPT_INVITATION:
         return None
-    joining = replace(joining, name=joining.name or welcome.name)
+    joining = replace(joining, name=name or welcome.name)
     about = recovery.about(authority, welcome.email, joining.name)
     hashed = await passwords.choose(joining.password.reveal(), about)
     return await authority.store.transact(partial(_claimed, authority, joining, hashed))

@@ -41,10 +41,11 @@ class Acquaintance(Struct, frozen=True):
 
 def generation_of(user: User) -> str:
     """Name what a person is known under, and tell nothing of it: their password, by its salted
-    hash; without one, how often they have said that somebody was not them.
+    hash, and how often they have said, having none to change, that somebody was not them.
     """
-    named = user.password_hash or (str(user.intrusions) if user.intrusions else "")
-    return hashlib.sha256(named.encode()).hexdigest()
+    # A password that was ended has a name too, which stays: so the count stands beside it.
+    named = [user.password_hash or "", *([str(user.intrusions)] if user.intrusions else [])]
+    return hashlib.sha256(" ".join(named).encode()).hexdigest()
 
 
 class KnownBrowser(Struct, frozen=True):
