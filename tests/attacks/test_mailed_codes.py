@@ -312,6 +312,8 @@ async def test_a_code_to_choose_them_is_none_to_sign_in_nor_the_other_way_round(
         answer = await confirm(second, await send_first(second), code)
         assert answer.status_code == 400, "another session of the same person"
         assert (await confirm(first, page, code)).status_code == 400, "a newer one ended it"
+    failed = await events_of(place, EventKind.SECOND_FACTOR_FAILED, user.id)
+    assert [each.detail for each in failed] == [{"at": "mailed_code"}] * 2, "a guess is a guess"
 
 
 async def test_a_copy_of_the_database_shows_no_code(place: Installation, elsewhere: Person):

@@ -21,7 +21,7 @@ from tests.installation import Installation, Person, hidden_fields, installed
 from tests.joinings import join
 from tests.joinings import open_link as open_welcome
 from tests.recoveries import ask, choose, open_link, token_for
-from tests.second_factors import confirm
+from tests.second_factors import confirm, enrol, show
 from tests.upstreams import Upstream, upstream
 
 pytestmark = [
@@ -459,6 +459,28 @@ async def test_another_persons_link_is_not_unlinked(place: Installation, theirs:
         refused = await attacker.post("/account/providers/unlink", data=form)
         assert "no such linked account" in refused.text
     assert len(await identities_of(place, user.id)) == 1
+
+
+async def test_half_a_sign_in_by_an_account_that_was_unlinked_is_over(
+    place: Installation, theirs: Upstream
+):
+    """Whoever is in that account waits at the second page, with a code of the owner's."""
+    owner = await place.add_user(f"{secrets.token_hex(6)}@example.com")
+    somebody(theirs, email=None)
+    async with place.browser() as browser, place.browser() as elsewhere:
+        person = Person(place, browser, owner.email, owner.id)
+        _, codes = await enrol(person)
+        assert (await link(browser)).status_code == 303
+        thief = Person(place, elsewhere, owner.email, owner.id)
+        page = await come(elsewhere)
+        assert "One more step" in page.text
+        (identity,) = await identities_of(place, owner.id)
+        form = hidden_fields((await browser.get("/account/providers")).text)
+        form |= {"identity": identity.id}
+        assert (await browser.post("/account/providers/unlink", data=form)).status_code == 303
+        await show(thief, page, codes[0])
+        assert not await is_in(elsewhere)
+        assert await is_in(browser)
 
 
 async def test_who_comes_back_without_signing_in_anew_changes_nothing(

@@ -147,9 +147,7 @@ def passkey_of(user_id: str) -> Passkey:
     )  # fmt: skip
 
 
-async def claim(
-    house: Installation, token: str, password: str = NEW, name: str = ""
-) -> str | None:
+async def claim(house: Installation, token: str, password: str = NEW, name: str = "") -> str | None:
     wanted = Joining(Secret(token), name, Secret(password), ORIGIN)
     return await joining.claim(house.authority, house.server.passwords, wanted)
 

@@ -39,7 +39,7 @@ async def spent(place: Installation, user: User, typed: str, holder: str) -> boo
     guess = Guess(user, Secret(typed))
     authority = place.authority
     return await authority.store.transact(
-        lambda tx: mailed_code.spend(authority, tx, guess, holder)
+        lambda tx: mailed_code.spend(authority, tx, guess, holder, CLI)
     )
 
 

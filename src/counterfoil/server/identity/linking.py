@@ -93,6 +93,7 @@ async def _unlink(authority: Authority, unlinking: Unlinking, tx: Transaction) -
         if begun.session_id != fresh.id:
             await revocation.end_session(tx, begun.session_id, by)
     await tx.identities.remove(identity.id)
+    await tx.users.note_ending(user.id)  # half a sign-in by it has no row, and becomes no session
     detail = {"provider": identity.provider_id, "identity": identity.id}
     await events.record(tx, EventKind.IDENTITY_UNLINKED, by, user.id, detail)
     provider = await tx.providers.find(identity.provider_id)

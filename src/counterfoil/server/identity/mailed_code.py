@@ -103,8 +103,11 @@ async def _post(
     await post(tx, authority.letters, letter, until - tx.now)
 
 
-async def spend(authority: Authority, tx: Transaction, guess: Guess, holder: str) -> bool:
-    """Use a code up; ``False``: it is wrong, over, of another place, or too many were tried.
+async def spend(
+    authority: Authority, tx: Transaction, guess: Guess, holder: str, by: Actor
+) -> bool:
+    """Use a code up; ``False``, which is told: it is wrong, over, of another place, or too many
+    were tried.
 
     One of an address that the person has no more is over. A right one forgives no wrong code of an
     app: else whoever reads the mail could guess at that for ever.
@@ -119,7 +122,11 @@ async def spend(authority: Authority, tx: Transaction, guess: Guess, holder: str
         kept = await tx.action_tokens.take(digest, Action.MAILED_CODE, tx.now)
         return kept is not None and (kept.user_id, kept.email) == (user.id, user.email)
 
-    return await is_guessed(authority, tx, replace(guess, clears=not has_app), take)
+    right = await is_guessed(authority, tx, replace(guess, clears=not has_app), take)
+    if not right:
+        detail = {"at": events.MAILED_CODE}
+        await events.record(tx, EventKind.SECOND_FACTOR_FAILED, by, user.id, detail)
+    return right
 
 
 def drawn(tx: Transaction) -> str:

@@ -63,7 +63,7 @@ async def _choose(authority: Authority, shown: Shown, tx: Transaction) -> NewSes
         return None
     by = events.by_session(session, shown.origin)
     guess = Guess(user, shown.typed, browser_known=True)
-    if not await mailed_code.spend(authority, tx, guess, _holder_of(session)):
+    if not await mailed_code.spend(authority, tx, guess, _holder_of(session), by):
         return None
     if not await tx.second_factors.choose_mailed_codes(user.id, tx.now):
         return None

@@ -14,7 +14,6 @@ from counterfoil.server.protocol import events
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import new_handle
 from counterfoil.server.protocol.second_factor_policy import least_of_person, takes_mailed_code
-from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
@@ -61,9 +60,7 @@ async def _finish(
         return None
     by = events.by_user(user.id, shown.origin, half.proof)
     guess = Guess(user, shown.typed, half.browser_known)
-    if not await mailed_code.spend(authority, tx, guess, _holder_of(half)):
-        detail = {"at": events.MAILED_CODE}
-        await events.record(tx, EventKind.SECOND_FACTOR_FAILED, by, user.id, detail)
+    if not await mailed_code.spend(authority, tx, guess, _holder_of(half), by):
         return None
     if not await half.use_up(tx):
         return None

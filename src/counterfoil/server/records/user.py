@@ -26,7 +26,8 @@ class User(Struct, frozen=True, kw_only=True):
     language: str = ""
     """What they have chosen to read (RFC 5646); empty: what each of their browsers asks for."""
     endings: int = 0
-    """How often everything of theirs has ended, or everything but one browser."""
+    """How often half sign-ins of theirs have ended, of which none has a row: with everything, with
+    everything but one browser, or with a linked account by which one may have begun."""
     intrusions: int = 0
     """How often they said that somebody was not them, and had no password to change."""
 
@@ -87,7 +88,7 @@ class Users(Protocol):
         """Enable; ``False`` where there is no such disabled user."""
 
     async def note_ending(self, user_id: str) -> None:
-        """Count that everything of theirs ends, or everything but one browser."""
+        """Count that half sign-ins of theirs end, with all else or with a way in."""
 
     async def note_intrusion(self, user_id: str) -> None:
         """Count that they said that somebody was not them."""
