@@ -32,6 +32,7 @@ from tests.installation import NOTES, PASSWORD, Installation, Person, hidden_fie
 from tests.proofs import App
 
 pytestmark = pytest.mark.anyio
+ABOVE_THE_STORE = pytest.mark.one_engine("who may come in is not asked of the engine")
 EVERY = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 MARKUP = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -87,11 +88,13 @@ def bearer(token: str) -> dict[str, str]:
 # Who may come in.
 
 
+@ABOVE_THE_STORE
 @EVERY
 async def test_nothing_is_open_without_a_token(place: Installation, operation: Any) -> None:
     assert await why(place, operation) == (401, "missing")
 
 
+@ABOVE_THE_STORE
 @EVERY
 async def test_a_token_for_another_api_opens_nothing(place: Installation, operation: Any) -> None:
     """Whatever else it may do."""
@@ -99,6 +102,7 @@ async def test_a_token_for_another_api_opens_nothing(place: Installation, operat
     assert await why(place, operation, headers=bearer(token)) == (401, "wrong_audience")
 
 
+@ABOVE_THE_STORE
 @EVERY
 async def test_every_operation_needs_its_own_scope(place: Installation, operation: Any) -> None:
     rest = sorted(set(SCOPES) - {operation.scope})
@@ -106,6 +110,7 @@ async def test_every_operation_needs_its_own_scope(place: Installation, operatio
     assert await why(place, operation, headers=bearer(token)) == (403, "insufficient_scope")
 
 
+@ABOVE_THE_STORE
 @EVERY
 async def test_a_cookie_is_no_token(boss: Person, operation: Any) -> None:
     """S95, CSRF: a browser that is signed in as an administrator is nobody to the API."""
@@ -115,6 +120,7 @@ async def test_a_cookie_is_no_token(boss: Person, operation: Any) -> None:
     assert "set-cookie" not in answer.headers
 
 
+@ABOVE_THE_STORE
 @EVERY
 async def test_the_consent_of_somebody_who_is_no_administrator_opens_nothing(
     place: Installation, operation: Any

@@ -15,7 +15,10 @@ from tests.installation import (
     permissions_in,
 )
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.one_engine("what is refused is refused before the store is asked"),
+]
 
 CREDENTIALS = {"email": EMAIL, "password": PASSWORD}
 FOREIGN = [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}]

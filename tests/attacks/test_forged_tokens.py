@@ -8,7 +8,10 @@ import pytest
 from tests.attacks.forging import FORGERIES, Loot
 from tests.installation import Installation, Person, installed
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.one_engine("signatures are checked before the store is asked"),
+]
 
 
 @pytest.fixture(scope="module")

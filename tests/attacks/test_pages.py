@@ -11,7 +11,7 @@ from counterfoil.server.app import ROUTES
 from counterfoil.server.web.server import Caller
 from tests.installation import CALLBACK, Installation, Person, endings_in, hidden_fields
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("pages are written without a database")]
 
 MARKUP = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>{{7*7}}"
 

@@ -8,7 +8,7 @@ import pytest
 from tests.installation import CALLBACK, Installation, Person, answer_of
 from tests.server.pages.document import without_switch
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("where a browser is sent asks no engine")]
 
 LOOPBACK = "http://127.0.0.1/callback"
 LOOPBACK_6 = "http://[::1]/callback"
