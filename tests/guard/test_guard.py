@@ -6,6 +6,7 @@ import pytest
 
 from counterfoil.guard import Credentials, Guard, Issuer, Rejected, Staleness, Undecided
 from counterfoil.guard.policy import Options
+from counterfoil.guard.token_cache import Verified
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.oauth.binding import UNBOUND, Binding
 from counterfoil.oauth.feed import Position
@@ -362,3 +363,46 @@ def test_a_broader_scope_will_do():
     assert token.claims["scope"] == "notes"
     with pytest.raises(Rejected):
         token.require("notes:write")
+
+
+def test_what_was_ended_costs_one_signature_however_often_it_comes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """A refusal must not be dearer than an acceptance: who repeats it would slow down others."""
+    verify, verified = desk.guard._verification.verify, []
+
+    def counted(unverified: str) -> Verified:
+        verified.append(unverified)
+        return verify(unverified)
+
+    monkeypatch.setattr(desk.guard._verification, "verify", counted)
+    token = desk.token()
+    desk.end(Ended.FAMILY, "f1")
+    for _ in range(5):
+        assert desk.reason(token) is Reason.REVOKED
+    assert verified == [token]
+    forged = f"{token[:-8]}AAAAAAAA"
+    for _ in range(5):
+        assert desk.reason(forged) is Reason.BAD_SIGNATURE
+    assert verified == [token, *[forged] * 5], "nothing is remembered that nobody has signed"
+
+
+def test_what_has_expired_takes_nobodys_place(desk: Desk):
+    """Old logs are full of tokens with a good signature; who is served now is remembered."""
+    for number in range(50):
+        expired = desk.token(jti=f"t{number}", exp=int(desk.clock.now) - 1)
+        assert desk.reason(expired) is Reason.EXPIRED
+    assert len(desk.guard._cache) == 0
+
+
+def test_what_was_ended_is_remembered_within_bounds():
+    desk = Desk()
+    options = Options(clock=desk.clock, cached_tokens=4)
+    guard = Guard.beside(desk.state, audience=AUDIENCE, options=options)
+    living = desk.token(fam="alive")
+    desk.end(Ended.FAMILY, "f1")
+    for number in range(50):
+        with pytest.raises(Rejected):
+            guard.check(desk.token(jti=f"t{number}"))
+        assert guard.check(living)
+        assert len(guard._cache) <= 5
