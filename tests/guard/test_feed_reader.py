@@ -211,4 +211,5 @@ def test_a_snapshot_that_was_kept_long_ago_takes_nothing_back(
     old = KeptFeed([book.signed_snapshot(NOW - 9, 1)], [(2, "nonsense")], "nonsense")
     reader.restore(old, NOW + 3)
     assert state.notices.position == position
+    assert [number for number, _ in reader.take_lines()] == [2, 3], "they are yet to be kept"
     assert is_dead(state, "f3")
