@@ -26,6 +26,7 @@ from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind, EventQuery
 from counterfoil.server.records.session import Origin, Session
+from tests.attacks.test_second_passkeys import ISSUER, owner_at
 from tests.flows.test_remembered_browsers import ada, close, comes_back, signed_in
 from tests.installation import Installation, Person, hidden_fields, restarted
 from tests.joinings import confirm as confirm_email
@@ -42,6 +43,7 @@ from tests.mailed_codes import (
     type_in,
 )
 from tests.noticing import FAR, HOME, browser_at, in_the_world, lives_at_home
+from tests.passkeys import sign_in_at
 from tests.recoveries import NEW, mail_for, open_link, token_for
 from tests.recoveries import ask as ask_for_link
 from tests.recoveries import choose as choose_password
@@ -488,3 +490,33 @@ async def test_a_browser_that_is_remembered_by_the_password_alone_does_not_come_
         close(person.browser)
         await comes_back(person)
         assert await is_in(person)
+
+
+async def test_a_key_that_was_found_is_no_way_past_the_password(tmp_path: Path):
+    """A touched key and the mailbox, without the password: whoever has both is led to begin anew.
+
+    After the password the same key is shown, or a code by mail where it is not at hand.
+    """
+    async with sending(tmp_path, issuer=ISSUER) as place, place.browser() as browser:
+        owner = await owner_at(place, browser, verifies=False)
+        async with place.browser() as first:
+            await sign_in_at(first, owner.phone)
+            assert await is_in(Person(place, first)), "as long as nothing else was chosen"
+
+        async def choose_now(tx: Any) -> None:
+            await tx.users.verify_email(owner.user_id, owner.email, tx.now)
+            await tx.second_factors.choose_mailed_codes(owner.user_id, tx.now)
+
+        await place.authority.store.transact(choose_now)
+        async with place.browser() as found:
+            thief = Person(place, found, owner.email, owner.user_id)
+            page = await thief.follow(await sign_in_at(found, owner.phone))
+            assert 'name="password"' in page.text
+            await ask(thief, page)
+            assert await codes_for(thief) == []
+            assert not await is_in(thief)
+        page = await half(owner)
+        assert "Use your passkey" in page.text
+        page = await ask(owner, page)
+        await type_in(owner, page, (await codes_for(owner))[0])
+        assert await is_in(owner)
