@@ -27,12 +27,15 @@ _TORN = """[...document.querySelectorAll("button, .button, nav a, label, h1, h2"
         const range = document.createRange();
         range.setStart(texts.currentNode, word.index);
         range.setEnd(texts.currentNode, word.index + word[0].length);
-        if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1)
+        if (word[0].length < 31 && new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1)
             torn.push(word[0]);
     }
     return torn;
 })"""
-"""Words of what is pressed, named or read first that stand in more than one line."""
+"""Words of what is pressed, named or read first that stand in more than one line.
+
+The name of a key is longer than any word, and no line of a phone holds it.
+"""
 
 
 class Person:
