@@ -27,8 +27,8 @@ _TORN = """[...document.querySelectorAll("button, .button, nav a, label, h1, h2"
         const range = document.createRange();
         range.setStart(texts.currentNode, word.index);
         range.setEnd(texts.currentNode, word.index + word[0].length);
-        if (word[0].length < 31 && new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1)
-            torn.push(word[0]);
+        const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+        if (lines.size > 1 && word[0].length < 31) torn.push(word[0]);
     }
     return torn;
 })"""
