@@ -11,6 +11,7 @@ from counterfoil.oauth.opaque import Kind, Secret, spell
 from counterfoil.server.identity import joining
 from counterfoil.server.identity.joining import Joining, Wish
 from counterfoil.server.identity.passwords import PasswordRefused
+from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.protocol import registration
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind, EventQuery
@@ -211,3 +212,19 @@ async def test_where_a_second_factor_is_demanded_nobody_is_signed_in_by_a_passwo
             done = await form(browser, page)
             assert (done.status_code, done.headers["location"]) == (303, "/sign-in")
             assert (await browser.get("/account/apps")).status_code == 303
+
+
+async def test_an_invitation_by_mail_puts_out_who_prepared_the_account(house: Installation):
+    """A provider that lies made it and is in; whose address it is has never been asked before."""
+    token = await invited(house, "prepared@example.com")
+    user = await user_of(house, "prepared@example.com")
+
+    async def prepare(tx: Any) -> NewSession:
+        return await begin_session(house.authority, tx, user, Beginning(ORIGIN, amr=("fed",)))
+
+    begun = await house.authority.store.transact(prepare)
+    found = await join(house, token)
+    assert found is not None
+    found_there = await house.authority.store.read(lambda tx: tx.sessions.of_user(user.id))
+    assert [each.id for each in found_there] == [found.started.session.id]
+    assert found.started.session.id != begun.session.id

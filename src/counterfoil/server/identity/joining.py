@@ -19,7 +19,7 @@ from counterfoil.server.identity.security_letters import language_for
 from counterfoil.server.identity.session_start import Beginning, NewSession, begin_session
 from counterfoil.server.identity.ways_in import clear_unproved, is_untouched
 from counterfoil.server.mail.posting import post
-from counterfoil.server.protocol import action_tokens, events
+from counterfoil.server.protocol import action_tokens, events, revocation
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
@@ -263,8 +263,11 @@ async def _taken_up(
         return None
     if not await tx.users.welcome(user.id, joining.name or None, hashed):
         return None
+    by = events.by_user(user.id, joining.origin, events.LINK)
+    if not user.email_verified:
+        # Whoever came by what is cleared below may be in still, and go on by it.
+        await revocation.follow(tx, Cause.PASSWORD_RESET, user.id, by)
     if opened.by_mail:
-        by = events.by_user(user.id, joining.origin, events.LINK)
         await clear_unproved(tx, user, by)
         await take_away(authority, tx, user, (by, Cause.PASSWORD_RESET))
         await tx.users.verify_email(user.id, user.email, tx.now)
