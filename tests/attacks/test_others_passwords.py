@@ -26,6 +26,7 @@ from counterfoil.server.records.passkey import Passkey
 from counterfoil.server.records.session import Origin, Session
 from tests.installation import PASSWORD, Installation, Person, installed
 from tests.joinings import NEW, join, open_link, user_of
+from tests.recoveries import NEW as RECOVERED
 from tests.recoveries import choose
 from tests.recoveries import open_link as open_recovery
 
@@ -116,11 +117,16 @@ async def test_an_operator_who_follows_a_printed_recovery_is_seen(silent: Instal
         assert (await hers.get("/account/apps")).status_code == 303
         await owner.sign_in(await hers.get("/sign-in"))
         assert (await hers.get("/account/apps")).status_code == 303, "her password is over"
+        again = await printed(silent, user.email, recovery.start_by_command)
+        assert (await choose(hers, await open_recovery(hers, again))).status_code == 200
+        await owner.sign_in(await hers.get("/sign-in"), password=RECOVERED)
+        activity = (await hers.get("/account/activity")).text
+        assert activity.count("A link to choose a new password was made for you") == 2
     assert not (await user_of(silent, user.email)).email_verified
     query = EventQuery(person=user.id)
     told = await silent.authority.store.read(lambda tx: tx.events.find(query))
     started = [each for each in told if each.kind == EventKind.RECOVERY_STARTED]
-    assert [(each.actor, each.detail) for each in started] == [("cli", {"link": "printed"})]
+    assert [(each.actor, each.detail) for each in started] == [("cli", {"link": "printed"})] * 2
 
 
 async def test_an_invitation_that_was_kept_is_no_key(silent: Installation):

@@ -78,7 +78,7 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.EMAIL_VERIFIED: "Your email address was confirmed",
         EventKind.EMAIL_CHANGED: "Your email address was changed",
         EventKind.EMAIL_RESTORED: "Your email address was put back",
-        EventKind.RECOVERY_STARTED: "A link to choose a new password was sent to you",
+        EventKind.RECOVERY_STARTED: "A link to choose a new password was made for you",
     }
 )
 """What can concern a person who is none of those who run the server."""
