@@ -187,3 +187,56 @@ async def test_an_issuer_that_cannot_be_reached_is_tried_so_often(
         owed.take(Event("acknowledge", "e1:0"))
         await until(lambda: len(waits) == 2 * TRIES)
         keeping.cancel()
+
+
+@pytest.mark.anyio
+async def test_what_is_asked_while_something_is_owed_is_not_forgotten(desk: Desk):
+    """It is not proved yet when the line comes to say what was asked before: it is said later."""
+    owed = Acknowledgements(desk.state)
+    owed.begin()
+    tried: list[int] = []
+
+    def wait_after(failures: int) -> float:
+        tried.append(failures)
+        return 0.0
+
+    async with HttpClient() as http:
+        keeping = asyncio.create_task(owed.keep(http, "http://127.0.0.1:9/", wait_after))
+        owed.take(WELCOME)
+        owed.take(Event("acknowledge", "e1:0"))
+        desk.end(Ended.FAMILY, "f1")
+        owed.take(Event("acknowledge", "e1:1"))
+        await until(lambda: not owed._owes.is_set())
+        assert tried == []
+        desk.state.notices.prove(desk.book.head(desk.clock.now), desk.clock.now)
+        owed.take(Event("head", ""))
+        await until(lambda: bool(tried))
+        keeping.cancel()
+
+
+@pytest.mark.anyio
+async def test_what_is_asked_between_two_tries_takes_the_place_of_what_was_asked(desk: Desk):
+    """The issuer waits for the later one now; it is not told a word before that is proved."""
+    owed = Acknowledgements(desk.state)
+    owed.begin()
+    tried: list[int] = []
+
+    def wait_after(failures: int) -> float:
+        tried.append(failures)
+        if len(tried) == 1:
+            desk.end(Ended.FAMILY, "f1")
+            owed.take(Event("acknowledge", "e1:1"))
+        return 0.0
+
+    async with HttpClient() as http:
+        keeping = asyncio.create_task(owed.keep(http, "http://127.0.0.1:9/", wait_after))
+        owed.take(WELCOME)
+        owed.take(Event("acknowledge", "e1:0"))
+        await until(lambda: tried == [1])
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert tried == [1]
+        desk.state.notices.prove(desk.book.head(desk.clock.now), desk.clock.now)
+        owed.take(Event("head", ""))
+        await until(lambda: len(tried) == 1 + TRIES)
+        keeping.cancel()

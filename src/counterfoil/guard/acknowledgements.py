@@ -62,6 +62,8 @@ class Acknowledgements:
         while True:
             await self._owes.wait()
             self._owes.clear()
+            if self.due is None:
+                continue  # that has been said; what was asked since is not proved yet
             asked = self._asked
             for failures in range(1, TRIES + 1):
                 if await self._sent(http, url):

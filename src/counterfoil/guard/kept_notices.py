@@ -6,7 +6,7 @@ so it does no harm where the two do not fit, or where several processes append t
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -96,8 +96,9 @@ class Draft:
         self._draft = draft_of(path)
         self._error: OSError | None = None
         self._file: BinaryIO | None = None
+        self._opened = ExitStack()
         try:
-            self._file = begin(self._draft)
+            self._file = self._opened.enter_context(begin(self._draft))
         except OSError as error:
             self._error = error
 
@@ -118,15 +119,11 @@ class Draft:
         """
         if self._error is not None:
             raise self._error
-        self._close()
+        self._opened.close()
         self._draft.replace(self._path)
 
     def throw_away(self) -> None:
         """Remove what was written, unless it has taken its place."""
         with suppress(OSError):
             self._draft.unlink(missing_ok=True)
-            self._close()
-
-    def _close(self) -> None:
-        if self._file is not None:
-            self._file.close()
+            self._opened.close()
