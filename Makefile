@@ -54,7 +54,9 @@ soak: .venv/.ready patroni  ## run the drills that take minutes (and 12 GB), and
 	.venv/bin/python -m pytest -q -m soak $(PYTEST_ARGS)
 	$(MAKE) bench-sizes
 
-of_the_guard := tests/guard tests/frameworks $(addprefix tests/attacks/test_,tickets.py signed_tickets.py thrown.py)
+on_the_guard := carrier cookie_path framework_caches guard_cors guard_review policies resource_server \
+    shared_caches signed_tickets status_lists thrown tickets tickets_in_frameworks url_bound
+of_the_guard := tests/guard tests/frameworks $(on_the_guard:%=tests/attacks/test_%.py)
 coverage: .venv/.ready  ## fail unless the guard's tests reach every line and branch of it
 	@mkdir -p build/coverage
 	rm -f build/coverage/data*

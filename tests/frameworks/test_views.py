@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from django.core.handlers.asgi import ASGIRequest
+from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from litestar import Litestar, get
@@ -195,3 +196,19 @@ def test_rest_framework_spends_as_the_others_do(desk: Desk, project: Any):
     with pytest.raises(Rejected) as refused:
         rest.spend_blocking(token, Act("pay", 10, "EUR"))
     assert refused.value.reason is Reason.BEYOND_LIMIT
+
+
+@pytest.mark.parametrize("path", ["/made//a", "/made/../notes"])
+def test_a_path_below_an_open_one_that_can_be_read_in_two_ways_is_refused(project: Any, path: str):
+    """A front end may have read another way, and let it through."""
+    from django.urls import re_path
+
+    def view(request: HttpRequest, file: str) -> HttpResponse:
+        return HttpResponse(file)
+
+    project.route(re_path(r"^made/(?P<file>.*)$", view))
+    handler, request = get_wsgi_application(), RequestFactory()
+    assert handler.get_response(request.get("/made/a", SERVER_NAME="127.0.0.1")).status_code == 200
+    asked = request.get("/", SERVER_NAME="127.0.0.1")
+    asked.path_info = asked.path = path
+    assert handler.get_response(asked).status_code == 401

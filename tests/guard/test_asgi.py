@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from counterfoil.guard import Guard
-from counterfoil.guard.asgi import TOKEN, GuardMiddleware
+from counterfoil.guard.asgi import TOKEN, GuardMiddleware, path_within
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from tests.guard.desk import Desk
@@ -366,3 +366,18 @@ async def test_a_connection_of_a_kind_that_is_not_known_reaches_no_app(kind: str
     with pytest.raises(ValueError, match="not guarded"):
         await guarded({"type": kind, "path": "/", "headers": []}, nothing, nothing)
     assert reached == []
+
+
+@pytest.mark.parametrize(
+    ("path", "mounted", "within"),
+    [
+        ("/api/notes", "/api", "/notes"),
+        ("/api", "/api/", "/"),
+        ("/apis/notes", "/api", "/apis/notes"),
+        ("/notes", "/api", "/notes"),
+        ("/notes", "", "/notes"),
+    ],
+)
+def test_open_paths_begin_where_the_app_is_mounted(path: str, mounted: str, within: str):
+    """And not in the middle of a name: what is open there must not open another."""
+    assert path_within({"path": path, "root_path": mounted}) == within

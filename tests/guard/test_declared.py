@@ -13,9 +13,12 @@ from counterfoil.guard.declared import (
     declare,
     declare_open,
     declared_of,
+    deny_undeclared,
     name_of,
 )
 from counterfoil.guard.demands import demands_of
+from counterfoil.guard.token import Rejected
+from counterfoil.oauth.reasons import Reason
 
 PATHS = OpenPaths().with_further(["/health", "/", "/static/"])
 
@@ -124,3 +127,14 @@ def test_the_error_says_what_to_write():
 def test_a_view_with_arguments_of_its_own_is_named_by_what_it_calls():
     """What a developer is told must be found in his code."""
     assert name_of(partial(partial(view, 1), 2)) == f"{__name__}.view"
+
+
+def test_a_path_that_could_be_read_as_open_and_as_another_is_refused_and_no_mistake():
+    """A stranger wrote it: he hears that a token is missing, and nobody is told of a mistake."""
+    route = Route("/static/<path:file>", "x.static")
+    deny_undeclared(route, "/static/a.css", PATHS, "how")
+    with pytest.raises(Rejected) as refused:
+        deny_undeclared(route, "/static/../notes", PATHS, "how")
+    assert refused.value.reason is Reason.MISSING
+    with pytest.raises(Undeclared):
+        deny_undeclared(route, "/notes", PATHS, "how")

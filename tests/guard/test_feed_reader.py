@@ -213,3 +213,18 @@ def test_a_snapshot_that_was_kept_long_ago_takes_nothing_back(
     assert state.notices.position == position
     assert [number for number, _ in reader.take_lines()] == [2, 3], "they are yet to be kept"
     assert is_dead(state, "f3")
+
+
+def test_a_line_that_is_said_twice_and_differently_is_not_kept(
+    reader: FeedReader, state: IssuerState, book: Book
+):
+    """One of the two is a lie; which one, only the next head can say."""
+    reader.take(book.line(2), NOW)
+    lie = Notice(Ended.FAMILY, "victim", int(NOW) + 600).text().decode()
+    assert reader.take(Event("notice", lie, "e1:2"), NOW) is not Verdict.GO_ON
+    assert state.notices.position == Position("e1", 1)
+    reader.take(book.line(2), NOW)
+    reader.take(book.line(3), NOW)
+    reader.take(head(book, NOW + 1), NOW + 1)
+    assert reader.take_lines() == [(2, book.texts[1]), (3, book.texts[2])]
+    assert not is_dead(state, "victim")

@@ -406,3 +406,11 @@ def test_what_was_ended_is_remembered_within_bounds():
             guard.check(desk.token(jti=f"t{number}"))
         assert guard.check(living)
         assert len(guard._cache) <= 5
+
+
+def test_a_key_that_nobody_knows_is_of_the_issuer_that_is_named_with_it(desk: Desk):
+    """What is fetched again for a stranger's token would be fetched at his will."""
+    stranger = PrivateKey.generate()
+    named = desk.token(iss="https://other.example", key=stranger)
+    assert desk.reason(named) is Reason.WRONG_ISSUER
+    assert desk.reason(desk.token(key=stranger)) is Reason.UNKNOWN_KEY

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 
 from counterfoil.guard import Guard, Issuer, Options, Rejected
-from counterfoil.guard.line import Line, Surroundings
+from counterfoil.guard import line as line_module
+from counterfoil.guard.line import LINE_DOWN, MANY_LINES, Line, Surroundings
 from counterfoil.jose.keys import PrivateKey
 from counterfoil.net.event_stream import Event
 from counterfoil.net.http import HttpClient
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from tests.flows.serving import until
+from tests.guard.desk import Desk
 from tests.guard.issuer import AUDIENCE, Book, TinyIssuer
 from tests.guard.test_carriage import Place
 
@@ -249,3 +251,26 @@ async def test_a_carrier_that_came_meanwhile_is_gone_by_and_the_issuer_left_alon
         await until(lambda: place.carriage.rides)
         following.cancel()
         await asyncio.wait([following])
+
+
+@pytest.mark.anyio
+async def test_a_line_that_is_cut_before_anything_is_proved_is_a_trouble(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+):
+    """Each end looks like that of any stream; but so many are somebody's doing."""
+    monkeypatch.setattr(line_module, "FIRST_WAIT", 0.0)
+    surroundings = Surroundings(desk.clock, lambda: 0.5, lambda: None, lambda: "name")
+    line, cuts = Line(desk.state, surroundings, None), []
+
+    async def cut(_: HttpClient) -> None:
+        cuts.append(LINE_DOWN in desk.state.troubles.present)
+
+    monkeypatch.setattr(line, "_follow", cut)
+    line._discovered.set()
+    async with HttpClient() as http:
+        keeping = asyncio.create_task(line._keep_notices(http))
+        await until(lambda: any(cuts))
+        keeping.cancel()
+        await asyncio.wait([keeping])
+    assert cuts[:MANY_LINES] == [False] * MANY_LINES
+    assert "cut again and again" in desk.state.troubles.present[LINE_DOWN]

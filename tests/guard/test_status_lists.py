@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -184,11 +184,11 @@ def test_lists_elsewhere_are_allowed_by_name():
         Issuer("https://a.example", revocation="status_list", status_lists=("http://b.example/",))
 
 
-def line_of(issuer: TinyIssuer) -> StatusLine:
+def line_of(issuer: TinyIssuer, clock: Callable[[], float] = time.time) -> StatusLine:
     """The line alone, and not held."""
     state = IssuerState(Issuer(issuer.url, revocation="status_list"), Staleness.reject())
     assert state.status_lists is not None
-    surroundings = Surroundings(time.time, lambda: 0.5, lambda: None, lambda: "name")
+    surroundings = Surroundings(clock, lambda: 0.5, lambda: None, lambda: "name")
     return StatusLine(state.status_lists, state, surroundings)
 
 
@@ -286,3 +286,28 @@ async def test_a_list_that_does_not_come_holds_nobody_for_long(
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
+
+
+async def test_a_list_is_not_fetched_again_before_it_is_due(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(status_line, "EVERY", 0.01)
+    looks: list[float] = []
+
+    def clock() -> float:
+        looks.append(time.time())
+        return looks[-1]
+
+    uri = issuer.list_of(bytes(8))
+    line = line_of(issuer, clock)
+    line._state.keys.take(KeySet([issuer.key.public]).as_jwks())
+    async with HttpClient() as http:
+        holding = asyncio.create_task(line.hold(http))
+        await asyncio.sleep(0)
+        assert await line.fetch(uri)
+        looked = len(looks)
+        await until(lambda: len(looks) > looked + 3)
+        assert await line.fetch(uri), "it is here"
+        holding.cancel()
+        await asyncio.wait([holding])
+    assert issuer.counts["list"] == 1
