@@ -9,10 +9,14 @@ import httpx2
 import pytest
 from msgspec.structs import replace
 
+from counterfoil.server.identity import passkeys
+from counterfoil.server.identity.passkeys import Removal
 from counterfoil.server.protocol import registration, revocation
 from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.records.event import EventKind
+from counterfoil.server.records.passkey import Passkey
+from counterfoil.server.records.session import Origin
 from tests.installation import (
     PASSWORD,
     QUICK,
@@ -295,6 +299,21 @@ async def report_an_intrusion(place: Installation, person: Person) -> None:
     )
 
 
+async def remove_a_passkey(place: Installation, person: Person) -> None:
+    """Whoever found it has touched it, and waits for a code."""
+
+    async def work(tx: Any) -> None:
+        (session,) = await tx.sessions.of_user(person.user_id)
+        key = Passkey(
+            id=f"key of {person.user_id}", user_id=person.user_id, user_handle=b"h",
+            credential_id=person.user_id.encode(), public_key=b"k", name="Key", created_at=tx.now,
+        )  # fmt: skip
+        await tx.passkeys.add(key)
+        await passkeys.remove(place.authority, tx, Removal(session, Origin(), key.id))
+
+    await place.authority.store.transact(work)
+
+
 async def wait(place: Installation, person: Person) -> None:
     place.clock.turn(600)
 
@@ -306,6 +325,7 @@ ENDS_HALF_SIGN_INS = [
     sign_out_everywhere,
     sign_out_everywhere_else,
     report_an_intrusion,
+    remove_a_passkey,
     wait,
 ]
 

@@ -53,7 +53,7 @@ async def test_everything_that_people_began_ends_once(lived_in: Store) -> None:
         assert taken is not None, "its replay is still known"
         assert taken.taken_at == NOW
         assert await tx.issued_tokens.lists("", 10) == []
-        assert await tx.users.find("ada") == user()
+        assert await tx.users.find("ada") == user(endings=NOW + 6), "a number that none had since"
 
     await lived_in.read(look)
 

@@ -155,6 +155,7 @@ async def remove(authority: Authority, tx: Transaction, removal: Removal) -> End
     if not await has_another_way_in(tx, user, without=passkey.id):
         raise PasskeyRefused(say("You could not sign in any more. Add another passkey first."))
     await tx.passkeys.remove(passkey.id)
+    await tx.users.note_ending(user.id)  # half a sign-in by a touch of it has no row
     by = events.by_session(session, removal.origin)
     cause = Cause.PASSKEY_LOST if removal.lost else Cause.PASSKEY_REMOVED
     detail = {"passkey": passkey.id, "why": cause.value}

@@ -27,7 +27,7 @@ class User(Struct, frozen=True, kw_only=True):
     """What they have chosen to read (RFC 5646); empty: what each of their browsers asks for."""
     endings: int = 0
     """How often half sign-ins of theirs have ended, of which none has a row: with everything, with
-    everything but one browser, or with a linked account by which one may have begun."""
+    everything but one browser, or with a linked account or passkey by which one may have begun."""
     intrusions: int = 0
     """How often they said that somebody was not them, and had no password to change."""
 

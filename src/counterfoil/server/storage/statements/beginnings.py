@@ -26,6 +26,8 @@ _FORGET_BROWSERS: Final = "DELETE FROM remembered_browsers"
 # What has been sent since is not known either: nobody is written to twice.
 _FORGET_MAIL: Final = "DELETE FROM outbox"
 _FORGET_LOGOUTS: Final = ("DELETE FROM logouts", "DELETE FROM logout_lines")
+# Half a sign-in has no row, and one that was over may be good again by the number that stands here.
+_END_HALVES: Final = "UPDATE users SET endings = CASE WHEN endings < ? THEN ? ELSE endings + 1 END"
 # Nobody knows which of their places were given: what a verifier cannot fetch it must refuse.
 _FORGET_LISTS: Final = "DELETE FROM status_lists"
 _RAISE: Final = (
@@ -65,6 +67,7 @@ class BeginningStatements:
         await run(_FORGET_DEVICES)
         await run(_FORGET_ACTION_TOKENS)
         await run(_FORGET_BROWSERS)
+        await run(_END_HALVES, at, at)
         await run(_FORGET_MAIL)
         for statement in _FORGET_LOGOUTS:
             await run(statement)
