@@ -184,7 +184,7 @@ async def test_without_an_answer_nobody_passes(issuer: TinyIssuer, answer: objec
 async def test_an_issuer_that_says_nothing_holds_nobody_for_long(
     issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(use_line, "TRY_WITHIN", 0.05)
+    monkeypatch.setattr(use_line, "TRY_WITHIN", 0.25)
     issuer.spending = lambda _: None
     async with held(issuer) as line:
         assert await reason_of(line, limited()) is Reason.UNCOUNTED
