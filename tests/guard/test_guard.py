@@ -395,6 +395,19 @@ def test_what_has_expired_takes_nobodys_place(desk: Desk):
     assert len(desk.guard._cache) == 0
 
 
+def test_whoever_has_a_key_that_leaked_takes_nobodys_place():
+    """S43: his tokens stand in no registry, or their key is retired; he can make any number."""
+    known = Credentials("guard", "s")
+    desk = Desk(Issuer(ISSUER, credentials=known, registry=True))
+    for number in range(20):
+        assert desk.reason(desk.token(jti=f"t{number}")) is Reason.STALE, "it must be asked"
+    retired = Desk()
+    retired.end(Ended.KEY, retired.key.public.kid)
+    for number in range(20):
+        assert retired.reason(retired.token(jti=f"t{number}")) is Reason.KEY_RETIRED
+    assert len(desk.guard._cache) == len(retired.guard._cache) == 0
+
+
 def test_what_was_ended_is_remembered_within_bounds():
     desk = Desk()
     options = Options(clock=desk.clock, cached_tokens=4)

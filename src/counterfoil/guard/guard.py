@@ -193,15 +193,16 @@ class Guard:
         if verified is None or verified.verifier is not verified.state.keys.verifier:
             self._count_miss()
             verified = self._verification.verify(unverified)
-            # Also what is refused now: whoever repeats what was ended gets no signature verified
-            # again. What has expired never passes again, and may be had from any old log.
-            if self._clock() < verified.expires_at:
-                self._cache.put(digest, verified)
+            if verified.was_ended(self._clock()):
+                self._cache.put(digest, verified)  # or each repetition cost a signature
+            demand_target(verified, where)
+            judge(verified, proved, at_least, self._clock())
+            self._cache.put(digest, verified)
         else:
             self._count_hit()
-        if verified.url_bound is not None:
-            demand_target(verified, where)
-        judge(verified, proved, at_least, self._clock())
+            if verified.url_bound is not None:
+                demand_target(verified, where)
+            judge(verified, proved, at_least, self._clock())
         token = verified.token
         return token if token.max_uses is None else demand_counted(token, counts)
 

@@ -7,6 +7,7 @@ from counterfoil.guard.token import Token
 from counterfoil.jose.jwt import Verifier
 from counterfoil.oauth.binding import Binding
 from counterfoil.oauth.personal_token import Network
+from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
 from counterfoil.oauth.status_list import StatusReference
 from counterfoil.oauth.url_binding import UrlBound
@@ -32,6 +33,15 @@ class Verified(Struct, frozen=True, gc=False):
     status: StatusReference | None = None
     url_bound: UrlBound | None = None
     networks: tuple[Network, ...] = ()
+
+    def was_ended(self, now: float) -> bool:
+        """Whether it was ended before it expired: then it is remembered, so as to be refused.
+
+        Nothing else that is refused is: what has expired is in any old log, and whoever has a key
+        that leaked makes as many as he likes.
+        """
+        is_over = now >= self.expires_at
+        return not is_over and self.state.notices.rejects(self.marks, now) is Reason.REVOKED
 
 
 class TokenCache:
