@@ -21,20 +21,21 @@ _EXPECTED = re.compile(
     r"|Autofocus processing was blocked"  # who is quick types before the page puts the cursor
 )
 _TORN = """[...document.querySelectorAll("button, .button, nav a, label, h1, h2")].flatMap(each => {
-    const torn = [], words = /[\\p{L}\\p{N}]+/gu;
+    const torn = [], words = /[\\p{L}\\p{N}]+/gu, names = /[\\p{L}\\p{N}_-]{31,}/gu;
+    const without = text => text.replace(names, name => " ".repeat(name.length));
     const texts = document.createTreeWalker(each, NodeFilter.SHOW_TEXT);
-    while (texts.nextNode()) for (const word of texts.currentNode.data.matchAll(words)) {
+    while (texts.nextNode()) for (const word of without(texts.currentNode.data).matchAll(words)) {
         const range = document.createRange();
         range.setStart(texts.currentNode, word.index);
         range.setEnd(texts.currentNode, word.index + word[0].length);
         const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
-        if (lines.size > 1 && word[0].length < 31) torn.push(word[0]);
+        if (lines.size > 1) torn.push(word[0]);
     }
     return torn;
 })"""
 """Words of what is pressed, named or read first that stand in more than one line.
 
-The name of a key is longer than any word, and no line of a phone holds it.
+The name of a key is longer than any word, with hyphens or without, and no line of a phone holds it.
 """
 
 
