@@ -186,6 +186,22 @@ async def test_it_is_not_guessed_by_many_halves_and_a_right_code_waits_out_the_p
         assert not await is_in(thief)
 
 
+async def test_codes_are_tried_so_often_from_one_address(tmp_path: Path):
+    """However many people's passwords somebody knows; then a right one is not looked at either."""
+    most = 12
+    async with sending(tmp_path, sign_in_rate_per_minute=most) as place, place.browser() as browser:
+        user = await place.add_user("tried@example.com")
+        guesser = Person(place, browser, user.email, user.id)
+        await choose(guesser)
+        apps = await browser.get("/account/apps")
+        await browser.post("/account/sign-out", data=hidden_fields(apps.text))
+        page, code = await asked(guesser)
+        tried = [(await type_in(guesser, page, other_than(code))).status_code for _ in range(most)]
+        assert (tried[0], tried[-1]) == (400, 429)
+        assert (await type_in(guesser, page, code)).status_code == 429
+        assert not await is_in(guesser)
+
+
 async def test_right_codes_forgive_no_guess_at_the_app(
     place: Installation, owner: Person, thief: Person
 ):
