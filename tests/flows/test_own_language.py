@@ -68,7 +68,8 @@ async def test_the_switch_pressed_since_the_sign_in_says_more_until_another_is_c
     assert await language_of(person) == "de"
     place.clock.turn(5)
     await press(person, "en")
-    assert await language_of(person) == "en"
+    place.clock.turn(5)
+    assert await language_of(person) == "en", "for as long as they are signed in"
     await choose(person, "")
     await press(person, "en")
     await choose(person, "de")
