@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from counterfoil.guard import Credentials, Guard, Issuer, Rejected
+from counterfoil.jose.keys import KeySet, PrivateKey
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Ended
 from tests.guard.issuer import AUDIENCE, TinyIssuer
@@ -142,3 +143,19 @@ def refused(guard: Guard, token: str) -> bool:
     except Rejected:
         return True
     return False
+
+
+def test_waking_a_guard_that_does_not_run_does_nothing(issuer: TinyIssuer):
+    """A token with a key that is missed comes before the start, or after the end."""
+    stranger = issuer.token(key=PrivateKey.generate())
+    guard = Guard(issuer.url, audience=AUDIENCE)
+    state = guard._states[issuer.url]
+    state.keys.take(KeySet([issuer.key.public]).as_jwks())
+    for _ in range(2):
+        state.keys.looked(time.time() - 60)
+        with pytest.raises(Rejected) as refused:
+            guard.check(stranger)
+        assert refused.value.reason is Reason.UNKNOWN_KEY
+        assert state.keys.due <= time.time(), "and is looked for when it runs"
+        with guard:
+            assert guard.wait_until_fresh(10)

@@ -103,9 +103,10 @@ class Follower:
     def wake(self) -> None:
         """Have the lines look again at when keys are due. From any thread."""
         loop = self._loop
-        if loop is not None and not loop.is_closed():
-            for line in self._lines:
-                loop.call_soon_threadsafe(line.wake)
+        if loop is not None:
+            with suppress(RuntimeError):  # its event loop is closed
+                for line in self._lines:
+                    loop.call_soon_threadsafe(line.wake)
 
     async def off_the_loop(self, doing: Callable[[], None]) -> None:
         """Do what may take its time without holding up the caller's event loop."""
