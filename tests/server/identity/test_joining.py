@@ -141,6 +141,21 @@ async def test_a_link_that_was_handed_over_opens_no_account_in_use(house: Instal
         await handed(house, "keyed@example.com")
 
 
+async def test_nor_one_in_which_somebody_is_signed_in(house: Installation):
+    """They came by a provider, which was removed since; their browser still has the account."""
+    token = await handed(house, "came@example.com")
+    user = await user_of(house, "came@example.com")
+    coming = Beginning(ORIGIN, amr=("fed",))
+    begun = await house.authority.store.transact(
+        lambda tx: begin_session(house.authority, tx, user, coming)
+    )
+    assert await join(house, token) is None
+    with pytest.raises(OAuthError, match="in use already"):
+        await handed(house, "came@example.com")
+    left = await house.authority.store.read(lambda tx: tx.sessions.of_user(user.id))
+    assert [each.id for each in left] == [begun.session.id]
+
+
 def passkey_of(user_id: str) -> Passkey:
     return Passkey(
         id="of-keyed", user_id=user_id, user_handle=b"h", credential_id=b"c", public_key=b"k",
