@@ -186,6 +186,19 @@ async def test_it_is_not_guessed_by_many_halves_and_a_right_code_waits_out_the_p
         assert not await is_in(thief)
 
 
+async def test_half_a_sign_in_of_who_lets_codes_go_begins_anew(owner: Person, elsewhere: Person):
+    """Nothing is due any more that it could show; a password alone adds no app either."""
+    page = await half(elsewhere)
+    assert SEND in page.text
+    off = f"{CHOICE}/off"
+    form = hidden_fields((await owner.browser.get(off)).text)
+    assert (await owner.browser.post(off, data=form)).status_code == 303
+    page = await ask(elsewhere, page)
+    assert "Set up an authenticator app" not in page.text
+    await elsewhere.sign_in(page)
+    assert await is_in(elsewhere)
+
+
 async def test_codes_are_tried_so_often_from_one_address(tmp_path: Path):
     """However many people's passwords somebody knows; then a right one is not looked at either."""
     most = 12

@@ -27,7 +27,11 @@ from counterfoil.server.pages.onward import (
 from counterfoil.server.pages.qr import drawn
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
 from counterfoil.server.protocol.fresh_sign_in import is_fresh
-from counterfoil.server.protocol.second_factor_policy import adds_key, mailed_code_is_due
+from counterfoil.server.protocol.second_factor_policy import (
+    adds_key,
+    least_of_person,
+    mailed_code_is_due,
+)
 from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
@@ -102,6 +106,9 @@ async def _visit(server: Server, request: Request, given: Parameters) -> _Visit 
         who = settings, halfway.user, halfway.factors, halfway.amr
         if mailed_code_is_due(*who):
             return go(f"{server.prefix}/{SECOND_FACTOR_PATH}{onward.query}")
+        if least_of_person(settings, halfway.user) is None:
+            # What was due is so no more, as codes by mail that were let go: it adds no app.
+            return sign_in_first(server, onward)
         # It is as fresh as can be.
         if not halfway.factors.were_shown(halfway.amr, halfway.half.at):
             if not adds_key(halfway.factors, halfway.amr):
