@@ -159,3 +159,13 @@ def test_waking_a_guard_that_does_not_run_does_nothing(issuer: TinyIssuer):
         assert state.keys.due <= time.time(), "and is looked for when it runs"
         with guard:
             assert guard.wait_until_fresh(10)
+
+
+def test_what_a_guard_that_never_ran_would_have_to_fetch_is_refused(issuer: TinyIssuer):
+    guard = Guard(issuers=[Issuer(issuer.url, revocation="status_list")], audience=AUDIENCE)
+    guard._states[issuer.url].keys.take(KeySet([issuer.key.public]).as_jwks())
+    status = {"status_list": {"idx": 1, "uri": issuer.list_of(bytes(8))}}
+    with pytest.raises(Rejected) as refused:
+        guard.decide_blocking(issuer.token(status=status, fam=None, gen=None))
+    assert refused.value.reason is Reason.STALE
+    assert "list" not in issuer.counts
