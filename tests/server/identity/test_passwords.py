@@ -90,6 +90,24 @@ async def test_all_lengths_between_are_taken_and_every_character_counts(
     assert not await passwords.verify("x" * (length - 1) + "y", stored)
 
 
+async def test_what_is_known_of_one_person_judges_nobody_elses_password(
+    passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+):
+    """The library that weighs passwords keeps that for all threads: one is weighed at a time."""
+    both, met = threading.Barrier(2), list[str]()
+
+    def weigh(password: str, _: object) -> None:
+        try:
+            both.wait(0.2)
+        except threading.BrokenBarrierError:
+            return
+        met.append(password)
+
+    monkeypatch.setattr("counterfoil.server.identity.passwords.weakness", weigh)
+    await asyncio.gather(passwords.choose("one long enough"), passwords.choose("another one"))
+    assert met == []
+
+
 @pytest.mark.parametrize("password", ["", RIGHT, "x" * LONGEST, "x" * 100_000])
 async def test_nobody_signs_in_to_an_account_without_a_password(
     passwords: Passwords, password: str

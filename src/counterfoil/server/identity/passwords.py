@@ -73,6 +73,8 @@ class Passwords:
     ) -> None:
         self._patience = patience
         self._breached = breached or Breached()
+        # zxcvbn keeps what is known of a person where another thread would read it.
+        self._one_at_a_time = threading.Lock()
         self._closed = False
         self._hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
@@ -114,7 +116,8 @@ class Passwords:
         return await self._run(lambda: self._is_right(password, stored))
 
     def _weakness(self, password: str, about: Iterable[str]) -> str | None:
-        weak = weakness(password, about)
+        with self._one_at_a_time:
+            weak = weakness(password, about)
         return STOLEN if weak is None and self._breached.holds(password) else weak
 
     def close(self) -> None:
