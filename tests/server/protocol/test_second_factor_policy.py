@@ -16,7 +16,7 @@ from counterfoil.server.protocol.second_factor_policy import (
 from counterfoil.server.records.second_factor import Factors
 from counterfoil.server.records.session import Origin, Session
 from counterfoil.server.records.user import User
-from counterfoil.server.settings import load
+from counterfoil.server.settings import SettingsError, load
 
 ADA = User(id="ada", email="ada@example.com", created_at=1)
 ROOT = replace(ADA, is_admin=True)
@@ -126,9 +126,10 @@ def test_where_more_is_demanded_it_comes_before_an_app_is_set_up_and_nowhere_els
     assert takes_mailed_code(demanding, VERIFIED, factors, ("pwd",)) is taken
 
 
-def test_without_mail_nobody_is_asked_for_a_code_that_cannot_come():
+def test_without_mail_codes_by_mail_are_refused_at_the_start():
     served = {"issuer": "https://id.example.com", "mailed_codes": True}
-    without = load({}, served)
-    assert not mailed_code_is_due(without, VERIFIED, CHOSEN, ("pwd",))
+    with pytest.raises(SettingsError, match="no code could be sent"):
+        load({}, served)
     there = {"mail_host": "mail.example.com", "mail_sender": "id@example.com"}
-    assert mailed_code_is_due(load({}, served | there), VERIFIED, CHOSEN, ("pwd",))
+    assert load({}, served | there).mailed_codes
+    assert load({}, {"mailed_codes": True}).mailed_codes  # here mail is caught

@@ -14,7 +14,6 @@ from counterfoil.server.protocol.consequences import Cause
 from counterfoil.server.protocol.events import Actor
 from counterfoil.server.protocol.fresh_sign_in import demand_fresh
 from counterfoil.server.protocol.profile import vouch_for_email
-from counterfoil.server.protocol.second_factor_policy import sends_codes
 from counterfoil.server.records.event import EventKind
 from counterfoil.server.records.letter import LetterKind
 from counterfoil.server.records.session import Origin, Session
@@ -110,7 +109,7 @@ async def take_away(
 
 async def _who_may_choose(authority: Authority, tx: Transaction, session: Session) -> User | None:
     user = await tx.users.find(session.user_id)
-    if user is None or not user.is_enabled or not sends_codes(authority.settings):
+    if user is None or not user.is_enabled or not authority.settings.mailed_codes:
         return None
     factors = await tx.second_factors.of_user(user.id)
     return user if factors.mailed_since is None else None

@@ -61,7 +61,7 @@ SENTENCES: Final[Mapping[EventKind, str]] = MappingProxyType(
         EventKind.UPSTREAM_TOKEN_USED: "{app} was given a token of an account of yours elsewhere",
         EventKind.SECOND_FACTOR_ADDED: "A second factor was added",
         EventKind.SECOND_FACTOR_REMOVED: "A second factor was removed",
-        EventKind.SECOND_FACTOR_FAILED: "Somebody showed the first step of signing in and not the second",
+        EventKind.SECOND_FACTOR_FAILED: "Somebody showed the first step and not the second",
         EventKind.RECOVERY_CODES_MADE: "New recovery codes were made",
         EventKind.RECOVERY_CODE_USED: "A recovery code was used",
         EventKind.MAILED_CODES_ADDED: "Codes are sent to you by mail from now on",

@@ -19,7 +19,6 @@ from counterfoil.server.pages.onward import SECURITY, Onward, enter
 from counterfoil.server.pages.views import EndPage
 from counterfoil.server.pages.wording import day_of
 from counterfoil.server.protocol.consequences import CONSEQUENCES, Cause
-from counterfoil.server.protocol.second_factor_policy import sends_codes
 from counterfoil.server.records.second_factor import Factors
 from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
@@ -40,7 +39,7 @@ def section_in(
     settings: Settings,
 ) -> Callable[[Transaction, User], Coroutine[Any, Any, SecurityRow | None]]:
     """Give what says how it stands with a person, where this place lets people choose it."""
-    return partial(_section, sends_codes(settings))
+    return partial(_section, settings.mailed_codes)
 
 
 async def _section(sends: bool, tx: Transaction, user: User) -> SecurityRow | None:
@@ -72,7 +71,7 @@ async def ask(server: Server, request: Request) -> Response:
     if isinstance(person, Response):
         return person
     factors = await server.authority.store.read(partial(_factors, person.user.id))
-    is_over = factors.mailed_since is not None or not sends_codes(server.authority.settings)
+    is_over = factors.mailed_since is not None or not server.authority.settings.mailed_codes
     return _asking(server, person, Cause.MAILED_CODES_ADDED, nothing=is_over)
 
 

@@ -33,11 +33,6 @@ def least_of_person(settings: Settings, user: User) -> str | None:
     return MULTIPLE if of_all or (demanded == "administrators" and user.is_admin) else None
 
 
-def sends_codes(settings: Settings) -> bool:
-    """Whether people may have codes sent to them by mail here."""
-    return settings.mailed_codes and bool(settings.mail_host or settings.development)
-
-
 def mailed_code_is_due(
     settings: Settings, user: User, factors: Factors, amr: Sequence[str]
 ) -> bool:
@@ -45,7 +40,7 @@ def mailed_code_is_due(
 
     Whoever only touched a passkey, and has a password, is to begin with that.
     """
-    if not sends_codes(settings) or factors.mailed_since is None or not user.email_verified:
+    if not settings.mailed_codes or factors.mailed_since is None or not user.email_verified:
         return False
     is_after = factors.password or not FIRST.isdisjoint(amr)
     return is_after and MAILBOX not in amr and not is_enough(amr, MULTIPLE)

@@ -278,6 +278,8 @@ class Settings(Carrying, frozen=True, kw_only=True):
             for network in getattr(self, setting):
                 check_network(setting, network)
         check_mail(self)
+        if self.mailed_codes and not (self.mail_host or self.development):
+            raise SettingsError("mailed_codes is set, but not mail_host: no code could be sent.")
         _check_order(self)
 
     @property
