@@ -96,13 +96,18 @@ def test_a_file_that_was_rewritten_as_a_whole_is_not_the_segment_that_was_closed
 
 def test_what_is_no_file_of_ours_is_said_to_be_broken(tmp_path: Path):
     path = tmp_path / "audit-x.jsonl"
-    for content in (b"", b"\x00", b"{}", b"[]", b'{"format":"other"}', b"[" * 100_000):
+    other, no_text = b'{"format":"other"}', b'{"format":"\xff"}'
+    for content in (b"", b"\x00", b"{}", b"[]", other, no_text, b"[" * 100_000):
         path.write_bytes(content)
         with pytest.raises(BrokenFile, match=r"audit-x\.jsonl"):
             files.read(path)
         assert faults_of(path) == [(0, 0)]
     whole, _ = written(tmp_path)
-    whole.write_bytes(whole.read_bytes() + b'{"line":1}\n')
+    begun = whole.read_bytes()
+    whole.write_bytes(begun + b'{"line":"\xff"}\n')
+    with pytest.raises(BrokenFile, match="row 11"):
+        list(files.read(whole)[1])
+    whole.write_bytes(begun + b'{"line":1}\n')
     with pytest.raises(BrokenFile, match="row 11"):
         list(files.read(whole)[1])
 

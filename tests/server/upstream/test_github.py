@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from counterfoil.client.errors import NotTrusted
-from counterfoil.net.exchange import AsyncSender
+from counterfoil.net.exchange import Answer, AsyncSender
 from counterfoil.net.http import BadAnswer
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.records.provider import Provider
@@ -100,3 +100,15 @@ async def test_what_is_not_githubs_is_refused(theirs: GitHub):
     theirs.person = {"login": "octocat"}
     with pytest.raises(BadAnswer):
         await arrive(theirs)
+
+
+@pytest.mark.parametrize(
+    ("read", "body"),
+    [
+        (github._user_in, b'{"id":1,"login":"\xff"}'),
+        (github._emails_in, b'[{"email":"\xff"}]'),
+    ],
+)
+async def test_what_is_no_text_is_no_answer_of_githubs(read: Any, body: bytes):
+    with pytest.raises(BadAnswer):
+        read(Answer("https://api.github.com/user", 200, "application/json", body))

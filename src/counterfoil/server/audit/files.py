@@ -78,7 +78,7 @@ def read(path: Path) -> tuple[Header, Iterator[Entry]]:
     texts = path.read_bytes().split(b"\n")
     try:
         header = msgspec.json.decode(texts[0], type=Header)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         header = None
     if header is None or header.format != _FORMAT:
         raise BrokenFile(f"{path.name} does not begin as a file of the audit log does")
@@ -90,7 +90,7 @@ def _entries(path: Path, texts: Iterable[bytes]) -> Iterator[Entry]:
         if text:
             try:
                 yield _ENTRY.decode(text)
-            except msgspec.MsgspecError:
+            except (msgspec.MsgspecError, UnicodeDecodeError):
                 raise BrokenFile(f"{path.name}: row {number} cannot be read") from None
 
 

@@ -96,7 +96,7 @@ def _user_in(answer: Answer) -> _User:
         raise BadAnswer(f"{answer.url} answered {answer.status}, not 200", answer.status)
     try:
         return msgspec.json.decode(answer.body, type=_User)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadAnswer(f"{answer.url}: {error}") from None
 
 
@@ -106,5 +106,5 @@ def _emails_in(answer: Answer) -> tuple[_Email, ...]:
         return ()
     try:
         return msgspec.json.decode(answer.body, type=tuple[_Email, ...])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadAnswer(f"{answer.url}: {error}") from None

@@ -163,7 +163,7 @@ def _read(file: SqliteEnd) -> tuple[bytes, bytes]:
 def _decoded(name: str, text: bytes) -> Manifest:
     try:
         manifest = msgspec.json.decode(text, type=Manifest)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         raise MoveRefused(f"{name} is no backup: its manifest cannot be read") from None
     if manifest.format != _FORMAT:
         raise MoveRefused(f"{name} is a backup of a form that this version does not know")
