@@ -152,6 +152,20 @@ async def test_a_listener_whose_server_goes_is_told(names: Carried):
                 await filled.put(b"lost", "e:2")
 
 
+async def test_a_listener_whose_line_is_lost_while_it_answers_is_told(nats: Nats, names: Carried):
+    """A server asks now and then whether we are there; the answer may be what is lost."""
+    async with listener(nats, names) as listening:
+        client = listening._client
+        assert client is not None
+        waiting = asyncio.create_task(listening.next())
+        await asyncio.sleep(0)
+        client._pending.append(b"PONG\r\n")
+        client._pending_data_size += len(client._pending[0])
+        client._transport._io_writer.transport.abort()
+        with pytest.raises(CarrierDown, match="closed"):
+            await waiting
+
+
 async def test_a_server_that_does_nothing_any_more_fails_whoever_puts(names: Carried):
     with running() as nats:
         async with stream(nats, names) as filled:

@@ -29,12 +29,27 @@ class _Client(Client):
     """``demand_tls``: say nothing to a server that does not speak TLS, whatever it says of it.
 
     ``a_second``: how many bytes are read. Nothing is kept of what a server tells of others.
+    ``on_close`` is called when the connection is closed, by whomever.
     """
 
-    def __init__(self, *, demand_tls: bool, a_second: float) -> None:
+    def __init__(self, *, demand_tls: bool, a_second: float, on_close: Callable[[], None]) -> None:
         super().__init__()
         self._demand_tls = demand_tls
         self._ps = Parser(self, a_second)
+        self._on_close = on_close
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        # Where the line was lost while something was still to be written, nats-py leaves off here:
+        # it lets nothing go, calls nobody back, and whoever listens would wait for ever.
+        is_news = do_cbs and not self.is_closed
+        try:
+            await super()._close(status, do_cbs)
+        except OSError:
+            if self._transport is not None:
+                self._transport.close()  # type: ignore[no-untyped-call]  # nats-py has no types for it
+        finally:
+            if is_news:
+                self._on_close()
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         # nats-py takes what the server says of itself for the word on whether to encrypt.
@@ -80,16 +95,14 @@ async def connect(
     for place in range(len(servers.urls)):
         url = servers.urls[(first + place) % len(servers.urls)]
         try:
-            client = _Client(demand_tls=url.is_encrypted, a_second=a_second)
-            return await _connected(client, servers, url, on_close)
+            client = _Client(demand_tls=url.is_encrypted, a_second=a_second, on_close=on_close)
+            return await _connected(client, servers, url)
         except CarrierDown as error:
             failures.append(f"{url}: {error}")
     raise CarrierDown("; ".join(failures))
 
 
-async def _connected(
-    client: Client, servers: NatsServers, url: NatsUrl, on_close: Callable[[], None]
-) -> Client:
+async def _connected(client: Client, servers: NatsServers, url: NatsUrl) -> Client:
     told: list[BaseException] = []
     with telling():
         options = {**await asyncio.to_thread(_options, servers), **url.login()}
@@ -98,7 +111,6 @@ async def _connected(
                 await client.connect(
                     url.bare,
                     error_cb=_noting(told),
-                    closed_cb=_calling(on_close),
                     allow_reconnect=False,
                     max_reconnect_attempts=1,
                     reconnect_time_wait=0,
@@ -134,13 +146,6 @@ def _noting(told: list[BaseException]) -> Callable[[BaseException], Any]:
         told[:] = [error]
 
     return note
-
-
-def _calling(on_close: Callable[[], None]) -> Callable[[], Any]:
-    async def call() -> None:
-        on_close()
-
-    return call
 
 
 async def close(client: Client) -> None:
