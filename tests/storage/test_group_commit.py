@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import secrets
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -112,6 +113,21 @@ async def test_the_event_loop_reads_on_while_a_commit_is_slow(
     gate.open()
     await asked
     assert sqlite.version() != version
+
+
+@pytest.mark.parametrize("beside", [True, False])
+async def test_a_commit_for_which_an_ending_waits_has_its_turn_soon(
+    sqlite: SqliteStore, gate: Gate, beside: bool
+) -> None:
+    """A busy loop keeps the interpreter for milliseconds; afterwards it does again."""
+    before = sys.getswitchinterval()
+    new = user(id="1", email="1")
+    asked = asyncio.ensure_future(sqlite.transact(lambda tx: tx.users.add(new), beside=beside))
+    await gate.reached()
+    assert (sys.getswitchinterval() < before) is not beside
+    gate.open()
+    await asked
+    assert sys.getswitchinterval() == before
 
 
 async def test_whatever_is_asked_during_a_commit_is_committed_together(
