@@ -16,7 +16,7 @@ import uvloop
 from counterfoil.server.records.failures import Conflict, Overloaded, StoreUnavailable
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.storage.bounded_queue import Bounds
-from counterfoil.server.storage.group_commit import MOST_WORKS
+from counterfoil.server.storage.group_commit import MOST_WORKS, _in_turns
 from counterfoil.server.storage.sqlite import SqliteStore
 from counterfoil.server.storage.work import SuspendedWork
 from tests.storage.conftest import Clock, open_sqlite
@@ -127,6 +127,18 @@ async def test_a_commit_for_which_an_ending_waits_has_its_turn_soon(
     assert (sys.getswitchinterval() < before) is not beside
     gate.open()
     await asked
+    assert sys.getswitchinterval() == before
+
+
+def test_two_stores_of_a_process_leave_it_as_it_was() -> None:
+    """Whichever ends first."""
+    before = sys.getswitchinterval()
+    one, other = _in_turns(quick=True), _in_turns(quick=True)
+    one.__enter__()
+    other.__enter__()
+    assert sys.getswitchinterval() < before
+    one.__exit__(None, None, None)
+    other.__exit__(None, None, None)
     assert sys.getswitchinterval() == before
 
 

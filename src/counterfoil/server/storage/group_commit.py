@@ -77,10 +77,11 @@ def _in_turns(*, quick: bool) -> Iterator[None]:
     A loop that is busy gives it away after five milliseconds, twice for each commit. For all that
     is good: more works join the next batch. An ending would reach the guards so much later.
     """
-    if not quick:
+    before = sys.getswitchinterval()
+    if not quick or before <= _QUICK_SECONDS:
+        # Where another store of this process has made it so, that one puts it back, too.
         yield
         return
-    before = sys.getswitchinterval()
     sys.setswitchinterval(_QUICK_SECONDS)
     try:
         yield
