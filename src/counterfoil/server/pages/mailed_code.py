@@ -6,6 +6,7 @@ No mail leaves before somebody asks for it by a form, having shown the first ste
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -54,15 +55,10 @@ async def ask(server: Server, request: Request) -> Response:
 
 async def send(server: Server, request: Request) -> Response:
     """``POST /sign-in/mailed-code/send``: sends a code."""
-    form = await form_of(request)
-    browser = browser_of(server, request)
-    demand_own_form(server.authority.keys.csrf, browser.name, form, request)
-    visit = await _visit(server, request, form)
-    if isinstance(visit, Response):
-        return visit
-    half = visit.halfway.half
-    if half is None:
-        return _elsewhere(server, visit)
+    came = await _came(server, request)
+    if isinstance(came, Response):
+        return came
+    visit, half = came.visit, came.half
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     language = reading_of(server, request).language
     sent = await mailed_code_sign_in.send(server.authority, half, origin, language)
@@ -77,6 +73,37 @@ async def send(server: Server, request: Request) -> Response:
 
 async def answer(server: Server, request: Request) -> Response:
     """``POST /sign-in/mailed-code``: the code."""
+    came = await _came(server, request)
+    if isinstance(came, Response):
+        return came
+    visit, half = came.visit, came.half
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    address = source_of(origin.address)
+    if not server.sign_in_throttle.allows(address, server.clock()):
+        return _page(server, visit, _TRIED, 429)
+    server.sign_in_throttle.count(address, server.clock())
+    person = await signed_in_at(server, request)
+    shown = Shown(Secret(came.form.get("code") or ""), origin, person.session if person else None)
+    begun = await mailed_code_sign_in.finish(server.authority, half, shown)
+    if begun is None:
+        return _page(server, visit, WRONG, 400)
+    if isinstance(begun, HalfSignIn):
+        response = go(f"{server.prefix}/{AUTHENTICATOR_PATH}{visit.onward.query}")
+        keep_half(server, visit.browser, begun, response)
+        return remember(server, visit.browser, response)
+    return await enter(server, request, begun, visit.onward)
+
+
+class _Came(Struct, frozen=True):
+    """A form of this browser, and the half sign-in for which it came."""
+
+    form: Parameters
+    visit: Visit
+    half: HalfSignIn
+
+
+async def _came(server: Server, request: Request) -> _Came | Response:
+    """Read a form; others go on where they are asked for something else."""
     form = await form_of(request)
     browser = browser_of(server, request)
     demand_own_form(server.authority.keys.csrf, browser.name, form, request)
@@ -84,23 +111,7 @@ async def answer(server: Server, request: Request) -> Response:
     if isinstance(visit, Response):
         return visit
     half = visit.halfway.half
-    if half is None:
-        return _elsewhere(server, visit)
-    origin = origin_of(request, server.authority.settings.trusted_proxies)
-    address = source_of(origin.address)
-    if not server.sign_in_throttle.allows(address, server.clock()):
-        return _page(server, visit, _TRIED, 429)
-    server.sign_in_throttle.count(address, server.clock())
-    person = await signed_in_at(server, request)
-    shown = Shown(Secret(form.get("code") or ""), origin, person.session if person else None)
-    begun = await mailed_code_sign_in.finish(server.authority, half, shown)
-    if begun is None:
-        return _page(server, visit, WRONG, 400)
-    if isinstance(begun, HalfSignIn):
-        response = go(f"{server.prefix}/{AUTHENTICATOR_PATH}{visit.onward.query}")
-        keep_half(server, browser, begun, response)
-        return remember(server, browser, response)
-    return await enter(server, request, begun, visit.onward)
+    return _elsewhere(server, visit) if half is None else _Came(form, visit, half)
 
 
 async def _visit(server: Server, request: Request, given: Parameters) -> Visit | Response:
