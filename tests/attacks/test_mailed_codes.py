@@ -110,7 +110,7 @@ async def test_a_code_is_good_in_the_browser_that_asked_for_it_and_once(
     theirs = await half(thief)
     assert (await type_in(thief, theirs, code)).status_code == 400
     assert not await is_in(thief)
-    place.clock.turn(wait)  # type: ignore[attr-defined]
+    place.clock.turn(wait)
     await type_in(elsewhere, page, code)
     assert await is_in(elsewhere)
     assert (await type_in(thief, theirs, code)).status_code != 303
@@ -157,11 +157,11 @@ async def test_a_code_is_over_with_the_half_that_asked_for_it(
 ):
     """Ten minutes after the password, however late it was sent."""
     page = await half(elsewhere)
-    place.clock.turn(9 * 60)  # type: ignore[attr-defined]
+    place.clock.turn(9 * 60)
     page = await ask(elsewhere, page)
     code = (await codes_for(elsewhere))[0]
     assert "within 1 minutes" in " ".join((await mail_for(place, elsewhere.email))[0].split())
-    place.clock.turn(61)  # type: ignore[attr-defined]
+    place.clock.turn(61)
     await type_in(elsewhere, page, code)
     assert not await is_in(elsewhere)
 
@@ -173,14 +173,14 @@ async def test_it_is_not_guessed_by_many_halves_and_a_right_code_waits_out_the_p
     for _ in range(5):
         page, code = await asked(elsewhere)
         assert (await type_in(elsewhere, page, other_than(code))).status_code == 400
-        place.clock.turn(HOUR)  # type: ignore[attr-defined]
+        place.clock.turn(HOUR)
     failed = await events_of(place, EventKind.SECOND_FACTOR_FAILED, elsewhere.user_id)
     assert len(failed) == 5
     async with place.browser() as browser:
         thief = Person(place, browser, elsewhere.email, elsewhere.user_id)
         page, code = await asked(thief)
         for number in range(6):
-            place.clock.turn(1)  # type: ignore[attr-defined]
+            place.clock.turn(1)
             await type_in(thief, page, str(number) * 8)
         assert (await type_in(thief, page, code)).status_code == 400, "nothing is looked at now"
         assert not await is_in(thief)
@@ -252,7 +252,7 @@ async def test_after_a_reset_by_mail_the_mailbox_is_not_asked_a_second_time(
     assert SEND not in page.text
     await thief.browser.post(f"{CODE}/send", data=hidden_fields(page.text))
     assert (await codes_for(owner))[0] == code, "none is sent any more"
-    place.clock.turn(30 * 24 * HOUR)  # type: ignore[attr-defined]
+    place.clock.turn(30 * 24 * HOUR)
     page = await thief.sign_in(await thief.browser.get("/sign-in"), password=NEW)
     assert SEND not in page.text, "nor is it a matter of waiting"
     await show(thief, page, app.code())
@@ -268,7 +268,7 @@ async def test_a_code_of_an_address_from_before_is_over(
     page, code = await asked(elsewhere)
 
     async def change(tx: object) -> None:
-        users = tx.users  # type: ignore[attr-defined]
+        users = tx.users
         assert await users.change_email(owner.user_id, owner.email, f"new-{owner.email}", 1)
 
     await place.authority.store.transact(change)
@@ -458,7 +458,7 @@ async def test_a_session_that_is_not_fresh_neither_chooses_them_nor_lets_them_go
     """A browser that was left open: the page asks to sign in, and the change itself refuses."""
     session = (await sessions_of(place, owner.user_id))[0]
     page = await owner.browser.get(f"{CHOICE}/off")
-    place.clock.turn(16 * 60)  # type: ignore[attr-defined]
+    place.clock.turn(16 * 60)
     answer = await owner.browser.post(f"{CHOICE}/off", data=hidden_fields(page.text))
     assert answer.headers["location"].startswith("/sign-in")
     here = Origin("", "")

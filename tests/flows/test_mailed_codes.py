@@ -228,7 +228,7 @@ async def test_of_whom_more_is_demanded_they_show_the_code_and_then_set_an_app_u
         await choose(Person(before, browser))
     demanding = restarted(before, mailed_codes=True, second_factor_for="everyone")
     async with demanding as place, place.browser() as browser, place.browser() as other:
-        place.clock.turn(CLAIM_SECONDS + 1)  # type: ignore[attr-defined]
+        place.clock.turn(CLAIM_SECONDS + 1)
         person, visitor = Person(place, browser), Person(place, other)
         page = await half(person)
         assert SEND in page.text
