@@ -19,7 +19,8 @@ from bench.server import Running, environment
 from counterfoil.jose.jwt import unverified_claims
 
 _PACED_CONNECTIONS: Final = 16
-_SECONDS_EACH: Final = 0.35
+_LOAD_SECONDS: Final = 4.0
+"""The load is begun anew until all is measured: never too short, nor much too long."""
 
 
 def fan_out(
@@ -42,7 +43,7 @@ def fan_out(
         )
         results["rss_with_followers_mb"] = machine.memory_mb(server.pid)
         for name, rate in (("idle", 0.0), ("half_load", full_rate / 2)):
-            with _load(seeded, server, rate, plan, files) if rate else nullcontext():
+            with _load(seeded, server, rate, files) if rate else nullcontext():
                 times = _revoke_each(seeded, server, crowd, plan.fan_outs)
             first = [
                 min(times[at : at + plan.followers]) for at in range(0, len(times), plan.followers)
@@ -61,7 +62,7 @@ def _revoke_each(
     for token in access_tokens(seeded, server.port, number):
         _send(crowd, str(unverified_claims(token)["jti"]))
         _expect(crowd, "watching")
-        time.sleep(random.uniform(0.05, 0.2))  # heads come at any moment beside it
+        time.sleep(random.uniform(0.02, 0.1))  # heads come at any moment beside it
         sent = time.monotonic_ns()
         answer = session.post("/revoke", [("token", token)], seeded.service.authorization)
         refused = [int(each) for each in _read(crowd).split()]
@@ -73,18 +74,24 @@ def _revoke_each(
 
 
 @contextmanager
-def _load(seeded: Seeded, server: Running, rate: float, plan: Plan, files: Path) -> Iterator[None]:
+def _load(seeded: Seeded, server: Running, rate: float, files: Path) -> Iterator[None]:
     """Ask for so many tokens a second meanwhile."""
     service = files / "paced"
     service.write_text(f"{seeded.service.authorization}\n")
     pause = max(1, round(_PACED_CONNECTIONS / rate * 1000))
     load = Load("paced", f"{server.url}/token", (str(service), SCOPE, "jwt", str(pause)))
-    seconds = max(2.0, plan.fan_outs * _SECONDS_EACH)
-    thread = threading.Thread(target=load.run, args=(_PACED_CONNECTIONS, seconds))
+    measured = threading.Event()
+
+    def go_on() -> None:
+        while not measured.is_set():
+            load.run(_PACED_CONNECTIONS, _LOAD_SECONDS)
+
+    thread = threading.Thread(target=go_on)
     thread.start()
     try:
         yield
     finally:
+        measured.set()
         thread.join()
 
 

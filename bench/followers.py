@@ -1,9 +1,10 @@
 """A thousand guards in one process: each has its own connection, parses what comes, verifies heads.
 
 The reading is the guard's own (`EventParser`, `FeedReader`, `RevocationSet`); only HTTP's frame is
-read here, for it is the guards that are to be many and not their HTTP clients. Lines in are names
-of tokens (``jti``); lines out are ``ready``, then for each name the nanoseconds of the monotonic
-clock, which all processes of a machine share, at which each guard first refused it.
+read here, for it is the guards that are to be many and not their HTTP clients. They are a thousand
+machines: that one verifies a head, or looks for garbage, keeps no other from what it is told. Lines
+in are names of tokens (``jti``); lines out are ``ready``, then for each name the nanoseconds of the
+monotonic clock, which all processes of a machine share, at which each guard first refused it.
 """
 
 import gc
@@ -13,6 +14,7 @@ import select
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,7 +26,7 @@ from counterfoil.guard.feed_reader import FeedReader
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.notices import Verdict
 from counterfoil.guard.policy import BUDGET, Issuer, Staleness
-from counterfoil.net.event_stream import EventParser
+from counterfoil.net.event_stream import Event, EventParser
 from counterfoil.oauth.receipts import INTRODUCTION, Introduction
 from counterfoil.oauth.revocations import Marks
 
@@ -34,12 +36,16 @@ _AT_ONCE: Final = 65_536
 
 
 class Crowd:
-    """All guards, and the token that they are watched for."""
+    """All guards, and the token that they are watched for.
+
+    ``verifying`` are those that have a head to verify, each as often as it has events to read.
+    """
 
     def __init__(self) -> None:
         self.marks: Marks | None = None
         self.refused: list[int] = []
         self.ready = 0
+        self.verifying: deque[Follower] = deque()
 
     def watch(self, jti: str) -> None:
         """Watch for a token from now on."""
@@ -64,6 +70,7 @@ class Follower:
         self._is_fresh = False
         self._refuses: Marks | None = None
         self._parser = EventParser()
+        self._later: deque[Event] = deque()
         self._buffer = b""
         self._in_body = False
 
@@ -97,10 +104,21 @@ class Follower:
             data = data[end + 2 :]
         self._buffer = data
 
+    def go_on(self) -> None:
+        """Read the oldest event that waits here since a head came."""
+        self._read(self._later.popleft())
+
     def _take(self, chunk: bytes) -> None:
         for event in self._parser.feed(chunk):
-            if self._reader.take(event, time.time()) is not Verdict.GO_ON:
-                sys.exit(f"!! bench: a follower must begin anew: {event}")
+            if self._later or event.name == "head":
+                self._later.append(event)  # in the order in which they came, as any guard
+                self._crowd.verifying.append(self)
+            else:
+                self._read(event)
+
+    def _read(self, event: Event) -> None:
+        if self._reader.take(event, time.time()) is not Verdict.GO_ON:
+            sys.exit(f"!! bench: a follower must begin anew: {event}")
         crowd = self._crowd
         marks = crowd.marks
         watched = marks is not None and marks is not self._refuses
@@ -125,6 +143,7 @@ class Lines:
 
     def __init__(self, crowd: Crowd, start: Start, number: int) -> None:
         parts = urlsplit(start.issuer)
+        self._verifying = crowd.verifying
         self._poll = select.epoll()
         self._followers: dict[int, tuple[socket.socket, Follower]] = {}
         for _ in range(number):
@@ -138,23 +157,29 @@ class Lines:
     def listen(self, until: Callable[[], bool]) -> None:
         """Receive until it is so."""
         while not until():
-            for number, _ in self._poll.poll():
-                line, follower = self._followers[number]
-                follower.receive(line.recv(_AT_ONCE))
+            self._receive()
 
     def listen_until_told(self) -> str:
         """Receive until there is a line on the standard input, and give it."""
         self._poll.register(sys.stdin, select.EPOLLIN)
-        told: list[str] = []
-        while not told:
-            for number, _ in self._poll.poll():
-                if number == sys.stdin.fileno():
-                    told.append(sys.stdin.readline().strip())
-                else:
-                    line, follower = self._followers[number]
-                    follower.receive(line.recv(_AT_ONCE))
+        while not self._receive():
+            pass
         self._poll.unregister(sys.stdin)
-        return told[0]
+        return sys.stdin.readline().strip()
+
+    def _receive(self) -> bool:
+        """Take what has come; where nothing has, let one guard verify. Whether we are spoken to."""
+        is_told = False
+        ready = self._poll.poll(0 if self._verifying else None)
+        for number, _ in ready:
+            if number == sys.stdin.fileno():
+                is_told = True
+            else:
+                line, follower = self._followers[number]
+                follower.receive(line.recv(_AT_ONCE))
+        if not ready:
+            self._verifying.popleft().go_on()
+        return is_told
 
 
 def main(issuer: str, number: int) -> None:
@@ -172,6 +197,8 @@ def main(issuer: str, number: int) -> None:
         print("watching", flush=True)
         lines.listen(lambda: len(crowd.refused) == number)
         print(*crowd.refused, flush=True)
+        gc.collect()
+        gc.freeze()
 
 
 def _allow_files(number: int) -> None:

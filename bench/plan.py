@@ -21,7 +21,7 @@ class Plan(Struct, frozen=True):
     overviews: int = 20
     mints: int = 20
     followers: int = 1000
-    fan_outs: int = 40
+    fan_outs: int = 150
     notices: int = 1_000_000
     offline: int = 36_000
 
