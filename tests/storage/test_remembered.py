@@ -127,3 +127,23 @@ async def test_a_secret_that_was_swept_is_not_remembered(
     assert await other.transact(lambda tx: tx.clients.sweep(10)) == 1
     await other.close()
     assert await sqlite.read(lambda tx: tx.clients.secrets_of("notes-web")) == []
+
+
+async def test_decisions_go_with_what_they_rest_on_and_are_so_many_at_most(
+    sqlite: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembered, "MOST_DECISIONS", 3)
+    await add_notes(sqlite)
+
+    async def keep(tx: Transaction) -> None:
+        for number in range(5):
+            await tx.decisions.keep(b"%d" % number, number)
+
+    async def kept(tx: Transaction) -> list[object | None]:
+        return [await tx.decisions.find(b"%d" % number) for number in range(5)]
+
+    for change in CHANGES:
+        await sqlite.read(keep)
+        assert await sqlite.read(kept) == [None, None, 2, 3, 4]
+        await sqlite.transact(change)
+        assert await sqlite.read(kept) == [None] * 5

@@ -30,6 +30,7 @@ from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.own_api import register_own_api
 from counterfoil.server.protocol.rates import ClientRates, Rates
+from counterfoil.server.protocol.repeats import Repeats
 from counterfoil.server.protocol.token_reading import Opening, TokenReader
 from counterfoil.server.protocol.token_sizes import TokenSizes
 from counterfoil.server.records.failures import StoreUnavailable
@@ -45,6 +46,7 @@ from counterfoil.server.storage.statements.fences import Demand, demand_open, de
 
 DATABASE: Final = "counterfoil.db"
 _SALT_BYTES: Final = 16
+_REPEATS_KEY_BYTES: Final = 32
 
 
 def _place() -> str:
@@ -121,6 +123,7 @@ async def _authority(
         client_rates=ClientRates(
             Rates(outside.random(_SALT_BYTES)), settings.client_rate_per_minute
         ),
+        repeats=Repeats(outside.random(_REPEATS_KEY_BYTES)),
         encrypting=encrypting,
         atlas=Atlas(settings.places_file),
         reader=TokenReader(settings.issuer, store, Opening(keyring, encrypting), hub),

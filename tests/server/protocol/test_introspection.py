@@ -1,9 +1,10 @@
 """Who may know what about a token (RFC 7662 §4)."""
 
+from urllib.parse import urlencode
+
 import pytest
 
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol import introspection
 from counterfoil.server.protocol.introspection import INACTIVE, Introspection
 from tests.installation import Installation, Person
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 async def ask(place: Installation, client_id: str, token: str) -> Introspection:
     form = {"client_id": client_id, "client_secret": place.secrets[client_id], "token": token}
-    return await introspection.introspect(place.authority, Parameters(form, {}), None)
+    return await introspection.introspect(place.authority, urlencode(form).encode(), None)
 
 
 async def test_the_owner_learns_of_its_tokens(place: Installation, person: Person):
@@ -40,7 +41,7 @@ async def test_a_refresh_token_is_active_until_it_is_used_or_expires(
 
 
 async def test_the_token_is_asked_for_after_the_client(place: Installation):
-    form = Parameters({"client_id": "app", "client_secret": place.secrets["app"]}, {})
+    form = urlencode({"client_id": "app", "client_secret": place.secrets["app"]}).encode()
     with pytest.raises(OAuthError) as refused:
         await introspection.introspect(place.authority, form, None)
     assert refused.value.error == "invalid_request"

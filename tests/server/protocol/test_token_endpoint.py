@@ -3,11 +3,11 @@
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol import token_endpoint
 from counterfoil.server.protocol.grant_types import GRANT_TYPES
 from counterfoil.server.records.session import Origin
@@ -19,8 +19,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def respond(place: Installation, **form: str):
-    parameters = Parameters(form, {})
-    asked = token_endpoint.Asked(parameters, None, Origin())
+    asked = token_endpoint.Asked(urlencode(form).encode(), None, Origin())
     return await token_endpoint.respond(place.authority, asked)
 
 
@@ -95,6 +94,6 @@ async def test_whose_work_is_spoilt_by_another_and_run_anew_has_come_once(
         for _ in range(4):
             proof = holder.proof("POST", f"{place.issuer}/token", place.clock())
             given = {"grant_type": "client_credentials", "client_id": "service"}
-            form = Parameters(given | {"client_secret": place.secrets["service"]}, {})
+            form = urlencode(given | {"client_secret": place.secrets["service"]}).encode()
             asked = token_endpoint.Asked(form, None, Origin(), (proof,))
             assert (await token_endpoint.respond(place.authority, asked)).token_type == "DPoP"

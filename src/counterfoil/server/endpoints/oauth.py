@@ -22,7 +22,13 @@ from counterfoil.server.protocol import (
 from counterfoil.server.records.session import Origin
 from counterfoil.server.web.answers import NO_STORE, JsonResponse, error_answer
 from counterfoil.server.web.proofs import proofs_of, with_nonce
-from counterfoil.server.web.reading import authorization_of, form_of, json_of, origin_of
+from counterfoil.server.web.reading import (
+    authorization_of,
+    encoded_form_of,
+    form_of,
+    json_of,
+    origin_of,
+)
 from counterfoil.server.web.refusal import log_refusal
 from counterfoil.server.web.server import Server
 
@@ -30,7 +36,9 @@ from counterfoil.server.web.server import Server
 async def token(server: Server, request: Request) -> Response:
     """``POST /token``."""
     try:
-        asked = token_endpoint.Asked(*await _read(server, request), proofs_of(request))
+        origin = origin_of(request, server.authority.settings.trusted_proxies)
+        form, proofs = await encoded_form_of(request), proofs_of(request)
+        asked = token_endpoint.Asked(form, authorization_of(request), origin, proofs)
         answer = await token_endpoint.respond(server.authority, asked)
     except OAuthError as error:
         return with_nonce(server, refused(server, request, error))
@@ -50,8 +58,8 @@ async def device_authorization(server: Server, request: Request) -> Response:
 async def introspect(server: Server, request: Request) -> Response:
     """``POST /introspect``."""
     try:
-        parameters, authorization, _ = await _read(server, request)
-        answer = await introspection.introspect(server.authority, parameters, authorization)
+        form, authorization = await encoded_form_of(request), authorization_of(request)
+        answer = await introspection.introspect(server.authority, form, authorization)
     except OAuthError as error:
         return refused(server, request, error)
     return JsonResponse(answer)

@@ -13,6 +13,7 @@ from counterfoil.server.keys.sealing import Sealing
 from counterfoil.server.keys.server_secret import ServerKeys
 from counterfoil.server.protocol.activity import Activity
 from counterfoil.server.protocol.rates import ClientRates
+from counterfoil.server.protocol.repeats import Repeats
 from counterfoil.server.protocol.token_reading import TokenReader
 from counterfoil.server.protocol.token_sizes import TokenSizes
 from counterfoil.server.records.store import Store
@@ -36,6 +37,7 @@ class Authority(Struct, frozen=True):
     snapshots: Snapshots
     activity: Activity
     client_rates: ClientRates
+    repeats: Repeats
     reader: TokenReader
     token_sizes: TokenSizes
     encrypting: Encrypting

@@ -178,6 +178,15 @@ async def authenticate(tx: Transaction, credentials: Credentials) -> Authenticat
     return AuthenticatedClient(client, secret_id, credentials.key_id)
 
 
+async def still_proved(tx: Transaction, authenticated: AuthenticatedClient) -> bool:
+    """Whether a client that proved itself by a secret before would do so now, by the same one."""
+    client = authenticated.client
+    if await tx.clients.find(client.client_id) is not client:
+        return False
+    secrets = await tx.clients.secrets_of(client.client_id)
+    return any(each.id == authenticated.secret_id and each.is_live(tx.now) for each in secrets)
+
+
 def _demand_key(client: Client, credentials: Credentials) -> None:
     """Demand a key that stands at this moment: it may have gone since the assertion was taken."""
     if credentials.key_id is None or credentials.key_id not in thumbprints_in(client.jwks):

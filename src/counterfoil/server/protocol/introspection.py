@@ -8,6 +8,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from counterfoil.jose.keys import KeySet
 from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.addresses import place_of
 from counterfoil.oauth.delegation import Parent
@@ -27,14 +28,17 @@ from counterfoil.oauth.url_binding import TYPE as URL_BOUND
 from counterfoil.oauth.use_limit import TYPE as LIMITED
 from counterfoil.server.protocol import client_authentication, families
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.client_authentication import AuthenticatedClient
+from counterfoil.server.protocol.client_authentication import AuthenticatedClient, Credentials
 from counterfoil.server.protocol.lifetimes import limits_in_force
+from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.refresh_tokens import read_refresh_token
+from counterfoil.server.protocol.repeats import At
 from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.protocol.token_reading import ReadToken
 from counterfoil.server.records.client import INTROSPECT, Client
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.personal_token import Use
+from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
 
 
@@ -83,52 +87,100 @@ _SAID: Final = frozenset(Introspection.__struct_fields__) - {"active", "register
 """What may be left unsaid."""
 
 
-class _Found(Struct, frozen=True):
-    """Who asks and when; an access token, or the family of a refresh token, if all stands."""
+class _Asked(Struct, frozen=True):
+    """What is asked, by whom it says; nothing of it is believed. ``name``: see `Repeats`."""
+
+    name: bytes
+    credentials: Credentials
+    unverified: str
+    knows: frozenset[str]
+    address: str
+
+
+class _Known(Struct, frozen=True):
+    """What was answered of a signed token to a client that had proved itself by a secret.
+
+    The token was genuine by ``keys``. What has expired or was ended is judged each time.
+    """
 
     asker: AuthenticatedClient
-    now: int
-    family: Family | None
-    read: ReadToken | Reason
+    read: ReadToken
+    keys: KeySet
+    answer: Introspection
 
 
-async def introspect(
-    authority: Authority, parameters: Parameters, authorization: str | None
-) -> Introspection:
+async def introspect(authority: Authority, form: bytes, authorization: str | None) -> Introspection:
     """Answer whether a token stands. Whoever may not know is told that it does not.
 
     Raises:
         OAuthError: the caller is no client that may ask (RFC 7662 §2.3).
         StoreUnavailable: nothing can be said at the moment.
     """
-    credentials = await client_authentication.credentials_of(authority, parameters, authorization)
-    unverified = parameters.require("token")
-    find = partial(_find, authority, credentials, unverified)
+    name = authority.repeats.name(At.INTROSPECTION, authorization, form)
+    once = Once(authority.client_rates)
     await authority.hub.catch_up()
-    found = await authority.store.read(find)
-    authority.activity.note_secret(found.asker.secret_id, found.now)
-    client_authentication.demand_confidential(found.asker.client)
-    if found.family is not None:
-        return _of_refresh_token(authority, found, unverified)
-    known = frozenset((parameters.get(KNOWN) or "").split(" "))
-    answer = _of_access_token(authority, found, known)
+    answer = await authority.store.read(partial(_answer_again, authority, name, once))
+    if answer is not None:
+        return answer
+    asked = await _read(authority, name, Parameters.parse(form), authorization)
+    await authority.hub.catch_up()
+    return await authority.store.read(partial(_answer, authority, asked, once))
+
+
+async def _answer_again(
+    authority: Authority, name: bytes, once: Once, tx: Transaction
+) -> Introspection | None:
+    """Answer as to the same question before; ``None`` where nothing is known of one."""
+    known = await tx.decisions.find(name)
+    if not isinstance(known, _Known) or known.keys is not _keys(authority, tx):
+        return None
+    if not await client_authentication.still_proved(tx, known.asker):
+        return None
+    once.demand(known.asker.client, tx.now)
+    authority.activity.note_secret(known.asker.secret_id, tx.now)
+    read = authority.reader.judge(known.read, tx.now)
+    if isinstance(read, Reason):
+        return INACTIVE
+    exp = authority.hub.revocations.expiry_of(read.marks, read.token.exp)
+    return known.answer if exp == known.answer.exp else replace(known.answer, exp=exp)
+
+
+async def _read(
+    authority: Authority, name: bytes, parameters: Parameters, authorization: str | None
+) -> _Asked:
+    credentials = await client_authentication.credentials_of(authority, parameters, authorization)
+    knows = frozenset((parameters.get(KNOWN) or "").split(" "))
+    address = parameters.get(CLIENT_ADDRESS) or ""
+    return _Asked(name, credentials, parameters.require("token"), knows, address)
+
+
+async def _answer(
+    authority: Authority, asked: _Asked, once: Once, tx: Transaction
+) -> Introspection:
+    asker = await client_authentication.authenticate(tx, asked.credentials)
+    once.demand(asker.client, tx.now)
+    authority.activity.note_secret(asker.secret_id, tx.now)
+    client_authentication.demand_confidential(asker.client)
+    if is_spelled(Kind.REFRESH_TOKEN, asked.unverified):
+        return await _of_refresh_token(authority, tx, asker.client, asked.unverified)
+    read = authority.reader.judge(await authority.reader.find(asked.unverified, tx), tx.now)
+    if isinstance(read, Reason):
+        return INACTIVE
+    answer = _of_access_token(authority, asker.client, read, asked.knows)
     if answer.active:
-        _note_use(authority, found, parameters.get(CLIENT_ADDRESS) or "")
+        _note_use(authority, read, Use(tx.now, place_of(asked.address)))
+        if asker.secret_id is not None and _says_all_itself(read):
+            await tx.decisions.keep(asked.name, _Known(asker, read, _keys(authority, tx), answer))
     return answer
 
 
-async def _find(
-    authority: Authority,
-    credentials: client_authentication.Credentials,
-    unverified: str,
-    tx: Transaction,
-) -> _Found:
-    asker = await client_authentication.authenticate(tx, credentials)
-    authority.client_rates.demand(asker.client, tx.now)
-    if is_spelled(Kind.REFRESH_TOKEN, unverified):
-        family = await _standing_family(authority, tx, unverified)
-        return _Found(asker, tx.now, family, Reason.WRONG_TYPE)
-    return _Found(asker, tx.now, None, await authority.reader.find(unverified, tx))
+def _keys(authority: Authority, tx: Transaction) -> KeySet:
+    return authority.keyring.published(Purpose.TOKENS, tx.now)
+
+
+def _says_all_itself(read: ReadToken) -> bool:
+    """Whether all of it is in its text: no row is asked, of its issue or of whoever made it."""
+    return bool(read.marks.kid) and not read.registered and read.personal is None
 
 
 async def _standing_family(authority: Authority, tx: Transaction, unverified: str) -> Family | None:
@@ -161,16 +213,18 @@ def _may_know(client: Client, owner: str) -> bool:
     return client.client_id == owner or INTROSPECT in client.scopes
 
 
-def _of_refresh_token(authority: Authority, found: _Found, unverified: str) -> Introspection:
-    family = found.family
+async def _of_refresh_token(
+    authority: Authority, tx: Transaction, asker: Client, unverified: str
+) -> Introspection:
+    family = await _standing_family(authority, tx, unverified)
     shown = read_refresh_token(authority.keys.refresh_mac, unverified)
     if (
         family is None
         or shown is None
         or family.ended_at is not None
         or not hmac.compare_digest(shown.digest, family.refresh_digest or b"")
-        or found.now >= family.refresh_expires_at
-        or not _may_know(found.asker.client, family.client_id)
+        or tx.now >= family.refresh_expires_at
+        or not _may_know(asker, family.client_id)
     ):
         return INACTIVE
     return Introspection(
@@ -185,13 +239,14 @@ def _of_refresh_token(authority: Authority, found: _Found, unverified: str) -> I
     )
 
 
-def _of_access_token(authority: Authority, found: _Found, known: frozenset[str]) -> Introspection:
-    read = authority.reader.judge(found.read, found.now)
-    if isinstance(read, Reason) or not _may_know(found.asker.client, read.token.client_id):
+def _of_access_token(
+    authority: Authority, asker: Client, read: ReadToken, knows: frozenset[str]
+) -> Introspection:
+    if not _may_know(asker, read.token.client_id):
         return INACTIVE
     token, is_opaque = read.token, not read.marks.kid
     networks = read.personal.networks if read.personal is not None else ()
-    if not _narrowing_types(token, networks) <= known:
+    if not _narrowing_types(token, networks) <= knows:
         return INACTIVE
     answer = Introspection(
         active=True,
@@ -221,7 +276,7 @@ def _of_access_token(authority: Authority, found: _Found, known: frozenset[str])
         name=token.name,
         max_uses=token.max_uses,
     )
-    if _is_guard_of(found.asker.client, token):
+    if _is_guard_of(asker, token):
         return answer
     return _without_sensitive(answer, authority.settings.sensitive_claims)
 
@@ -246,11 +301,10 @@ def _narrowing_types(token: AccessToken, networks: tuple[str, ...]) -> frozenset
     return frozenset(name for name, is_so in narrowed if is_so)
 
 
-def _note_use(authority: Authority, found: _Found, address: str) -> None:
+def _note_use(authority: Authority, read: ReadToken, use: Use) -> None:
     """Note that a personal token was shown, unless it was from where it is not good."""
-    token = None if isinstance(found.read, Reason) else found.read.personal
+    token = read.personal
     if token is None:
         return
-    place = place_of(address)
-    if not token.networks or is_from(place, networks_in(token.networks)):
-        authority.activity.note_personal_token(token.id, Use(found.now, place))
+    if not token.networks or is_from(use.address, networks_in(token.networks)):
+        authority.activity.note_personal_token(token.id, use)

@@ -5,8 +5,10 @@ grant type only decides, and so cannot forget a check.
 """
 
 from functools import partial
+from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from counterfoil.oauth.dpop import NotProved, Proof, Target
 from counterfoil.oauth.errors import OAuthError
@@ -15,17 +17,23 @@ from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.protocol import client_authentication, proof_of_possession
 from counterfoil.server.protocol.actor_naming import with_actor
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.client_authentication import AuthenticatedClient
 from counterfoil.server.protocol.grant_types import GRANT_TYPES, GrantType
+from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.protocol.limit_narrowing import LimitNarrowing, limit_narrowing_in
 from counterfoil.server.protocol.minting import mint, mint_ticket
 from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
+from counterfoil.server.protocol.repeats import At
 from counterfoil.server.protocol.size_budget import becomes_reference
 from counterfoil.server.protocol.url_narrowing import Narrowing, narrowing_in
 from counterfoil.server.protocol.use_narrowing import UseNarrowing, use_narrowing_in
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction, Work
+
+_MAY_REPEAT: Final = b"grant_type=client_credentials"
+"""How requests are spelled of which is known, perhaps, what was decided before."""
 
 
 class Asked(Struct, frozen=True):
@@ -34,7 +42,7 @@ class Asked(Struct, frozen=True):
     ``proofs`` holds every value of the ``DPoP`` header.
     """
 
-    parameters: Parameters
+    form: bytes
     authorization: str | None
     origin: Origin
     proofs: tuple[str, ...] = ()
@@ -47,22 +55,9 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         OAuthError: what was refused and why (RFC 6749 §5.2, RFC 9449 §5).
         StoreUnavailable: nothing was stored; the client may try again.
     """
-    grant_type = _grant_type_in(asked.parameters)
-    narrowings = _narrowings_in(asked.parameters)
-    credentials = await client_authentication.credentials_of(
-        authority, asked.parameters, asked.authorization
-    )
-    try:
-        proof = proof_of_possession.read(asked.proofs, _target(authority))
-        once = Once(authority.client_rates)
-        request = _Request(grant_type, credentials, asked, proof, once, narrowings)
-        # A proof is used up, and that is written down whatever becomes of the request.
-        if grant_type.reads_tokens:
-            await authority.hub.catch_up()
-        writes = grant_type.writes or proof is not None
-        decided = await _run(authority, partial(_decide, authority, request), writes=writes)
-    except NotProved as error:
-        raise proof_of_possession.refusal_of(error) from None
+    decided: Issuance | Refusal | None = await _decided_before(authority, asked)
+    if decided is None:
+        decided = await _decided_now(authority, asked)
     if isinstance(decided, Refusal):
         raise decided.error
     if decided.ticket is not None:
@@ -73,6 +68,58 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
             return response
     # Of its own, after what was decided has committed: a crash in between is a lost answer.
     return await authority.store.transact(partial(issue, authority, decided), beside=True)
+
+
+class _Known(Struct, frozen=True):
+    """What was decided of a request of a client that proved itself by a secret."""
+
+    authenticated: AuthenticatedClient
+    issuance: Issuance
+
+
+async def _decided_before(authority: Authority, asked: Asked) -> Issuance | None:
+    """Decide as of the same request before; ``None`` where nothing is known of one."""
+    if asked.proofs or _MAY_REPEAT not in asked.form:
+        return None
+    name = _name_of(authority, asked)
+    return await authority.store.read(
+        partial(_again, authority, name, Once(authority.client_rates))
+    )
+
+
+def _name_of(authority: Authority, asked: Asked) -> bytes:
+    return authority.repeats.name(At.TOKEN, asked.authorization, asked.form)
+
+
+async def _again(authority: Authority, name: bytes, once: Once, tx: Transaction) -> Issuance | None:
+    known = await tx.decisions.find(name)
+    if not isinstance(known, _Known):
+        return None
+    if not await client_authentication.still_proved(tx, known.authenticated):
+        return None
+    once.demand(known.authenticated.client, tx.now)
+    authority.activity.note_secret(known.authenticated.secret_id, tx.now)
+    return replace(known.issuance, issued_at=tx.now, handle=new_token_handle(tx))
+
+
+async def _decided_now(authority: Authority, asked: Asked) -> Issuance | Refusal:
+    parameters = Parameters.parse(asked.form)
+    grant_type = _grant_type_in(parameters)
+    narrowings = _narrowings_in(parameters)
+    credentials = await client_authentication.credentials_of(
+        authority, parameters, asked.authorization
+    )
+    try:
+        proof = proof_of_possession.read(asked.proofs, _target(authority))
+        once = Once(authority.client_rates)
+        request = _Request(grant_type, credentials, asked, parameters, proof, once, narrowings)
+        # A proof is used up, and that is written down whatever becomes of the request.
+        if grant_type.reads_tokens:
+            await authority.hub.catch_up()
+        writes = grant_type.writes or proof is not None
+        return await _run(authority, partial(_decide, authority, request), writes=writes)
+    except NotProved as error:
+        raise proof_of_possession.refusal_of(error) from None
 
 
 async def _run(
@@ -90,9 +137,15 @@ class _Request(Struct, frozen=True):
     grant_type: GrantType
     credentials: client_authentication.Credentials
     asked: Asked
+    parameters: Parameters
     proof: Proof | None
     once: Once
     narrowings: tuple[Narrowing | UseNarrowing | LimitNarrowing | None, ...]
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether what is decided of it rests on what is registered, and on nothing besides."""
+        return self.grant_type.rests_on_registrations and not any(self.narrowings)
 
 
 def _target(authority: Authority) -> Target:
@@ -122,10 +175,14 @@ async def _decide(authority: Authority, request: _Request, tx: Transaction) -> I
     client.demand_grant_type(grant_type.name)
     authority.activity.note_secret(authenticated.secret_id, tx.now)
     proof_of_possession.demand_registered(client, grant_type.name, proof)
-    proved = proof_of_possession.proved_by(proof, asked.parameters)
-    believed = TokenRequest(client, asked.parameters, asked.origin, proved, authenticated.proof)
+    proved = proof_of_possession.proved_by(proof, request.parameters)
+    believed = TokenRequest(client, request.parameters, asked.origin, proved, authenticated.proof)
     if proof is None:
-        return await _exchange(authority, tx, request, believed)
+        decided = await _exchange(authority, tx, request, believed)
+        if isinstance(decided, Issuance) and request.may_repeat and authenticated.secret_id:
+            name = _name_of(authority, asked)
+            await tx.decisions.keep(name, _Known(authenticated, decided))
+        return decided
     await proof_of_possession.take(authority, tx, proof)
     return await _attempt(authority, tx, request, believed)
 

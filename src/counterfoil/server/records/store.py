@@ -84,6 +84,20 @@ class Sealed(Protocol):
         """Raise a high-water mark; it never sinks. Gives the one that stands."""
 
 
+class Decisions(Protocol):
+    """What was decided before and rests on clients, their secrets and APIs alone.
+
+    It is forgotten before anyone could read any of these as another has changed it, and may be
+    forgotten at any time. What else a decision rests on, whoever keeps it must look at anew.
+    """
+
+    async def find(self, name: bytes) -> object | None:
+        """Give what was decided; ``None`` where that is not known any more."""
+
+    async def keep(self, name: bytes, decision: object) -> None:
+        """Keep what was decided."""
+
+
 class Transaction(Protocol):
     """One unit of work. It carries the time, read once, and chance.
 
@@ -164,6 +178,8 @@ class Transaction(Protocol):
     def sealed(self) -> Sealed: ...
     @property
     def beginnings(self) -> Beginnings: ...
+    @property
+    def decisions(self) -> Decisions: ...
 
     def random(self, count: int) -> bytes:
         """So many random bytes."""

@@ -22,6 +22,7 @@ TABLES: Final = ("clients", "client_secrets", "apis", "default_lifetime", "refre
 """Where that stands which is remembered."""
 MOST_CLIENTS: Final = 2_000
 """So many are remembered at most, on each connection: there may be any number."""
+MOST_DECISIONS: Final = 4_000
 
 
 class RememberedClients(ClientStatements):
@@ -38,7 +39,7 @@ class RememberedClients(ClientStatements):
         if found is None:
             found = await super().find(client_id)
             if found is not None:
-                _make_room(self._found)
+                _make_room(self._found, MOST_CLIENTS)
                 self._found[client_id] = found
         return found
 
@@ -48,7 +49,7 @@ class RememberedClients(ClientStatements):
         if secrets is None:
             secrets = await super().secrets_of(client_id)
             if secrets:
-                _make_room(self._secrets)
+                _make_room(self._secrets, MOST_CLIENTS)
                 self._secrets[client_id] = secrets
         return secrets
 
@@ -58,9 +59,9 @@ class RememberedClients(ClientStatements):
         self._secrets.clear()
 
 
-def _make_room(remembered: dict[str, Any]) -> None:
+def _make_room(remembered: dict[Any, Any], most: int) -> None:
     """Forget the one that was read first, where as many are remembered as may be."""
-    if len(remembered) >= MOST_CLIENTS:
+    if len(remembered) >= most:
         del remembered[next(iter(remembered))]
 
 
@@ -126,6 +127,26 @@ class RememberedLimitNotes(LimitNoteStatements):
         self._found = None
 
 
+class RememberedDecisions:
+    """What was decided on what is remembered, and goes with it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, object] = {}
+
+    async def find(self, name: bytes) -> object | None:
+        """Give what was decided; ``None`` where that is not known any more."""
+        return self._kept.get(name)
+
+    async def keep(self, name: bytes, decision: object) -> None:
+        """Keep what was decided."""
+        _make_room(self._kept, MOST_DECISIONS)
+        self._kept[name] = decision
+
+    def forget(self) -> None:
+        """It may rest on what has changed."""
+        self._kept.clear()
+
+
 class RememberingTransaction(BoundTransaction):
     """A transaction that remembers what seldom changes, from one work to the next."""
 
@@ -135,6 +156,7 @@ class RememberingTransaction(BoundTransaction):
         self.apis: RememberedApis = RememberedApis(connection)
         self.default_lifetimes: RememberedDefaultLifetime = RememberedDefaultLifetime(connection)
         self.limit_notes: RememberedLimitNotes = RememberedLimitNotes(connection)
+        self.decisions: RememberedDecisions = RememberedDecisions()
 
     def forget(self) -> None:
         """Any of it may have changed: read it anew."""
@@ -142,6 +164,7 @@ class RememberingTransaction(BoundTransaction):
         self.apis.forget()
         self.default_lifetimes.forget()
         self.limit_notes.forget()
+        self.decisions.forget()
 
 
 class ReadingTransaction(RememberingTransaction):

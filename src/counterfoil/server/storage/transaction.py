@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from counterfoil.server.records.failures import StoreUnavailable
-from counterfoil.server.records.store import Work
+from counterfoil.server.records.store import Decisions, Work
 from counterfoil.server.storage.connection import Connection
 from counterfoil.server.storage.statements.action_tokens import ActionTokenStatements
 from counterfoil.server.storage.statements.allowances import AllowanceStatements
@@ -47,11 +47,23 @@ from counterfoil.server.storage.statements.users import UserStatements
 T = TypeVar("T")
 
 
+class NoDecisions:
+    """Remembers no decision: it would not learn of what changes."""
+
+    async def find(self, name: bytes) -> object | None:
+        """Know of nothing."""
+
+    async def keep(self, name: bytes, decision: object) -> None:
+        """Forget it at once."""
+
+
 class BoundTransaction:
     """Keeps the promises of ``Transaction``. One object serves all works of a connection in turn.
 
     ``random`` gives so many random bytes.
     """
+
+    decisions: Decisions = NoDecisions()
 
     def __init__(self, connection: Connection, random: Callable[[int], bytes]) -> None:
         self._connection = connection

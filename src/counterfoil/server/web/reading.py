@@ -27,10 +27,19 @@ async def form_of(
     Raises:
         OAuthError: ``invalid_request``, saying what is wrong with the body.
     """
+    return Parameters.parse(await encoded_form_of(request), repeatable, most)
+
+
+async def encoded_form_of(request: Request) -> bytes:
+    """Give a form body of at most ``MAX_BODY`` bytes; its parameters are not read yet.
+
+    Raises:
+        OAuthError: ``invalid_request``: it is of another type, or too long.
+    """
     content_type = header(request, b"content-type") or b""
     if content_type != _FORM:
         _demand_form(content_type)
-    return Parameters.parse(await _body_of(request), repeatable, most)
+    return await _body_of(request)
 
 
 def _demand_form(content_type: bytes) -> None:

@@ -26,12 +26,14 @@ class GrantType(Struct, frozen=True):
     """A grant type: its name on the wire, whether deciding it writes, and how it decides.
 
     ``reads_tokens``: it judges access tokens, so all that has ended must be known before.
+    ``rests_on_registrations``: it looks at clients, APIs and settings, and at nothing else.
     """
 
     name: str
     writes: bool
     exchange: Exchange
     reads_tokens: bool = False
+    rests_on_registrations: bool = False
 
 
 GRANT_TYPES: Final = MappingProxyType(
@@ -39,7 +41,12 @@ GRANT_TYPES: Final = MappingProxyType(
         grant_type.name: grant_type
         for grant_type in (
             GrantType("authorization_code", True, authorization_code.exchange),
-            GrantType("client_credentials", False, client_credentials.exchange),
+            GrantType(
+                "client_credentials",
+                False,
+                client_credentials.exchange,
+                rests_on_registrations=True,
+            ),
             GrantType("refresh_token", True, refresh_token.exchange),
             GrantType(DEVICE_CODE, True, device_code.exchange),
             GrantType(TOKEN_EXCHANGE, True, token_exchange.exchange, reads_tokens=True),

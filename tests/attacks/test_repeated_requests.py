@@ -1,0 +1,225 @@
+"""What was decided of a request must not outlive what it rested on, though the request comes again.
+
+Each test shows first that something is remembered of it: else it would show nothing.
+"""
+
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+from msgspec.structs import replace
+
+from counterfoil.jose.jwt import unverified_claims, unverified_header
+from counterfoil.server.protocol import revocation, shortening
+from counterfoil.server.protocol.events import CLI
+from counterfoil.server.protocol.repeats import At
+from counterfoil.server.records.store import Transaction
+from tests.installation import NOTES, Installation, installed, restarted
+
+pytestmark = pytest.mark.anyio
+
+FORM = {"grant_type": "client_credentials", "scope": "notes:read"}
+Change = Callable[[Transaction], Awaitable[Any]]
+
+
+@pytest.fixture
+async def site(on_engine: str, tmp_path: Path):
+    async with installed(tmp_path, client_rate_per_minute=60) as site:
+        await site.add_client("reader", scopes=frozenset({"introspect"}))
+        yield site
+
+
+def header(site: Installation, client_id: str) -> str:
+    return "Basic " + b64encode(f"{client_id}:{site.secrets[client_id]}".encode()).decode()
+
+
+async def post(
+    site: Installation, path: str, client_id: str, form: dict[str, str]
+) -> httpx2.Response:
+    return await site.post(path, client_id, **form)
+
+
+async def knows(site: Installation, at: At, client_id: str, form: dict[str, str]) -> bool:
+    """Whether a connection of the store knows what was decided of this very request."""
+    name = site.authority.repeats.name(at, header(site, client_id), urlencode(form).encode())
+
+    async def look(tx: Transaction) -> bool:
+        return await tx.decisions.find(name) is not None
+
+    return await site.authority.store.read(look)
+
+
+async def ask_twice(site: Installation) -> list[dict[str, Any]]:
+    answers = [(await post(site, "/token", "service", FORM)).json() for _ in range(2)]
+    assert await knows(site, At.TOKEN, "service", FORM)
+    return answers
+
+
+async def read_twice(site: Installation, **more: str) -> dict[str, str]:
+    form = {"token": await site.service_token(scope="notes:read"), **more}
+    for _ in range(2):
+        assert (await post(site, "/introspect", "reader", form)).json()["active"] is True
+    assert await knows(site, At.INTROSPECTION, "reader", form)
+    return form
+
+
+async def test_each_has_a_token_of_its_own(site: Installation):
+    first, second = await ask_twice(site)
+    site.clock.turn(7)
+    third = (await post(site, "/token", "service", FORM)).json()
+    said = [unverified_claims(answer["access_token"]) for answer in (first, second, third)]
+    assert len({claims["jti"] for claims in said}) == 3
+    assert said[2]["iat"] == said[0]["iat"] + 7
+    assert said[2]["exp"] == said[0]["exp"] + 7
+    alike = [{k: v for k, v in each.items() if k not in ("jti", "iat", "exp")} for each in said]
+    assert alike[0] == alike[1] == alike[2]
+
+
+async def expire_secret(tx: Transaction) -> None:
+    (secret,) = await tx.clients.secrets_of("service")
+    await tx.clients.expire_secret(secret.id, tx.now)
+
+
+async def disable(tx: Transaction) -> None:
+    await tx.clients.disable("service", tx.now)
+
+
+async def narrow(tx: Transaction) -> None:
+    client = await tx.clients.find("service")
+    assert client is not None
+    left = client.access.narrowed_to(replace(client.access, apis={NOTES: frozenset()}))
+    await tx.clients.update(replace(client, scopes=frozenset({"notes:write"}), access=left))
+
+
+async def take_grant_type(tx: Transaction) -> None:
+    client = await tx.clients.find("service")
+    assert client is not None
+    await tx.clients.update(replace(client, grant_types=("authorization_code",)))
+
+
+REFUSALS = [
+    pytest.param(expire_secret, "invalid_client", id="its secret has expired"),
+    pytest.param(disable, "invalid_client", id="it was disabled"),
+    pytest.param(narrow, "invalid_scope", id="it may have less"),
+    pytest.param(take_grant_type, "unauthorized_client", id="it may not use the grant type"),
+]
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "by another server"])
+@pytest.mark.parametrize(("change", "error"), REFUSALS)
+async def test_what_was_taken_back_is_refused_at_once(
+    site: Installation, change: Change, error: str, elsewhere: bool
+):
+    await ask_twice(site)
+    if elsewhere:
+        async with restarted(site) as other:
+            await other.authority.store.transact(change)
+    else:
+        await site.authority.store.transact(change)
+    answer = await post(site, "/token", "service", FORM)
+    assert answer.status_code in (400, 401)
+    assert answer.json()["error"] == error
+
+
+async def test_a_secret_that_expires_by_itself_ends_what_it_proved(site: Installation):
+    async def let_expire(tx: Transaction) -> None:
+        (secret,) = await tx.clients.secrets_of("service")
+        await tx.clients.expire_secret(secret.id, tx.now + 60)
+
+    await site.authority.store.transact(let_expire)
+    await ask_twice(site)
+    site.clock.turn(60)
+    answer = await post(site, "/token", "service", FORM)
+    assert answer.json()["error"] == "invalid_client"
+
+
+async def test_a_guess_is_not_let_in_by_whoever_was_right_before(site: Installation):
+    await ask_twice(site)
+    right = site.secrets["service"]
+    for wrong in (right[:-1], right + "x", right.upper(), ""):
+        site.secrets["service"] = wrong
+        answer = await post(site, "/token", "service", FORM)
+        assert answer.json()["error"] == "invalid_client"
+
+
+async def test_what_is_decided_now_has_the_lifetime_and_the_form_of_now(site: Installation):
+    await ask_twice(site)
+
+    async def shorten(tx: Transaction) -> None:
+        api = await tx.apis.find(NOTES)
+        assert api is not None
+        await tx.apis.update(replace(api, token_lifetime=120))
+
+    await site.authority.store.transact(shorten)
+    assert (await post(site, "/token", "service", FORM)).json()["expires_in"] == 120
+    await site.set_policy(NOTES, token_format="reference")
+    reference = (await post(site, "/token", "service", FORM)).json()["access_token"]
+    assert "." not in reference
+
+
+async def test_whoever_repeats_is_counted(site: Installation):
+    statuses = [(await post(site, "/token", "service", FORM)).status_code for _ in range(61)]
+    assert statuses == [200] * 60 + [429]
+
+
+async def test_a_token_that_was_ended_is_never_active_again(site: Installation):
+    form = await read_twice(site)
+    target = await site.target_of(form["token"])
+    async with restarted(site) as other:
+        await other.authority.store.transact(
+            lambda tx: revocation.end_token(tx, target.name, target.expires_at, CLI)
+        )
+    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
+
+
+async def test_a_token_expires_though_it_was_asked_about_before(site: Installation):
+    form = await read_twice(site)
+    site.clock.turn(site.authority.settings.access_token_lifetime)
+    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
+
+
+async def test_a_lifetime_that_was_shortened_shows(site: Installation):
+    """S26: a token that is out lives shorter too, and says so."""
+    form = await read_twice(site)
+    said = (await post(site, "/introspect", "reader", form)).json()
+
+    async def shorten(tx: Transaction) -> None:
+        before = await tx.apis.find(NOTES)
+        assert before is not None
+        await shortening.note_api(tx, before, replace(before, token_lifetime=600), CLI)
+
+    await site.authority.store.transact(shorten)
+    now = (await post(site, "/introspect", "reader", form)).json()
+    assert now == said | {"exp": said["iat"] + 600}
+    site.clock.turn(600)
+    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
+
+
+async def test_whoever_may_ask_no_more_is_told_nothing(site: Installation):
+    form = await read_twice(site)
+
+    async def take_right(tx: Transaction) -> None:
+        client = await tx.clients.find("reader")
+        assert client is not None
+        await tx.clients.update(replace(client, scopes=frozenset()))
+
+    await site.authority.store.transact(take_right)
+    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
+
+
+async def test_another_client_is_told_as_it_may_know(site: Installation):
+    form = await read_twice(site)
+    await site.add_client("stranger")
+    assert (await post(site, "/introspect", "stranger", form)).json() == {"active": False}
+    assert not await knows(site, At.INTROSPECTION, "stranger", form)
+
+
+async def test_a_token_whose_key_was_withdrawn_is_not_active(site: Installation):
+    form = await read_twice(site)
+    kid = str(unverified_header(form["token"])["kid"])
+    await site.authority.store.transact(lambda tx: site.authority.rotation.withdraw(tx, kid, CLI))
+    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
