@@ -13,8 +13,10 @@ from msgspec import Struct
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from counterfoil.cli.answering import Header, whole_answer
 from counterfoil.cli.gathering import Gathering
 from counterfoil.server.endpoints.notices import PUSH
+from counterfoil.server.web.answers import ANSWER
 from counterfoil.server.web.reading import MAX_BODY
 
 MOST_HEADERS: Final = 100
@@ -107,10 +109,10 @@ class Connection(HttpToolsProtocol):
             self._give_up(_LONG)
 
     def on_message_begin(self) -> None:
-        """Begin a request; whoever answers it may push."""
+        """Begin a request; whoever answers it may do so in one piece, or push."""
         super().on_message_begin()
         self.owing_since, self._begun, self._unfinished = self.loop.time(), True, 0
-        self.scope["extensions"] = {PUSH: {"push": self._push}}
+        self.scope["extensions"] = {PUSH: {"push": self._push}, ANSWER: {"answer": self._answer}}
 
     def on_headers_complete(self) -> None:
         """Take up a request, unless too many wait behind one another on this connection."""
@@ -165,7 +167,13 @@ class Connection(HttpToolsProtocol):
             self.owing_since = self.loop.time()
         if not self._begun and not self.pipeline:
             self._unfinished = 0
-        super().on_response_complete()
+        # As uvicorn does, but for its timer: `look` lets go of whoever is idle.
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, but answer first what came before it."""
@@ -253,6 +261,22 @@ class Connection(HttpToolsProtocol):
     def _end(self, *, was_long: bool) -> None:
         if not self._is_answering and (was_long or not self._begun):
             self.transport.close()
+
+    def _answer(self, status: int, headers: list[Header], body: bytes) -> bool:
+        """Send a whole answer; ``False`` where that is not so simple, and nothing was sent."""
+        cycle = self._answered
+        if cycle is None or cycle.response_started or cycle.disconnected or not cycle.keep_alive:
+            return False
+        if self.flow.write_paused or cycle.scope["method"] == "HEAD":
+            return False
+        answer = whole_answer(status, [*self.server_state.default_headers, *headers], body)
+        if not answer:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        self._gathering.write(answer)
+        self.on_response_complete()
+        return True
 
     def _push(self, data: bytes) -> bool:
         """Send a chunk of a body that is under way (RFC 9112 §7.1), unless the reader is behind."""

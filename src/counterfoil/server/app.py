@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.metadata import OAUTH_PATH, OPENID_PATH
@@ -22,7 +22,13 @@ from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
 from counterfoil.server.records.sentence import say
 from counterfoil.server.web.admission import Use
-from counterfoil.server.web.answers import error_answer, name_request, say_when
+from counterfoil.server.web.answers import (
+    ANSWER,
+    JsonResponse,
+    error_answer,
+    name_request,
+    say_when,
+)
 from counterfoil.server.web.browser import keep_session, show, write_page
 from counterfoil.server.web.headers import HSTS, invite_back, open_to_scripts, preflight
 from counterfoil.server.web.reading import address_of, path_below
@@ -70,6 +76,8 @@ class _Pattern(Struct, frozen=True):
         return names
 
 
+_WHOLE: Final = frozenset({JsonResponse, Response, RedirectResponse})
+"""Answers whose body is there, and after which nothing is left to do."""
 _NOWHERE: Final = _Place({}, scripts=False)
 
 
@@ -155,7 +163,8 @@ class App:
             invite_back(response)
         if not server.authority.settings.development:
             response.raw_headers.append(HSTS)
-        await response(scope, receive, send)
+        if not _was_sent(response, scope):
+            await response(scope, receive, send)
 
     def _find(self, path: str) -> tuple[_Place, dict[str, str]]:
         exact = self._exact.get(path)
@@ -167,6 +176,15 @@ class App:
             if names is not None:
                 return pattern.place, names
         return _NOWHERE, {}
+
+
+def _was_sent(response: Response, scope: Scope) -> bool:
+    """Send an answer at once, where it is whole and the server below takes it so."""
+    taker = (scope.get("extensions") or {}).get(ANSWER)
+    if taker is None or type(response) not in _WHOLE:
+        return False
+    sent: bool = taker["answer"](response.status_code, response.raw_headers, response.body)
+    return sent
 
 
 def _table(routes: tuple[Route, ...]) -> tuple[dict[str, _Place], dict[int, list[_Pattern]]]:

@@ -8,6 +8,12 @@ from starlette.responses import Response
 from counterfoil.oauth.challenge import REQUEST_ID
 from counterfoil.oauth.errors import OAuthError
 
+ANSWER: Final = "counterfoil.answer"
+"""The ASGI extension by which a server takes a whole answer at once.
+
+``scope["extensions"][ANSWER]["answer"]`` takes the status, the headers and the body; it gives
+``False`` where the answer must go the long way.
+"""
 _ENCODE: Final = msgspec.json.Encoder().encode
 NO_STORE: Final = (b"cache-control", b"no-store")
 _JSON: Final = (b"content-type", b"application/json")
