@@ -24,28 +24,28 @@ def mint_costs(seeded: Seeded, port: int, calls: int) -> dict[str, float]:
     key, scheme = ec.generate_private_key(ec.SECP256R1()), ec.ECDSA(SHA256())
     body = msgspec.json.encode([{"audience": AUDIENCE, "scope": SCOPE, "lifetime": 60}] * _MANY)
     took, shares = [], []
+    caller = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     for _ in range(calls):
         begun = time.perf_counter()
         for _ in range(_MANY):
             key.sign(_MESSAGE, scheme)
         floor = time.perf_counter() - begun
-        took.append(_call(seeded, port, body))
+        took.append(_call(seeded, caller, body))
         shares.append(floor / took[-1])
+    caller.close()
     return {"mint_1000_ms": statistics.median(took) * 1000, "mint_ratio": statistics.median(shares)}
 
 
-def _call(seeded: Seeded, port: int, body: bytes) -> float:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+def _call(seeded: Seeded, caller: http.client.HTTPConnection, body: bytes) -> float:
     headers = {
         "Content-Type": "application/json",
         "Authorization": seeded.service.authorization,
     }
     begun = time.perf_counter()
-    connection.request("POST", "/mint", body, headers)
-    answer = connection.getresponse()
+    caller.request("POST", "/mint", body, headers)
+    answer = caller.getresponse()
     text = answer.read()
     took = time.perf_counter() - begun
-    connection.close()
     if answer.status != 200 or len(msgspec.json.decode(text)) != _MANY:
         sys.exit(f"!! bench: /mint answered {answer.status}: {text[:200]!r}")
     return took

@@ -1,6 +1,7 @@
 """The only place that signs."""
 
 import ast
+from itertools import chain
 
 import pytest
 from msgspec.structs import replace
@@ -87,8 +88,8 @@ async def test_an_id_token_needs_a_person_and_the_scope(place: Installation):
 async def test_those_that_are_alike_say_what_each_would_say(place: Installation):
     """And every signature is good."""
     whole = issuance(place, family_id="", binding=Binding("jkt", "A" * 43))
-    handles = ["second", "third"]
-    alike = list(mint_alike(place.authority, whole, handles))
+    handles = ["second", "third", "fourth"]
+    alike = list(chain(*mint_alike(place.authority, whole, handles, 2)))
     each = [mint(place.authority, replace(whole, handle=name)) for name in ("the-jti", *handles)]
     assert list(map(claims_in, alike)) == list(map(claims_in, each))
     assert [replace(one, access_token="") for one in alike] == [

@@ -7,6 +7,7 @@ from typing import Final
 from counterfoil.server.records.store import Transaction
 
 HANDLE_BYTES: Final = 16
+_LETTERS: Final = 22
 WITHIN_FAMILY_BYTES: Final = 12
 """Chance in the handle of a token that also names its family: no two are the same in one family."""
 _FINGERPRINT: Final = re.compile(r"(?:([A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{16}|[A-Za-z0-9_-]{22})")
@@ -35,7 +36,10 @@ def new_token_handle(tx: Transaction, family_id: str = "") -> str:
 def new_handles(tx: Transaction, count: int) -> list[str]:
     """Make so many opaque random names at once, of 128 bits each."""
     chance = tx.random(HANDLE_BYTES * count)
-    return [named(chance[at : at + HANDLE_BYTES]) for at in range(0, len(chance), HANDLE_BYTES)]
+    each = [chance[at : at + HANDLE_BYTES] for at in range(0, len(chance), HANDLE_BYTES)]
+    # Three bytes are four letters: with two of zeros each begins where letters begin.
+    text = named(b"".join(one + b"\0\0" for one in each))
+    return [text[at : at + _LETTERS] for at in range(0, len(text), _LETTERS + 2)]
 
 
 def is_fingerprint(text: str) -> bool:

@@ -255,7 +255,7 @@ class _Turns:
     async def after(self, weight: int) -> None:
         self._left -= weight
         if self._left <= 0:
-            self._left = AT_A_TIME
+            self._left += AT_A_TIME
             await asyncio.sleep(0)
 
 
@@ -277,16 +277,13 @@ async def _signed(
     authority: Authority, series: Series, answers: dict[int, Answer], turns: _Turns
 ) -> bool:
     """Sign a series; says whether it stands: else they are too long, and all are written down."""
-    made = mint_alike(authority, series.issuance, series.handles)
-    weight = _weight(series.issuance)
+    weight, places = _weight(series.issuance), iter(series.places)
     at_once = max(1, AT_A_TIME // weight)
-    for begin in range(0, len(series.places), at_once):
-        places = series.places[begin : begin + at_once]
-        some = list(islice(made, len(places)))
+    for some in mint_alike(authority, series.issuance, series.handles, at_once):
         if becomes_reference(series.issuance, some[0]):
             return False
-        answers.update(zip(places, some, strict=True))
-        await turns.after(weight * len(places))
+        answers.update(zip(islice(places, len(some)), some, strict=True))
+        await turns.after(weight * len(some))
     return True
 
 

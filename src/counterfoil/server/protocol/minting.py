@@ -1,13 +1,13 @@
 """The only place that signs tokens: access tokens (RFC 9068), ID tokens (OpenID Connect), lists."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, replace
 
-from counterfoil.jose.jwt import Claims, Signer
+from counterfoil.jose.jwt import Signer
 from counterfoil.oauth.access import OPENID_SCOPES
 from counterfoil.oauth.access_token import AccessToken
 from counterfoil.oauth.acr import acr_of
@@ -86,19 +86,21 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
 
 
 def mint_alike(
-    authority: Authority, issuance: Issuance, handles: Iterable[str]
-) -> Iterator[TokenResponse]:
-    """Sign a token, and others that differ from it in their handle alone: one at each step.
+    authority: Authority, issuance: Issuance, handles: Sequence[str], at_once: int
+) -> Iterator[list[TokenResponse]]:
+    """Sign a token, and then others that differ from it in their handle alone, some at each step.
 
     What they say is written once. It writes nothing to the store.
     """
     first = mint_as(authority, issuance, _PLAIN)
-    yield first.response
-    response, close = first.response, _seal_for(authority, first.claims, issuance.audience).close
+    response, seal = first.response, _seal_for(authority, first.claims, issuance.audience)
+    yield [response]
     # Nobody can have named this handle elsewhere: it was drawn when all else had been said.
     before, after = _ENCODER.encode(first.claims).split(issuance.handle.encode())
-    for handle in handles:
-        yield replace(response, access_token=close(before + handle.encode() + after))
+    for begin in range(0, len(handles), at_once):
+        named = map(str.encode, handles[begin : begin + at_once])
+        signed = seal.signer.sign_around(before, named, after)
+        yield [replace(response, access_token=seal.close(each)) for each in signed]
 
 
 def mint_ticket(authority: Authority, issuance: Issuance, ticket: Ticket) -> TokenResponse:
@@ -152,15 +154,14 @@ def mint_logout_token(authority: Authority, logout: Logout, jti: str, now: int) 
 
 
 class _Seal(Struct, frozen=True):
-    """How claims become an access token of an API: signed, and encrypted where it has a key."""
+    """How claims become an access token of an API: signed, then encrypted where it has a key."""
 
     authority: Authority
     signer: Signer
     key: EncryptionKey | None
     now: int
 
-    def close(self, claims: Claims) -> str:
-        signed = self.signer.sign(claims)
+    def close(self, signed: str) -> str:
         if self.key is None:
             return signed
         return self.authority.encrypting.encrypt(self.key, signed, self.now)
@@ -182,7 +183,7 @@ def _access_token(
     seal = _seal_for(authority, claims, audience)
     if seal.key is None:
         _demand_readable(authority, claims)
-    return seal.close(claims), seal.signer.kid
+    return seal.close(seal.signer.sign(claims)), seal.signer.kid
 
 
 def exposure_of(authority: Authority, issuance: Issuance) -> str:
