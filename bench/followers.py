@@ -190,15 +190,21 @@ def main(issuer: str, number: int) -> None:
     crowd = Crowd()
     lines = Lines(crowd, start, number)
     lines.listen(lambda: crowd.ready == number)
-    gc.freeze()
+    _look_for_garbage()
+    gc.disable()  # or one guard's turn to look would be everybody's
     print("ready", flush=True)
     while name := lines.listen_until_told():
         crowd.watch(name)
         print("watching", flush=True)
         lines.listen(lambda: len(crowd.refused) == number)
         print(*crowd.refused, flush=True)
-        gc.collect()
-        gc.freeze()
+        _look_for_garbage()
+
+
+def _look_for_garbage() -> None:
+    """Look through what is new; what is held from here on belongs to a thousand heaps."""
+    gc.collect()
+    gc.freeze()
 
 
 def _allow_files(number: int) -> None:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from counterfoil.oauth.feed import Head, Position, next_digest
 from counterfoil.oauth.reasons import Reason
-from counterfoil.oauth.revocations import Ended, Marks, Notice, RevocationSet, notice_from
+from counterfoil.oauth.revocations import ABOUT_KEYS, Marks, Notice, RevocationSet, notice_from
 from counterfoil.oauth.snapshot import Snapshot, SnapshotPages
 
 SKEW: Final = 10.0
@@ -184,7 +184,7 @@ class Notices:
             listener(notice)
 
     def _note_keys(self, notice: Notice) -> None:
-        if notice.kind in (Ended.KEY, Ended.KEYS_CHANGED):
+        if notice.kind in ABOUT_KEYS:
             self.keys_changed = True
 
     def _repeated(self, number: int, text: str) -> Verdict:

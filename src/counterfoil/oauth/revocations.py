@@ -5,6 +5,7 @@ Handles and generations decide, never a clock: a token minted from a stale read 
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -24,6 +25,10 @@ class Ended(StrEnum):
     KEYS_CHANGED = "keys_changed"
     DATA_CHANGED = "data_changed"
     """Nothing has ended: what is known of the person behind a family is out of date."""
+
+
+ABOUT_KEYS: Final = frozenset({Ended.KEY, Ended.KEYS_CHANGED})
+"""Whoever holds keys asks for them anew."""
 
 
 class Notice(Struct, frozen=True, omit_defaults=True):

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from counterfoil.oauth.revocations import Ended, Notice, RevocationSet
+from counterfoil.oauth.revocations import ABOUT_KEYS, Ended, Notice, RevocationSet
 
 SNAPSHOT_TYPE: Final = "notices-snapshot+jwt"
 MEDIA_TYPE: Final = "application/vnd.counterfoil.notices"
@@ -129,7 +129,7 @@ class SnapshotPages:
         self._dead.end_tokens(each for each in page.tokens if each[1] > now)
         self._dead.end_families(each for each in page.families if each[1] > now)
         for notice in page.others:
-            if notice.kind in (Ended.KEY, Ended.KEYS_CHANGED):
+            if notice.kind in ABOUT_KEYS:
                 self.tells_of_keys = True
             if notice.until > now:
                 self._dead.apply(notice)

@@ -14,7 +14,7 @@ from msgspec import Struct
 from counterfoil.jose.jwt import Signer
 from counterfoil.net.event_stream import event
 from counterfoil.oauth.feed import HEAD_TYPE, Head, Position
-from counterfoil.oauth.revocations import Ended, RevocationSet, notice_from
+from counterfoil.oauth.revocations import ABOUT_KEYS, RevocationSet, notice_from
 from counterfoil.server.hub.backlog import Backlog, Lines
 from counterfoil.server.hub.followers import GROUPS, Follower, Followers, SignedHead
 from counterfoil.server.records.audit import Point
@@ -29,7 +29,6 @@ _POLL_SECONDS: Final = 0.02
 _PAUSE_SECONDS: Final = 1.0
 _STUCK_SECONDS: Final = 5.0
 _FORGET_SECONDS: Final = 5
-_ABOUT_KEYS: Final = frozenset({Ended.KEYS_CHANGED, Ended.KEY})
 
 
 class Keys(Protocol):
@@ -115,7 +114,7 @@ class Hub:
 
     async def _take_in(self, news: _News) -> None:
         notices = [notice_from(text) for _, text in news.notices]
-        if any(notice.kind in _ABOUT_KEYS for notice in notices):
+        if any(notice.kind in ABOUT_KEYS for notice in notices):
             await self._store.read(self._keyring.load, urgent=True)
         # From here on nothing is awaited and nothing can fail: followers never see half of it.
         for notice in notices:
