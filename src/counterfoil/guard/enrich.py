@@ -1,11 +1,14 @@
 """What the owner of an API decides about loading what belongs to the person behind a token."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from msgspec import Struct
 
 from counterfoil.guard.token import Token
+
+if TYPE_CHECKING:
+    from counterfoil.guard.enrichment import Enrichment
 
 Load: TypeAlias = Callable[[Token], object | Awaitable[object]]
 
@@ -29,3 +32,9 @@ class Enrich(Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.ttl <= 0 or self.most < 1:
             raise ValueError("what is loaded is kept for more than 0 seconds, and for 1 at least")
+
+    def begun(self, clock: Callable[[], float]) -> "Enrichment":
+        """Give what loads and keeps for one guard; ``clock`` gives seconds since the epoch."""
+        from counterfoil.guard.enrichment import Enrichment
+
+        return Enrichment(self, clock)

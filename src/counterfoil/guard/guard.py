@@ -6,13 +6,12 @@ It knows what was ended because a follower in the background holds the line to t
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from counterfoil.guard.bearer import bearer_token
 from counterfoil.guard.counting import Counts
 from counterfoil.guard.dpop import ProofWatch
 from counterfoil.guard.encryption import Unsealing
-from counterfoil.guard.enrich import Enrich
 from counterfoil.guard.health import Health, health_of
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.judgement import Where, demand_target, judge, judge_ticket, refuse_dead
@@ -34,9 +33,6 @@ from counterfoil.oauth.binding import UNBOUND, Proved
 from counterfoil.oauth.feed import Position
 from counterfoil.oauth.opaque import Kind
 from counterfoil.oauth.reasons import Reason
-
-if TYPE_CHECKING:
-    from counterfoil.guard.enrichment import Enrichment
 
 _REFERENCE: Final = f"{Kind.ACCESS_TOKEN}_"
 _PERSONAL: Final = f"{Kind.PERSONAL_TOKEN}_"
@@ -75,18 +71,17 @@ class Guard:
         self.issuers = tuple(each.url for each in trusted)
         self.web = options.web
         self._states = {each.url: IssuerState(each, staleness) for each in trusted}
-        for state in self._states.values():
-            state.begin(audience, options.clock)
         self.reports = any(issuer.reports for issuer in trusted)
         self._clock, self._random = options.clock, options.random
+        self.enrichment = None if options.enrich is None else options.enrich.begun(options.clock)
+        for state in self._states.values():
+            state.begin(audience, options.clock)
+            self._forget_with(state)
         self.proofs = ProofWatch(options.proofs, options.clock, options.random)
         self._cache = TokenCache(options.cached_tokens)
         self._counts = Counts()
         self._count_hit, self._count_miss = self._counts.hits.add, self._counts.misses.add
         self._follow(tuple(self._states.values()), options)
-        self.enrichment = self._enrichment_by(options.enrich)
-        for state in self._states.values():
-            self._forget_with(state)
         self.hierarchy = ScopeHierarchy(options.implied)
         self.tickets: TicketCheck | None = None
         self.ticket_issuing: TicketIssuing | None = None
@@ -184,27 +179,35 @@ class Guard:
         """
         if len(unverified) > jwt.MAX_BYTES or not unverified.isascii():
             raise Rejected(Reason.MALFORMED)
-        if unverified.startswith(_REFERENCE):
-            self._verification.refer(unverified)
         digest = sha256(unverified.encode()).digest()
-        if unverified.startswith(_PERSONAL):
-            return self._personal.check(digest, unverified, Beside(proved, at_least, where))
         verified = self._cache.get(digest)
-        if verified is None or verified.verifier is not verified.state.keys.verifier:
-            self._count_miss()
-            verified = self._verification.verify(unverified)
-            if verified.was_ended(self._clock()):
-                self._cache.put(digest, verified)  # or each repetition cost a signature
-            demand_target(verified, where)
-            judge(verified, proved, at_least, self._clock())
-            self._cache.put(digest, verified)
-        else:
+        if verified is not None and verified.verifier is verified.state.keys.verifier:
             self._count_hit()
             if verified.url_bound is not None:
                 demand_target(verified, where)
             judge(verified, proved, at_least, self._clock())
+        elif unverified.startswith(_REFERENCE):
+            self._verification.refer(unverified)
+        elif unverified.startswith(_PERSONAL):
+            return self._personal.check(digest, unverified, Beside(proved, at_least, where))
+        else:
+            verified = self._check_new(digest, unverified, Beside(proved, at_least, where))
         token = verified.token
         return token if token.max_uses is None else demand_counted(token, counts)
+
+    def _check_new(self, digest: bytes, unverified: str, beside: Beside) -> Verified:
+        self._count_miss()
+        verified = self._verification.verify(unverified)
+        try:
+            if verified.url_bound is not None:
+                demand_target(verified, beside.where)
+            judge(verified, beside.proved, beside.at_least, self._clock())
+        except Rejected:
+            if verified.was_ended(self._clock()):
+                self._cache.put(digest, verified)  # or each repetition cost a signature
+            raise
+        self._cache.put(digest, verified)
+        return verified
 
     def check_header(self, *authorization: str) -> Token:
         """Decide about the token in the values of the ``Authorization`` header (RFC 6750 §2.1).
@@ -310,11 +313,6 @@ class Guard:
         self._follower = Follower(states, options.clock, options.state_dir)
         self.uses = Spender(self._states, self._follower, options.clock)
 
-    def _enrichment_by(self, enrich: Enrich | None) -> "Enrichment | None":
-        from counterfoil.guard.enrichment import Enrichment
-
-        return None if enrich is None else Enrichment(enrich, self._clock)
-
     def _begin_tickets(self, tickets: Tickets, options: Options) -> None:
         known = self.audience, self.hierarchy, self._states
         checks = Checks(*known, options.clock, self._wake, options.max_age)
@@ -328,11 +326,7 @@ class Guard:
             state.notices.listeners.append(partial(self.enrichment.forget, state.issuer.url))
 
     def _told(
-        self,
-        unverified: str,
-        undecided: Undecided,
-        answer: Mapping[str, object],
-        beside: Beside,
+        self, unverified: str, undecided: Undecided, answer: Mapping[str, object], beside: Beside
     ) -> Token:
         """Decide by what the issuer has just said of a token."""
         if undecided.token is not None:

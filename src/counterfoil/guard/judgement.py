@@ -58,18 +58,20 @@ def judge(verified: Verified, proved: Proved, at_least: Position | None, now: fl
         Awaited: where its status list must be fetched first.
     """
     refuse_dead(verified, proved, now)
-    state, otherwise = verified.state, Reason.REVOKED
-    if state.registry is not None and not state.registry.knows(verified.registered):
-        otherwise = Reason.NOT_REGISTERED
+    state = verified.state
+    registry = state.registry
+    is_known = registry is None or registry.knows(verified.registered)
     is_stale = now > state.notices.fresh_at + state.tolerance
     if verified.status is not None:
         is_stale = _is_list_stale(verified, verified.status, now)
     if at_least is not None and not state.notices.has_proved(at_least):
         is_stale = True
+    if is_known and not is_stale:
+        return
     if is_stale and state.staleness.then != "introspect":
         raise _refused(Reason.STALE, verified)
-    if is_stale or otherwise is Reason.NOT_REGISTERED:
-        raise Undecided(state.issuer.url, verified.token, otherwise)
+    otherwise = Reason.REVOKED if is_known else Reason.NOT_REGISTERED
+    raise Undecided(state.issuer.url, verified.token, otherwise)
 
 
 def judge_ticket(verified: Verified, proved: Proved, at_least: Position | None, now: float) -> None:

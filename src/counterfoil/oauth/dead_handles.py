@@ -46,7 +46,8 @@ class DeadHandles:
     def __len__(self) -> int:
         return self._count
 
-    def __contains__(self, name: str) -> bool:
+    def holds(self, name: str) -> bool:
+        """Whether a handle is dead."""
         number = hash(name)
         shift, buckets = self._table
         numbers = buckets[number >> shift][0]

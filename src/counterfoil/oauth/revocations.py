@@ -165,20 +165,27 @@ class RevocationSet:
 
         ``now`` (seconds since the epoch) is asked only where a lifetime was shortened.
         """
-        if marks.jti in self._tokens or marks.family in self._families:
+        if self._tokens.holds(marks.jti) or self._families.holds(marks.family):
             return Reason.REVOKED
         if marks.kid in self._keys:
             return Reason.KEY_RETIRED
+        if self._clients or self._apis:
+            reason = self._rejects_generations(marks, now)
+            if reason is not None:
+                return reason
+        for parent in marks.parents:
+            reason = self.rejects(parent, now)
+            if reason is not None:
+                return reason
+        return None
+
+    def _rejects_generations(self, marks: Marks, now: float) -> Reason | None:
         for limit in self._clients.get(marks.client_id, ()):
             reason = limit.rejects(marks.client_generation, marks.issued_at, now)
             if reason is not None:
                 return reason
         for limit in self._apis.get(marks.audience, ()):
             reason = limit.rejects(marks.api_generation, marks.issued_at, now)
-            if reason is not None:
-                return reason
-        for parent in marks.parents:
-            reason = self.rejects(parent, now)
             if reason is not None:
                 return reason
         return None
