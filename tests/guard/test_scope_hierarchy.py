@@ -25,6 +25,21 @@ def test_two_ways_down_are_no_circle():
     assert hierarchy.widened(frozenset({"a"})) == {"a", "b", "c", "d"}
 
 
+def test_a_claim_is_split_at_spaces_alone_and_says_the_same_each_time():
+    hierarchy = ScopeHierarchy({"notes": ("notes:read",)})
+    for _ in range(2):
+        assert hierarchy.scopes_of("") == frozenset()
+        assert hierarchy.scopes_of("notes  a\tb") == {"notes", "notes:read", "a\tb"}
+        assert hierarchy.scopes_of("a") == {"a"}
+
+
+def test_who_says_something_new_in_each_token_fills_no_memory():
+    hierarchy = ScopeHierarchy({})
+    for number in range(200):
+        assert hierarchy.scopes_of(f"a{number} b") == {f"a{number}", "b"}
+    assert len(hierarchy._known) == 64
+
+
 @pytest.mark.parametrize(
     "implied",
     [{"a": ("a",)}, {"a": ("b",), "b": ("a",)}, {"a": ("b",), "b": ("c",), "c": ("b",)}],

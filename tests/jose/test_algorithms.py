@@ -8,6 +8,8 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from counterfoil.jose import algorithms
 from counterfoil.jose.algorithms import ALGORITHMS
@@ -113,6 +115,16 @@ def test_es256_numbers_at_the_edges_are_refused(r: int, s: int, es256: PrivateKe
     """A signature of zeros verifies nothing, nor do r and s outside the group's order."""
     with pytest.raises(InvalidSignature):
         es256.public.native_verify(r.to_bytes(32, "big") + s.to_bytes(32, "big"), b"message")
+
+
+@given(st.binary(min_size=64, max_size=64))
+@example(bytes(64))
+@example(bytes(31) + b"\x80" + bytes(31) + b"\x7f")
+@example(b"\x80" + bytes(31) + b"\x7f" + bytes(31))
+@example(b"\xff" * 64)
+def test_r_and_s_become_the_der_that_cryptography_writes(signature: bytes) -> None:
+    r, s = (int.from_bytes(part, "big") for part in (signature[:32], signature[32:]))
+    assert algorithms._der(signature) == encode_dss_signature(r, s)
 
 
 def test_an_es256_number_beyond_the_order_is_not_taken_modulo_the_order(es256: PrivateKey) -> None:

@@ -82,7 +82,8 @@ SCALARS = st.one_of(NUMBERS, st.sampled_from(["true", "false", "null"]), STRINGS
 
 
 def objects(values: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    members = st.tuples(NAMES, values).map(lambda pair: f'"{pair[0]}": {pair[1]}')
+    colons = st.sampled_from([":", ": "])
+    members = st.tuples(NAMES, colons, values).map(lambda each: f'"{each[0]}"{each[1]}{each[2]}')
     return st.lists(members, max_size=4).map(lambda all_: "{" + ",".join(all_) + "}")
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from counterfoil.guard.policy import Issuer
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.token import Rejected, Token
+from counterfoil.guard.token_profile import STANDARD
 from counterfoil.oauth.access_token import AccessToken, access_token_from
 from counterfoil.oauth.reasons import Reason
 
@@ -24,8 +25,9 @@ def access_token_in(claims: Mapping[str, object], issuer: Issuer) -> AccessToken
         raise Rejected(Reason.WRONG_ISSUER)
     if issuer.revocation != "feed" and not _OURS.isdisjoint(claims):
         claims = {name: value for name, value in claims.items() if name not in _OURS}
-    if not issuer.profile.is_standard:
-        claims = issuer.profile.adapted(claims)
+    profile = issuer.profile
+    if profile is not STANDARD and not profile.is_standard:
+        claims = profile.adapted(claims)
     access_token = access_token_from(claims)
     if access_token is None:
         raise Rejected(Reason.MALFORMED, detail="a claim of RFC 9068 §2.2 is missing or wrong")
@@ -51,7 +53,7 @@ def token_of(
     return Token(
         subject=access_token.sub,
         client_id=access_token.client_id,
-        scopes=hierarchy.widened(access_token.scopes),
+        scopes=hierarchy.scopes_of(access_token.scope),
         audience=(audience,) if isinstance(audience, str) else audience,
         issuer=access_token.iss,
         expires_at=access_token.exp,

@@ -74,7 +74,7 @@ class Unsealing:
 
     def __init__(self, encryption: Encryption | None) -> None:
         self._opener = None if encryption is None else _opener_of(encryption)
-        self._required = encryption is not None and encryption.required
+        self.required = encryption is not None and encryption.required
 
     def signed_in(self, unverified: str) -> str:
         """Open a token if it is encrypted.
@@ -84,7 +84,7 @@ class Unsealing:
                 ``malformed`` or ``wrong_type``.
         """
         if not jws.looks_encrypted(unverified):
-            if self._required:
+            if self.required:
                 raise Rejected(Reason.NOT_ENCRYPTED, detail=_READABLE)
             return unverified
         if self._opener is None:

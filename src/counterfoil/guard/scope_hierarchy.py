@@ -5,8 +5,11 @@ API says so, and nowhere else.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
-from counterfoil.oauth.access import is_scope
+from counterfoil.oauth.access import is_scope, scopes_named
+
+_MAX_KNOWN: Final = 64
 
 
 class ScopeHierarchy:
@@ -27,6 +30,19 @@ class ScopeHierarchy:
                 if not is_scope(name):
                     raise ValueError(f"{name!r} is no name of a scope (RFC 6749 §3.3)")
         self._implied = {name: _below(name, implied, (name,)) for name in implied}
+        self._known: dict[str, frozenset[str]] = {}
+
+    def scopes_of(self, claim: str) -> frozenset[str]:
+        """Give the scopes of a ``scope`` claim, and what they imply.
+
+        Many tokens say the same: what was said before is remembered, 64 texts at most.
+        """
+        scopes = self._known.get(claim)
+        if scopes is None:
+            scopes = self.widened(scopes_named(claim))
+            if len(self._known) < _MAX_KNOWN:
+                self._known[claim] = scopes
+        return scopes
 
     def widened(self, scopes: frozenset[str]) -> frozenset[str]:
         """Add to scopes that were granted what they imply."""

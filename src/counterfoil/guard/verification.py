@@ -13,7 +13,7 @@ from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.token import Rejected, Undecided
 from counterfoil.guard.token_cache import Verified
-from counterfoil.jose import jwt
+from counterfoil.jose import jws, jwt
 from counterfoil.jose.errors import JoseError, JoseReason
 from counterfoil.oauth.access_token import LEEWAY, AccessToken
 from counterfoil.oauth.opaque import Kind, is_spelled
@@ -54,14 +54,6 @@ class Api(Struct, frozen=True):
         return min(access_token.exp, access_token.first_issued_at + self.max_age)
 
 
-class _Origin(Struct, frozen=True):
-    """Where a token came from: its issuer, by which keys, under which digest of the registry."""
-
-    state: IssuerState
-    verifier: jwt.Verifier | None
-    registered: bytes
-
-
 class Verification:
     """Checks signature, type, issuer and audience; no I/O.
 
@@ -86,7 +78,9 @@ class Verification:
         Raises:
             Rejected: with the reason.
         """
-        signed = self._api.unsealing.signed_in(unverified)
+        signed, unsealing = unverified, self._api.unsealing
+        if unsealing.required or not jws.looks_signed(unverified):
+            signed = unsealing.signed_in(unverified)
         state = self._pick(signed)
         verifier = state.keys.verifier
         if verifier is None:
@@ -100,24 +94,31 @@ class Verification:
             raise Rejected(Reason.MALFORMED, detail="its type says that it is bound to a URL")
         if genuine.typ == LIMITED and genuine.claims.get("max_uses") is None:
             raise Rejected(Reason.MALFORMED, detail="its type says that it works so many times")
-        return self._vouched_for(genuine.claims, genuine.kid, _Origin(state, verifier, registered))
+        return self._vouched_for(genuine, state, verifier, registered)
 
-    def _vouched_for(self, claims: dict[str, object], kid: str, origin: _Origin) -> Verified:
-        access_token = access_token_in(claims, origin.state.issuer)
+    def _vouched_for(
+        self,
+        genuine: jwt.Verified,
+        state: IssuerState,
+        verifier: jwt.Verifier | None,
+        registered: bytes = b"",
+    ) -> Verified:
+        claims, kid = genuine.claims, genuine.kid
+        access_token = access_token_in(claims, state.issuer)
         if not access_token.is_for(self._api.audience):
             raise Rejected(Reason.WRONG_AUDIENCE, fingerprint=access_token.jti)
         if self._api.takes_only_bound and access_token.binding.is_bearer:
             raise Rejected(Reason.UNBOUND, fingerprint=access_token.jti)
-        lists = origin.state.status_lists
+        lists = state.status_lists
         return Verified(
             token_of(access_token, claims, self._api.hierarchy, kid),
             self._api.end_of(access_token),
             access_token.begins_at - LEEWAY,
             access_token.binding,
             self._marks_of(access_token, kid),
-            origin.state,
-            origin.verifier,
-            origin.registered,
+            state,
+            verifier,
+            registered,
             None if lists is None else lists.reference_in(claims),
             access_token.url_bound,
         )
@@ -157,8 +158,8 @@ class Verification:
         Raises:
             Rejected: where it is none of this API's.
         """
-        origin = _Origin(self._states[issuer], None, b"")
-        return self._vouched_for(claims_of(answer), "", origin)
+        said = jwt.Verified("", "", claims_of(answer))
+        return self._vouched_for(said, self._states[issuer], None)
 
     def referred(self, unverified: str, shown_from: str) -> Undecided:
         """Leave a personal token to the one issuer of such, which is to be asked.
@@ -227,7 +228,7 @@ class Verification:
             access_token.gen[1],
             kid,
             access_token.iat,
-            tuple([parent.marks for parent in access_token.parents]),
+            tuple([each.marks for each in access_token.parents]) if access_token.parents else (),
         )
 
 

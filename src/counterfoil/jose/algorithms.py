@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from counterfoil.jose import akp
@@ -91,16 +92,26 @@ def _fixed(number: bytes) -> bytes:
 def _es256_verifier(key: object) -> Verify:
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name != "secp256r1":
         raise JoseError("bad_key", "ES256 takes a public key on the curve P-256.")
-    verify_der, ecdsa = key.verify, ec.ECDSA(SHA256())
+    verify_der, ecdsa = key.verify, ec.ECDSA(Prehashed(SHA256()))
 
     def verify(signature: bytes, message: bytes) -> None:
         if len(signature) != 64:
             raise InvalidSignature
-        r = int.from_bytes(signature[:32], "big")
-        s = int.from_bytes(signature[32:], "big")
-        verify_der(encode_dss_signature(r, s), message, ecdsa)
+        verify_der(_der(signature), sha256(message).digest(), ecdsa)
 
     return verify
+
+
+def _der(signature: bytes) -> bytes:
+    """Give r and s as a sequence of two numbers, in the reverse of what a signer does."""
+    r, s = _shortest(signature[:32]), _shortest(signature[32:])
+    return b"\x30%c\x02%c%b\x02%c%b" % (len(r) + len(s) + 4, len(r), r, len(s), s)
+
+
+def _shortest(number: bytes) -> bytes:
+    """Give a positive number as DER has it: no zeros before it, but one where a sign would be."""
+    digits = number.lstrip(b"\0") or b"\0"
+    return digits if digits < b"\x80" else b"\0" + digits
 
 
 # EdDSA (RFC 8037 §3.1), with Ed25519 only.

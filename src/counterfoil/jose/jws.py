@@ -16,6 +16,8 @@ MAX_BYTES: Final = 16 * 1024
 NO_TYP: Final = ""
 """Stands for a header without `typ`, where a caller accepts that."""
 
+_DOT: Final = ord(".")
+_DOTS: Final = 2
 _DOTS_OF_JWE: Final = 4
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_BASE64: Final = bytes(
@@ -57,13 +59,18 @@ def split(unverified: str | bytes, max_bytes: int = MAX_BYTES) -> Compact:
         unverified = unverified.encode()
     signed, _, signature = unverified.rpartition(b".")
     header, _, payload = signed.partition(b".")
-    if not header or not payload or b"." in payload:
+    if not header or not payload or _DOT in payload:
         raise JoseError("malformed", "The token must have three parts.")
     return Compact(header, payload, signature, signed)
 
 
+def looks_signed(unverified: str) -> bool:
+    """Whether a text has the three parts of a JWS (RFC 7515 §7.1)."""
+    return unverified.count(".") == _DOTS
+
+
 def looks_encrypted(unverified: str) -> bool:
-    """Whether a text has the five parts of a JWE (RFC 7516 §7.1); a signed token has three."""
+    """Whether a text has the five parts of a JWE (RFC 7516 §7.1)."""
     return unverified.count(".") == _DOTS_OF_JWE
 
 

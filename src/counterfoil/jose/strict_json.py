@@ -46,15 +46,17 @@ def decode_value(text: bytes) -> object:
 def _demand_one_meaning(text: bytes, value: object) -> None:
     if text.count(b"{") + text.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise _malformed(f"is nested deeper than {MAX_DEPTH} levels")
-    if _repeats_a_name(text, value):
+    # What is written back as it came gives no name twice: so it is with most of what we read.
+    written = _ENCODER.encode(value)
+    if written != text and _repeats_a_name(text, written):
         raise _malformed("gives a name twice in one object")
 
 
-def _repeats_a_name(text: bytes, value: object) -> bool:
+def _repeats_a_name(text: bytes, written: bytes) -> bool:
     # The decoder keeps the last of two equal names. Without a backslash every string is
     # exactly two quotation marks, so a dropped name shows as fewer marks on the way back.
     if b"\\" not in text:
-        return text.count(b'"') != _ENCODER.encode(value).count(b'"')
+        return text.count(b'"') != written.count(b'"')
     try:
         json.loads(text, object_pairs_hook=_names_once)
     except ValueError:

@@ -90,6 +90,11 @@ def is_scope(name: str) -> bool:
     return _SCOPE_TOKEN.fullmatch(name) is not None
 
 
+def scopes_named(claim: str) -> frozenset[str]:
+    """Read a ``scope`` claim: split at spaces and nothing else (RFC 6749 §3.3)."""
+    return frozenset(claim.split(" ")) - {""}
+
+
 def scopes_in(scope: str | None) -> frozenset[str]:
     """Read a ``scope`` parameter (RFC 6749 §3.3).
 

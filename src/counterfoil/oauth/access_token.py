@@ -6,7 +6,8 @@ from typing import Annotated, Final, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from counterfoil.oauth.binding import Binding, binding_of
+from counterfoil.oauth.access import scopes_named
+from counterfoil.oauth.binding import UNBOUND, Binding, binding_of
 from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
@@ -68,14 +69,13 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def scopes(self) -> frozenset[str]:
-        """The ``scope`` claim, split at spaces and nothing else (RFC 6749 §3.3)."""
-        named = frozenset(self.scope.split(" "))
-        return named - {""} if "" in named else named
+        """What the ``scope`` claim names."""
+        return scopes_named(self.scope)
 
     @property
     def binding(self) -> Binding:
         """The key that must be proved together with the token."""
-        return binding_of(self.cnf)
+        return UNBOUND if self.cnf is None else binding_of(self.cnf)
 
     @property
     def type(self) -> str:
@@ -115,7 +115,7 @@ def access_token_from(payload: bytes | Mapping[str, object]) -> AccessToken | No
     try:
         if isinstance(payload, bytes):
             return msgspec.json.decode(payload, type=AccessToken)
-        return msgspec.convert(payload, type=AccessToken)
+        return msgspec.convert(payload, AccessToken)
     except (msgspec.ValidationError, msgspec.DecodeError):
         return None
 
