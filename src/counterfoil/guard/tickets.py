@@ -159,7 +159,7 @@ class TicketCheck:
 
 
 def _digest(request: Request, url: str, names: Iterable[str]) -> bytes:
-    query = without_ticket(request.query).decode("latin-1") if b"&" in request.query else ""
+    query = without_ticket(request.query).decode("latin-1")
     try:
         text = canonical_text(f"{url}?{query}" if query else url)
     except UrlRefused:
@@ -190,7 +190,7 @@ def _token(ticket: Ticket, checks: Checks) -> Token:
     return Token(
         subject=ticket.sub,
         client_id=ticket.client_id,
-        scopes=checks.hierarchy.widened(frozenset(ticket.scope.split(" ")) - {""}),
+        scopes=checks.hierarchy.scopes_of(ticket.scope),
         audience=(checks.audience,),
         issuer=ticket.iss,
         expires_at=ticket.expires_at,

@@ -195,6 +195,9 @@ class KeySet(Mapping[str, PublicKey]):
         """The key, if there is exactly one."""
         return next(iter(self._keys.values())) if len(self._keys) == 1 else None
 
+    def __contains__(self, kid: object) -> bool:
+        return kid in self._keys
+
     def __getitem__(self, kid: str) -> PublicKey:
         return self._keys[kid]
 

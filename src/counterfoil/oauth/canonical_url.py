@@ -23,8 +23,8 @@ _AUTHORITY: Final = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+))(?::(
 _A_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _PLAIN_PATH: Final = re.compile(rf"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){{1,{MAX_SEGMENTS}}}/?")
 _PLAIN: Final = re.compile(
-    r"(https?://(?:[a-z0-9-]+\.)*[a-z][a-z0-9-]*)"
-    rf"((?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*){{1,{MAX_SEGMENTS}}}/?)"
+    r"(https?://(?:[a-z0-9-]++\.)*+[a-z][a-z0-9-]*+)"
+    rf"((?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*+){{1,{MAX_SEGMENTS}}}+/?+)"
     r"(?:\?([\x21\x22\x24-\x7e]*))?"
 )
 """Most URLs: all but the query is in canonical form already."""
@@ -87,8 +87,12 @@ def canonical_text(url: str) -> str:
         UrlRefused: as :func:`canonical`.
     """
     plain = _PLAIN.fullmatch(url) if len(url) <= MAX_LENGTH else None
-    if plain is not None and (not plain[3] or _PLAIN_QUERY.fullmatch(plain[3])):
-        return url if plain[3] else plain[1] + plain[2]
+    if plain is not None:
+        query = plain[3]
+        if not query:
+            return url.removesuffix("?")
+        if _PLAIN_QUERY.fullmatch(query):
+            return url
     return str(canonical(url))
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from counterfoil.jose import jws
 from counterfoil.jose.errors import JoseError
+from counterfoil.jose.mac import Mac
 from counterfoil.oauth.delegation import Parent
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
@@ -35,6 +36,8 @@ _NOT_COVERED: Final = frozenset({"authorization", "cookie", "dpop", "host", "ran
 _MOST_HEADERS: Final = 8
 _PAIR: Final = NAME.encode() + b"="
 _PAIR_LENGTH: Final = len(_PAIR)
+_AND: Final = ord("&")
+"""A number is found in bytes several times as fast as a byte that is written as bytes."""
 _PREFIX_LENGTH: Final = len(PREFIX)
 
 
@@ -92,17 +95,17 @@ class BadTicket(Exception):
 def sealed(ticket: Ticket, key: bytes, audience: bytes) -> str:
     """Sign a ticket for the API of this name."""
     payload = _ENCODER.encode(ticket)
-    return (PREFIX + jws.encode_part(payload + _mac(key, audience, payload))).decode("ascii")
+    mac = _mac_of(key, audience).of(payload)[:_MAC_BYTES]
+    return (PREFIX + jws.encode_part(payload + mac)).decode("ascii")
 
 
 class Opener:
     """Opens tickets that were signed with one of these keys, for the API of this name."""
 
-    __slots__ = ("_begun", "_keys")
+    __slots__ = ("_macs",)
 
     def __init__(self, keys: Sequence[bytes], audience: bytes) -> None:
-        self._keys = tuple(keys)
-        self._begun = _CONTEXT + audience + b"\0"
+        self._macs = tuple([_mac_of(key, audience) for key in keys])
 
     def opened(self, unverified: bytes) -> Ticket:
         """Open a ticket.
@@ -116,10 +119,9 @@ class Opener:
             body = jws.decode_part(unverified[_PREFIX_LENGTH:])
         except JoseError:
             raise BadTicket(Reason.MALFORMED) from None
-        payload, mac = body[:-_MAC_BYTES], body[-_MAC_BYTES:]
-        signed = self._begun + payload
-        for key in self._keys:
-            if hmac.compare_digest(hmac.digest(key, signed, "sha256")[:_MAC_BYTES], mac):
+        payload, given = body[:-_MAC_BYTES], body[-_MAC_BYTES:]
+        for mac in self._macs:
+            if hmac.compare_digest(mac.of(payload)[:_MAC_BYTES], given):
                 break
         else:
             raise BadTicket(Reason.BAD_SIGNATURE)
@@ -160,7 +162,7 @@ def covered(given: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def tickets_in(query: bytes) -> tuple[bytes, ...]:
     """Give every ticket in a query, unverified. In another spelling the parameter is none."""
-    if b"&" not in query:
+    if _AND not in query:
         return (query[_PAIR_LENGTH:],) if query.startswith(_PAIR) else ()
     if _PAIR not in query:
         return ()
@@ -169,10 +171,10 @@ def tickets_in(query: bytes) -> tuple[bytes, ...]:
 
 def without_ticket(query: bytes) -> bytes:
     """Give a query without its tickets: what they cover, and what logs may see."""
-    if b"&" not in query:
+    if _AND not in query:
         return b"" if query.startswith(_PAIR) else query
     return b"&".join([each for each in query.split(b"&") if not each.startswith(_PAIR)])
 
 
-def _mac(key: bytes, audience: bytes, payload: bytes) -> bytes:
-    return hmac.digest(key, _CONTEXT + audience + b"\0" + payload, "sha256")[:_MAC_BYTES]
+def _mac_of(key: bytes, audience: bytes) -> Mac:
+    return Mac(key, _CONTEXT + audience + b"\0")
