@@ -120,7 +120,7 @@ class TicketCheck:
         return Verified(
             _token(ticket, checks),
             checks.end_of(ticket),
-            0,
+            0.0,
             Binding(*ticket.binding) if ticket.binding is not None else UNBOUND,
             ticket.marks(checks.audience),
             state,
@@ -159,9 +159,9 @@ class TicketCheck:
 
 
 def _digest(request: Request, url: str, names: Iterable[str]) -> bytes:
-    query = without_ticket(request.query).decode("latin-1")
+    query = without_ticket(request.query)
     try:
-        text = canonical_text(f"{url}?{query}" if query else url)
+        text = canonical_text(f"{url}?{query.decode('latin-1')}" if query else url)
     except UrlRefused:
         return b""
     headers = []

@@ -50,8 +50,8 @@ class Api(Struct, frozen=True):
     def end_of(self, access_token: AccessToken) -> float:
         """Say until when a token is taken (S27)."""
         if self.max_age is None:
-            return access_token.exp
-        return min(access_token.exp, access_token.first_issued_at + self.max_age)
+            return float(access_token.exp)
+        return float(min(access_token.exp, access_token.first_issued_at + self.max_age))
 
 
 class Verification:
@@ -113,7 +113,7 @@ class Verification:
         return Verified(
             token_of(access_token, claims, self._api.hierarchy, kid),
             self._api.end_of(access_token),
-            access_token.begins_at - LEEWAY,
+            float(access_token.begins_at - LEEWAY),
             access_token.binding,
             self._marks_of(access_token, kid),
             state,

@@ -51,6 +51,8 @@ class DeadHandles:
         number = hash(name)
         shift, buckets = self._table
         numbers = buckets[number >> shift][0]
+        if not numbers:
+            return False
         at = bisect_left(numbers, number)
         return at < len(numbers) and numbers[at] == number
 
