@@ -12,7 +12,8 @@ SALT_BYTES: Final = 16
 _VERSION: Final = b"\x01"
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
-_LEAST: Final = len(_VERSION) + _NONCE_BYTES + _TAG_BYTES
+OVERHEAD: Final = len(_VERSION) + _NONCE_BYTES + _TAG_BYTES
+"""Bytes that a sealed text has more than the plain one."""
 _SCRYPT: Final = (2**17, 8, 1)
 """128 MiB and a third of a second for each guess."""
 
@@ -49,7 +50,7 @@ class Sealing:
         Raises:
             NotSealed: a wrong key, another context, or a changed byte.
         """
-        if len(sealed) < _LEAST or sealed[:1] != _VERSION:
+        if len(sealed) < OVERHEAD or sealed[:1] != _VERSION:
             raise NotSealed
         nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from counterfoil.oauth.opaque import Kind, spell
 from tests.installation import Installation, Person, answer_of
 
 pytestmark = pytest.mark.anyio
@@ -31,6 +32,27 @@ async def test_a_pending_authorization_leaves_no_row(place: Installation, person
     for _ in range(20):
         await person.browser.get(person.authorization_url())
     assert place.authority.store.version() == version
+
+
+async def test_a_session_that_is_none_leaves_no_row(place: Installation, person: Person):
+    """S93: whoever only spells a cookie of ours has nothing written down either."""
+    person.browser.cookies["counterfoil_session"] = spell(Kind.SESSION, bytes(32)).reveal()
+    version = place.authority.store.version()
+    for _ in range(20):
+        start = await person.browser.get(person.authorization_url())
+        assert start.headers["location"].startswith("/sign-in?flow=")
+    assert place.authority.store.version() == version
+
+
+async def test_what_no_page_could_carry_is_refused(person: Person):
+    """Signed in or not: whether a page is needed decides nothing."""
+    each = "ä" * 1500
+    long = person.authorization_url(state=each, nonce=each, login_hint=each)
+    for _ in "ab":
+        answer = answer_of(await person.browser.get(long))
+        assert answer["error"] == "invalid_request"
+        assert "too long together" in answer["error_description"]
+        await person.code()
 
 
 async def test_a_flow_that_is_none_is_an_error_page(person: Person):

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import Struct
 
-from counterfoil.server.keys.sealed_text import opened_text, sealed_text
+from counterfoil.server.keys.sealed_text import opened_text, sealed_length, sealed_text
 from counterfoil.server.keys.sealing import KEY_BYTES, NotSealed, Sealing
 
 
@@ -26,6 +26,12 @@ TEXT = sealed_text(SEALING, Ticket(7), "tickets")
 def test_it_comes_back_as_it_was():
     assert opened_text(SEALING, TEXT, "tickets", Ticket) == Ticket(7)
     assert "=" not in TEXT
+
+
+@pytest.mark.parametrize("colour", ["", "r", "re", "red", "öl", "x" * 1000])
+def test_how_long_it_becomes_is_known_before(colour: str):
+    coat = Coat(colour)
+    assert sealed_length(coat) == len(sealed_text(SEALING, coat, "coats"))
 
 
 @pytest.mark.parametrize(

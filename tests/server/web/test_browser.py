@@ -4,7 +4,8 @@ import pytest
 from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Secret
-from counterfoil.server.web.browser import go, keep_session
+from counterfoil.server.web.browser import Person as SignedIn
+from counterfoil.server.web.browser import go, in_use, keep_session
 from tests.installation import Installation, Person
 from tests.server.web.requests import request
 
@@ -89,7 +90,9 @@ async def test_an_answer_that_clears_the_cookie_is_left_as_it_is(
     session = await store.read(lambda tx: tx.sessions.find_by_digest(secret.fingerprint()))
     place.clock.turn(86_400)
     asked = request(headers=[(b"cookie", f"{SESSION}={secret.reveal()}".encode())])
-    asked.state.session = session
+    assert session is not None
+    assert place.user is not None
+    in_use(server, asked, SignedIn(place.user, session))
     out = Response()
     server.cookies.clear_session(out)
     keep_session(server, asked, out)

@@ -3,26 +3,40 @@
 Every page of the flow comes back to ``proceed``.
 """
 
+from collections.abc import Callable
 from functools import partial
+from types import MappingProxyType
+from typing import Final, TypeVar
 from urllib.parse import quote, urlencode
 
 from msgspec import Struct
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.oauth.errors import OAuthError, invalid_request
 from counterfoil.oauth.opaque import Secret
-from counterfoil.oauth.parameters import MAX_VALUE_LENGTH, Parameters
+from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol import approval, authorization_request, interaction, pending
 from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.authorization_request import Denied
 from counterfoil.server.protocol.pending import Pending
-from counterfoil.server.records.store import Transaction
+from counterfoil.server.records.session import Origin
+from counterfoil.server.records.store import Transaction, Work
 from counterfoil.server.web.browser import Person, browser_of, go, in_use, person_in, remember
-from counterfoil.server.web.flow import Flow, conclude, flow_in, next_in
+from counterfoil.server.web.flow import flow_in, next_in
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
+
+T = TypeVar("T")
+
+_PAGES: Final = MappingProxyType(
+    {
+        interaction.SignIn: "sign-in",
+        interaction.SecondFactor: "sign-in/second-factor",
+        interaction.Consent: "consent",
+        interaction.Approve: "authorize/continue",
+    }
+)
+"""Where each step is taken; it is decided anew where what was to be approved has just gone."""
 
 
 async def start(server: Server, request: Request) -> Response:
@@ -31,30 +45,47 @@ async def start(server: Server, request: Request) -> Response:
         form = await form_of(request)
         pairs = [*form.single.items(), *(("resource", uri) for uri in form.every("resource"))]
         return go(f"{server.prefix}/authorize?{urlencode(pairs)}")
-    secret = server.cookies.session_of(request)
-    arriving = partial(_arrive, server, query_of(request), secret)
-    arrived = await server.authority.store.read(arriving)
+    visitor = _visitor(server, request)
+    arrived = await _run(server, visitor, partial(_arrive, server, query_of(request), visitor))
     if isinstance(arrived, Denied):
         to = (arrived.asking.redirect_uri, arrived.asking.state)
         return go(approval.refusal(server.authority.issuer, *to, arrived.error))
     asked, browser = arrived.pending, browser_of(server, request)
-    sealed = pending.seal(server.authority.pending, asked, browser.name)
-    if len(sealed) > MAX_VALUE_LENGTH:
-        to = (asked.redirect_uri, asked.state)
-        return go(approval.refusal(server.authority.issuer, *to, _too_long()))
-    answer = await _go_on(server, request, Flow(asked, sealed), arrived.there)
-    return remember(server, browser, answer)
+
+    def sealed() -> str:
+        return pending.seal(server.authority.pending, asked, browser.name)
+
+    return remember(server, browser, _next(server, request, arrived, sealed))
 
 
-def _too_long() -> OAuthError:
-    return invalid_request("The parameters state, nonce and login_hint are too long together.")
+class _Visitor(Struct, frozen=True):
+    """Whoever comes: with the secret of which session, and from where."""
+
+    secret: Secret | None
+    origin: Origin
+
+
+def _visitor(server: Server, request: Request) -> _Visitor:
+    origin = origin_of(request, server.authority.settings.trusted_proxies)
+    return _Visitor(server.cookies.session_of(request), origin)
+
+
+async def _run(server: Server, visitor: _Visitor, work: Work[T]) -> T:
+    """Run a work that may make a code, where somebody may be signed in; else it only reads.
+
+    Whoever is not asked changes no permission: as many codes are made at once as there are.
+    """
+    if visitor.secret is None:
+        return await server.authority.store.read(work)
+    return await server.authority.store.transact(work, beside=True)
 
 
 class _There(Struct, frozen=True):
-    """Who is there, and what comes next for them."""
+    """Who is there, and what comes next for them; where they go with a code, if that is it."""
 
     person: Person | None
     step: interaction.Step
+    url: str = ""
 
 
 class _Arrived(Struct, frozen=True):
@@ -65,44 +96,47 @@ class _Arrived(Struct, frozen=True):
 
 
 async def _arrive(
-    server: Server, parameters: Parameters, secret: Secret | None, tx: Transaction
+    server: Server, parameters: Parameters, visitor: _Visitor, tx: Transaction
 ) -> _Arrived | Denied:
-    """Read the request, and all that decides about its first step, in one look."""
-    asked = await authorization_request.read(server.authority, tx, parameters)
+    """Read the request, decide about its first step, and take it where nobody has to be asked."""
+    session = "" if visitor.secret is None else visitor.secret.fingerprint().hex()
+    asked = await authorization_request.read(server.authority, tx, parameters, session)
     if isinstance(asked, Denied):
         return asked
-    if secret is not None:
-        asked = replace(asked, session=secret.fingerprint().hex())
-    return _Arrived(asked, await _look(server, asked, secret, tx))
+    return _Arrived(asked, await _look(server, asked, visitor, tx))
 
 
-async def _look(server: Server, asked: Pending, secret: Secret | None, tx: Transaction) -> _There:
-    person = await person_in(server, secret, tx)
-    return _There(person, await next_in(server, asked, person, tx))
+async def _look(server: Server, asked: Pending, visitor: _Visitor, tx: Transaction) -> _There:
+    person = await person_in(server, visitor.secret, tx)
+    step = await next_in(server, asked, person, tx)
+    if person is None or not isinstance(step, interaction.Approve):
+        return _There(person, step)
+    authority = server.authority
+    decision = Decision(person.session, asked.access, visitor.origin, asked=False)
+    code = await approval.approve(authority, tx, asked, decision)
+    url = approval.answer(authority.issuer, asked, code) if code is not None else ""
+    return _There(person, step, url)
 
 
 async def proceed(server: Server, request: Request) -> Response:
     """``GET /authorize/continue``: every page of the flow returns here."""
     flow = flow_in(server, request, query_of(request).get("flow"))
-    secret = server.cookies.session_of(request)
-    there = await server.authority.store.read(partial(_look, server, flow.pending, secret))
-    return await _go_on(server, request, flow, there)
+    visitor = _visitor(server, request)
+    there = await _run(server, visitor, partial(_look, server, flow.pending, visitor))
+    return _next(server, request, _Arrived(flow.pending, there), lambda: flow.sealed)
 
 
-async def _go_on(server: Server, request: Request, flow: Flow, there: _There) -> Response:
-    person = in_use(server, request, there.person)
+def _next(
+    server: Server, request: Request, arrived: _Arrived, sealed: Callable[[], str]
+) -> Response:
+    """Send the browser on; ``sealed`` gives the form in which pages carry the request."""
+    asked, there = arrived.pending, arrived.there
+    in_use(server, request, there.person)
     match there.step:
-        case interaction.SignIn():
-            return go(f"{server.prefix}/sign-in?flow={quote(flow.sealed)}")
-        case interaction.SecondFactor():
-            return go(f"{server.prefix}/sign-in/second-factor?flow={quote(flow.sealed)}")
-        case interaction.Consent():
-            return go(f"{server.prefix}/consent?flow={quote(flow.sealed)}")
+        case interaction.Approve() if there.url:
+            return go(there.url)
         case interaction.Refuse(error):
-            to = (flow.pending.redirect_uri, flow.pending.state)
-            return go(approval.refusal(server.authority.issuer, *to, error))
-        case interaction.Approve() if person is not None:
-            origin = origin_of(request, server.authority.settings.trusted_proxies)
-            decision = Decision(person.session, flow.pending.access, origin, asked=False)
-            return await conclude(server, flow, decision)
-    raise AssertionError("nobody is approved for without being there")
+            return go(
+                approval.refusal(server.authority.issuer, asked.redirect_uri, asked.state, error)
+            )
+    return go(f"{server.prefix}/{_PAGES[type(there.step)]}?flow={quote(sealed())}")

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import msgspec
 
-from counterfoil.server.keys.sealing import NotSealed, Seals
+from counterfoil.server.keys.sealing import OVERHEAD, NotSealed, Seals
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -14,6 +14,11 @@ def sealed_text(sealing: Seals, value: msgspec.Struct, context: str) -> str:
     """Seal a value; it opens only with the same ``context``, which is not kept secret."""
     sealed = sealing.seal(msgspec.json.encode(value), context)
     return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+
+
+def sealed_length(value: msgspec.Struct) -> int:
+    """Say how many characters ``sealed_text`` would give."""
+    return -(-4 * (OVERHEAD + len(msgspec.json.encode(value))) // 3)
 
 
 def opened_text(sealing: Seals, unverified: str, context: str, kind: type[T]) -> T:

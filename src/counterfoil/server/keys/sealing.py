@@ -6,9 +6,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from counterfoil.jose import sealing
-from counterfoil.jose.sealing import KEY_BYTES, NotSealed
+from counterfoil.jose.sealing import KEY_BYTES, OVERHEAD, NotSealed
 
-__all__ = ["KEY_BYTES", "NotSealed", "Sealing", "Seals", "derive"]
+__all__ = ["KEY_BYTES", "OVERHEAD", "NotSealed", "Sealing", "Seals", "derive"]
 
 _LABEL: Final = b"counterfoil "
 

@@ -19,7 +19,7 @@ from counterfoil.server.protocol import id_token_hint
 from counterfoil.server.protocol.audience import catalogue
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.limit_narrowing import limited
-from counterfoil.server.protocol.pending import Pending
+from counterfoil.server.protocol.pending import Pending, is_too_long
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.language import language_among
 from counterfoil.server.records.store import Transaction
@@ -46,8 +46,10 @@ class Denied(Struct, frozen=True):
 Check = Callable[[Client, Parameters], None]
 
 
-async def read(authority: Authority, tx: Transaction, parameters: Parameters) -> Pending | Denied:
-    """Read an authorization request.
+async def read(
+    authority: Authority, tx: Transaction, parameters: Parameters, session: str = ""
+) -> Pending | Denied:
+    """Read an authorization request; ``session`` is the fingerprint of the cookie that came too.
 
     Raises:
         OAuthError: the client or the redirect URI is not to be trusted; show a page.
@@ -59,9 +61,16 @@ async def read(authority: Authority, tx: Transaction, parameters: Parameters) ->
             check(client, parameters)
         subject_hint = _subject_hint(authority, client, parameters, tx.now)
         pending = _pending(asking, parameters, await access_asked(tx, client, parameters), tx.now)
-        return replace(pending, subject_hint=subject_hint)
+        pending = replace(pending, subject_hint=subject_hint, session=session)
+        _demand_carriable(pending)
+        return pending
     except OAuthError as error:
         return Denied(asking, error)
+
+
+def _demand_carriable(pending: Pending) -> None:
+    if is_too_long(pending):
+        raise invalid_request("The parameters state, nonce and login_hint are too long together.")
 
 
 async def known_client(tx: Transaction, client_id: str) -> Client:

@@ -57,7 +57,9 @@ class Asker(Struct, frozen=True):
     takes_recalled: bool = True
 
 
-def asker_of(client: Client, pending: Pending, limits: RefreshLimits) -> Asker:
+def asker_of(
+    client: Client, pending: Pending, limits: RefreshLimits, least_acr: str | None = None
+) -> Asker:
     """Say how old a sign-in may be for what this client asks. ``limits`` are those in force.
 
     So old as what would be issued may grow, and as proof may (S30): one that is past that would
@@ -67,7 +69,7 @@ def asker_of(client: Client, pending: Pending, limits: RefreshLimits) -> Asker:
     offline = "offline_access" in pending.access.openid
     absolute = life_of(client, limits, offline=offline).absolute if refreshes else None
     lifetime = earliest(absolute, reproof_interval(client, limits))
-    return Asker(client, lifetime, takes_recalled=client.policy.remembered_sign_in)
+    return Asker(client, lifetime, least_acr, takes_recalled=client.policy.remembered_sign_in)
 
 
 def next_step(
@@ -89,9 +91,8 @@ def next_step(
     ):
         error = OAuthError("login_required", "The person is not signed in, or too long ago.")
         return Refuse(error) if silent else SignIn()
-    least = strongest_of((pending.least_acr, asker.least_acr))
-    if least is not None and not is_enough(session.amr, least):
-        return _strengthened(pending, asker, session, least)
+    if is_too_weak(pending, asker, session):
+        return _strengthened(pending, asker, session)
     if grant is None or not grant.is_live(now) or _needs_consent(pending, asker.client, grant):
         error = OAuthError("consent_required", "The person has to be asked first.")
         return Refuse(error) if silent else Consent()
@@ -111,13 +112,24 @@ def _too_old(pending: Pending, session: Session, now: int) -> bool:
     return pending.max_age is not None and now - session.auth_time > pending.max_age
 
 
-def _strengthened(pending: Pending, asker: Asker, session: Session, least: str) -> Step:
+def is_too_weak(pending: Pending, asker: Asker, session: Session) -> bool:
+    """Whether a sign-in is weaker than this request demands; ``reach`` and ``anew`` matter then."""
+    least = _least(pending, asker)
+    return least is not None and not is_enough(session.amr, least)
+
+
+def _least(pending: Pending, asker: Asker) -> str | None:
+    return strongest_of((pending.least_acr, asker.least_acr))
+
+
+def _strengthened(pending: Pending, asker: Asker, session: Session) -> Step:
     """Say what comes where a sign-in is too weak: only what is missing is asked for."""
     if "none" in pending.prompt:
         return Refuse(OAuthError("login_required", "The person did not sign in as strongly."))
-    if CLASSES.index(asker.reach) >= CLASSES.index(least):
+    least = CLASSES.index(_least(pending, asker) or SINGLE)
+    if CLASSES.index(asker.reach) >= least:
         return SecondFactor()
-    if _made_for(pending, session) and CLASSES.index(asker.anew) < CLASSES.index(least):
+    if _made_for(pending, session) and CLASSES.index(asker.anew) < least:
         sentence = "The person has no way of signing in that is as strong as is demanded."
         return Refuse(OAuthError("unmet_authentication_requirements", sentence))
     return SignIn()

@@ -4,7 +4,8 @@ from msgspec import Struct
 
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.errors import invalid_request
-from counterfoil.server.keys.sealed_text import opened_text, sealed_text
+from counterfoil.oauth.parameters import MAX_VALUE_LENGTH
+from counterfoil.server.keys.sealed_text import opened_text, sealed_length, sealed_text
 from counterfoil.server.keys.sealing import NotSealed, Sealing
 
 
@@ -37,6 +38,11 @@ class Pending(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def seal(sealing: Sealing, pending: Pending, browser: str) -> str:
     """Seal a pending authorization to the browser that began it (``browser`` names its cookie)."""
     return sealed_text(sealing, pending, _context(browser))
+
+
+def is_too_long(pending: Pending) -> bool:
+    """Whether it would be longer, sealed, than a parameter may be."""
+    return sealed_length(pending) > MAX_VALUE_LENGTH
 
 
 def unseal(sealing: Sealing, flow: str | None, browser: str, oldest: int) -> Pending:

@@ -1,10 +1,12 @@
 """The browser in front of us: its own name, its session, its person, its forms."""
 
 from functools import partial
+from typing import Final
+from urllib.parse import quote
 
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.protocol.second_factor_policy import is_strong_enough
@@ -15,6 +17,11 @@ from counterfoil.server.web.headers import protect_page
 from counterfoil.server.web.language import note_person, reading_of
 from counterfoil.server.web.page import Page, Reading
 from counterfoil.server.web.server import Server
+
+_IN_USE: Final = "counterfoil.session"
+_UNQUOTED: Final = ":/%#?=@[]!$&'()*+,;"
+"""What else may stand in an address as it is (RFC 3986 §2.2): no space and no end of line."""
+_GOING: Final = ((b"cache-control", b"no-store"), (b"referrer-policy", b"no-referrer"))
 
 
 class Person(Struct, frozen=True):
@@ -74,7 +81,7 @@ def in_use(server: Server, request: Request, person: Person | None) -> Person | 
     """Note that a person who was found so is there, and uses their session."""
     if person is not None:
         server.authority.activity.note_session(person.session.id, int(server.clock()))
-        request.state.session = person.session
+        request.scope[_IN_USE] = person.session
         note_person(request, person.user.language, person.session.auth_time)
     return person
 
@@ -95,12 +102,14 @@ async def signed_in_at(server: Server, request: Request) -> Person | None:
 
 def keep_session(server: Server, request: Request, response: Response) -> None:
     """Set the cookie of a sliding session anew, where it was used and that is due (S34)."""
-    session: Session | None = getattr(request.state, "session", None)
-    secret = server.cookies.session_of(request)
-    if session is None or secret is None or server.cookies.sets_session(response):
+    session: Session | None = request.scope.get(_IN_USE)
+    if session is None:
         return
     now, idle = int(server.clock()), server.authority.settings.session_idle_lifetime
-    if session.cookie_is_due(now, idle):
+    if not session.cookie_is_due(now, idle) or server.cookies.sets_session(response):
+        return
+    secret = server.cookies.session_of(request)
+    if secret is not None:
         server.cookies.set_session(response, secret, session.cookie_lifetime(now, idle))
         server.authority.activity.note_cookie(session.id, now)
 
@@ -160,7 +169,7 @@ def show(
 
 def go(url: str) -> Response:
     """Send the browser on, with GET, whatever it came with (RFC 9700 §4.12)."""
-    response = RedirectResponse(url, status_code=303)
-    response.headers["cache-control"] = "no-store"
-    response.headers["referrer-policy"] = "no-referrer"
+    response = Response(status_code=303)
+    location = quote(url, safe=_UNQUOTED).encode("ascii")
+    response.raw_headers += [(b"location", location), *_GOING]
     return response

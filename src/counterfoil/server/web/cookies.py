@@ -1,5 +1,6 @@
 """The cookies of a browser: its name, its session, its link and more (RFC 6265bis §4.1.3.2)."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -15,6 +16,7 @@ _SPACES: Final = " \t"
 stands behind one of those."""
 _YEAR: Final = 365 * 24 * 60 * 60
 _LONGEST_NUMBER: Final = 12
+_READ: Final = "counterfoil.cookies"
 
 
 class Pressed(Struct, frozen=True):
@@ -107,11 +109,10 @@ class Cookies:
         return Secret(value) if value is not None and is_spelled(kind, value) else None
 
     def _value(self, request: Request, name: str) -> str | None:
-        headers = request.headers.getlist("cookie")
-        pairs = [pair.partition("=") for header in headers for pair in header.split(";")]
-        values = [value.strip(_SPACES) for key, _, value in pairs if key.strip(_SPACES) == name]
-        # Of two, one may have been tossed in by a neighbouring host: then neither is believed.
-        return values[0] if len(values) == 1 else None
+        read: Mapping[str, str | None] | None = request.scope.get(_READ)
+        if read is None:
+            read = request.scope[_READ] = _cookies_of(request)
+        return read.get(name)
 
     def set_browser(self, response: Response, secret: Secret, max_age: int | None = None) -> None:
         """Name the browser until it is closed, or for so many seconds where it is remembered."""
@@ -167,3 +168,18 @@ class Cookies:
             httponly=True,
             samesite="lax",
         )
+
+
+def _cookies_of(request: Request) -> Mapping[str, str | None]:
+    """Read all cookies of a request; one that comes twice has no value.
+
+    Of two, one may have been tossed in by a neighbouring host: then neither is believed.
+    """
+    read: dict[str, str | None] = {}
+    for header, line in request.scope["headers"]:
+        if header == b"cookie":
+            for pair in line.decode("latin-1").split(";"):
+                key, _, value = pair.partition("=")
+                name = key.strip(_SPACES)
+                read[name] = None if name in read else value.strip(_SPACES)
+    return read

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from counterfoil.server.protocol import approval, authorization_request, pending
 from counterfoil.server.protocol.approval import Decision
-from counterfoil.server.protocol.interaction import Step, asker_of, next_step
+from counterfoil.server.protocol.interaction import Step, asker_of, is_too_weak, next_step
 from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.protocol.second_factor_policy import (
@@ -18,7 +18,6 @@ from counterfoil.server.protocol.second_factor_policy import (
     least_of_request,
     within_reach,
 )
-from counterfoil.server.records.second_factor import NO_FACTORS
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go
 from counterfoil.server.web.language import note_app
@@ -55,17 +54,18 @@ async def next_in(server: Server, pending: Pending, person: Person | None, tx: T
     client = await authorization_request.known_client(tx, pending.client_id)
     grant = await tx.grants.between(person.user.id, client.client_id) if person else None
     settings = server.authority.settings
-    asker = asker_of(client, pending, await limits_in_force(tx, settings))
     least = await least_of_request(tx, client, pending.access)
-    factors = await tx.second_factors.of_user(person.user.id) if person else NO_FACTORS
+    asker = asker_of(client, pending, await limits_in_force(tx, settings), least)
     session = person.session if person else None
-    reach, anew = within_reach(settings, factors, least, session), by_password(factors, session)
-    asker = replace(asker, least_acr=least, reach=reach, anew=anew)
+    if session is not None and is_too_weak(pending, asker, session):
+        factors = await tx.second_factors.of_user(session.user_id)
+        reach, anew = within_reach(settings, factors, least, session), by_password(factors, session)
+        asker = replace(asker, reach=reach, anew=anew)
     return next_step(pending, asker, session, grant, tx.now)
 
 
 async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:
-    """Approve, and take the code back to the app.
+    """Approve what the person has just allowed, and take the code back to the app.
 
     What the decision rests on, the session or the permission, may have gone a moment ago. If it
     has, the flow goes on, and the person is asked.
@@ -75,6 +75,5 @@ async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:
         code = await approval.approve(server.authority, tx, flow.pending, decision)
         return approval.answer(server.authority.issuer, flow.pending, code) if code else None
 
-    # Whoever is not asked changes no permission: a code is made, as many at once as there are.
-    url = await server.authority.store.transact(work, beside=not decision.asked)
+    url = await server.authority.store.transact(work)
     return go(url or f"{server.prefix}/authorize/continue?flow={quote(flow.sealed)}")

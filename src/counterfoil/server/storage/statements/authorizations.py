@@ -13,7 +13,7 @@ INSERT INTO authorizations (digest, client_id, user_id, grant_id, session_id, re
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 TAKE: Final = """
-UPDATE authorizations SET taken_at = ?, family_id = ?
+UPDATE authorizations SET taken_at = ?, family_id = ?, kept = 1
 WHERE digest = ? AND taken_at IS NULL AND expires_at > ? AND wrong_verifiers < ?
 RETURNING digest, client_id, user_id, grant_id, session_id, redirect_uri,
     code_challenge, access, auth_time, expires_at, origin, nonce, taken_at, family_id,
@@ -27,8 +27,9 @@ FROM authorizations WHERE digest = ?
 """
 _PUT_BACK: Final = """
 UPDATE authorizations
-SET taken_at = NULL, family_id = NULL, wrong_verifiers = wrong_verifiers + 1
-WHERE digest = ? AND kept = 0
+SET taken_at = NULL, family_id = NULL, kept = 0, wrong_verifiers = wrong_verifiers + 1
+WHERE digest = ?
+    AND NOT EXISTS (SELECT 1 FROM families WHERE families.id = authorizations.family_id)
 """
 _BURN_OF_GRANT: Final = "DELETE FROM authorizations WHERE grant_id = ? AND taken_at IS NULL"
 _BURN_OF_SESSION: Final = "DELETE FROM authorizations WHERE session_id = ? AND taken_at IS NULL"
@@ -45,8 +46,8 @@ DELETE FROM authorizations WHERE digest IN (
 class AuthorizationStatements:
     """Keeps the promises of ``Authorizations``.
 
-    A taken code stays as long as the family that was made from it (``kept``), so that its replay
-    is recognised, whenever it comes.
+    A taken code stays as long as the family that is made from it in the same transaction
+    (``kept``), so that its replay is recognised, whenever it comes.
     """
 
     def __init__(self, connection: Connection) -> None:

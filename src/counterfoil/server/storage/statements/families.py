@@ -14,7 +14,6 @@ INSERT INTO families (id, grant_id, client_id, user_id, session_id, access, auth
     ended_at, ended_why, sealed_successor, amr)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
-_KEEP_CODE: Final = "UPDATE authorizations SET kept = 1 WHERE family_id = ?"
 _SELECT: Final = """
 SELECT families.id, grant_id, families.client_id, families.user_id, session_id, families.access,
     auth_time, families.created_at, last_used_at, access_expires_at, origin, binding_method,
@@ -87,7 +86,7 @@ class FamilyStatements:
         self._connection = connection
 
     async def add(self, family: Family) -> None:
-        """Add, and keep the code that it was made from as long."""
+        """Add."""
         await self._connection.run(
             _ADD,
             family.id,
@@ -113,7 +112,6 @@ class FamilyStatements:
             family.sealed_successor,
             " ".join(family.amr),
         )
-        await self._connection.run(_KEEP_CODE, family.id)
 
     async def find(self, family_id: str) -> Family | None:
         """Look up, ended or not."""
