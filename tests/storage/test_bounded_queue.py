@@ -34,6 +34,14 @@ def test_a_flood_of_urgent_ones_lets_the_others_in() -> None:
     assert order == [*one_round, "other 0", *one_round, "other 1"]
 
 
+def test_whoever_is_due_is_stale_at_that_very_moment() -> None:
+    """The clock is a fraction: 19.9 - 5 is a little less than 14.9."""
+    queue = BoundedQueue[str](Bounds(1, SECONDS))
+    queue.join("first", 14.9)
+    assert queue.due is not None
+    assert list(queue.stale(queue.due)) == ["first"]
+
+
 class Lines(RuleBasedStateMachine):
     """Anything may come in any order; a list for each line is all that the queue may be."""
 

@@ -64,9 +64,8 @@ class BoundedQueue(Generic[T]):
 
     def stale(self, now: float) -> Iterator[T]:
         """Take out, and give, those that have waited for too long."""
-        begun = now - self.bounds.seconds
         for line in (self._urgent, self._others):
-            while line and line[0][0] <= begun:
+            while line and line[0][0] + self.bounds.seconds <= now:  # as ``due`` reckons
                 yield line.popleft()[1]
 
     def clear(self) -> Iterator[T]:
