@@ -13,7 +13,13 @@ import pytest
 from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.storage.migration import shipped
 from counterfoil.server.storage.sqlite import SqliteStore
-from counterfoil.server.storage.sqlite_file import UnsupportedSqlite, demand_sqlite
+from counterfoil.server.storage.sqlite_file import (
+    UnsupportedSqlite,
+    create,
+    demand_sqlite,
+    open_reader,
+    open_writer,
+)
 from counterfoil.server.storage.statements import __path__ as statements_path
 from tests.storage.conftest import Clock, open_sqlite
 from tests.storage.samples import user
@@ -77,6 +83,15 @@ async def test_every_connection_is_set_for_durability(sqlite: SqliteStore) -> No
     assert writer is not None
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "mmap_size": 0}
     assert {name: writer.pragma(name) for name in wanted} == wanted
+
+
+def test_a_plan_outlives_the_values_that_are_bound(tmp_path: Path) -> None:
+    """Or each look into an index, and each join, would be planned anew every time."""
+    path = tmp_path / "counterfoil.db"
+    create(path)
+    for engine in (open_writer(path), open_reader(path)):
+        assert engine.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1) == 1
+        engine.close()
 
 
 @pytest.mark.anyio
