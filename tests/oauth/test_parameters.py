@@ -126,6 +126,12 @@ def test_a_strange_name_is_shown_harmlessly():
     assert '"' not in said
 
 
+@given(st.dictionaries(st.text(), st.text()))
+def test_what_is_appended_is_a_form(parameters: dict[str, str]):
+    """WHATWG URL, "application/x-www-form-urlencoded", as urllib writes it."""
+    assert appended("https://a", parameters) == f"https://a?{urlencode(parameters)}"
+
+
 @pytest.mark.parametrize("query", ["", "?", "?&", "?x", "?x=1", "?x=1&", "?x=1&y=?"])
 def test_what_is_appended_stands_behind_what_there_is(query: str):
     """RFC 6749 §3.1.2: the query of a redirect URI is kept as it is."""

@@ -75,7 +75,7 @@ def pattern_of(kind: Kind) -> str:
 
 def spell(kind: Kind, content: bytes) -> Secret:
     """Spell ``content`` (random bytes of the caller) as a secret of ``kind``."""
-    body = f"{kind.value}_{urlsafe_b64encode(content).rstrip(b'=').decode('ascii')}"
+    body = f"{kind}_{urlsafe_b64encode(content).rstrip(b'=').decode('ascii')}"
     return Secret(f"{body}-{_checksum(body)}")
 
 
@@ -84,14 +84,14 @@ def is_spelled(kind: Kind, unverified: str) -> bool:
     match = _SHAPE.fullmatch(unverified)
     return (
         match is not None
-        and match[1] == kind.value
+        and match[1] == kind
         and match[3] == _checksum(unverified[: match.start(3) - 1])
     )
 
 
 def content_of(kind: Kind, unverified: str) -> str | None:
     """Give the base64url content of a well spelled secret, else ``None``."""
-    return unverified[len(kind.value) + 1 : -9] if is_spelled(kind, unverified) else None
+    return unverified[len(kind) + 1 : -9] if is_spelled(kind, unverified) else None
 
 
 def fingerprint(text: str) -> bytes:

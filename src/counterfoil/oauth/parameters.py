@@ -1,8 +1,9 @@
 """Request parameters, read once: a name given twice is refused (OAuth 2.1 §3.1, §3.2.2)."""
 
+import re
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import unquote_plus, urlencode
+from urllib.parse import quote_plus, unquote_plus
 
 from msgspec import Struct
 
@@ -11,6 +12,8 @@ from counterfoil.oauth.errors import OAuthError, invalid_request
 REPEATABLE: Final = frozenset({"resource"})
 MAX_PARAMETERS: Final = 64
 MAX_VALUE_LENGTH: Final = 8192
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~-]*")
+"""What a form holds as it is."""
 
 
 class Parameters(Struct, frozen=True):
@@ -77,7 +80,8 @@ def appended(uri: str, parameters: Mapping[str, str]) -> str:
     """Give a redirect URI with parameters added to the query that it has (RFC 6749 §3.1.2)."""
     before, _, query = uri.partition("?")
     joint = "&" if query and not query.endswith("&") else ""
-    return f"{before}?{query}{joint}{urlencode(parameters)}"
+    pairs = [f"{form_encoded(name)}={form_encoded(value)}" for name, value in parameters.items()]
+    return f"{before}?{query}{joint}{'&'.join(pairs)}"
 
 
 def _pairs_of(encoded: bytes | str, most: int) -> list[tuple[str, str]]:
@@ -99,6 +103,11 @@ def form_decoded(text: str) -> str:
         UnicodeDecodeError: it is not UTF-8.
     """
     return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
+
+
+def form_encoded(text: str) -> str:
+    """Encode a name or a value of a form, as ``form_decoded`` reads it."""
+    return text if _PLAIN.fullmatch(text) else quote_plus(text)
 
 
 def _too_many(most: int) -> OAuthError:

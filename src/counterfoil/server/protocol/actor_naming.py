@@ -28,4 +28,5 @@ def with_actor(issuance: Issuance, parameters: Parameters) -> Issuance:
     stands = issuance.may_act or issuance.client.policy.may_act or ""
     if stands and named not in (None, stands):
         raise invalid_request(f"The parameter {NAME} names another client than was decided.")
-    return replace(issuance, may_act=stands or named or "")
+    may_act = stands or named or ""
+    return issuance if may_act == issuance.may_act else replace(issuance, may_act=may_act)

@@ -105,4 +105,5 @@ async def _default(tx: Transaction, settings: Settings) -> DefaultLifetime:
     kept = await tx.default_lifetimes.find()
     if kept is None:
         return DefaultLifetime(settings.access_token_lifetime)
-    return replace(kept, seconds=min(kept.seconds, settings.access_token_lifetime))
+    longest = settings.access_token_lifetime
+    return kept if kept.seconds <= longest else replace(kept, seconds=longest)

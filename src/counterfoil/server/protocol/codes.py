@@ -9,6 +9,7 @@ from counterfoil.oauth.errors import OAuthError, invalid_grant
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import backchannel_logout, events, families, revocation
 from counterfoil.server.protocol.authority import Authority
+from counterfoil.server.protocol.families import Answer
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
 from counterfoil.server.protocol.standing import what_stands
 from counterfoil.server.records.authorization import Authorization
@@ -45,8 +46,8 @@ async def start_family(
         authorization.session_id,
         authorization.nonce,
     )
-    issuance = families.issuance_under(tx, family, request, share, signed_in)
-    return replace(issuance, refresh_token=refresh_token)
+    answer = Answer(signed_in, refresh_token)
+    return families.issuance_under(tx, family, request, share, answer)
 
 
 async def refuse_replayed(

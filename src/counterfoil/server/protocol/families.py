@@ -46,7 +46,7 @@ def limited(family: Family, client: Client, limits: RefreshLimits) -> Family:
     """
     life = proved_life_of(client, limits, offline=family.is_offline)
     ends = min(family.last_used_at + life.idle, family.auth_time + life.absolute)
-    return replace(family, refresh_expires_at=min(family.refresh_expires_at, ends))
+    return replace(family, refresh_expires_at=ends) if ends < family.refresh_expires_at else family
 
 
 class Share(Struct, frozen=True):
@@ -100,13 +100,14 @@ def renewed(
     life = proved_life_of(request.client, share.limits, offline=family.is_offline)
     ends = min(family.absolute_expires_at, family.auth_time + life.absolute, used_at + life.idle)
     ends = min(ends, share.until or ends)
-    family = replace(family, refresh_expires_at=ends, sealed_successor=None)
     if family.refresh_digest is not None and not request.client.policy.refresh_rotation:
-        return family, None
-    return _rotated(authority, tx, family)
+        return replace(family, refresh_expires_at=ends, sealed_successor=None), None
+    return _rotated(authority, tx, family, ends)
 
 
-def _rotated(authority: Authority, tx: Transaction, family: Family) -> tuple[Family, Secret]:
+def _rotated(
+    authority: Authority, tx: Transaction, family: Family, ends: int
+) -> tuple[Family, Secret]:
     generation = family.refresh_generation + 1
     random = tx.random(RANDOM_BYTES)
     token = spell_refresh_token(authority.keys.refresh_mac, family.id, generation, random)
@@ -115,14 +116,23 @@ def _rotated(authority: Authority, tx: Transaction, family: Family) -> tuple[Fam
         refresh_generation=generation,
         refresh_digest=token.fingerprint(),
         rotated_at=tx.now,
+        refresh_expires_at=ends,
+        sealed_successor=None,
     )
     return family, token
 
 
+class Answer(Struct, frozen=True):
+    """What an answer holds besides the access token: the person's sign-in, the refresh token."""
+
+    signed_in: SignedIn
+    refresh_token: Secret | None
+
+
 def issuance_under(
-    tx: Transaction, family: Family, request: TokenRequest, share: Share, signed_in: SignedIn
+    tx: Transaction, family: Family, request: TokenRequest, share: Share, answer: Answer
 ) -> Issuance:
-    """Give what is to be minted; the refresh token is added by the caller."""
+    """Give what is to be minted."""
     return Issuance(
         client=request.client,
         subject=family.user_id,
@@ -132,5 +142,6 @@ def issuance_under(
         handle=new_token_handle(tx, family.id),
         family_id=family.id,
         binding=family.binding,
-        signed_in=signed_in,
+        signed_in=answer.signed_in,
+        refresh_token=answer.refresh_token,
     )

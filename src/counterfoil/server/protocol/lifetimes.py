@@ -8,7 +8,7 @@ from counterfoil.server.settings import Settings
 
 def earliest(*moments: int | None) -> int | None:
     """Give the earliest moment; ``None`` stands for never."""
-    return min((moment for moment in moments if moment is not None), default=None)
+    return min([moment for moment in moments if moment is not None], default=None)
 
 
 def reproof_interval(client: Client, limits: RefreshLimits) -> int | None:

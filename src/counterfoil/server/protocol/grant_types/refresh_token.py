@@ -8,7 +8,7 @@ from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import events, families, proof_of_possession, revocation
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.families import Share
+from counterfoil.server.protocol.families import Answer, Share
 from counterfoil.server.protocol.issuance import Issuance, Refusal, SignedIn, TokenRequest
 from counterfoil.server.protocol.lifetimes import limits_in_force
 from counterfoil.server.protocol.noticing import tokens
@@ -100,8 +100,7 @@ async def _renew(
     if noticed is not None:
         await tokens.record_refresh(tx, noticed, family, events.by_client(request))
         await tokens.follow(authority, tx, noticed, family)
-    issuance = families.issuance_under(tx, renewed, request, share, signed_in)
-    return replace(issuance, refresh_token=successor)
+    return families.issuance_under(tx, renewed, request, share, Answer(signed_in, successor))
 
 
 async def _repeat(
@@ -124,8 +123,7 @@ async def _repeat(
         by = events.by_client(request)
         detail = {"rotated_from": rotated_from, "user_id": family.user_id}
         await events.record(tx, EventKind.REFRESH_REPEATED, by, family.id, detail)
-    issuance = families.issuance_under(tx, family, request, share, signed_in)
-    return replace(issuance, refresh_token=successor)
+    return families.issuance_under(tx, family, request, share, Answer(signed_in, successor))
 
 
 def _successor_of(tx: Transaction, shown: Presentation, family: Family) -> Secret | None:
@@ -138,11 +136,12 @@ async def _asked(
 ) -> tuple[Share, SignedIn]:
     """Give what the new access token is for, after asking anew whether all of it still stands."""
     standing = await what_stands(authority, tx, request.client, family)
-    wanted = scopes_in(request.parameters.get("scope")) or standing.access.scopes
+    wanted = scopes_in(request.parameters.get("scope"))
     if not wanted <= standing.access.scopes:
         raise invalid_scope("A refresh may narrow the scope, never widen it.")
-    asked = replace(standing, access=standing.access.limited_to_scopes(wanted))
-    share = await families.share_of(authority, tx, asked, request)
+    if wanted:
+        standing = replace(standing, access=standing.access.limited_to_scopes(wanted))
+    share = await families.share_of(authority, tx, standing, request)
     if family.session_id is not None:
         authority.activity.note_session(family.session_id, tx.now)
     return share, SignedIn(standing.user, family.auth_time, family.amr, family.session_id)
