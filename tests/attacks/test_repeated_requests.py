@@ -53,8 +53,9 @@ async def knows(site: Installation, at: At, client_id: str, form: dict[str, str]
     return await site.authority.store.read(look)
 
 
-async def ask_twice(site: Installation) -> list[dict[str, Any]]:
-    answers = [(await post(site, "/token", "service", FORM)).json() for _ in range(2)]
+async def ask_often(site: Installation) -> list[dict[str, Any]]:
+    """The first is decided, the second minted from that, the third after the second's likeness."""
+    answers = [(await post(site, "/token", "service", FORM)).json() for _ in range(3)]
     assert await knows(site, At.TOKEN, "service", FORM)
     return answers
 
@@ -68,15 +69,16 @@ async def read_twice(site: Installation, **more: str) -> dict[str, str]:
 
 
 async def test_each_has_a_token_of_its_own(site: Installation):
-    first, second = await ask_twice(site)
+    before = await ask_often(site)
     site.clock.turn(7)
-    third = (await post(site, "/token", "service", FORM)).json()
-    said = [unverified_claims(answer["access_token"]) for answer in (first, second, third)]
-    assert len({claims["jti"] for claims in said}) == 3
-    assert said[2]["iat"] == said[0]["iat"] + 7
-    assert said[2]["exp"] == said[0]["exp"] + 7
+    last = (await post(site, "/token", "service", FORM)).json()
+    said = [unverified_claims(answer.pop("access_token")) for answer in (*before, last)]
+    assert len({claims["jti"] for claims in said}) == 4
+    assert said[3]["iat"] == said[0]["iat"] + 7
+    assert said[3]["exp"] == said[0]["exp"] + 7
+    assert all(answer == last for answer in before)
     alike = [{k: v for k, v in each.items() if k not in ("jti", "iat", "exp")} for each in said]
-    assert alike[0] == alike[1] == alike[2]
+    assert all(each == alike[0] for each in alike)
 
 
 async def expire_secret(tx: Transaction) -> None:
@@ -114,7 +116,7 @@ REFUSALS = [
 async def test_what_was_taken_back_is_refused_at_once(
     site: Installation, change: Change, error: str, elsewhere: bool
 ):
-    await ask_twice(site)
+    await ask_often(site)
     if elsewhere:
         async with restarted(site) as other:
             await other.authority.store.transact(change)
@@ -131,14 +133,14 @@ async def test_a_secret_that_expires_by_itself_ends_what_it_proved(site: Install
         await tx.clients.expire_secret(secret.id, tx.now + 60)
 
     await site.authority.store.transact(let_expire)
-    await ask_twice(site)
+    await ask_often(site)
     site.clock.turn(60)
     answer = await post(site, "/token", "service", FORM)
     assert answer.json()["error"] == "invalid_client"
 
 
 async def test_a_guess_is_not_let_in_by_whoever_was_right_before(site: Installation):
-    await ask_twice(site)
+    await ask_often(site)
     right = site.secrets["service"]
     for wrong in (right[:-1], right + "x", right.upper(), ""):
         site.secrets["service"] = wrong
@@ -147,7 +149,7 @@ async def test_a_guess_is_not_let_in_by_whoever_was_right_before(site: Installat
 
 
 async def test_what_is_decided_now_has_the_lifetime_and_the_form_of_now(site: Installation):
-    await ask_twice(site)
+    await ask_often(site)
 
     async def shorten(tx: Transaction) -> None:
         api = await tx.apis.find(NOTES)
@@ -223,3 +225,14 @@ async def test_a_token_whose_key_was_withdrawn_is_not_active(site: Installation)
     kid = str(unverified_header(form["token"])["kid"])
     await site.authority.store.transact(lambda tx: site.authority.rotation.withdraw(tx, kid, CLI))
     assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
+
+
+async def test_the_key_of_the_moment_signs(site: Installation):
+    await ask_often(site)
+    before = unverified_header(await site.service_token(scope="notes:read"))["kid"]
+    await site.authority.store.transact(
+        lambda tx: site.authority.rotation.withdraw(tx, str(before), CLI)
+    )
+    await site.authority.hub.catch_up()
+    answer = (await post(site, "/token", "service", FORM)).json()
+    assert unverified_header(answer["access_token"])["kid"] != before

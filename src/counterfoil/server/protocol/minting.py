@@ -51,7 +51,7 @@ class Minted(Struct, frozen=True):
 
 
 _ENCODER: Final = msgspec.json.Encoder()
-_PLAIN: Final = Form()
+PLAIN: Final = Form()
 _LEFT_OUT: Final = (None, "", ())
 """What a claim is that the token does not have."""
 _SENSITIVE: Final = tuple(name for name in SignedTicket.__struct_fields__ if name in SENSITIVE)
@@ -61,7 +61,7 @@ _OF_ITS_OWN: Final = Lineage(())
 
 def mint(authority: Authority, issuance: Issuance) -> TokenResponse:
     """Sign what was decided. It writes nothing."""
-    return mint_as(authority, issuance, _PLAIN).response
+    return mint_as(authority, issuance, PLAIN).response
 
 
 def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
@@ -85,6 +85,17 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
     return Minted(response, claims, kid)
 
 
+def mint_like(authority: Authority, issuance: Issuance, before: Minted) -> Minted:
+    """Make an access token that differs from one before in its time and its handle alone."""
+    lifetime, at = issuance.audience.lifetime, issuance.issued_at
+    claims = replace(before.claims, exp=at + lifetime, iat=at, jti=issuance.handle)
+    seal = _seal_for(authority, claims, issuance.audience)
+    text = seal.close(seal.signer.sign(claims))
+    excess = excess_of(authority, issuance, text)
+    response = replace(before.response, access_token=text, token_budget=excess)
+    return Minted(response, claims, seal.signer.kid)
+
+
 def mint_alike(
     authority: Authority, issuance: Issuance, handles: Sequence[str], at_once: int
 ) -> Iterator[list[TokenResponse]]:
@@ -92,7 +103,7 @@ def mint_alike(
 
     What they say is written once. It writes nothing to the store.
     """
-    first = mint_as(authority, issuance, _PLAIN)
+    first = mint_as(authority, issuance, PLAIN)
     response, seal = first.response, _seal_for(authority, first.claims, issuance.audience)
     yield [response]
     # Nobody can have named this handle elsewhere: it was drawn when all else had been said.

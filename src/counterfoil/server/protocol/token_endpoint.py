@@ -5,7 +5,7 @@ grant type only decides, and so cannot forget a check.
 """
 
 from functools import partial
-from typing import Final
+from typing import Final, TypeGuard
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -22,7 +22,7 @@ from counterfoil.server.protocol.grant_types import GRANT_TYPES, GrantType
 from counterfoil.server.protocol.identifiers import new_token_handle
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.protocol.limit_narrowing import LimitNarrowing, limit_narrowing_in
-from counterfoil.server.protocol.minting import mint, mint_ticket
+from counterfoil.server.protocol.minting import PLAIN, Minted, mint, mint_as, mint_like, mint_ticket
 from counterfoil.server.protocol.rates import Once
 from counterfoil.server.protocol.recording import issue
 from counterfoil.server.protocol.repeats import At
@@ -55,29 +55,54 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         OAuthError: what was refused and why (RFC 6749 §5.2, RFC 9449 §5).
         StoreUnavailable: nothing was stored; the client may try again.
     """
-    decided: Issuance | Refusal | None = await _decided_before(authority, asked)
-    if decided is None:
-        decided = await _decided_now(authority, asked)
-    if isinstance(decided, Refusal):
-        raise decided.error
+    again = await _decided_before(authority, asked)
+    if again is not None:
+        return await _given(authority, again.issuance, again.known.mint(authority, again.issuance))
+    decided = await _decided_now(authority, asked)
     if decided.ticket is not None:
         return mint_ticket(authority, decided, decided.ticket)
-    if not decided.costs_a_row:
-        response = mint(authority, decided)
-        if not becomes_reference(decided, response):
-            return response
+    response = None if decided.costs_a_row else mint(authority, decided)
+    return await _given(authority, decided, response)
+
+
+async def _given(
+    authority: Authority, decided: Issuance, response: TokenResponse | None
+) -> TokenResponse:
+    """Give an answer; where there is none, or it became too long, write its token down."""
+    if response is not None and not becomes_reference(decided, response):
+        return response
     # Of its own, after what was decided has committed: a crash in between is a lost answer.
     return await authority.store.transact(partial(issue, authority, decided), beside=True)
 
 
-class _Known(Struct, frozen=True):
-    """What was decided of a request of a client that proved itself by a secret."""
+class _Known(Struct):
+    """What was decided of a request of a client that proved itself by a secret.
+
+    ``minted`` is what the last such token said.
+    """
 
     authenticated: AuthenticatedClient
     issuance: Issuance
+    minted: Minted | None = None
+
+    def mint(self, authority: Authority, issuance: Issuance) -> TokenResponse:
+        """Sign the next one, which differs in its time and its handle alone."""
+        before = self.minted
+        if before is None:
+            self.minted = mint_as(authority, issuance, PLAIN)
+        else:
+            self.minted = mint_like(authority, issuance, before)
+        return self.minted.response
 
 
-async def _decided_before(authority: Authority, asked: Asked) -> Issuance | None:
+class _Again(Struct, frozen=True):
+    """What is decided of a request by what was decided before."""
+
+    known: _Known
+    issuance: Issuance
+
+
+async def _decided_before(authority: Authority, asked: Asked) -> _Again | None:
     """Decide as of the same request before; ``None`` where nothing is known of one."""
     if asked.proofs or _MAY_REPEAT not in asked.form:
         return None
@@ -91,7 +116,7 @@ def _name_of(authority: Authority, asked: Asked) -> bytes:
     return authority.repeats.name(At.TOKEN, asked.authorization, asked.form)
 
 
-async def _again(authority: Authority, name: bytes, once: Once, tx: Transaction) -> Issuance | None:
+async def _again(authority: Authority, name: bytes, once: Once, tx: Transaction) -> _Again | None:
     known = await tx.decisions.find(name)
     if not isinstance(known, _Known):
         return None
@@ -99,10 +124,11 @@ async def _again(authority: Authority, name: bytes, once: Once, tx: Transaction)
         return None
     once.demand(known.authenticated.client, tx.now)
     authority.activity.note_secret(known.authenticated.secret_id, tx.now)
-    return replace(known.issuance, issued_at=tx.now, handle=new_token_handle(tx))
+    issuance = replace(known.issuance, issued_at=tx.now, handle=new_token_handle(tx))
+    return _Again(known, issuance)
 
 
-async def _decided_now(authority: Authority, asked: Asked) -> Issuance | Refusal:
+async def _decided_now(authority: Authority, asked: Asked) -> Issuance:
     parameters = Parameters.parse(asked.form)
     grant_type = _grant_type_in(parameters)
     narrowings = _narrowings_in(parameters)
@@ -117,9 +143,12 @@ async def _decided_now(authority: Authority, asked: Asked) -> Issuance | Refusal
         if grant_type.reads_tokens:
             await authority.hub.catch_up()
         writes = grant_type.writes or proof is not None
-        return await _run(authority, partial(_decide, authority, request), writes=writes)
+        decided = await _run(authority, partial(_decide, authority, request), writes=writes)
     except NotProved as error:
         raise proof_of_possession.refusal_of(error) from None
+    if isinstance(decided, Refusal):
+        raise decided.error
+    return decided
 
 
 async def _run(
@@ -179,12 +208,17 @@ async def _decide(authority: Authority, request: _Request, tx: Transaction) -> I
     believed = TokenRequest(client, request.parameters, asked.origin, proved, authenticated.proof)
     if proof is None:
         decided = await _exchange(authority, tx, request, believed)
-        if isinstance(decided, Issuance) and request.may_repeat and authenticated.secret_id:
+        if request.may_repeat and authenticated.secret_id and _is_plain(decided):
             name = _name_of(authority, asked)
             await tx.decisions.keep(name, _Known(authenticated, decided))
         return decided
     await proof_of_possession.take(authority, tx, proof)
     return await _attempt(authority, tx, request, believed)
+
+
+def _is_plain(decided: Issuance | Refusal) -> TypeGuard[Issuance]:
+    """Whether it is a token of which nothing need be written down."""
+    return isinstance(decided, Issuance) and decided.ticket is None and not decided.costs_a_row
 
 
 async def _attempt(
