@@ -147,3 +147,34 @@ async def test_decisions_go_with_what_they_rest_on_and_are_so_many_at_most(
         assert await sqlite.read(kept) == [None, None, 2, 3, 4]
         await sqlite.transact(change)
         assert await sqlite.read(kept) == [None] * 5
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "by another process"])
+async def test_a_glance_is_as_fresh_as_a_look(
+    sqlite: SqliteStore, tmp_path: Path, clock: Clock, elsewhere: bool
+) -> None:
+    await add_notes(sqlite)
+    other = open_sqlite(tmp_path, clock) if elsewhere else sqlite
+
+    async def keep(tx: Transaction) -> None:
+        await tx.decisions.keep(b"name", "decided")
+
+    async def kept(tx: Transaction) -> object | None:
+        return await tx.decisions.find(b"name")
+
+    for change in CHANGES:
+        await sqlite.read(keep)
+        assert await sqlite.glance(kept) == "decided"
+        await other.transact(lambda tx: tx.sealed.raise_to("of another kind", tx.now))
+        assert await sqlite.glance(kept) == "decided"
+        await other.transact(change)
+        assert await sqlite.glance(kept) is None
+    await other.close()
+
+
+async def test_a_glance_at_rows_fails(sqlite: SqliteStore) -> None:
+    """They would be of another moment than what is remembered."""
+    await add_notes(sqlite)
+    await sqlite.read(lambda tx: tx.grants.find("g"))
+    with pytest.raises(RuntimeError, match="outside of its work"):
+        await sqlite.glance(lambda tx: tx.grants.find("g"))

@@ -20,7 +20,7 @@ from counterfoil.oauth.parameters import Parameters, form_decoded
 from counterfoil.server.protocol import client_assertions
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.client_keys import thumbprints_in
-from counterfoil.server.records.client import Client
+from counterfoil.server.records.client import Client, ClientSecret
 from counterfoil.server.records.event import NO_PROOF
 from counterfoil.server.records.store import Transaction
 
@@ -47,11 +47,20 @@ class Credentials(Struct, frozen=True):
 
 
 class AuthenticatedClient(Struct, frozen=True):
-    """A client that proved who it is; ``secret_id`` or ``key_id`` names by what, if any."""
+    """A client that proved who it is: by a ``secret``, by the key that is named, or not at all."""
 
     client: Client
-    secret_id: str | None
+    secret: ClientSecret | None
     key_id: str | None = None
+
+    @property
+    def secret_id(self) -> str | None:
+        """The name of the secret, if it was one."""
+        return None if self.secret is None else self.secret.id
+
+    def would_still(self, now: int) -> bool:
+        """Whether it would prove itself again, by the same secret, if nobody has changed either."""
+        return self.secret is not None and self.secret.is_live(now)
 
     @property
     def proof(self) -> str:
@@ -162,7 +171,7 @@ async def authenticate(tx: Transaction, credentials: Credentials) -> Authenticat
         OAuthError: ``invalid_client`` (RFC 6749 §5.2).
     """
     client = await tx.clients.find(credentials.client_id)
-    secret_id = await _matching_secret(tx, client, credentials)
+    secret = await _matching_secret(tx, client, credentials)
     if client is None:
         raise invalid_client(_REFUSED, detail="no such client")
     if client.public != (credentials.method == "none") or (
@@ -171,20 +180,11 @@ async def authenticate(tx: Transaction, credentials: Credentials) -> Authenticat
         raise invalid_client(_REFUSED, detail="a method that this client does not use")
     if client.jwks:
         _demand_key(client, credentials)
-    elif not client.public and secret_id is None:
+    elif not client.public and secret is None:
         raise invalid_client(_REFUSED, detail=f"wrong secret for {client.client_id!r}")
     if not client.is_enabled:
         raise invalid_client(_REFUSED, detail=f"{client.client_id!r} is disabled")
-    return AuthenticatedClient(client, secret_id, credentials.key_id)
-
-
-async def still_proved(tx: Transaction, authenticated: AuthenticatedClient) -> bool:
-    """Whether a client that proved itself by a secret before would do so now, by the same one."""
-    client = authenticated.client
-    if await tx.clients.find(client.client_id) is not client:
-        return False
-    secrets = await tx.clients.secrets_of(client.client_id)
-    return any(each.id == authenticated.secret_id and each.is_live(tx.now) for each in secrets)
+    return AuthenticatedClient(client, secret, credentials.key_id)
 
 
 def _demand_key(client: Client, credentials: Credentials) -> None:
@@ -195,14 +195,14 @@ def _demand_key(client: Client, credentials: Credentials) -> None:
 
 async def _matching_secret(
     tx: Transaction, client: Client | None, credentials: Credentials
-) -> str | None:
+) -> ClientSecret | None:
     if credentials.secret is None:
         return None
     digest = credentials.secret.fingerprint()
     matched = None
     for secret in await tx.clients.secrets_of(client.client_id) if client else ():
         if hmac.compare_digest(secret.digest, digest) and secret.is_live(tx.now):
-            matched = secret.id
+            matched = secret
     return matched
 
 

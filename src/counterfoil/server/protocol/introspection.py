@@ -119,7 +119,7 @@ async def introspect(authority: Authority, form: bytes, authorization: str | Non
     name = authority.repeats.name(At.INTROSPECTION, authorization, form)
     once = Once(authority.client_rates)
     await authority.hub.catch_up()
-    answer = await authority.store.read(partial(_answer_again, authority, name, once))
+    answer = await authority.store.glance(partial(_answer_again, authority, name, once))
     if answer is not None:
         return answer
     asked = await _read(authority, name, Parameters.parse(form), authorization)
@@ -134,7 +134,7 @@ async def _answer_again(
     known = await tx.decisions.find(name)
     if not isinstance(known, _Known) or known.keys is not _keys(authority, tx):
         return None
-    if not await client_authentication.still_proved(tx, known.asker):
+    if not known.asker.would_still(tx.now):
         return None
     once.demand(known.asker.client, tx.now)
     authority.activity.note_secret(known.asker.secret_id, tx.now)

@@ -107,7 +107,7 @@ async def _decided_before(authority: Authority, asked: Asked) -> _Again | None:
     if asked.proofs or _MAY_REPEAT not in asked.form:
         return None
     name = _name_of(authority, asked)
-    return await authority.store.read(
+    return await authority.store.glance(
         partial(_again, authority, name, Once(authority.client_rates))
     )
 
@@ -118,9 +118,7 @@ def _name_of(authority: Authority, asked: Asked) -> bytes:
 
 async def _again(authority: Authority, name: bytes, once: Once, tx: Transaction) -> _Again | None:
     known = await tx.decisions.find(name)
-    if not isinstance(known, _Known):
-        return None
-    if not await client_authentication.still_proved(tx, known.authenticated):
+    if not isinstance(known, _Known) or not known.authenticated.would_still(tx.now):
         return None
     once.demand(known.authenticated.client, tx.now)
     authority.activity.note_secret(known.authenticated.secret_id, tx.now)

@@ -223,6 +223,13 @@ class Store(Protocol):
         ``urgent``: as above.
         """
 
+    async def glance(self, work: Work[T]) -> T:
+        """Run a work that asks for nothing but decisions: as fresh as what is read, and cheaper.
+
+        Raises:
+            Overloaded, StoreUnavailable: as ``read`` does.
+        """
+
     def version(self) -> int:
         """A number that changes when anyone, in any process, has committed what others follow.
 

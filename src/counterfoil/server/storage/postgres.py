@@ -180,6 +180,14 @@ class PostgresStore(Store):
         value: T = await self._readings.ask(work, urgent=urgent)
         return value
 
+    async def glance(self, work: Work[T]) -> T:
+        """Run a work that asks for nothing but decisions; they are remembered by connection.
+
+        Raises:
+            Overloaded, StoreUnavailable: as ``read`` does.
+        """
+        return await self.read(work)
+
     async def _read(self, work: Work[T]) -> T:
         async with self._reading.begun(_BEGIN_READING) as lent:
             await lent.look()

@@ -138,6 +138,20 @@ class SqliteStore(Store):
             self._drop_reader()
             raise unavailable(error) from error
 
+    async def glance(self, work: Work[T]) -> T:
+        """Run a work that asks for nothing but decisions, inline.
+
+        Where nobody has committed since the last look, all that is remembered stands, and no
+        transaction need begin; one that asks for rows fails.
+
+        Raises:
+            StoreUnavailable: the engine failed.
+        """
+        if self.version() != self._looked_at:
+            return await self.read(work)
+        self._reading.now = int(self._clock())
+        return finished(work, self._view)
+
     def _look(self) -> None:
         version = self.version()
         if version != self._looked_at:
