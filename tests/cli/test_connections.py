@@ -24,12 +24,15 @@ Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
-async def listening(app: Any, **patience: Any) -> AsyncIterator[tuple[int, set[Connection]]]:
+async def listening(
+    app: Any, is_brief: Callable[[str], bool] = lambda _: False, **patience: Any
+) -> AsyncIterator[tuple[int, set[Connection]]]:
     """An app behind our connections on a real port; gives the port, and who is connected."""
     config = uvicorn.Config(app, http=Connection, lifespan="off", log_level="critical")
     config.load()
     state = uvicorn.Server(config).server_state
-    made = partial(Connection, config, state, {}, patience=Patience(**patience))
+    brief = {"patience": Patience(**patience), "is_brief": is_brief}
+    made = partial(Connection, config, state, {}, **brief)
     server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1], state.connections  # type: ignore[misc]  # all are ours
@@ -391,3 +394,47 @@ async def test_whoever_is_answered_in_one_piece_may_ask_again_and_owes_it():
         assert kept.owes
         assert kept.timeout_keep_alive_task is None
         writer.close()
+
+
+async def test_who_is_answered_at_once_needs_no_task_and_who_waits_has_one():
+    waits = asyncio.Event()
+    seen: list[object] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/waits":
+            await waits.wait()
+            seen.append(asyncio.current_task())
+        await whole(scope, receive, send)
+
+    async with (
+        listening(app, is_brief=lambda path: path != "/task") as (port, _),
+        peers(port, 2) as ((reader, writer), (another, other)),
+    ):
+        writer.write(
+            b"GET /waits HTTP/1.1\r\nHost: x\r\n\r\nGET /behind HTTP/1.1\r\nHost: x\r\n\r\n"
+        )
+        other.write(b"GET /at-once HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await another.readuntil(b"/at-once")).startswith(b"HTTP/1.1 200")
+        assert seen == []
+        waits.set()
+        answers = await reader.readuntil(b"/behind")
+        assert answers.count(b"HTTP/1.1 200 OK") == 2
+        assert answers.index(b"/waits") < answers.index(b"/behind")
+        (task,) = seen
+        assert isinstance(task, asyncio.Task)
+
+
+async def test_what_fails_at_once_is_answered_with_500_and_ends_nobody_else():
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/fails":
+            raise RuntimeError("at once")
+        await whole(scope, receive, send)
+
+    async with (
+        listening(app, is_brief=lambda _: True) as (port, _),
+        peers(port, 2) as ((reader, writer), (another, other)),
+    ):
+        writer.write(b"GET /fails HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.read()).startswith(b"HTTP/1.1 500")
+        other.write(b"GET /well HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await another.readuntil(b"/well")).startswith(b"HTTP/1.1 200")

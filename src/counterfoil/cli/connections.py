@@ -6,6 +6,7 @@ a thousand tasks.
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from counterfoil.cli.answering import Header, whole_answer
+from counterfoil.cli.beginning import begun
 from counterfoil.cli.gathering import Gathering
 from counterfoil.server.endpoints.notices import PUSH
 from counterfoil.server.web.answers import ANSWER
@@ -57,12 +59,21 @@ class TooMuch(Exception):
 class Connection(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection, over a transport that gathers.
 
-    ``owing_since`` (the loop's time) is set while the peer owes us a request, or the rest of one.
+    ``is_brief`` says of a path whether its requests are answered at once, as a rule: they get a
+    task only where they wait. ``owing_since`` (the loop's time) is set while the peer owes us a
+    request, or the rest of one.
     """
 
-    def __init__(self, *given: Any, patience: Patience = PATIENCE, **named: Any) -> None:
+    def __init__(
+        self,
+        *given: Any,
+        patience: Patience = PATIENCE,
+        is_brief: Callable[[str], bool] = lambda _: False,
+        **named: Any,
+    ) -> None:
         super().__init__(*given, **named)
         self._patience = patience
+        self._is_brief = is_brief
         self.owing_since: float | None = None
         self._unread_since: float | None = None
         self._begun = False
@@ -156,9 +167,17 @@ class Connection(HttpToolsProtocol):
 
     def _start_held(self) -> None:
         held, self._held = self._held, None
-        if held is not None:
-            held[0].keep_alive &= not self._draining
-            super()._start_asgi_task(*held)
+        if held is None:
+            return
+        cycle, app = held
+        cycle.keep_alive &= not self._draining
+        if not self._is_brief(cycle.scope["path"]):
+            super()._start_asgi_task(cycle, app)
+            return
+        task = begun(cycle.run_asgi(app), self.loop)
+        if task is not None:
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
 
     def on_response_complete(self) -> None:
         """Take up the next request, or wait for it."""

@@ -52,7 +52,7 @@ def run(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=partial(Connection, patience=patience),  # type: ignore[arg-type]  # it makes one
+        http=partial(Connection, patience=patience, is_brief=app.is_brief),  # type: ignore[arg-type]  # it makes one
         ws="none",
         lifespan="on",
         log_config=None,

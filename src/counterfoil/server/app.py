@@ -78,6 +78,7 @@ class _Pattern(Struct, frozen=True):
 
 _WHOLE: Final = frozenset({JsonResponse, Response, RedirectResponse})
 """Answers whose body is there, and after which nothing is left to do."""
+_BRIEF: Final = ("/token", "/introspect")
 _NOWHERE: Final = _Place({}, scripts=False)
 
 
@@ -120,6 +121,10 @@ class App:
     def superseded(self) -> str:
         """Why this version may serve no more, and must end; empty while it may."""
         return self._server.presence.superseded if self._server is not None else ""
+
+    def is_brief(self, path: str) -> bool:
+        """Whether requests for this path wait for nothing, as a rule, but the database."""
+        return path.endswith(_BRIEF)
 
     def end_streams(self) -> None:
         """End every event stream, for it would go on for ever: the server is about to stop.
