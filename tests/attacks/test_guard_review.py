@@ -242,6 +242,15 @@ def test_a_number_without_measure_is_refused_and_breaks_nothing(
     assert refused(desk.gate(), asked, MaxAge(5.5), StepUp(max_age=5)) is not None
 
 
+@pytest.mark.parametrize("number", [LONGEST, -LONGEST], ids=["great", "small"])
+def test_an_origin_without_measure_is_refused_and_breaks_nothing(desk: Desk, number: int):
+    """Nor may it raise with when the tokens were issued that a token was exchanged for."""
+    parent = ("t0", "c0", 0, ISSUER, 0, "k", number)
+    asked = request(token=desk.token(parents=[parent]))
+    for gate in (desk.gate(max_age=60), desk.gate(max_age=60.5), desk.gate()):
+        assert refused(gate, asked) is Reason.MALFORMED
+
+
 def test_another_issuers_user_of_the_same_name_is_another(desk: Desk):
     """Who may name users at one issuer could name himself after one of another."""
     own = OwnPath("/users/{id}", issuer="https://people.example")

@@ -62,6 +62,17 @@ def test_a_claim_of_the_wrong_type_is_no_claim(changes: dict[str, object]):
     assert access_token_from(claims(**changes)) is None
 
 
+@pytest.mark.parametrize("claim", ["exp", "iat", "nbf", "auth_time"])
+def test_a_time_is_a_number_that_a_clock_can_hold(claim: str):
+    """Up to there a float is exact, and whoever adds to it raises nothing."""
+    for far in (2**53, -(2**53)):
+        assert access_token_from(claims(**{claim: far})) is not None
+    for further in (2**53 + 1, -(2**53) - 1, 10**400, -(10**400)):
+        assert access_token_from(claims(**{claim: further})) is None
+        parent = ("t0", "c0", 0, "https://a.example", 0, "k", further)
+        assert access_token_from(claims(parents=[parent])) is None
+
+
 def test_claims_survive_the_wire():
     """What is left out is read back as its default; bytes and mappings read alike."""
     full = token(scope="a b", fam="f1", gen=[1, 2], auth_time=NOW, cnf={"jkt": "x"})

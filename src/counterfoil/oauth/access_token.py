@@ -1,14 +1,15 @@
 """The JWT profile for access tokens: claims and their checks (RFC 9068)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Final, TypeAlias
+from typing import Final
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from counterfoil.oauth.access import scopes_named
 from counterfoil.oauth.binding import UNBOUND, Binding, binding_of
 from counterfoil.oauth.delegation import Parent
+from counterfoil.oauth.numeric_date import NumericDate
 from counterfoil.oauth.reasons import Reason
 from counterfoil.oauth.revocations import Marks
 from counterfoil.oauth.url_binding import TYPE as URL_BOUND
@@ -22,11 +23,6 @@ TYPES: Final = (TYPE, URL_BOUND, LIMITED)
 third, bound or not."""
 LEEWAY: Final = 10
 """Seconds by which ``iat`` or ``nbf`` may lie ahead of our clock (S28); ``exp``: none (S16)."""
-
-
-_FURTHEST: Final = 2**53
-"""JSON knows no greatest number, but whoever adds to one needs it (RFC 8259 §6)."""
-_Seconds: TypeAlias = Annotated[int, Meta(ge=-_FURTHEST, le=_FURTHEST)]
 
 
 class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -45,17 +41,17 @@ class AccessToken(Struct, frozen=True, omit_defaults=True, kw_only=True):
     iss: str
     sub: str
     aud: str | tuple[str, ...]
-    exp: _Seconds
-    iat: _Seconds
+    exp: NumericDate
+    iat: NumericDate
     client_id: str
     jti: str
     scope: str = ""
     fam: str = ""
     gen: tuple[int, int] = (0, 0)
-    auth_time: _Seconds | None = None
+    auth_time: NumericDate | None = None
     acr: object = None
     cnf: Mapping[str, object] | None = None
-    nbf: _Seconds | None = None
+    nbf: NumericDate | None = None
     status: object = None
     url_bound: UrlBound | None = None
     act: object = None

@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.oauth.numeric_date import NumericDate
 from counterfoil.oauth.revocations import Marks
 
 GRANT_TYPE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -27,7 +28,7 @@ class Parent(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     audience: str
     api_generation: int
     kid: str
-    issued_at: int
+    issued_at: NumericDate
 
     @property
     def marks(self) -> Marks:
