@@ -21,6 +21,7 @@ from counterfoil.guard import (
     Sessions,
     SignedIn,
     StepUp,
+    Tickets,
     Web,
     asgi,
     wsgi,
@@ -249,6 +250,17 @@ def test_an_origin_without_measure_is_refused_and_breaks_nothing(desk: Desk, num
     asked = request(token=desk.token(parents=[parent]))
     for gate in (desk.gate(max_age=60), desk.gate(max_age=60.5), desk.gate()):
         assert refused(gate, asked) is Reason.MALFORMED
+
+
+@pytest.mark.parametrize("changes", [{"gen": (LONGEST, 0)}, {"acr": LONGEST}], ids=["gen", "acr"])
+def test_what_no_ticket_can_hold_gives_none_and_breaks_nothing(
+    desk: Desk, changes: dict[str, object]
+):
+    """MessagePack has a greatest number."""
+    gate = desk.gate(tickets=Tickets(keys=(bytes(32),)))
+    asked = request("/tickets", method="POST", token=desk.token(**changes))
+    admission = gate.admit_blocking(asked, demands_of())
+    assert gate.ticket(asked, admission, b'{"url": "/files/7"}').status == 400
 
 
 def test_another_issuers_user_of_the_same_name_is_another(desk: Desk):

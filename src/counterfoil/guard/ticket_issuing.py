@@ -88,7 +88,11 @@ class TicketIssuing:
         ends = self._end(token, now)
         nonce = self._giver.random(NONCE_BYTES) if wanted.once else b""
         grounds = _Grounds(digest_of(str(url), headers), ends, tuple(dict(headers)), nonce)
-        text = sealed(_ticket(token, grounds), self._policy.keys[0], self._giver.audience.encode())
+        key, audience = self._policy.keys[0], self._giver.audience.encode()
+        try:
+            text = sealed(_ticket(token, grounds), key, audience)
+        except OverflowError as error:
+            return _invalid(f"The access token says what no ticket can hold: {error}.")
         if len(text) > LONGEST_TICKET:
             return _invalid("The ticket would be too long: the access token has too many scopes.")
         answer = {

@@ -93,7 +93,11 @@ class BadTicket(Exception):
 
 
 def sealed(ticket: Ticket, key: bytes, audience: bytes) -> str:
-    """Sign a ticket for the API of this name."""
+    """Sign a ticket for the API of this name.
+
+    Raises:
+        OverflowError: where it says a number of more than 64 bits, which MessagePack has not.
+    """
     payload = _ENCODER.encode(ticket)
     mac = _mac_of(key, audience).of(payload)[:_MAC_BYTES]
     return (PREFIX + jws.encode_part(payload + mac)).decode("ascii")
