@@ -438,3 +438,39 @@ async def test_what_fails_at_once_is_answered_with_500_and_ends_nobody_else():
         assert (await reader.read()).startswith(b"HTTP/1.1 500")
         other.write(b"GET /well HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await another.readuntil(b"/well")).startswith(b"HTTP/1.1 200")
+
+
+async def test_whoever_was_answered_at_once_may_be_idle_as_long_as_others() -> None:
+    """A proxy that keeps its connections for a minute must find them there."""
+    async with (
+        listening(whole, is_brief=lambda _: True) as (port, connected),
+        peers(port, 1) as ((reader, writer),),
+    ):
+        writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n/a")
+        (kept,) = connected
+        now = asyncio.get_running_loop().time()
+        kept.look(now + KEEP_ALIVE_SECONDS - 5)
+        assert not kept.transport.is_closing()
+        kept.look(now + KEEP_ALIVE_SECONDS + 1)
+        assert kept.transport.is_closing()
+
+
+async def test_of_many_at_once_one_is_begun_at_once_and_others_have_their_turn() -> None:
+    """Else one packet of theirs would be worked off while everybody waits."""
+    begun: list[object] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(asyncio.current_task())
+        await whole(scope, receive, send)
+
+    asked = [b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(9)]
+    async with (
+        listening(app, is_brief=lambda _: True) as (port, _),
+        peers(port, 1) as ((reader, writer),),
+    ):
+        writer.write(b"".join(asked))
+        answers = await reader.readuntil(b"\r\n\r\n/8")
+        assert answers.count(b"HTTP/1.1 200 OK") == 9
+    assert begun[0] is None
+    assert None not in begun[1:]

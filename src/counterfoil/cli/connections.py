@@ -79,6 +79,7 @@ class Connection(HttpToolsProtocol):
         self._begun = False
         self._unfinished = 0
         self._held: tuple[RequestResponseCycle, ASGI3Application] | None = None
+        self._ready: tuple[RequestResponseCycle, ASGI3Application] | None = None
         self._answered: RequestResponseCycle | None = None
         self._draining = False
 
@@ -108,10 +109,16 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, within bounds."""
+        """Read on, within bounds, and then begin the first that has come, if it is brief.
+
+        Those behind it have their turn with everybody's requests.
+        """
         super().data_received(data)
         if self.owing_since is not None:
             self._bound(len(data))
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            self._begin(*ready)
 
     def _bound(self, more: int) -> None:
         self._unfinished += more
@@ -171,9 +178,13 @@ class Connection(HttpToolsProtocol):
             return
         cycle, app = held
         cycle.keep_alive &= not self._draining
-        if not self._is_brief(cycle.scope["path"]):
+        if self._is_brief(cycle.scope["path"]):
+            self._ready = cycle, app
+        else:
             super()._start_asgi_task(cycle, app)
-            return
+
+    def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Answer without a task, as far as nothing has to be waited for."""
         task = begun(cycle.run_asgi(app), self.loop)
         if task is not None:
             self.tasks.add(task)
