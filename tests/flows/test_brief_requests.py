@@ -2,6 +2,7 @@
 
 import asyncio
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -9,7 +10,7 @@ import msgspec
 import pytest
 
 from counterfoil.cli.beginning import begun
-from tests.installation import CALLBACK, Installation, Person
+from tests.installation import CALLBACK, Installation, Person, installed
 
 pytestmark = pytest.mark.anyio
 
@@ -43,6 +44,19 @@ async def ask(place: Installation, path: str, client_id: str, **form: str) -> tu
     if task is not None:
         await task
     return sent[0]["status"], msgspec.json.decode(sent[1]["body"])
+
+
+@pytest.mark.parametrize("path", ["/sign-in/with/token", "/account/end/session/token", "/x/token"])
+async def test_nothing_else_is_begun_so(place: Installation, path: str):
+    """A stranger or an operator names the last part: what answers there may ask for its task."""
+    assert not place.app.is_brief(path)
+
+
+async def test_below_the_path_of_an_issuer_too(tmp_path: Path):
+    async with installed(tmp_path, issuer="https://id.example/auth") as place:
+        assert place.app.is_brief("/auth/token")
+        assert place.app.is_brief("/token")
+        assert not place.app.is_brief("/auth/auth/token")
 
 
 async def test_every_grant_type_and_introspection(place: Installation, person: Person):

@@ -78,7 +78,7 @@ class _Pattern(Struct, frozen=True):
 
 _WHOLE: Final = frozenset({JsonResponse, Response, RedirectResponse})
 """Answers whose body is there, and after which nothing is left to do."""
-_BRIEF: Final = ("/token", "/introspect")
+_BRIEF: Final = frozenset({"/token", "/introspect"})
 _NOWHERE: Final = _Place({}, scripts=False)
 
 
@@ -124,7 +124,7 @@ class App:
 
     def is_brief(self, path: str) -> bool:
         """Whether requests for this path wait for nothing, as a rule, but the database."""
-        return path.endswith(_BRIEF)
+        return path_below(path, self._prefix) in _BRIEF
 
     def end_streams(self) -> None:
         """End every event stream, for it would go on for ever: the server is about to stop.
