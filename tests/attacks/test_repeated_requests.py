@@ -3,9 +3,12 @@
 Each test shows first that something is remembered of it: else it would show nothing.
 """
 
+import asyncio
+import gc
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,9 +17,12 @@ import pytest
 from msgspec.structs import replace
 
 from counterfoil.jose.jwt import unverified_claims, unverified_header
-from counterfoil.server.protocol import revocation, shortening
+from counterfoil.oauth.reasons import Reason
+from counterfoil.server.protocol import introspection, revocation, shortening
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.repeats import At
+from counterfoil.server.protocol.token_reading import Opening, ReadToken, TokenReader
+from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation, installed, restarted
 
@@ -43,14 +49,17 @@ async def post(
     return await site.post(path, client_id, **form)
 
 
-async def knows(site: Installation, at: At, client_id: str, form: dict[str, str]) -> bool:
-    """Whether a connection of the store knows what was decided of this very request."""
+async def known(site: Installation, at: At, client_id: str, form: dict[str, str]) -> list[object]:
+    """What the connections of the store know that was decided of this very request."""
     name = site.authority.repeats.name(at, header(site, client_id), urlencode(form).encode())
+    read = site.authority.store.read
+    # So many at once that none of the connections is idle.
+    found = await asyncio.gather(*(read(lambda tx: tx.decisions.find(name)) for _ in range(12)))
+    return [decision for decision in found if decision is not None]
 
-    async def look(tx: Transaction) -> bool:
-        return await tx.decisions.find(name) is not None
 
-    return await site.authority.store.read(look)
+async def knows(site: Installation, at: At, client_id: str, form: dict[str, str]) -> bool:
+    return bool(await known(site, at, client_id, form))
 
 
 async def ask_often(site: Installation) -> list[dict[str, Any]]:
@@ -79,6 +88,31 @@ async def test_each_has_a_token_of_its_own(site: Installation):
     assert all(answer == last for answer in before)
     alike = [{k: v for k, v in each.items() if k not in ("jti", "iat", "exp")} for each in said]
     assert all(each == alike[0] for each in alike)
+
+
+def texts_in(*things: object) -> set[str]:
+    """Every text that can be reached from these."""
+    found, seen, left = set[str](), set[int](), list(things)
+    while left:
+        thing = left.pop()
+        if isinstance(thing, str):
+            found.add(thing)
+        elif id(thing) not in seen and not isinstance(thing, type | ModuleType | FunctionType):
+            seen.add(id(thing))
+            left += gc.get_referents(thing)
+    return found
+
+
+async def test_neither_tokens_nor_secrets_are_kept(site: Installation):
+    """Whoever reads our memory finds nothing to use."""
+    tokens = [answer["access_token"] for answer in await ask_often(site)]
+    form = await read_twice(site)
+    kept = texts_in(
+        *await known(site, At.TOKEN, "service", FORM),
+        *await known(site, At.INTROSPECTION, "reader", form),
+    )
+    assert {"service", "reader"} <= kept
+    assert not kept & {*tokens, form["token"], *site.secrets.values()}
 
 
 async def expire_secret(tx: Transaction) -> None:
@@ -236,3 +270,29 @@ async def test_the_key_of_the_moment_signs(site: Installation):
     await site.authority.hub.catch_up()
     answer = (await post(site, "/token", "service", FORM)).json()
     assert unverified_header(answer["access_token"])["kid"] != before
+
+
+async def test_a_token_that_was_read_by_the_keys_before_does_not_stand_by_those_after(
+    site: Installation,
+):
+    """PostgreSQL gives others their turn in between: the keys may be others by then."""
+    authority, keyring = site.authority, site.authority.keyring
+
+    class Slow(TokenReader):
+        async def find(self, unverified: str, tx: Transaction) -> ReadToken | Reason:
+            read = await authority.reader.find(unverified, tx)
+            await keyring.load(tx)
+            return read
+
+    slow = Slow(
+        authority.issuer, authority.store, Opening(keyring, authority.encrypting), authority.hub
+    )
+    form = {"token": await site.service_token(scope="notes:read")}
+    encoded = urlencode(form).encode()
+    asker = header(site, "reader")
+    said = await introspection.introspect(replace(authority, reader=slow), encoded, asker)
+    assert said.active
+    kept, *_ = await known(site, At.INTROSPECTION, "reader", form)
+    published = keyring.published(Purpose.TOKENS, int(site.clock()))
+    assert isinstance(kept, introspection._Known)
+    assert kept.keys is not published

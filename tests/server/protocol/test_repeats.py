@@ -14,6 +14,12 @@ def test_what_stood_in_the_header_cannot_be_moved_into_the_form():
     assert REPEATS.name(At.TOKEN, None, b"1:ab") != REPEATS.name(At.TOKEN, "a", b"b")
 
 
+def test_an_empty_header_is_not_the_same_as_none():
+    """With one, the request is refused: it would prove the client in two ways."""
+    assert REPEATS.name(At.TOKEN, "", b"x") != REPEATS.name(At.TOKEN, None, b"x")
+    assert REPEATS.name(At.TOKEN, None, b"0:x") != REPEATS.name(At.TOKEN, "", b"x")
+
+
 def test_each_endpoint_has_names_of_its_own():
     assert REPEATS.name(At.TOKEN, None, b"x") != REPEATS.name(At.INTROSPECTION, None, b"x")
 

@@ -163,6 +163,7 @@ async def _answer(
     client_authentication.demand_confidential(asker.client)
     if is_spelled(Kind.REFRESH_TOKEN, asked.unverified):
         return await _of_refresh_token(authority, tx, asker.client, asked.unverified)
+    keys = _keys(authority, tx)  # before the token is read: they may be others afterwards
     read = authority.reader.judge(await authority.reader.find(asked.unverified, tx), tx.now)
     if isinstance(read, Reason):
         return INACTIVE
@@ -170,7 +171,7 @@ async def _answer(
     if answer.active:
         _note_use(authority, read, Use(tx.now, place_of(asked.address)))
         if asker.secret_id is not None and _says_all_itself(read):
-            await tx.decisions.keep(asked.name, _Known(asker, read, _keys(authority, tx), answer))
+            await tx.decisions.keep(asked.name, _Known(asker, read, keys, answer))
     return answer
 
 

@@ -85,15 +85,14 @@ def mint_as(authority: Authority, issuance: Issuance, form: Form) -> Minted:
     return Minted(response, claims, kid)
 
 
-def mint_like(authority: Authority, issuance: Issuance, before: Minted) -> Minted:
+def mint_like(authority: Authority, issuance: Issuance, before: Minted) -> TokenResponse:
     """Make an access token that differs from one before in its time and its handle alone."""
     lifetime, at = issuance.audience.lifetime, issuance.issued_at
     claims = replace(before.claims, exp=at + lifetime, iat=at, jti=issuance.handle)
     seal = _seal_for(authority, claims, issuance.audience)
     text = seal.close(seal.signer.sign(claims))
     excess = excess_of(authority, issuance, text)
-    response = replace(before.response, access_token=text, token_budget=excess)
-    return Minted(response, claims, seal.signer.kid)
+    return replace(before.response, access_token=text, token_budget=excess)
 
 
 def mint_alike(

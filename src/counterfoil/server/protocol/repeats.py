@@ -28,8 +28,11 @@ class Repeats(Struct, frozen=True):
 
     def name(self, at: At, authorization: str | None, form: bytes) -> bytes:
         """Name a request by all that it says for itself: who asks, and for what."""
-        header = b"" if authorization is None else authorization.encode("latin-1")
-        said = b"%d:%b%b" % (len(header), header, form)
+        if authorization is None:
+            said = b"-%b" % form
+        else:
+            header = authorization.encode("latin-1")
+            said = b"%d:%b%b" % (len(header), header, form)
         return blake2b(said, key=self.key, person=at.value).digest()
 
     def __repr__(self) -> str:

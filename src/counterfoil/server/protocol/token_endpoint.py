@@ -55,10 +55,11 @@ async def respond(authority: Authority, asked: Asked) -> TokenResponse:
         OAuthError: what was refused and why (RFC 6749 §5.2, RFC 9449 §5).
         StoreUnavailable: nothing was stored; the client may try again.
     """
-    again = await _decided_before(authority, asked)
+    once = Once(authority.client_rates)
+    again = await _decided_before(authority, asked, once)
     if again is not None:
         return await _given(authority, again.issuance, again.known.mint(authority, again.issuance))
-    decided = await _decided_now(authority, asked)
+    decided = await _decided_now(authority, asked, once)
     if decided.ticket is not None:
         return mint_ticket(authority, decided, decided.ticket)
     response = None if decided.costs_a_row else mint(authority, decided)
@@ -78,7 +79,7 @@ async def _given(
 class _Known(Struct):
     """What was decided of a request of a client that proved itself by a secret.
 
-    ``minted`` is what the last such token said.
+    ``minted`` is what the first such token said, and not the token: none is kept in memory.
     """
 
     authenticated: AuthenticatedClient
@@ -87,12 +88,11 @@ class _Known(Struct):
 
     def mint(self, authority: Authority, issuance: Issuance) -> TokenResponse:
         """Sign the next one, which differs in its time and its handle alone."""
-        before = self.minted
-        if before is None:
-            self.minted = mint_as(authority, issuance, PLAIN)
-        else:
-            self.minted = mint_like(authority, issuance, before)
-        return self.minted.response
+        if self.minted is not None:
+            return mint_like(authority, issuance, self.minted)
+        minted = mint_as(authority, issuance, PLAIN)
+        self.minted = replace(minted, response=replace(minted.response, access_token=""))
+        return minted.response
 
 
 class _Again(Struct, frozen=True):
@@ -102,14 +102,12 @@ class _Again(Struct, frozen=True):
     issuance: Issuance
 
 
-async def _decided_before(authority: Authority, asked: Asked) -> _Again | None:
+async def _decided_before(authority: Authority, asked: Asked, once: Once) -> _Again | None:
     """Decide as of the same request before; ``None`` where nothing is known of one."""
     if asked.proofs or _MAY_REPEAT not in asked.form:
         return None
     name = _name_of(authority, asked)
-    return await authority.store.glance(
-        partial(_again, authority, name, Once(authority.client_rates))
-    )
+    return await authority.store.glance(partial(_again, authority, name, once))
 
 
 def _name_of(authority: Authority, asked: Asked) -> bytes:
@@ -126,7 +124,7 @@ async def _again(authority: Authority, name: bytes, once: Once, tx: Transaction)
     return _Again(known, issuance)
 
 
-async def _decided_now(authority: Authority, asked: Asked) -> Issuance:
+async def _decided_now(authority: Authority, asked: Asked, once: Once) -> Issuance:
     parameters = Parameters.parse(asked.form)
     grant_type = _grant_type_in(parameters)
     narrowings = _narrowings_in(parameters)
@@ -135,7 +133,6 @@ async def _decided_now(authority: Authority, asked: Asked) -> Issuance:
     )
     try:
         proof = proof_of_possession.read(asked.proofs, _target(authority))
-        once = Once(authority.client_rates)
         request = _Request(grant_type, credentials, asked, parameters, proof, once, narrowings)
         # A proof is used up, and that is written down whatever becomes of the request.
         if grant_type.reads_tokens:
