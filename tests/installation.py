@@ -6,6 +6,7 @@ import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -26,6 +27,7 @@ from counterfoil.server.records.client import Client
 from counterfoil.server.records.policy import ApiPolicy
 from counterfoil.server.records.user import User
 from counterfoil.server.settings import load
+from counterfoil.server.web.answers import ANSWER
 from counterfoil.server.web.server import Server
 from tests.engines import settings_of
 
@@ -52,6 +54,22 @@ class Clock:
         self.now += seconds
 
 
+async def as_served(app: App, scope: Any, receive: Any, send: Any) -> None:
+    """Call the app as our own server does, which takes a whole answer at once."""
+    taken: list[tuple[int, Any, bytes]] = []
+
+    def take(*answer: Any) -> bool:
+        if scope["method"] == "HEAD":
+            return False
+        taken.append(answer)
+        return True
+
+    await app({**scope, "extensions": {ANSWER: {"answer": take}}}, receive, send)
+    for status, headers, body in taken:
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
 class Installation:
     """A running server with an API, an app, a service and a person; and a browser to use it."""
 
@@ -71,7 +89,8 @@ class Installation:
         """A new browser, or any HTTP client; it keeps cookies and follows no redirect."""
         if self.remote:
             return httpx2.AsyncClient(base_url=self.issuer, **options)
-        transport = httpx2.ASGITransport(self.app, raise_app_exceptions=True)
+        app = partial(as_served, self.app)
+        transport = httpx2.ASGITransport(app, raise_app_exceptions=True)
         return httpx2.AsyncClient(transport=transport, base_url=self.issuer, **options)
 
     async def target_of(self, unverified: str) -> Target:

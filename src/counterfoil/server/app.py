@@ -77,7 +77,7 @@ class _Pattern(Struct, frozen=True):
 
 
 _WHOLE: Final = frozenset({JsonResponse, Response, RedirectResponse})
-"""Answers whose body is there, and after which nothing is left to do."""
+"""Kinds of answers whose body is there."""
 _BRIEF: Final = frozenset({"/token", "/introspect"})
 _NOWHERE: Final = _Place({}, scripts=False)
 
@@ -186,7 +186,7 @@ class App:
 def _was_sent(response: Response, scope: Scope) -> bool:
     """Send an answer at once, where it is whole and the server below takes it so."""
     taker = (scope.get("extensions") or {}).get(ANSWER)
-    if taker is None or type(response) not in _WHOLE:
+    if taker is None or type(response) not in _WHOLE or response.background is not None:
         return False
     sent: bool = taker["answer"](response.status_code, response.raw_headers, response.body)
     return sent
