@@ -158,6 +158,27 @@ async def test_who_announces_too_much_is_left(flood: bytes):
         await close(client)
 
 
+async def test_a_flush_is_answered_after_all_that_was_said_before_it():
+    """Else whoever subscribes and flushes could miss what somebody else puts right afterwards."""
+    heard: list[bytes] = []
+
+    async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"max_payload": 1048576}\r\n')
+        while line := await reader.readline():
+            heard.append(line.split()[0])
+            if line == b"PING\r\n":
+                writer.write(b"PONG\r\n")
+
+    async with talking(answering) as where:
+        client = await connect(servers(f"nats://{where}"), 0, nobody)
+        for number in range(20):
+            await client.subscribe(f"subject-{number}")
+            await client.flush(2)
+        await close(client)
+    assert heard[:2] == [b"CONNECT", b"PING"]
+    assert heard[2:] == [b"SUB", b"PING"] * 20
+
+
 async def test_what_a_server_tells_of_others_is_not_kept():
     """nats-py compares each with all before it: a few hundred lines hold the loop up for ever."""
 

@@ -51,6 +51,12 @@ class _Client(Client):
             if is_news:
                 self._on_close()
 
+    async def _send_ping(self, future: "asyncio.Future[bool] | None" = None) -> None:
+        # nats-py writes it past what waits to be written: the answer would say nothing of that, and
+        # whoever had subscribed and flushed could miss what was put right afterwards.
+        await self._flush_pending(force_flush=True)
+        await super()._send_ping(future)
+
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         # nats-py takes what the server says of itself for the word on whether to encrypt.
         if self._demand_tls and initial_connection and info.get("tls_required") is not True:
