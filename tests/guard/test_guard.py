@@ -113,6 +113,22 @@ def test_what_was_ended_is_refused_from_the_next_check(
     assert desk.reason(desk.token()) is reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "generation"),
+    [(Ended.TOKEN, "t0", 0), (Ended.KEY, "k0", 0), (Ended.CLIENT, "c0", 1), (Ended.API, "a0", 1)],
+)
+def test_what_ends_a_token_ends_what_it_was_exchanged_for(
+    desk: Desk, kind: Ended, name: str, generation: int
+):
+    """RFC 8693: also where a token stands between, and at once where it is remembered."""
+    parents = [("t9", "c1", 0, AUDIENCE, 0, "k9", int(NOW)), ("t0", "c0", 0, "a0", 0, "k0", 0)]
+    seen = desk.token(parents=parents)
+    assert desk.reason(seen) is None
+    desk.end(kind, name, generation)
+    assert desk.reason(seen) is desk.reason(desk.token(parents=parents)) is not None
+    assert desk.reason(desk.token()) is None
+
+
 def test_a_later_generation_lives(desk: Desk):
     desk.end(Ended.CLIENT, "c1", 3)
     assert desk.reason(desk.token(gen=(2, 0))) is Reason.REVOKED

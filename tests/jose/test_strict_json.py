@@ -96,6 +96,7 @@ VALUES = st.recursive(
 
 @given(objects(VALUES))
 @example('{"a":1,"a":1}')
+@example('{"a":1,"a":1e6}')  # written back it is as long
 @example('{"a":{"b":1,"b":2}}')
 @example('{"x":[{"b":1,"b":2}]}')
 @example('{"a":1,"\\u0061":2}')

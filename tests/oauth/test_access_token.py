@@ -124,6 +124,13 @@ def test_an_early_nbf_does_not_hide_a_late_iat():
     assert check(late, EXPECTED, NOW) is Reason.ISSUED_IN_FUTURE
 
 
+@pytest.mark.parametrize("cnf", [{}, {"new": "x"}, {"jkt": ""}, {"jkt": "x", "new": "x"}])
+def test_a_confirmation_that_says_nothing_makes_no_bearer_token(cnf: dict[str, object]):
+    """RFC 7800 §3.1."""
+    assert not token(cnf=cnf).binding.is_bearer
+    assert token().binding.is_bearer
+
+
 def test_the_marks_by_which_it_can_be_ended():
     full = token(fam="f1", gen=[1, 2])
     assert full.marks("k1") == Marks(

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -18,6 +18,7 @@ MARKS = st.builds(Marks, NAMES, NAMES | st.just(""), NAMES, st.integers(0, 4), N
                   st.integers(0, 4), NAMES, st.integers(0, 9))  # fmt: skip
 TIMES = st.integers(0, 20)
 BOOKS = st.lists(NOTICES, max_size=12)
+_PARENT = Marks("b", "", "b", 0, "b", 0, "b")
 
 
 def holding(notices: list[Notice]) -> RevocationSet:
@@ -161,6 +162,8 @@ def test_it_says_when_a_token_expires_that_outlives_nothing_else(
 
 
 @given(BOOKS, MARKS, MARKS)
+@example([Notice(Ended.TOKEN, "b", 20)], Marks("a", "", "a", 0, "a", 0, "a"), _PARENT)
+@example([Notice(Ended.KEY, "b", 20)], Marks("a", "", "a", 0, "a", 0, "a"), _PARENT)
 def test_what_ends_a_parent_ends_what_was_made_of_it(
     notices: list[Notice], own: Marks, parent: Marks
 ):
