@@ -5,13 +5,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
 
 from bench import machine
-from bench.generator import Load
+from bench.generator import Counted, Load
 from bench.http_session import HttpSession
 from bench.plan import Plan
 from bench.seeding import SCOPE, Seeded, access_tokens
@@ -43,8 +44,10 @@ def fan_out(
         )
         results["rss_with_followers_mb"] = machine.memory_mb(server.pid)
         for name, rate in (("idle", 0.0), ("half_load", full_rate / 2)):
-            with _load(seeded, server, rate, files) if rate else nullcontext():
+            with _load(seeded, server, rate, files) if rate else nullcontext([]) as counted:
                 times = _revoke_each(seeded, server, crowd, plan.fan_outs)
+            if counted:
+                results[f"fan_out_{name}_per_s"] = _rate_of(counted)
             first = [
                 min(times[at : at + plan.followers]) for at in range(0, len(times), plan.followers)
             ]
@@ -74,30 +77,38 @@ def _revoke_each(
 
 
 @contextmanager
-def _load(seeded: Seeded, server: Running, rate: float, files: Path) -> Iterator[None]:
-    """Ask for so many tokens a second meanwhile."""
+def _load(seeded: Seeded, server: Running, rate: float, files: Path) -> Iterator[list[Counted]]:
+    """Ask for so many tokens a second meanwhile; gives what was counted, in the end.
+
+    Raises:
+        WrongAnswers: the load has ended too early, and what was measured was measured at rest.
+    """
     service = files / "paced"
     service.write_text(f"{seeded.service.authorization}\n")
-    pause = max(1, round(_PACED_CONNECTIONS / rate * 1000))
-    load = Load("paced", f"{server.url}/token", (str(service), SCOPE, "jwt", str(pause)))
-    measured = threading.Event()
+    load = Load("paced", f"{server.url}/token", (str(service), SCOPE, "jwt", str(rate)))
+    measured, counted = threading.Event(), list[Counted]()
 
     def go_on() -> None:
         while not measured.is_set():
-            load.run(_PACED_CONNECTIONS, _LOAD_SECONDS)
+            counted.append(load.run(_PACED_CONNECTIONS, _LOAD_SECONDS).counted)
 
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    try:
-        yield
-    finally:
-        measured.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(go_on)
+        try:
+            yield counted
+        finally:
+            measured.set()
+        loading.result()
 
 
 def _send(process: subprocess.Popen[str], line: str) -> None:
     if process.stdin is not None:
         print(line, file=process.stdin, flush=True)
+
+
+def _rate_of(counted: Sequence[Counted]) -> float:
+    """How many tokens a second there were beside it: they share their core with the guards."""
+    return sum(each.right for each in counted) / sum(each.microseconds for each in counted) * 1e6
 
 
 def _expect(process: subprocess.Popen[str], word: str) -> None:

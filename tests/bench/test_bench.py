@@ -47,6 +47,7 @@ KEYS = {
     "fan_out_idle_p99_ms",
     "fan_out_half_load_p50_ms",
     "fan_out_half_load_p99_ms",
+    "fan_out_half_load_per_s",
     "guard_rss_snapshot_mb",
     "guard_rss_stream_mb",
     "snapshot_s",
