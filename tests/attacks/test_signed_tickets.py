@@ -83,6 +83,13 @@ def test_headers_that_it_covers_must_be_there(desk: Desk, gate: Gate):
     assert reason(gate, using(text)) is Reason.WRONG_TARGET
 
 
+@pytest.mark.parametrize("name", ["\ufffd", "ä", "", "a b", "host\n"])
+def test_a_name_that_no_header_has_is_found_in_no_request(desk: Desk, gate: Gate, name: str):
+    """Whatever an issuer has signed: it is a refusal, and no error."""
+    text = ticket(desk, headers=[name])
+    assert reason(gate, using(text)) is Reason.WRONG_TARGET
+
+
 def test_once_is_once(desk: Desk, gate: Gate):
     text, other = ticket(desk, once=True, jti="one"), ticket(desk, once=True, jti="two")
     assert reason(gate, using(text)) is None

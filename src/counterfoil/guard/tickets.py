@@ -166,7 +166,8 @@ def _digest(request: Request, url: str, names: Iterable[str]) -> bytes:
         return b""
     headers = []
     for name in names:
-        values = request.values(name.encode("latin-1"))
+        # No header has a name outside ASCII (RFC 9110 §5.1), whatever an issuer has signed.
+        values = request.values(name.encode("ascii")) if name.isascii() else ()
         if len(values) != 1:
             return b""
         headers.append((name, values[0]))
