@@ -35,13 +35,16 @@ class ScopeHierarchy:
     def scopes_of(self, claim: str) -> frozenset[str]:
         """Give the scopes of a ``scope`` claim, and what they imply.
 
-        Many tokens say the same: what was said before is remembered, 64 texts at most.
+        Many tokens say the same: what was said before is remembered, 64 texts at most. With the
+        next all are forgotten, so that whoever says something new each time takes no place for
+        good.
         """
         scopes = self._known.get(claim)
         if scopes is None:
             scopes = self.widened(scopes_named(claim))
-            if len(self._known) < _MAX_KNOWN:
-                self._known[claim] = scopes
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            self._known[claim] = scopes
         return scopes
 
     def widened(self, scopes: frozenset[str]) -> frozenset[str]:
