@@ -7,6 +7,7 @@ import asyncio
 import gc
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -22,6 +23,7 @@ from counterfoil.server.protocol import introspection, revocation, shortening
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.repeats import At
 from counterfoil.server.protocol.token_reading import Opening, ReadToken, TokenReader
+from counterfoil.server.records.client import ClientSecret
 from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation, installed, restarted
@@ -200,6 +202,31 @@ async def test_what_is_decided_now_has_the_lifetime_and_the_form_of_now(site: In
 async def test_whoever_repeats_is_counted(site: Installation):
     statuses = [(await post(site, "/token", "service", FORM)).status_code for _ in range(61)]
     assert statuses == [200] * 60 + [429]
+
+
+async def test_whoever_repeats_a_question_is_counted(site: Installation):
+    form = {"token": await site.service_token(scope="notes:read")}
+    answers = [await post(site, "/introspect", "reader", form) for _ in range(61)]
+    assert [answer.status_code for answer in answers] == [200] * 60 + [429]
+
+
+async def test_when_a_secret_was_used_last_is_known_of_whoever_repeats(site: Installation):
+    form = await read_twice(site)
+    await ask_often(site)
+    await site.authority.activity.flush(site.authority.store)
+    await ask_often(site)
+    assert (await post(site, "/introspect", "reader", form)).json()["active"] is True
+    site.clock.turn(7)
+    await post(site, "/token", "service", FORM)
+    await post(site, "/introspect", "reader", form)
+    await site.authority.activity.flush(site.authority.store)
+    for client_id in ("service", "reader"):
+        (secret,) = await site.authority.store.read(partial(secrets_of, client_id))
+        assert secret.last_used_at == int(site.clock())
+
+
+async def secrets_of(client_id: str, tx: Transaction) -> list[ClientSecret]:
+    return await tx.clients.secrets_of(client_id)
 
 
 async def test_a_token_that_was_ended_is_never_active_again(site: Installation):

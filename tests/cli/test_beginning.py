@@ -92,3 +92,21 @@ async def test_being_cancelled_reaches_it_where_it_waits(steps: int):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert seen == ["ended"]
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+async def test_what_it_waits_for_is_cancelled_with_it(steps: int):
+    """Nobody works on for whoever has gone."""
+    waited_for: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        await waited_for
+
+    task = begin(work())
+    assert task is not None
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert waited_for.cancelled()

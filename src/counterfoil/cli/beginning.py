@@ -39,7 +39,9 @@ class _Rest(Coroutine[Any, Any, None]):
 
     def throw(self, *error: Any) -> Any:
         """Raise where it waits, whether or not anybody has asked yet for what."""
-        self._awaited = None
+        awaited, self._awaited = self._awaited, None
+        if awaited is not None:
+            awaited.cancel()  # as a task would, had it been told what it waits for
         return self._steps.throw(*error)
 
     def close(self) -> None:
