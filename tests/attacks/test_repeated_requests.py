@@ -163,16 +163,20 @@ async def test_what_was_taken_back_is_refused_at_once(
     assert answer.json()["error"] == error
 
 
-async def test_a_secret_that_expires_by_itself_ends_what_it_proved(site: Installation):
-    async def let_expire(tx: Transaction) -> None:
-        (secret,) = await tx.clients.secrets_of("service")
-        await tx.clients.expire_secret(secret.id, tx.now + 60)
+async def let_expire(client_id: str, tx: Transaction) -> None:
+    (secret,) = await tx.clients.secrets_of(client_id)
+    await tx.clients.expire_secret(secret.id, tx.now + 60)
 
-    await site.authority.store.transact(let_expire)
+
+async def test_a_secret_that_expires_by_itself_ends_what_it_proved(site: Installation):
+    await site.authority.store.transact(partial(let_expire, "service"))
+    await site.authority.store.transact(partial(let_expire, "reader"))
     await ask_often(site)
+    form = await read_twice(site)
     site.clock.turn(60)
-    answer = await post(site, "/token", "service", FORM)
-    assert answer.json()["error"] == "invalid_client"
+    for path, client_id, asked in (("/token", "service", FORM), ("/introspect", "reader", form)):
+        answer = await post(site, path, client_id, asked)
+        assert answer.json()["error"] == "invalid_client"
 
 
 async def test_a_guess_is_not_let_in_by_whoever_was_right_before(site: Installation):
