@@ -474,3 +474,17 @@ async def test_of_many_at_once_one_is_begun_at_once_and_others_have_their_turn()
         assert answers.count(b"HTTP/1.1 200 OK") == 9
     assert begun[0] is None
     assert None not in begun[1:]
+
+
+async def test_a_brief_request_is_answered_though_what_follows_is_no_http() -> None:
+    """The answer is its own, and the last on this connection."""
+    async with (
+        listening(whole, is_brief=lambda _: True) as (port, connected),
+        peers(port, 1) as ((reader, writer),),
+    ):
+        writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n\x16\x03 no http\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), 10)
+        assert answer.startswith(b"HTTP/1.1 200 OK")
+        assert answer.endswith(b"/a")
+        assert b"connection: close" in answer
+        await until(lambda: not connected)
