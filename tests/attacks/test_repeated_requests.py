@@ -3,80 +3,34 @@
 Each test shows first that something is remembered of it: else it would show nothing.
 """
 
-import asyncio
 import gc
-from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx2
 import pytest
 from msgspec.structs import replace
 
 from counterfoil.jose.jwt import unverified_claims, unverified_header
-from counterfoil.oauth.reasons import Reason
-from counterfoil.server.protocol import introspection, revocation, shortening
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.repeats import At
-from counterfoil.server.protocol.token_reading import Opening, ReadToken, TokenReader
 from counterfoil.server.records.client import ClientSecret
-from counterfoil.server.records.signing_key import Purpose
 from counterfoil.server.records.store import Transaction
-from tests.installation import NOTES, Installation, installed, restarted
+from tests.installation import NOTES, Installation, Person, restarted
+from tests.proofs import Holder
+from tests.repeating import FORM, ask_often, known, knows, post, read_twice, repeating
 
-pytestmark = pytest.mark.anyio
-
-FORM = {"grant_type": "client_credentials", "scope": "notes:read"}
 Change = Callable[[Transaction], Awaitable[Any]]
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def site(on_engine: str, tmp_path: Path):
-    async with installed(tmp_path, client_rate_per_minute=60) as site:
-        await site.add_client("reader", scopes=frozenset({"introspect"}))
+async def site(on_engine: str, tmp_path: Path) -> AsyncIterator[Installation]:
+    async with repeating(tmp_path) as site:
         yield site
-
-
-def header(site: Installation, client_id: str) -> str:
-    return "Basic " + b64encode(f"{client_id}:{site.secrets[client_id]}".encode()).decode()
-
-
-async def post(
-    site: Installation, path: str, client_id: str, form: dict[str, str]
-) -> httpx2.Response:
-    return await site.post(path, client_id, **form)
-
-
-async def known(site: Installation, at: At, client_id: str, form: dict[str, str]) -> list[object]:
-    """What the connections of the store know that was decided of this very request."""
-    name = site.authority.repeats.name(at, header(site, client_id), urlencode(form).encode())
-    read = site.authority.store.read
-    # So many at once that none of the connections is idle.
-    found = await asyncio.gather(*(read(lambda tx: tx.decisions.find(name)) for _ in range(12)))
-    return [decision for decision in found if decision is not None]
-
-
-async def knows(site: Installation, at: At, client_id: str, form: dict[str, str]) -> bool:
-    return bool(await known(site, at, client_id, form))
-
-
-async def ask_often(site: Installation) -> list[dict[str, Any]]:
-    """The first is decided, the second minted from that, the third after the second's likeness."""
-    answers = [(await post(site, "/token", "service", FORM)).json() for _ in range(3)]
-    assert await knows(site, At.TOKEN, "service", FORM)
-    return answers
-
-
-async def read_twice(site: Installation, **more: str) -> dict[str, str]:
-    form = {"token": await site.service_token(scope="notes:read"), **more}
-    for _ in range(2):
-        assert (await post(site, "/introspect", "reader", form)).json()["active"] is True
-    assert await knows(site, At.INTROSPECTION, "reader", form)
-    return form
 
 
 async def test_each_has_a_token_of_its_own(site: Installation):
@@ -203,15 +157,50 @@ async def test_what_is_decided_now_has_the_lifetime_and_the_form_of_now(site: In
     assert "." not in reference
 
 
+async def test_a_key_that_is_proved_now_is_in_the_token_and_its_proof_used_up(site: Installation):
+    await ask_often(site)
+    holder = Holder()
+    proof = {"DPoP": holder.proof("POST", f"{site.issuer}/token", site.clock())}
+    auth = ("service", site.secrets["service"])
+    async with site.browser(headers=proof) as browser:
+        answer = (await browser.post("/token", data=FORM, auth=auth)).json()
+        assert answer["token_type"] == "DPoP"
+        claims = unverified_claims(answer["access_token"])
+        assert claims["cnf"] == {"jkt": holder.thumbprint}
+        assert (await browser.post("/token", data=FORM, auth=auth)).status_code == 400
+    assert (await post(site, "/token", "service", FORM)).json()["token_type"] == "Bearer"
+
+
+async def test_what_is_good_once_is_so_whatever_else_its_form_says(site: Installation):
+    """The form looks as if it were one that may be repeated."""
+    async with site.browser() as browser:
+        person = Person(site, browser)
+        code = await person.code()
+    form = {"grant_type": "authorization_code", "code": code, "code_verifier": person.verifier}
+    body = f"{urlencode(form)}&more=grant_type=client_credentials".encode()
+    auth, kind = ("app", site.secrets["app"]), "application/x-www-form-urlencoded"
+    async with site.browser(headers={"content-type": kind}, auth=auth) as browser:
+        assert (await browser.post("/token", content=body)).status_code == 200
+        again = await browser.post("/token", content=body)
+    assert again.json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("policy", [{"token_format": "reference"}, {"registry": True}])
+async def test_what_is_written_down_is_so_each_time_and_looked_up_each_time(
+    site: Installation, policy: dict[str, Any]
+):
+    await site.set_policy(NOTES, **policy)
+    tokens = [(await post(site, "/token", "service", FORM)).json()["access_token"] for _ in "abc"]
+    assert len(set(tokens)) == 3
+    for form in ({"token": token} for token in tokens):
+        for _ in "ab":
+            assert (await post(site, "/introspect", "reader", form)).json()["active"] is True
+        assert not await knows(site, At.INTROSPECTION, "reader", form)
+
+
 async def test_whoever_repeats_is_counted(site: Installation):
     statuses = [(await post(site, "/token", "service", FORM)).status_code for _ in range(61)]
     assert statuses == [200] * 60 + [429]
-
-
-async def test_whoever_repeats_a_question_is_counted(site: Installation):
-    form = {"token": await site.service_token(scope="notes:read")}
-    answers = [await post(site, "/introspect", "reader", form) for _ in range(61)]
-    assert [answer.status_code for answer in answers] == [200] * 60 + [429]
 
 
 async def test_when_a_secret_was_used_last_is_known_of_whoever_repeats(site: Installation):
@@ -233,65 +222,6 @@ async def secrets_of(client_id: str, tx: Transaction) -> list[ClientSecret]:
     return await tx.clients.secrets_of(client_id)
 
 
-async def test_a_token_that_was_ended_is_never_active_again(site: Installation):
-    form = await read_twice(site)
-    target = await site.target_of(form["token"])
-    async with restarted(site) as other:
-        await other.authority.store.transact(
-            lambda tx: revocation.end_token(tx, target.name, target.expires_at, CLI)
-        )
-    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
-
-
-async def test_a_token_expires_though_it_was_asked_about_before(site: Installation):
-    form = await read_twice(site)
-    site.clock.turn(site.authority.settings.access_token_lifetime)
-    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
-
-
-async def test_a_lifetime_that_was_shortened_shows(site: Installation):
-    """S26: a token that is out lives shorter too, and says so."""
-    form = await read_twice(site)
-    said = (await post(site, "/introspect", "reader", form)).json()
-
-    async def shorten(tx: Transaction) -> None:
-        before = await tx.apis.find(NOTES)
-        assert before is not None
-        await shortening.note_api(tx, before, replace(before, token_lifetime=600), CLI)
-
-    await site.authority.store.transact(shorten)
-    now = (await post(site, "/introspect", "reader", form)).json()
-    assert now == said | {"exp": said["iat"] + 600}
-    site.clock.turn(600)
-    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
-
-
-async def test_whoever_may_ask_no_more_is_told_nothing(site: Installation):
-    form = await read_twice(site)
-
-    async def take_right(tx: Transaction) -> None:
-        client = await tx.clients.find("reader")
-        assert client is not None
-        await tx.clients.update(replace(client, scopes=frozenset()))
-
-    await site.authority.store.transact(take_right)
-    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
-
-
-async def test_another_client_is_told_as_it_may_know(site: Installation):
-    form = await read_twice(site)
-    await site.add_client("stranger")
-    assert (await post(site, "/introspect", "stranger", form)).json() == {"active": False}
-    assert not await knows(site, At.INTROSPECTION, "stranger", form)
-
-
-async def test_a_token_whose_key_was_withdrawn_is_not_active(site: Installation):
-    form = await read_twice(site)
-    kid = str(unverified_header(form["token"])["kid"])
-    await site.authority.store.transact(lambda tx: site.authority.rotation.withdraw(tx, kid, CLI))
-    assert (await post(site, "/introspect", "reader", form)).json() == {"active": False}
-
-
 async def test_the_key_of_the_moment_signs(site: Installation):
     await ask_often(site)
     before = unverified_header(await site.service_token(scope="notes:read"))["kid"]
@@ -301,35 +231,3 @@ async def test_the_key_of_the_moment_signs(site: Installation):
     await site.authority.hub.catch_up()
     answer = (await post(site, "/token", "service", FORM)).json()
     assert unverified_header(answer["access_token"])["kid"] != before
-
-
-async def test_a_token_that_was_read_by_the_keys_before_does_not_stand_by_those_after(
-    site: Installation,
-):
-    """PostgreSQL gives others their turn in between: the keys may be others by then."""
-    authority, keyring = site.authority, site.authority.keyring
-
-    class Slow(TokenReader):
-        async def find(self, unverified: str, tx: Transaction) -> ReadToken | Reason:
-            read = await authority.reader.find(unverified, tx)
-            await keyring.load(tx)
-            return read
-
-    slow = Slow(
-        authority.issuer, authority.store, Opening(keyring, authority.encrypting), authority.hub
-    )
-    form = {"token": await site.service_token(scope="notes:read")}
-    encoded = urlencode(form).encode()
-    asker = header(site, "reader")
-    said = await introspection.introspect(replace(authority, reader=slow), encoded, asker)
-    assert said.active
-    published = keyring.published(Purpose.TOKENS, int(site.clock()))
-
-    async def stands_by_these_keys() -> bool:
-        kept = await known(site, At.INTROSPECTION, "reader", form)
-        assert kept
-        return any(isinstance(k, introspection._Known) and k.keys is published for k in kept)
-
-    assert not await stands_by_these_keys()
-    assert (await post(site, "/introspect", "reader", form)).json()["active"] is True
-    assert await stands_by_these_keys(), "it was not read anew"

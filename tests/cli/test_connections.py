@@ -488,3 +488,51 @@ async def test_a_brief_request_is_answered_though_what_follows_is_no_http() -> N
         assert answer.endswith(b"/a")
         assert b"connection: close" in answer
         await until(lambda: not connected)
+
+
+async def test_while_a_peer_does_not_read_nothing_more_is_written_for_it() -> None:
+    """A brief request waits then as any other; its task is known to whoever ends the server."""
+    async with (
+        listening(whole, is_brief=lambda _: True) as (port, connected),
+        peers(port, 1) as ((reader, writer),),
+    ):
+        writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n/a")
+        (kept,) = connected
+        kept.pause_writing()
+        writer.write(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n")
+        await until(lambda: kept.tasks)
+        kept.resume_writing()
+        assert b"x-long: way" in await reader.readuntil(b"\r\n\r\n/b")
+        await until(lambda: not kept.tasks)
+
+
+async def test_who_is_gone_is_not_answered() -> None:
+    goes, taken = asyncio.Event(), list[bool]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await goes.wait()
+        headers = [(b"content-length", b"1")]
+        taken.append(scope["extensions"]["counterfoil.answer"]["answer"](200, headers, b"x"))
+
+    async with listening(app, is_brief=lambda _: True) as (port, connected):
+        async with peers(port, 1) as ((_, writer),):
+            writer.write(ASKED)
+            await until(lambda: any(each.tasks for each in connected))
+        await until(lambda: not connected)
+        goes.set()
+        await until(lambda: taken)
+    assert taken == [False]
+
+
+async def test_an_answer_in_one_piece_says_what_all_answers_say() -> None:
+    """RFC 9110 §6.6.1: uvicorn dates them, once a second."""
+    async with (
+        listening(whole) as (port, connected),
+        peers(port, 1) as ((reader, writer),),
+    ):
+        await until(lambda: connected)
+        (kept,) = connected
+        kept.server_state.default_headers = [(b"date", b"now")]
+        writer.write(ASKED)
+        assert b"\r\ndate: now\r\n" in await reader.readuntil(b"\r\n\r\n")
