@@ -116,6 +116,24 @@ def test_damaged_text_is_judged_as_by_the_strict_reference(text: str, data: st.D
     assert verdict(decode_object, bytes(raw)) == verdict(reference, bytes(raw))
 
 
+@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(["r", ".17e", "f"]))
+@example(12345.678e300, "r")
+@example(5e-324, "r")
+@example(-0.0, "r")
+def test_a_number_is_the_nearest_float(number: float, spelling: str) -> None:
+    """As Python reads it, to the last bit; with ``decode_value`` as with ``decode_object``."""
+    text = repr(number) if spelling == "r" else format(number, spelling)
+    expected = repr(json.loads(text))
+    assert repr(decode_value(text.encode())) == expected
+    assert repr(decode_object(f'{{"a":{text}}}'.encode())["a"]) == expected
+
+
+@pytest.mark.parametrize("text", ["1e400", "-1e400", "1.5e309", f"{'9' * 400}.5"])
+def test_a_number_too_great_to_hold_is_refused(text: str) -> None:
+    for read, whole in ((decode_value, text), (decode_object, f'{{"a":[{text}]}}')):
+        assert verdict(read, whole.encode()) == "refused"
+
+
 @given(st.binary())
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,8 +14,18 @@ from counterfoil.jose.errors import JoseError
 MAX_DEPTH: Final = 32
 """Objects and arrays within each other, the outermost counted as one."""
 
-_OBJECT: Final = msgspec.json.Decoder(dict[str, object])
-_VALUE: Final = msgspec.json.Decoder()
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("no float is so great")
+    return number
+
+
+# By itself msgspec takes 9 µs for a number such as 12345.678e300, twenty times as long as Python:
+# a stranger's header of 12 KB full of them took as long as a hundred signatures.
+_OBJECT: Final = msgspec.json.Decoder(dict[str, object], float_hook=_finite)
+_VALUE: Final = msgspec.json.Decoder(float_hook=_finite)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
