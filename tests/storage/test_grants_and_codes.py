@@ -140,7 +140,7 @@ async def test_a_code_is_taken_before_it_expires_and_not_after(
     assert (taken is not None) is is_taken
 
 
-async def test_a_few_wrong_verifiers_end_a_code(peopled: Store) -> None:
+async def test_a_few_wrong_verifiers_end_a_code(peopled: Store, clock: Clock) -> None:
     await peopled.transact(lambda tx: tx.authorizations.add(authorization()))
 
     async def wrong_verifier(tx: Transaction) -> bool:
@@ -153,6 +153,8 @@ async def test_a_few_wrong_verifiers_end_a_code(peopled: Store) -> None:
     assert tries == [True] * MOST_WRONG_VERIFIERS + [False]
     found = await peopled.read(lambda tx: tx.authorizations.find(CODE))
     assert found == authorization(wrong_verifiers=MOST_WRONG_VERIFIERS)
+    clock.now = found.expires_at
+    assert await peopled.transact(lambda tx: tx.sweep(100)) == 1, "it is no code of a family"
 
 
 async def test_a_code_from_which_a_family_was_made_is_never_put_back(peopled: Store) -> None:
