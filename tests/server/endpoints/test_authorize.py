@@ -1,8 +1,13 @@
 """The authorization endpoint over HTTP."""
 
+import asyncio
+from contextlib import closing
+
+import apsw
 import pytest
 
 from counterfoil.oauth.opaque import Kind, spell
+from counterfoil.server.opening import DATABASE
 from tests.installation import Installation, Person, answer_of
 
 pytestmark = pytest.mark.anyio
@@ -32,6 +37,14 @@ async def test_a_pending_authorization_leaves_no_row(place: Installation, person
     for _ in range(20):
         await person.browser.get(person.authorization_url())
     assert place.authority.store.version() == version
+
+
+async def test_an_anonymous_visitor_waits_for_no_writer(place: Installation, person: Person):
+    path = place.authority.settings.data / DATABASE
+    with closing(apsw.Connection(str(path))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        start = await asyncio.wait_for(person.browser.get(person.authorization_url()), 2)
+    assert start.headers["location"].startswith("/sign-in?flow=")
 
 
 async def test_a_session_that_is_none_leaves_no_row(place: Installation, person: Person):
