@@ -79,6 +79,8 @@ def _es256_signer(key: object) -> Sign:
         # A sequence of two numbers, none so long that its length takes two bytes (RFC 3279 §2.2.3).
         der = sign_der(message, ecdsa)
         end = 4 + der[3]
+        if end >= 36 and len(der) - end >= 34:  # neither is short, as nearly always
+            return der[end - 32 : end] + der[-32:]
         return _fixed(der[4:end]) + _fixed(der[end + 2 :])
 
     return sign

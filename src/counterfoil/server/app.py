@@ -79,6 +79,7 @@ class _Pattern(Struct, frozen=True):
 _WHOLE: Final = frozenset({JsonResponse, Response, RedirectResponse})
 """Kinds of answers whose body is there."""
 _BRIEF: Final = frozenset({"/token", "/introspect"})
+_PERCENT: Final = ord("%")
 _NOWHERE: Final = _Place({}, scripts=False)
 
 
@@ -214,13 +215,14 @@ def _place(routes: dict[str, Route]) -> _Place:
 def _path_of(scope: Scope, prefix: str) -> str:
     """Give the path below the server: without the mount's root path or the issuer's own path."""
     raw: bytes = scope.get("raw_path") or b""
-    if b"%" in raw and b"%2f" in raw.lower():
+    if _PERCENT in raw and b"%2f" in raw.lower():
         # An id with a slash in it must not be read as another operation on another id.
         return ""
     path: str = scope["path"]
-    for well_known in (OAUTH_PATH, OPENID_PATH):
-        if path == well_known + prefix:
-            return well_known
+    if prefix:
+        for well_known in (OAUTH_PATH, OPENID_PATH):
+            if path == well_known + prefix:
+                return well_known
     return path_below(path, scope.get("root_path", "") or prefix)
 
 

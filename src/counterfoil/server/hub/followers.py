@@ -12,9 +12,9 @@ from counterfoil.server.settings import Settings
 
 GROUPS: Final = 20
 """Each has its own turn for heads."""
-AT_ONCE: Final = 500
-"""So many followers, and what is left of their group, are told news in a turn of the loop: some 6
-ms, for which everybody else waits."""
+AT_ONCE: Final = 1000
+"""So many followers, and what is left of their group, are told news in a turn of the loop: some 12
+ms, for which everybody else waits. Between two turns others may be answered for as long."""
 WRITE_SECONDS: Final = 20.0
 """How long a follower may take to receive what was written for it."""
 GONE_MOST: Final = 10_000
