@@ -20,7 +20,6 @@ from msgspec import Struct
 from bench.plot import Line, chart
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
-from counterfoil.oauth.parameters import Parameters
 from counterfoil.oauth.token_response import TokenResponse
 from counterfoil.server.janitor import Janitor
 from counterfoil.server.opening import DATABASE, Outside, open_authority
@@ -153,7 +152,7 @@ class Place:
 
     async def token(self, client_id: str, form: str) -> TokenResponse:
         """Ask the token endpoint."""
-        asked = token_endpoint.Asked(Parameters.parse(form), self.basic[client_id], _ORIGIN)
+        asked = token_endpoint.Asked(form.encode(), self.basic[client_id], _ORIGIN)
         return await token_endpoint.respond(self.authority, asked)
 
 

@@ -21,7 +21,7 @@ from counterfoil.server.records.client import ClientSecret
 from counterfoil.server.records.store import Transaction
 from tests.installation import NOTES, Installation, Person, restarted
 from tests.proofs import Holder
-from tests.repeating import FORM, ask_often, known, knows, post, read_twice, repeating
+from tests.repeating import FORM, TRIES, ask_often, known, knows, post, read_twice, repeating
 
 Change = Callable[[Transaction], Awaitable[Any]]
 pytestmark = pytest.mark.anyio
@@ -61,12 +61,14 @@ def texts_in(*things: object) -> set[str]:
 
 async def test_neither_tokens_nor_secrets_are_kept(site: Installation):
     """Whoever reads our memory finds nothing to use."""
-    tokens = [answer["access_token"] for answer in await ask_often(site)]
-    form = await read_twice(site)
-    kept = texts_in(
-        *await known(site, At.TOKEN, "service", FORM),
-        *await known(site, At.INTROSPECTION, "reader", form),
-    )
+    tokens, form, kept = list[str](), dict[str, str](), set[str]()
+    for _ in range(TRIES):
+        tokens = [answer["access_token"] for answer in await ask_often(site)]
+        of_tokens = texts_in(*await known(site, At.TOKEN, "service", FORM))
+        form = await read_twice(site)
+        kept = of_tokens | texts_in(*await known(site, At.INTROSPECTION, "reader", form))
+        if {"service", "reader"} <= kept:
+            break
     assert {"service", "reader"} <= kept
     assert not kept & {*tokens, form["token"], *site.secrets.values()}
 

@@ -7,8 +7,11 @@ import pytest
 from counterfoil.server.records.failures import StoreShut
 from counterfoil.server.records.fence import Fence, FenceState
 from counterfoil.server.records.store import Store
+from counterfoil.server.storage.moving.postgres_end import PostgresEnd
 from counterfoil.server.storage.moving.tables import shipped_tables
 from counterfoil.server.storage.postgres import PostgresStore
+from counterfoil.server.storage.postgres_connection import BeginAgain
+from counterfoil.server.storage.postgres_transaction import AloneTransaction
 from counterfoil.server.storage.sqlite import SqliteStore
 from counterfoil.server.storage.statements.fences import demand_usable
 from tests.storage.conftest import Clock, Engine
@@ -145,6 +148,36 @@ async def test_every_work_looks_though_the_process_has_not_heard_of_the_fence(
         await peopled.read(lambda tx: tx.users.every())
     await put(engine, None)
     assert await peopled.transact(lambda tx: tx.users.every()) == [user()]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("engine", ["postgres"], indirect=True)
+async def test_whoever_moves_tries_again_where_the_engine_chose_somebody_else(
+    peopled: Store, engine: Engine
+) -> None:
+    """Opening a database takes tables one by one, of which readers may hold the next."""
+    end = await engine.end()
+    assert isinstance(end, PostgresEnd)
+    tries = []
+
+    async def work(tx: AloneTransaction) -> int:
+        tries.append(len(await tx.users.every()))
+        await tx.users.add(user(id=f"try-{len(tries)}", email=f"try-{len(tries)}@example.com"))
+        if len(tries) < 3:
+            raise BeginAgain("the database chose another transaction")
+        return len(tries)
+
+    assert await end.alone(work, NOW) == 3
+    assert tries == [1, 1, 1]
+    added = await peopled.read(lambda tx: tx.users.every())
+    assert {each.id for each in added} == {"ada", "try-3"}
+
+    async def never(_: AloneTransaction) -> None:
+        raise BeginAgain("the database chose another transaction")
+
+    with pytest.raises(BeginAgain):
+        await end.alone(never, NOW)
+    await end.close()
 
 
 async def test_the_fence_can_be_put_again_and_again(store: Store, engine: Engine) -> None:

@@ -8,7 +8,12 @@ from counterfoil.server.storage.connection import Row, WrongStatement
 from counterfoil.server.storage.migration import Migration, UnknownDatabase, shipped
 from counterfoil.server.storage.moving.ends import End, MoveRefused
 from counterfoil.server.storage.moving.tables import Table
-from counterfoil.server.storage.postgres_connection import PostgresConnection, Wire, without_nul
+from counterfoil.server.storage.postgres_connection import (
+    BeginAgain,
+    PostgresConnection,
+    Wire,
+    without_nul,
+)
 from counterfoil.server.storage.postgres_following import CHANNEL
 from counterfoil.server.storage.postgres_locks import (
     ALONE,
@@ -26,6 +31,7 @@ _HAS_TABLES: Final = "SELECT 1 WHERE to_regclass('migrations') IS NOT NULL"
 _BEGIN: Final = f"BEGIN; SELECT {ALONE}; SELECT {NUMBERING}"
 _COMMIT: Final = f"NOTIFY {CHANNEL}, 'moving'; COMMIT"
 _BEGIN_VIEW: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_TRIES: Final = 5
 _CHAINED: Final = frozenset({"events", "audit_segments", "notices"})
 """Where other letters would be another chain."""
 
@@ -78,7 +84,20 @@ class PostgresEnd(End):
             ) from None
 
     async def alone(self, work: Callable[[AloneTransaction], Awaitable[T]], now: int) -> T:
-        """Run a work while nobody else writes, and commit; a fence is no hindrance."""
+        """Run a work while nobody else writes, and commit; a fence is no hindrance.
+
+        It is run anew where the engine chose somebody else's transaction: those who read may hold
+        a table of which the next is wanted.
+        """
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                return await self._alone(work, now)
+            except BeginAgain:
+                if not tries_left:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def _alone(self, work: Callable[[AloneTransaction], Awaitable[T]], now: int) -> T:
         connection = self._postgres
         await connection.step(_BEGIN)
         connection.now = now
