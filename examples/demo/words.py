@@ -18,7 +18,9 @@ def commands(places: Places, demo: Demo) -> tuple[str, str, str, str]:
         """| sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')"""
     )
     call = f"""curl -s -w '\\n' {places.api}/notes -H "Authorization: Bearer $TOKEN\""""
-    revoke = f'printf %s "$TOKEN" | {_counterfoil(places)} token revoke - --yes{_data(places)}'
+    revoke = (
+        f'printf %s "$TOKEN" | {_counterfoil(places)} token revoke - --yes --wait{_data(places)}'
+    )
     return token, call, revoke, call
 
 
