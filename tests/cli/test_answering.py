@@ -32,5 +32,5 @@ def test_no_header_brings_another_with_it(line_end: bytes, place: int):
     """Response splitting (RFC 9110 §5.5)."""
     header = [b"location", b"https://app.example/"]
     header[place] += line_end + b"set-cookie: a=b"
-    with pytest.raises(UnsafeHeader):
+    with pytest.raises(UnsafeHeader, match="none of it was sent"):
         whole_answer(303, [LENGTH, (header[0], header[1])], b"hello")

@@ -22,7 +22,7 @@ def whole_answer(status: int, headers: Iterable[Header], body: bytes) -> bytes:
     lines = [b"%b: %b\r\n" % header for header in headers]
     head, ends = b"".join(lines), len(lines)
     if head.count(b"\n") != ends or head.count(b"\r") != ends or b"\0" in head:
-        raise UnsafeHeader
+        raise UnsafeHeader("a header of the answer breaks its line: none of it was sent")
     if b"content-length: %d\r\n" % len(body) not in lines or b"connection: " in head:
         return b""
     return b"%b%b\r\n%b" % (STATUS_LINE[status], head, body)

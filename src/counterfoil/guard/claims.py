@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-import msgspec
-
 from counterfoil.guard.policy import Issuer
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.guard.token_profile import STANDARD
-from counterfoil.oauth.access_token import AccessToken
+from counterfoil.oauth.access_token import AccessToken, access_token_from
 from counterfoil.oauth.reasons import Reason
 
 _OURS: Final = frozenset({"fam", "gen", "parents"})
@@ -30,11 +28,10 @@ def access_token_in(claims: Mapping[str, object], issuer: Issuer) -> AccessToken
     profile = issuer.profile
     if profile is not STANDARD and not profile.is_standard:
         claims = profile.adapted(claims)
-    try:
-        return msgspec.convert(claims, AccessToken)
-    except msgspec.ValidationError:
-        detail = "a claim of RFC 9068 §2.2 is missing or wrong"
-        raise Rejected(Reason.MALFORMED, detail=detail) from None
+    access_token = access_token_from(claims)
+    if access_token is None:
+        raise Rejected(Reason.MALFORMED, detail="a claim of RFC 9068 §2.2 is missing or wrong")
+    return access_token
 
 
 def claims_of(answer: Mapping[str, object]) -> dict[str, object]:

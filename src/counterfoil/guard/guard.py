@@ -191,24 +191,17 @@ class Guard:
         elif unverified.startswith(_PERSONAL):
             return self._personal.check(digest, unverified, Beside(proved, at_least, where))
         else:
-            verified = self._check_new(digest, unverified, proved, at_least, where)
+            verified = self._check_new(digest, unverified, Beside(proved, at_least, where))
         token = verified.token
         return token if token.max_uses is None else demand_counted(token, counts)
 
-    def _check_new(
-        self,
-        digest: bytes,
-        unverified: str,
-        proved: Proved,
-        at_least: Position | None,
-        where: Where | None,
-    ) -> Verified:
+    def _check_new(self, digest: bytes, unverified: str, beside: Beside) -> Verified:
         self._count_miss()
         verified = self._verification.verify(unverified)
         try:
             if verified.url_bound is not None:
-                demand_target(verified, where)
-            judge(verified, proved, at_least, self._clock())
+                demand_target(verified, beside.where)
+            judge(verified, beside.proved, beside.at_least, self._clock())
         except Rejected:
             if verified.was_ended(self._clock()):
                 self._cache.put(digest, verified)  # or each repetition cost a signature

@@ -32,7 +32,11 @@ from counterfoil.server.protocol.use_narrowing import UseNarrowing, use_narrowin
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction, Work
 
-_MAY_REPEAT: Final = b"grant_type=client_credentials"
+_MAY_REPEAT: Final = tuple(
+    f"grant_type={name}".encode()
+    for name, each in GRANT_TYPES.items()
+    if each.rests_on_registrations
+)
 """How requests are spelled of which is known, perhaps, what was decided before."""
 
 
@@ -104,7 +108,7 @@ class _Again(Struct, frozen=True):
 
 async def _decided_before(authority: Authority, asked: Asked, once: Once) -> _Again | None:
     """Decide as of the same request before; ``None`` where nothing is known of one."""
-    if asked.proofs or _MAY_REPEAT not in asked.form:
+    if asked.proofs or not any(each in asked.form for each in _MAY_REPEAT):
         return None
     name = _name_of(authority, asked)
     return await authority.store.glance(partial(_again, authority, name, once))
