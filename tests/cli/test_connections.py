@@ -2,46 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from functools import partial
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
-import uvicorn
 
-from counterfoil.cli.connections import (
-    KEEP_ALIVE_SECONDS,
-    MOST_PIPELINED,
-    UNREAD_SECONDS,
-    Connection,
-    Patience,
-)
+from counterfoil.cli.connections import KEEP_ALIVE_SECONDS, MOST_PIPELINED, UNREAD_SECONDS
+from tests.connecting import ASKED, listening, peers, until
 
 pytestmark = pytest.mark.anyio
-
-Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-@asynccontextmanager
-async def listening(
-    app: Any, is_brief: Callable[[str], bool] = lambda _: False, **patience: Any
-) -> AsyncIterator[tuple[int, set[Connection]]]:
-    """An app behind our connections on a real port; gives the port, and who is connected."""
-    config = uvicorn.Config(app, http=Connection, lifespan="off", log_level="critical")
-    config.load()
-    state = uvicorn.Server(config).server_state
-    brief = {"patience": Patience(**patience), "is_brief": is_brief}
-    made = partial(Connection, config, state, {}, **brief)
-    server = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1], state.connections  # type: ignore[misc]  # all are ours
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # noqa: ASYNC110  # the loop itself brings it about
-            await asyncio.sleep(0)
 
 
 async def streaming(served: Callable[[Callable[[bytes], bool]], Awaitable[None]]) -> bytes:
@@ -78,7 +48,6 @@ async def test_an_app_may_push_chunks_between_those_that_it_sends() -> None:
 
 
 BIG = 32 * 1024 * 1024
-ASKED = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def answering(_: Any, __: Any, send: Any) -> None:
@@ -100,18 +69,6 @@ async def never(_: Any, __: Any, ___: Any) -> None:
 
 
 CLOSING = ASKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-
-
-@asynccontextmanager
-async def peers(port: int, count: int) -> AsyncIterator[list[Peer]]:
-    """So many that have connected, one after the other; they are gone afterwards."""
-    made = [await asyncio.open_connection("127.0.0.1", port, limit=1024) for _ in range(count)]
-    try:
-        yield made
-    finally:
-        for _, writer in made:
-            writer.transport.abort()
-        await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("asked", [ASKED, CLOSING])
@@ -340,199 +297,3 @@ async def test_who_asks_for_another_protocol_is_answered_and_that_is_all() -> No
             writer.write(ASKED)
             assert await reader.read() == b""
     assert b"connection: close" in first
-
-
-async def whole(scope: Any, receive: Any, send: Any) -> None:
-    """Answers its path: in one piece where that is taken, which its first word says."""
-    body = scope["path"].encode()
-    headers = [(b"content-length", str(len(body)).encode())]
-    sent = scope["extensions"]["counterfoil.answer"]["answer"](200, headers, body)
-    if not sent:
-        headers.append((b"x-long", b"way"))
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-
-async def exchanged(*requests: bytes) -> bytes:
-    """What comes back on one connection until it is closed."""
-    async with listening(whole) as (port, _):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"".join(requests))
-        answer = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
-        return answer
-
-
-LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-
-
-async def test_answers_in_one_piece_come_in_the_order_of_their_requests():
-    pipelined = [b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(9)]
-    answers = (await exchanged(*pipelined, LAST)).split(b"HTTP/1.1 200 OK\r\n")[1:]
-    bodies = [answer.partition(b"\r\n\r\n")[2] for answer in answers]
-    assert bodies == [*(b"/%d" % number for number in range(9)), b"/last"]
-    assert [b"x-long: way" in answer for answer in answers] == [False] * 9 + [True]
-
-
-async def test_an_answer_without_a_body_is_not_sent_in_one_piece():
-    """RFC 9110 §9.3.2: what follows must not be taken for a part of it."""
-    asked = b"HEAD /head HTTP/1.1\r\nHost: x\r\n\r\n"
-    first, second = (await exchanged(asked, LAST)).split(b"HTTP/1.1 200 OK\r\n")[1:]
-    assert first.endswith(b"\r\n\r\n")
-    assert b"x-long: way" in first
-    assert second.endswith(b"/last")
-
-
-async def test_whoever_is_answered_in_one_piece_may_ask_again_and_owes_it():
-    async with listening(whole) as (port, connections):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(2):
-            writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
-            answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n/a"), 10)
-            assert answer.count(b"HTTP/1.1 200 OK") == 1
-        (kept,) = connections
-        assert kept.owes
-        assert kept.timeout_keep_alive_task is None
-        writer.close()
-
-
-async def test_who_is_answered_at_once_needs_no_task_and_who_waits_has_one():
-    waits = asyncio.Event()
-    seen: list[object] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == "/waits":
-            await waits.wait()
-            seen.append(asyncio.current_task())
-        await whole(scope, receive, send)
-
-    async with (
-        listening(app, is_brief=lambda path: path != "/task") as (port, _),
-        peers(port, 2) as ((reader, writer), (another, other)),
-    ):
-        writer.write(
-            b"GET /waits HTTP/1.1\r\nHost: x\r\n\r\nGET /behind HTTP/1.1\r\nHost: x\r\n\r\n"
-        )
-        other.write(b"GET /at-once HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await another.readuntil(b"/at-once")).startswith(b"HTTP/1.1 200")
-        assert seen == []
-        waits.set()
-        answers = await reader.readuntil(b"/behind")
-        assert answers.count(b"HTTP/1.1 200 OK") == 2
-        assert answers.index(b"/waits") < answers.index(b"/behind")
-        (task,) = seen
-        assert isinstance(task, asyncio.Task)
-
-
-async def test_what_fails_at_once_is_answered_with_500_and_ends_nobody_else():
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == "/fails":
-            raise RuntimeError("at once")
-        await whole(scope, receive, send)
-
-    async with (
-        listening(app, is_brief=lambda _: True) as (port, _),
-        peers(port, 2) as ((reader, writer), (another, other)),
-    ):
-        writer.write(b"GET /fails HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await reader.read()).startswith(b"HTTP/1.1 500")
-        other.write(b"GET /well HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await another.readuntil(b"/well")).startswith(b"HTTP/1.1 200")
-
-
-async def test_whoever_was_answered_at_once_may_be_idle_as_long_as_others() -> None:
-    """A proxy that keeps its connections for a minute must find them there."""
-    async with (
-        listening(whole, is_brief=lambda _: True) as (port, connected),
-        peers(port, 1) as ((reader, writer),),
-    ):
-        writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
-        await reader.readuntil(b"\r\n\r\n/a")
-        (kept,) = connected
-        now = asyncio.get_running_loop().time()
-        kept.look(now + KEEP_ALIVE_SECONDS - 5)
-        assert not kept.transport.is_closing()
-        kept.look(now + KEEP_ALIVE_SECONDS + 1)
-        assert kept.transport.is_closing()
-
-
-async def test_of_many_at_once_one_is_begun_at_once_and_others_have_their_turn() -> None:
-    """Else one packet of theirs would be worked off while everybody waits."""
-    begun: list[object] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        begun.append(asyncio.current_task())
-        await whole(scope, receive, send)
-
-    asked = [b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in range(9)]
-    async with (
-        listening(app, is_brief=lambda _: True) as (port, _),
-        peers(port, 1) as ((reader, writer),),
-    ):
-        writer.write(b"".join(asked))
-        answers = await reader.readuntil(b"\r\n\r\n/8")
-        assert answers.count(b"HTTP/1.1 200 OK") == 9
-    assert begun[0] is None
-    assert None not in begun[1:]
-
-
-async def test_a_brief_request_is_answered_though_what_follows_is_no_http() -> None:
-    """The answer is its own, and the last on this connection."""
-    async with (
-        listening(whole, is_brief=lambda _: True) as (port, connected),
-        peers(port, 1) as ((reader, writer),),
-    ):
-        writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n\x16\x03 no http\r\n\r\n")
-        answer = await asyncio.wait_for(reader.read(), 10)
-        assert answer.startswith(b"HTTP/1.1 200 OK")
-        assert answer.endswith(b"/a")
-        assert b"connection: close" in answer
-        await until(lambda: not connected)
-
-
-async def test_while_a_peer_does_not_read_nothing_more_is_written_for_it() -> None:
-    """A brief request waits then as any other; its task is known to whoever ends the server."""
-    async with (
-        listening(whole, is_brief=lambda _: True) as (port, connected),
-        peers(port, 1) as ((reader, writer),),
-    ):
-        writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
-        await reader.readuntil(b"\r\n\r\n/a")
-        (kept,) = connected
-        kept.pause_writing()
-        writer.write(b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n")
-        await until(lambda: kept.tasks)
-        kept.resume_writing()
-        assert b"x-long: way" in await reader.readuntil(b"\r\n\r\n/b")
-        await until(lambda: not kept.tasks)
-
-
-async def test_who_is_gone_is_not_answered() -> None:
-    goes, taken = asyncio.Event(), list[bool]()
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await goes.wait()
-        headers = [(b"content-length", b"1")]
-        taken.append(scope["extensions"]["counterfoil.answer"]["answer"](200, headers, b"x"))
-
-    async with listening(app, is_brief=lambda _: True) as (port, connected):
-        async with peers(port, 1) as ((_, writer),):
-            writer.write(ASKED)
-            await until(lambda: any(each.tasks for each in connected))
-        await until(lambda: not connected)
-        goes.set()
-        await until(lambda: taken)
-    assert taken == [False]
-
-
-async def test_an_answer_in_one_piece_says_what_all_answers_say() -> None:
-    """RFC 9110 §6.6.1: uvicorn dates them, once a second."""
-    async with (
-        listening(whole) as (port, connected),
-        peers(port, 1) as ((reader, writer),),
-    ):
-        await until(lambda: connected)
-        (kept,) = connected
-        kept.server_state.default_headers = [(b"date", b"now")]
-        writer.write(ASKED)
-        assert b"\r\ndate: now\r\n" in await reader.readuntil(b"\r\n\r\n")

@@ -6,7 +6,6 @@ a thousand tasks.
 """
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from counterfoil.cli.answering import Header, whole_answer
 from counterfoil.cli.beginning import begun
 from counterfoil.cli.gathering import Gathering
+from counterfoil.cli.turns import Turns
 from counterfoil.server.endpoints.notices import PUSH
 from counterfoil.server.web.answers import ANSWER
 from counterfoil.server.web.reading import MAX_BODY
@@ -59,21 +59,20 @@ class TooMuch(Exception):
 class Connection(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 connection, over a transport that gathers.
 
-    ``is_brief`` says of a path whether its requests are answered at once, as a rule: they get a
-    task only where they wait. ``owing_since`` (the loop's time) is set while the peer owes us a
-    request, or the rest of one.
+    What ``turns`` has for brief gets a task only where it waits. ``owing_since`` (the loop's time)
+    is set while the peer owes us a request, or the rest of one.
     """
 
     def __init__(
         self,
         *given: Any,
         patience: Patience = PATIENCE,
-        is_brief: Callable[[str], bool] = lambda _: False,
+        turns: Turns | None = None,
         **named: Any,
     ) -> None:
         super().__init__(*given, **named)
         self._patience = patience
-        self._is_brief = is_brief
+        self._turns = turns or Turns()
         self.owing_since: float | None = None
         self._unread_since: float | None = None
         self._begun = False
@@ -109,16 +108,12 @@ class Connection(HttpToolsProtocol):
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, within bounds, and then begin the first that has come, if it is brief.
-
-        Those behind it have their turn with everybody's requests.
-        """
+        """Read on, within bounds; the first that has come has its turn when all were read to."""
         super().data_received(data)
         if self.owing_since is not None:
             self._bound(len(data))
-        ready, self._ready = self._ready, None
-        if ready is not None:
-            self._begin(*ready)
+        if self._ready is not None:
+            self._turns.put_off(self._begin, self.loop)
 
     def _bound(self, more: int) -> None:
         self._unfinished += more
@@ -178,13 +173,17 @@ class Connection(HttpToolsProtocol):
             return
         cycle, app = held
         cycle.keep_alive &= not self._draining
-        if self._is_brief(cycle.scope["path"]):
+        if self._turns.is_brief(cycle.scope["path"]):
             self._ready = cycle, app
         else:
             super()._start_asgi_task(cycle, app)
 
-    def _begin(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Answer without a task, as far as nothing has to be waited for."""
+    def _begin(self) -> None:
+        """Answer what is ready without a task, as far as nothing has to be waited for."""
+        ready, self._ready = self._ready, None
+        if ready is None:
+            return
+        cycle, app = ready
         task = begun(cycle.run_asgi(app), self.loop)
         if task is not None:
             self.tasks.add(task)
@@ -269,8 +268,8 @@ class Connection(HttpToolsProtocol):
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End; what had not come by now will not be answered, and who is answered is gone."""
-        self.owing_since = self._held = None
+        """End; what was not begun by now will not be answered, and who is answered is gone."""
+        self.owing_since = self._held = self._ready = None
         super().connection_lost(exc)
         self.pipeline.clear()
         answered = self._answered

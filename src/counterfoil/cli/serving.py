@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from counterfoil.cli.connections import KEEP_ALIVE_SECONDS, Connection, Patience
 from counterfoil.cli.output import Failure
+from counterfoil.cli.turns import Turns
 from counterfoil.server.app import App
 from counterfoil.server.assembly import build
 from counterfoil.server.settings import Settings
@@ -52,7 +53,7 @@ def run(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http=partial(Connection, patience=patience, is_brief=app.is_brief),  # type: ignore[arg-type]  # it makes one
+        http=partial(Connection, patience=patience, turns=Turns(app.is_brief)),  # type: ignore[arg-type]  # it makes one
         ws="none",
         lifespan="on",
         log_config=None,
