@@ -156,6 +156,10 @@ def test_what_does_not_say_that_it_takes_something_away_only_adds(engine: str) -
         "CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION f();",
         "TRUNCATE users;",
         "CREATE TABLE a (x TEXT); DROP TABLE users;",
+        "CREATE TABLE users_anew (x TEXT); DROP TABLE users;",
+        "DROP TABLE users; ALTER TABLE users_anew RENAME TO users;",
+        "CREATE TABLE users_anew (x TEXT); ALTER TABLE users_anew RENAME TO people;",
+        "CREATE TABLE a_anew (x TEXT); DROP TABLE b; ALTER TABLE a_anew RENAME TO a;",
         "-- only adds\nDROP TABLE users; -- CREATE TABLE users",
     ],
 )
@@ -171,6 +175,7 @@ def test_what_would_be_in_the_way_of_older_servers_is_found(sql: str) -> None:
         "ALTER TABLE users ADD COLUMN age INTEGER NOT NULL DEFAULT 0;",
         "CREATE INDEX users_by_name ON users (name);",
         "CREATE TABLE a (x TEXT); INSERT INTO a (x) VALUES ('y');",
+        "CREATE TABLE a_anew (x TEXT); DROP TABLE a; ALTER TABLE a_anew RENAME TO a;",
         "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET x = 1; UPDATE b SET y = 2; END;",
         "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN NEW.a = 1; RETURN NEW; END $$;",
         "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;",
@@ -178,7 +183,7 @@ def test_what_would_be_in_the_way_of_older_servers_is_found(sql: str) -> None:
 )
 def test_what_only_adds_is_allowed(sql: str) -> None:
     assert wrong_in(sql) == []
-    assert len(statements_in(sql)) <= 2
+    assert len(statements_in(sql)) <= 3
 
 
 def test_statements_name_every_column_that_they_read_or_write() -> None:

@@ -54,6 +54,11 @@ class Migration(Struct, frozen=True):
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
     @property
+    def is_for_the_other(self) -> bool:
+        """Whether it only says why nothing is to be done here: it is the other engine's."""
+        return all(not line or line.startswith("--") for line in self.sql.splitlines())
+
+    @property
     def demand(self) -> Demand | None:
         """What a contract demands of whoever serves after it; ``None`` for one that only adds."""
         said = _CONTRACT.search(self.sql)

@@ -1,0 +1,1 @@
+-- Nothing is to be done here: what SQLite keeps otherwise from this on, this engine always has.
