@@ -1,6 +1,7 @@
-"""Group commit: one writer, one batch at a time, each work alone inside its savepoint.
+"""Group commit: one writer, one batch at a time, one work after the other.
 
-No answer of a batch, of return or error, leaves before its COMMIT has returned.
+No answer of a batch, of return or error, leaves before its COMMIT has returned. Of a work that
+fails nothing stands: where it had written, the batch is undone and run anew, each in a savepoint.
 """
 
 import asyncio
@@ -23,6 +24,12 @@ T = TypeVar("T")
 
 MOST_WORKS: Final = 128
 """In one batch: the event loop stands still while they run."""
+
+CAREFUL: Final = 64
+"""So many batches keep savepoints after one was undone, for it may be brought about on purpose.
+
+A savepoint keeps a copy of each page that a work changes, and what it would be for is rare.
+"""
 
 _QUICK_SECONDS: Final = 0.0002
 """How long a thread computes before another that waits has its turn."""
@@ -48,6 +55,7 @@ class _Asked(Generic[T]):
 
     def begin(self, transaction: Transaction) -> bool:
         """Run the work; whether it returned. Its answer stays here until the commit."""
+        self._error = None  # it may be the second time
         try:
             self._value = finished(self._work, transaction)
         except (Exception, asyncio.CancelledError) as error:
@@ -114,6 +122,7 @@ class GroupCommit:
         self._looking: asyncio.AbstractEventLoop | None = None
         self._writer: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, "counterfoil-commit")
+        self._careful = 0
         self._closed = False
 
     async def run(self, work: Work[T], *, urgent: bool = False) -> T:
@@ -166,7 +175,8 @@ class GroupCommit:
         batch: list[_Asked[object]] = []
         try:
             await self._begin()
-            self._fill(batch)
+            if not self._fill(batch):
+                await self._run_anew(batch)
             with _in_turns(quick=any(asked.is_urgent for asked in batch)):
                 await self._in_thread(lambda: self._connection.step("COMMIT"))
         except Exception as error:
@@ -195,27 +205,49 @@ class GroupCommit:
                 time.sleep(_POLL_SECONDS)
         raise StoreUnavailable("another process holds the database")
 
-    def _fill(self, batch: list[_Asked[object]]) -> None:
+    def _fill(self, batch: list[_Asked[object]]) -> bool:
+        """Run what waits; ``False`` where one has failed that had written: all must be undone."""
         self._shed(asyncio.get_running_loop())
+        run = self._run_in_savepoint if self._careful else self._run
+        self._careful = max(self._careful - 1, 0)
         while self._waiting and len(batch) < MOST_WORKS:
             asked = self._waiting.pop()
             if asked.is_awaited:
                 batch.append(asked)
-                self._run_alone(asked)
+                if not run(asked):
+                    return False
+        return True
 
-    def _run_alone(self, asked: _Asked[object]) -> None:
+    async def _run_anew(self, batch: list[_Asked[object]]) -> None:
+        self._careful = CAREFUL
+        self._connection.step("ROLLBACK")
+        await self._begin()
+        for asked in batch:
+            self._run_in_savepoint(asked)
+
+    def _run(self, asked: _Asked[object]) -> bool:
+        """Run a work; whether it returned, or has written nothing."""
+        before = self._connection.rows_changed
+        return self._at_work(asked) or self._connection.rows_changed == before
+
+    def _run_in_savepoint(self, asked: _Asked[object]) -> bool:
+        self._connection.step("SAVEPOINT work")
+        if not self._at_work(asked):
+            self._connection.step("ROLLBACK TO work")
+        self._connection.step("RELEASE work")
+        return True
+
+    def _at_work(self, asked: _Asked[object]) -> bool:
         connection = self._connection
-        connection.step("SAVEPOINT work")
         connection.now = int(self._clock())
         connection.at_work = True
         try:
             returned = asked.begin(self._transaction)
         finally:
             connection.at_work = False
-        if not returned:
-            connection.step("ROLLBACK TO work")
-        # Where the engine has rolled back by itself there is no savepoint: this raises.
-        connection.step("RELEASE work")
+        if not connection.in_transaction:  # the engine has rolled back by itself, the others too
+            raise StoreUnavailable("the database had given up the transaction")
+        return returned
 
     def _abandon(self, batch: list[_Asked[object]], why: BaseException) -> None:
         self._connection.drop()

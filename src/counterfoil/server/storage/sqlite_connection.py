@@ -61,6 +61,11 @@ class SqliteConnection:
         """Whether there is a transaction under way, or the engine has rolled it back by itself."""
         return self._engine is not None and self._engine.in_transaction
 
+    @property
+    def rows_changed(self) -> int:
+        """How many rows were changed on the connection below, whether or not that stands."""
+        return 0 if self._engine is None else self._engine.total_changes()
+
     def step(self, sql: str) -> None:
         """Run a statement that begins or ends something.
 
