@@ -166,7 +166,7 @@ class World:
             found = await tx.sessions.find(session.id)
             if found is None:
                 return None
-            decision = Decision(found, access, NOWHERE, asked=True)
+            decision = Decision(found, access, NOWHERE)
             code = await approve(authority, tx, pending, decision)
             grant = await tx.grants.between(session.user.id, client.client_id)
             return (code.reveal(), grant.id) if code is not None and grant is not None else None

@@ -8,7 +8,7 @@ import pytest
 
 from counterfoil.oauth.opaque import Kind, spell
 from counterfoil.server.opening import DATABASE
-from tests.installation import Installation, Person, answer_of
+from tests.installation import Installation, Person, answer_of, permissions_in
 
 pytestmark = pytest.mark.anyio
 
@@ -91,3 +91,39 @@ async def test_going_on_twice_gives_two_codes_that_both_work(person: Person):
     assert len(set(codes)) == 2
     for code in codes:
         assert (await person.exchange(code)).status_code == 200
+
+
+async def test_who_is_not_asked_changes_nothing_of_what_was_allowed(
+    place: Installation, person: Person
+):
+    """S13: going on without a page never lengthens it either."""
+    page = await person.sign_in(await person.open(scope="openid notes:read notes:write"))
+    await person.allow(page, span="day")
+    store = place.authority.store
+    before = await store.read(lambda tx: tx.grants.of_user(person.user_id))
+    place.clock.turn(60)
+    answer = await person.browser.get(person.authorization_url(scope="notes:read"))
+    assert "code" in answer_of(answer)
+    assert await store.read(lambda tx: tx.grants.of_user(person.user_id)) == before
+
+
+async def test_what_was_not_allowed_before_is_asked_for(place: Installation, person: Person):
+    """S09, S14: neither the session alone gives a code, nor a permission for less."""
+    page = await person.sign_in(await person.open())
+    assert permissions_in(page.text)
+    await person.allow(page)
+    page = await person.open(scope="openid notes:read notes:write")
+    assert permissions_in(page.text)
+    (grant,) = await place.authority.store.read(lambda tx: tx.grants.of_user(person.user_id))
+    codes = "SELECT count(*) FROM authorizations WHERE grant_id = ?"
+    with closing(apsw.Connection(str(place.authority.settings.data / DATABASE))) as other:
+        assert other.execute(codes, (grant.id,)).get == 1
+
+
+async def test_a_browser_that_goes_straight_back_to_its_app_is_not_named(person: Person):
+    """The cookie ties pages to a browser; where there is no page it would tie nothing."""
+    await person.code()
+    del person.browser.cookies["counterfoil_browser"]
+    answer = await person.browser.get(person.authorization_url())
+    assert "code" in answer_of(answer)
+    assert "set-cookie" not in answer.headers

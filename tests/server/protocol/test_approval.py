@@ -54,10 +54,8 @@ async def session_of(place: Installation, person: Person) -> Session:
     return await place.authority.store.transact(work)
 
 
-async def decide(
-    place: Installation, person: Person, chosen: Access, of: Access, *, asked: bool = True
-) -> Secret | None:
-    return await answer(place, person, replace(PENDING, access=of), chosen=chosen, asked=asked)
+async def decide(place: Installation, person: Person, chosen: Access, of: Access) -> Secret | None:
+    return await answer(place, person, replace(PENDING, access=of), chosen=chosen)
 
 
 async def answer(
@@ -66,11 +64,10 @@ async def answer(
     pending: Pending,
     *,
     chosen: Access = READ,
-    asked: bool = True,
     span: Span | None = None,
 ) -> Secret | None:
     session, authority = await session_of(place, person), place.authority
-    decision = Decision(session, chosen, Origin("192.0.2.1", "Firefox"), asked, span)
+    decision = Decision(session, chosen, Origin("192.0.2.1", "Firefox"), span)
     return await authority.store.transact(
         lambda tx: approval.approve(authority, tx, pending, decision)
     )
@@ -126,28 +123,7 @@ async def test_what_is_not_chosen_any_more_is_taken_back(place: Installation, pe
 
 
 @pytest.mark.anyio
-async def test_who_is_not_asked_changes_nothing(place: Installation, person: Person):
-    await approve(place, person, BOTH)
-    before = await grant_of(place, person)
-    place.clock.turn(60)
-    assert await decide(place, person, READ, READ, asked=False)
-    assert await grant_of(place, person) == before
-
-
-@pytest.mark.anyio
-async def test_without_permission_and_without_a_question_there_is_no_code(
-    place: Installation, person: Person
-):
-    assert await decide(place, person, READ, READ, asked=False) is None
-    await approve(place, person, READ)
-    assert await decide(place, person, BOTH, BOTH, asked=False) is None
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("asked", [True, False])
-async def test_a_session_that_has_just_ended_allows_nothing(
-    place: Installation, person: Person, asked: bool
-):
+async def test_a_session_that_has_just_ended_allows_nothing(place: Installation, person: Person):
     """S44: ended between the form and the commit: no code, no event, no change of the grant."""
     await approve(place, person, READ)
     store = place.authority.store
@@ -155,7 +131,7 @@ async def test_a_session_that_has_just_ended_allows_nothing(
     await store.transact(lambda tx: tx.sessions.end(session.id, tx.now))
     before = await grant_of(place, person)
     (event,) = await store.read(lambda tx: tx.events.latest(1))
-    assert await decide(place, person, BOTH if asked else READ, BOTH, asked=asked) is None
+    assert await decide(place, person, BOTH, BOTH) is None
     assert await grant_of(place, person) == before
     assert await store.read(lambda tx: tx.events.latest(1)) == [event]
 
@@ -228,18 +204,6 @@ async def test_a_person_says_for_how_long(
 
 
 @pytest.mark.anyio
-async def test_where_nobody_was_asked_the_end_date_stays(place: Installation, person: Person):
-    """S13: going on without a page never lengthens."""
-    first = request_now(place)
-    assert await answer(place, person, first, span=Span.DAY)
-    place.clock.turn(100)
-    assert await answer(place, person, request_now(place), asked=False)
-    grant = await grant_of(place, person)
-    assert grant is not None
-    assert grant.ends_at == first.requested_at + DAY
-
-
-@pytest.mark.anyio
 async def test_as_before_keeps_the_end_date_and_gives_none_where_there_was_none(
     place: Installation, person: Person
 ):
@@ -258,12 +222,11 @@ async def test_as_before_keeps_the_end_date_and_gives_none_where_there_was_none(
 async def test_a_permission_past_its_day_ends_before_a_new_one_begins(
     place: Installation, person: Person
 ):
-    """S13: what it held comes not back with what is asked now; and nothing is approved unasked."""
+    """S13: what it held comes not back with what is asked now."""
     first = request_now(place)
     assert await answer(place, person, replace(first, access=BOTH), chosen=BOTH, span=Span.DAY)
     before = await grant_of(place, person)
     place.clock.turn(DAY)
-    assert await answer(place, person, request_now(place), asked=False) is None
     assert await answer(place, person, request_now(place))
     grant = await grant_of(place, person)
     assert grant is not None

@@ -4,7 +4,7 @@ import pytest
 
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.protocol import revocation
-from counterfoil.server.protocol.approval import Decision
+from counterfoil.server.protocol.approval import Decision, Span
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.pending import unseal
 from counterfoil.server.records.session import Origin
@@ -87,7 +87,7 @@ async def test_a_permission_taken_back_this_moment_is_asked_for_again(
     sealed = hidden_fields(page.text)["flow"]
     browser = Secret(person.browser.cookies["counterfoil_browser"]).fingerprint().hex()
     flow = Flow(unseal(place.authority.pending, sealed, browser, 0), sealed)
-    decision = Decision(session, flow.pending.access, Origin(), asked=False)
+    decision = Decision(session, flow.pending.access, Origin(), Span.AS_BEFORE)
     assert "code=" in (await conclude(place.server, flow, decision)).headers["location"]
     await store.transact(lambda tx: revocation.end_grant(tx, grant.id, CLI))
     response = await conclude(place.server, flow, decision)
@@ -104,7 +104,7 @@ async def test_a_session_ended_this_moment_allows_nothing(place: Installation, p
     browser = Secret(person.browser.cookies["counterfoil_browser"]).fingerprint().hex()
     flow = Flow(unseal(place.authority.pending, sealed, browser, 0), sealed)
     await store.transact(lambda tx: tx.sessions.end(session.id, tx.now))
-    decision = Decision(session, flow.pending.access, Origin(), asked=True)
+    decision = Decision(session, flow.pending.access, Origin())
     response = await conclude(place.server, flow, decision)
     assert 'name="password"' in (await person.follow(response)).text
     assert await store.read(lambda tx: tx.grants.of_user(person.user_id)) == []

@@ -3,7 +3,6 @@
 Every page of the flow comes back to ``proceed``.
 """
 
-from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeVar
@@ -13,7 +12,6 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from counterfoil.oauth.opaque import Secret
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol import approval, authorization_request, interaction, pending
 from counterfoil.server.protocol.approval import Decision
@@ -21,7 +19,15 @@ from counterfoil.server.protocol.authorization_request import Denied
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Transaction, Work
-from counterfoil.server.web.browser import Person, browser_of, go, in_use, person_in, remember
+from counterfoil.server.web.browser import (
+    Person,
+    browser_of,
+    go,
+    in_use,
+    person_in,
+    remember,
+    session_named,
+)
 from counterfoil.server.web.flow import flow_in, next_in
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
@@ -33,10 +39,9 @@ _PAGES: Final = MappingProxyType(
         interaction.SignIn: "sign-in",
         interaction.SecondFactor: "sign-in/second-factor",
         interaction.Consent: "consent",
-        interaction.Approve: "authorize/continue",
     }
 )
-"""Where each step is taken; it is decided anew where what was to be approved has just gone."""
+"""Where each step is taken for which somebody has to be asked."""
 
 
 async def start(server: Server, request: Request) -> Response:
@@ -50,24 +55,24 @@ async def start(server: Server, request: Request) -> Response:
     if isinstance(arrived, Denied):
         to = (arrived.asking.redirect_uri, arrived.asking.state)
         return go(approval.refusal(server.authority.issuer, *to, arrived.error))
-    asked, browser = arrived.pending, browser_of(server, request)
-
-    def sealed() -> str:
-        return pending.seal(server.authority.pending, asked, browser.name)
-
-    return remember(server, browser, _next(server, request, arrived, sealed))
+    answer = _answer(server, request, arrived)
+    if answer is not None:
+        return answer
+    browser = browser_of(server, request)
+    sealed = pending.seal(server.authority.pending, arrived.pending, browser.name)
+    return remember(server, browser, _ask(server, arrived.there, sealed))
 
 
 class _Visitor(Struct, frozen=True):
-    """Whoever comes: with the secret of which session, and from where."""
+    """Whoever comes: in which session, by the SHA-256 of its secret, if any; and from where."""
 
-    secret: Secret | None
+    session: bytes
     origin: Origin
 
 
 def _visitor(server: Server, request: Request) -> _Visitor:
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    return _Visitor(server.cookies.session_of(request), origin)
+    return _Visitor(session_named(server, request), origin)
 
 
 async def _run(server: Server, visitor: _Visitor, work: Work[T]) -> T:
@@ -75,7 +80,7 @@ async def _run(server: Server, visitor: _Visitor, work: Work[T]) -> T:
 
     Whoever is not asked changes no permission: as many codes are made at once as there are.
     """
-    if visitor.secret is None:
+    if not visitor.session:
         return await server.authority.store.read(work)
     return await server.authority.store.transact(work, beside=True)
 
@@ -99,23 +104,22 @@ async def _arrive(
     server: Server, parameters: Parameters, visitor: _Visitor, tx: Transaction
 ) -> _Arrived | Denied:
     """Read the request, decide about its first step, and take it where nobody has to be asked."""
-    session = "" if visitor.secret is None else visitor.secret.fingerprint().hex()
-    asked = await authorization_request.read(server.authority, tx, parameters, session)
+    came = visitor.session.hex()
+    asked = await authorization_request.read(server.authority, tx, parameters, came)
     if isinstance(asked, Denied):
         return asked
     return _Arrived(asked, await _look(server, asked, visitor, tx))
 
 
 async def _look(server: Server, asked: Pending, visitor: _Visitor, tx: Transaction) -> _There:
-    person = await person_in(server, visitor.secret, tx)
+    person = await person_in(server, visitor.session, tx)
     step = await next_in(server, asked, person, tx)
     if person is None or not isinstance(step, interaction.Approve):
         return _There(person, step)
     authority = server.authority
-    decision = Decision(person.session, asked.access, visitor.origin, asked=False)
-    code = await approval.approve(authority, tx, asked, decision)
-    url = approval.answer(authority.issuer, asked, code) if code is not None else ""
-    return _There(person, step, url)
+    decision = Decision(person.session, asked.access, visitor.origin)
+    code = await approval.give_code(authority, tx, asked, decision, step.grant)
+    return _There(person, step, approval.answer(authority.issuer, asked, code))
 
 
 async def proceed(server: Server, request: Request) -> Response:
@@ -123,20 +127,20 @@ async def proceed(server: Server, request: Request) -> Response:
     flow = flow_in(server, request, query_of(request).get("flow"))
     visitor = _visitor(server, request)
     there = await _run(server, visitor, partial(_look, server, flow.pending, visitor))
-    return _next(server, request, _Arrived(flow.pending, there), lambda: flow.sealed)
+    answer = _answer(server, request, _Arrived(flow.pending, there))
+    return _ask(server, there, flow.sealed) if answer is None else answer
 
 
-def _next(
-    server: Server, request: Request, arrived: _Arrived, sealed: Callable[[], str]
-) -> Response:
-    """Send the browser on; ``sealed`` gives the form in which pages carry the request."""
+def _answer(server: Server, request: Request, arrived: _Arrived) -> Response | None:
+    """Send the browser back to the app; ``None`` where somebody has to be asked first."""
     asked, there = arrived.pending, arrived.there
     in_use(server, request, there.person)
-    match there.step:
-        case interaction.Approve() if there.url:
-            return go(there.url)
-        case interaction.Refuse(error):
-            return go(
-                approval.refusal(server.authority.issuer, asked.redirect_uri, asked.state, error)
-            )
-    return go(f"{server.prefix}/{_PAGES[type(there.step)]}?flow={quote(sealed())}")
+    if isinstance(there.step, interaction.Refuse):
+        to = (asked.redirect_uri, asked.state)
+        return go(approval.refusal(server.authority.issuer, *to, there.step.error))
+    return go(there.url) if there.url else None
+
+
+def _ask(server: Server, there: _There, sealed: str) -> Response:
+    """Send the browser to the page for the next step; ``sealed`` carries the request there."""
+    return go(f"{server.prefix}/{_PAGES[type(there.step)]}?flow={quote(sealed)}")

@@ -77,7 +77,7 @@ async def _allow(
     if not isinstance(await next_of(server, flow, person), Consent | Approve):
         return _back(server, flow)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
-    return await conclude(server, flow, Decision(person.session, access, origin, True, span))
+    return await conclude(server, flow, Decision(person.session, access, origin, span))
 
 
 async def _deny(server: Server, request: Request, flow: Flow, person: Person) -> Response:

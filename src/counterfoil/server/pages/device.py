@@ -170,7 +170,7 @@ async def _allow(visit: _Visit, typed: str, form: Parameters) -> Response:
         return _asking(
             visit, found, typed, say("Choose at least one permission, or do not allow it.")
         )
-    decision = Decision(visit.person.session, access, visit.origin, asked=True, span=span)
+    decision = Decision(visit.person.session, access, visit.origin, span)
 
     async def work(tx: Transaction) -> bool:
         return await device_approval.allow(authority, tx, waiting, decision)

@@ -12,7 +12,7 @@ from counterfoil.server.records.second_factor import Factors
 from counterfoil.server.records.session import Session
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.records.user import User
-from counterfoil.server.web.browser import Browser, person_in
+from counterfoil.server.web.browser import Browser, person_in, session_named
 from counterfoil.server.web.server import Server
 
 SECOND_FACTOR_PATH: Final = "sign-in/second-factor"
@@ -60,7 +60,7 @@ async def halfway_of(server: Server, request: Request, browser: Browser) -> Half
 async def _find(
     server: Server, request: Request, half: HalfSignIn | None, tx: Transaction
 ) -> Halfway | None:
-    person = await person_in(server, server.cookies.session_of(request), tx)
+    person = await person_in(server, session_named(server, request), tx)
     session = person.session if person else None
     user = await tx.users.find(half.user_id) if half else None
     if half is not None and user is not None and half.is_good(user, tx.now):

@@ -28,7 +28,7 @@ from counterfoil.server.records.personal_token import PersonalToken
 from counterfoil.server.records.sentence import say, say_many
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
-from counterfoil.server.web.browser import Person, go, person_in, person_of, show
+from counterfoil.server.web.browser import Person, go, person_in, person_of, session_named, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
 from counterfoil.server.web.fresh import signed_in_just_now
 from counterfoil.server.web.reading import form_of, origin_of, query_of
@@ -97,11 +97,11 @@ async def answer(server: Server, request: Request) -> Response:
     wish = _wish_in(form)
     maker = Maker(person.user.id, person.session.auth_time, person.session.amr)
 
-    secret = server.cookies.session_of(request)
+    session = session_named(server, request)
 
     async def work(tx: Transaction) -> tuple[Made, Api | None]:
         # Whatever signed this browser out in the meantime ended the tokens that there were.
-        if await person_in(server, secret, tx) is None:
+        if await person_in(server, session, tx) is None:
             raise SignInTooOld
         made = await personal_tokens.make(server.authority.settings, tx, maker, wish, by)
         return made, await tx.apis.find(made.token.audience)

@@ -44,7 +44,7 @@ _DAYS: Final = MappingProxyType({Span.DAY: 1, Span.WEEK: 7, Span.MONTH: 30, Span
 
 
 class Decision(Struct, frozen=True):
-    """Who allows what, from where. ``asked`` says whether the person was asked just now.
+    """Who allows what, from where.
 
     ``span`` is for how long, counted from the app's request; ``None``: they did not say, and what
     they said before stays.
@@ -53,7 +53,6 @@ class Decision(Struct, frozen=True):
     session: Session
     access: Access
     origin: Origin
-    asked: bool
     span: Span | None = None
 
 
@@ -67,14 +66,22 @@ class Code(Struct, frozen=True):
 async def approve(
     authority: Authority, tx: Transaction, pending: Pending, decision: Decision
 ) -> Secret | None:
-    """Make or change the grant and give a code; only its SHA-256 is stored.
+    """Make or change the grant of a person who was asked, and give a code.
 
-    ``None`` where what the decision rests on has gone a moment ago: the session, or, where nobody
-    was asked, the permission that was given before. Nothing is stored then.
+    ``None`` where what the decision rests on has gone a moment ago: the session, or the permission
+    whose end date was to stay. Nothing is stored then.
     """
     grant = await permit(authority, tx, pending, decision)
-    if grant is None:
-        return None
+    return None if grant is None else await give_code(authority, tx, pending, decision, grant)
+
+
+async def give_code(
+    authority: Authority, tx: Transaction, pending: Pending, decision: Decision, grant: Grant
+) -> Secret:
+    """Give a code under a grant that allows it; only its SHA-256 is stored.
+
+    Session and grant were found live in this transaction.
+    """
     code = spell(Kind.AUTHORIZATION_CODE, tx.random(SECRET_BYTES))
     expires_at = tx.now + authority.settings.code_lifetime
     kept = Code(code.fingerprint(), expires_at)
@@ -91,7 +98,7 @@ async def permit(
     if session is None or not session.is_live(tx.now, idle):
         return None
     grant = await _grant(tx, pending, decision)
-    if grant is not None and decision.asked:
+    if grant is not None:
         by = events.by_session(decision.session, decision.origin)
         detail = {"client_id": pending.client_id, "scope": decision.access.scope}
         if grant.ends_at is not None:
@@ -102,19 +109,16 @@ async def permit(
 
 
 async def _grant(tx: Transaction, pending: Pending, decision: Decision) -> Grant | None:
-    """Give the grant that the decision rests on, or makes.
+    """Give the grant that the decision makes, or changes.
 
-    A person who was asked answered for all that was asked now, and for nothing else: what they
-    chose stands, what they did not choose goes, and what was granted beside it stays.
+    The person answered for all that was asked now, and for nothing else: what they chose stands,
+    what they did not choose goes, and what was granted beside it stays.
     """
     user_id = decision.session.user_id
     before = await tx.grants.between(user_id, pending.client_id)
     if before is not None and not before.is_live(tx.now):
         await revocation.end_grant(tx, before.id, JANITOR)
         before = None
-    if not decision.asked:
-        is_allowed = before is not None and before.allows_unasked(decision.access)
-        return before if is_allowed else None
     if decision.span is Span.AS_BEFORE and before is None:
         return None
     beside = before.access.without(pending.access) if before is not None else Access()

@@ -29,7 +29,9 @@ class Consent(Struct, frozen=True):
 
 
 class Approve(Struct, frozen=True):
-    """All has been said before: answer the app."""
+    """All has been said before: answer the app, under this permission."""
+
+    grant: Grant
 
 
 class Refuse(Struct, frozen=True):
@@ -96,7 +98,7 @@ def next_step(
     if grant is None or not grant.is_live(now) or _needs_consent(pending, asker.client, grant):
         error = OAuthError("consent_required", "The person has to be asked first.")
         return Refuse(error) if silent else Consent()
-    return Approve()
+    return Approve(grant)
 
 
 def _of_another(pending: Pending, session: Session) -> bool:

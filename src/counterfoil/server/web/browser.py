@@ -54,16 +54,22 @@ async def person_of(server: Server, request: Request) -> Person | None:
     showed less than is demanded of them by now (``second_factor_for``, ``remember_behind_proof``),
     or of whose session something was noticed (S107).
     """
-    secret = server.cookies.session_of(request)
-    if secret is None:
+    digest = session_named(server, request)
+    if not digest:
         return None
-    found = await server.authority.store.read(partial(person_in, server, secret))
+    found = await server.authority.store.read(partial(person_in, server, digest))
     return in_use(server, request, found)
 
 
-async def person_in(server: Server, secret: Secret | None, tx: Transaction) -> Person | None:
-    """Find in a transaction whom a session's secret names, as ``person_of`` does."""
-    found = await _person(server, secret, tx)
+def session_named(server: Server, request: Request) -> bytes:
+    """Give the SHA-256 of the secret of the session that a browser says it is in; else nothing."""
+    secret = server.cookies.session_of(request)
+    return b"" if secret is None else secret.fingerprint()
+
+
+async def person_in(server: Server, digest: bytes, tx: Transaction) -> Person | None:
+    """Find in a transaction whom a session names, as ``person_of`` does."""
+    found = await _person(server, digest, tx)
     settings = server.authority.settings
     interval = settings.reproof_interval
     if (
@@ -91,10 +97,10 @@ async def signed_in_at(server: Server, request: Request) -> Person | None:
 
     However long ago they proved who they are: for anything else ask ``person_of``.
     """
-    secret = server.cookies.session_of(request)
-    if secret is None:
+    digest = session_named(server, request)
+    if not digest:
         return None
-    found = await server.authority.store.read(partial(_person, server, secret))
+    found = await server.authority.store.read(partial(_person, server, digest))
     if found is not None:
         note_person(request, found.user.language, found.session.auth_time)
     return found
@@ -114,8 +120,8 @@ def keep_session(server: Server, request: Request, response: Response) -> None:
         server.authority.activity.note_cookie(session.id, now)
 
 
-async def _person(server: Server, secret: Secret | None, tx: Transaction) -> Person | None:
-    session = await tx.sessions.find_by_digest(secret.fingerprint()) if secret else None
+async def _person(server: Server, digest: bytes, tx: Transaction) -> Person | None:
+    session = await tx.sessions.find_by_digest(digest) if digest else None
     idle = server.authority.settings.session_idle_lifetime
     if session is None or not session.is_live(tx.now, idle):
         return None
