@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named, new_handles
+from counterfoil.server.protocol.identifiers import (
+    HANDLE_BYTES,
+    family_in,
+    named,
+    new_family_id,
+    new_handles,
+    new_token_handle,
+)
 from counterfoil.server.records.store import Transaction
 from tests.installation import Installation
 
@@ -39,3 +46,38 @@ async def test_many_names_are_spelled_as_one_is(place: Installation, count: int)
     assert {len(content) for content in contents} <= {HANDLE_BYTES}
     assert list(map(named, contents)) == names
     assert len(set(names)) == count
+
+
+@pytest.mark.anyio
+async def test_families_of_one_second_begin_alike_and_tell_no_time(place: Installation):
+    """So that they lie together; 104 bits of each are chance, and no letter counts seconds."""
+
+    async def made(tx: Transaction, key: bytes = place.authority.keys.family_names) -> set[str]:
+        return {new_family_id(key, tx) for _ in range(200)}
+
+    beginnings = []
+    for _ in range(40):
+        names = await place.authority.store.read(made)
+        assert len(names) == 200
+        assert len({name[4:] for name in names}) == 200
+        assert {len(name) for name in names} == {22}
+        (beginning,) = {name[:4] for name in names}
+        beginnings.append(beginning)
+        place.clock.turn(1)
+    assert len(set(beginnings)) == 40
+    assert beginnings != sorted(beginnings)
+    place.clock.turn(-40)
+    other = await place.authority.store.read(lambda tx: made(tx, b"\x01" * 32))
+    assert {name[:4] for name in other} != {beginnings[0]}, "who has not the key knows nothing"
+    again = await place.authority.store.read(made)
+    assert {name[:4] for name in again} == {beginnings[0]}, "every server begins them alike"
+
+
+@pytest.mark.anyio
+async def test_a_family_is_read_from_the_fingerprint_of_its_token(place: Installation):
+    async def work(tx: Transaction) -> tuple[str, str]:
+        family_id = new_family_id(place.authority.keys.family_names, tx)
+        return family_id, new_token_handle(tx, family_id)
+
+    family_id, handle = await place.authority.store.read(work)
+    assert family_in(handle) == family_id

@@ -28,6 +28,7 @@ class ServerKeys(Struct, frozen=True, eq=False):
     upstream: bytes
     networks: bytes
     remembering: bytes
+    family_names: bytes
 
     def __repr__(self) -> str:
         return "ServerKeys(…)"

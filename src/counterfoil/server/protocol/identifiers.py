@@ -1,5 +1,6 @@
 """Random names: handles of tokens and families, ids of users, sessions and grants."""
 
+import hmac
 import re
 from base64 import urlsafe_b64encode
 from typing import Final
@@ -8,6 +9,8 @@ from counterfoil.server.records.store import Transaction
 
 HANDLE_BYTES: Final = 16
 _LETTERS: Final = 22
+_BEGINNING_BYTES: Final = 3
+"""Four letters: with which the names of all families of one second begin."""
 WITHIN_FAMILY_BYTES: Final = 12
 """Chance in the handle of a token that also names its family: no two are the same in one family."""
 _FINGERPRINT: Final = re.compile(r"(?:([A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{16}|[A-Za-z0-9_-]{22})")
@@ -16,6 +19,16 @@ _FINGERPRINT: Final = re.compile(r"(?:([A-Za-z0-9_-]{22})\.[A-Za-z0-9_-]{16}|[A-
 def new_handle(tx: Transaction) -> str:
     """Make an opaque random name of 128 bits, safe in URLs."""
     return named(tx.random(HANDLE_BYTES))
+
+
+def new_family_id(key: bytes, tx: Transaction) -> str:
+    """Make the name of a family: 104 bits of chance, behind what all of one second begin with.
+
+    So they lie side by side in every index, which grows in one place and not in as many as there
+    are families. That is a keyed hash: whoever has not the ``key`` reads no time in it.
+    """
+    beginning = hmac.digest(key, tx.now.to_bytes(8, "big"), "sha256")[:_BEGINNING_BYTES]
+    return named(beginning + tx.random(HANDLE_BYTES - _BEGINNING_BYTES))
 
 
 def named(content: bytes) -> str:

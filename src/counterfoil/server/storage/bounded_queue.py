@@ -38,6 +38,11 @@ class BoundedQueue(Generic[T]):
         return len(self._urgent) + len(self._others)
 
     @property
+    def has_urgent(self) -> bool:
+        """Whether anybody waits who goes first."""
+        return bool(self._urgent)
+
+    @property
     def due(self) -> float | None:
         """When the first of those who wait now will have waited for too long."""
         fronts = [line[0][0] for line in (self._urgent, self._others) if line]

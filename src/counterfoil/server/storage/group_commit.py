@@ -154,6 +154,8 @@ class GroupCommit:
 
     async def _write(self) -> None:
         while self._waiting:
+            if not self._waiting.has_urgent:
+                await asyncio.sleep(0)  # whoever was let in by the last commit may come along
             await self._batch()
 
     def _look_when_due(self, loop: asyncio.AbstractEventLoop) -> None:

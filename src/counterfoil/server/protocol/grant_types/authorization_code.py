@@ -8,7 +8,7 @@ from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
 from counterfoil.oauth.parameters import Parameters
 from counterfoil.server.protocol import codes, events, proof_of_possession
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.identifiers import new_family_id
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.records.authorization import MOST_WRONG_VERIFIERS, Authorization
 from counterfoil.server.records.event import EventKind
@@ -26,7 +26,7 @@ async def exchange(
         OAuthError: the taking is rolled back, so that a stranger cannot burn the code.
     """
     digest, verifier = _read(request.parameters)
-    family_id = new_handle(tx)
+    family_id = new_family_id(authority.keys.family_names, tx)
     authorization = await tx.authorizations.take(digest, family_id, tx.now)
     if authorization is None:
         return await _refuse_untakeable(tx, request, digest, verifier)

@@ -7,7 +7,7 @@ from counterfoil.oauth.opaque import Kind, fingerprint, is_spelled
 from counterfoil.oauth.reasons import Reason
 from counterfoil.server.protocol import codes, proof_of_possession
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.identifiers import new_handle
+from counterfoil.server.protocol.identifiers import new_family_id
 from counterfoil.server.protocol.issuance import Issuance, Refusal, TokenRequest
 from counterfoil.server.records.device_request import DeviceRequest, DeviceState
 from counterfoil.server.records.store import Transaction
@@ -55,7 +55,7 @@ async def _take(
     authority: Authority, tx: Transaction, request: TokenRequest, digest: bytes
 ) -> Issuance | Refusal:
     """To check and to take the code is one statement."""
-    family_id = new_handle(tx)
+    family_id = new_family_id(authority.keys.family_names, tx)
     taken = await tx.authorizations.take(digest, family_id, tx.now)
     if taken is None:
         return await _refuse_untakeable(tx, request, digest)
