@@ -12,6 +12,7 @@ from counterfoil.oauth.errors import invalid_scope, invalid_target
 from counterfoil.oauth.limits import Limit, narrowest
 
 OPENID_SCOPES: Final = frozenset({"openid", "profile", "email", "offline_access"})
+_NONE: Final = frozenset[str]()
 _SCOPE_TOKEN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,128}")
 
 Catalogue = Mapping[str, frozenset[str]]
@@ -52,32 +53,32 @@ class Access(Struct, frozen=True, omit_defaults=True):
     def narrowed_to(self, other: "Access") -> "Access":
         """Give what stands in both."""
         apis = {
-            uri: scopes & other.apis[uri] for uri, scopes in self.apis.items() if uri in other.apis
+            uri: both
+            for uri, scopes in self.apis.items()
+            if (both := scopes & other.apis.get(uri, _NONE))
         }
-        return Access(
-            {uri: scopes for uri, scopes in apis.items() if scopes},
-            self.openid & other.openid,
-            narrowest(self.limits, other.limits),
-        )
+        return Access(apis, self.openid & other.openid, narrowest(self.limits, other.limits))
 
     def widened_by(self, other: "Access") -> "Access":
         """Give the scopes that stand in either: limits of one are none of both, and left out."""
         apis = dict(self.apis)
         for uri, scopes in other.apis.items():
-            apis[uri] = apis.get(uri, frozenset()) | scopes
+            apis[uri] = apis.get(uri, _NONE) | scopes
         return Access(apis, self.openid | other.openid)
 
     def without(self, other: "Access") -> "Access":
         """Give what stands in this and not in ``other``."""
-        apis = {uri: scopes - other.apis.get(uri, frozenset()) for uri, scopes in self.apis.items()}
-        left = {uri: scopes for uri, scopes in apis.items() if scopes}
-        return replace(self, apis=left, openid=self.openid - other.openid)
+        apis = {
+            uri: left
+            for uri, scopes in self.apis.items()
+            if (left := scopes - other.apis.get(uri, _NONE))
+        }
+        return Access(apis, self.openid - other.openid, self.limits)
 
     def limited_to_scopes(self, scopes: frozenset[str]) -> "Access":
         """Give what is left when only ``scopes`` are wanted."""
-        apis = {uri: own & scopes for uri, own in self.apis.items()}
-        left = {uri: own for uri, own in apis.items() if own}
-        return replace(self, apis=left, openid=self.openid & scopes)
+        apis = {uri: left for uri, own in self.apis.items() if (left := own & scopes)}
+        return Access(apis, self.openid & scopes, self.limits)
 
     def at(self, resource: str) -> "Access":
         """Give what a token for this one API may carry, beside the OpenID scopes."""
