@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.metadata import OAUTH_PATH, OPENID_PATH
@@ -29,7 +29,7 @@ from counterfoil.server.web.answers import (
     name_request,
     say_when,
 )
-from counterfoil.server.web.browser import keep_session, show, write_page
+from counterfoil.server.web.browser import Going, keep_session, show, write_page
 from counterfoil.server.web.headers import HSTS, invite_back, open_to_scripts, preflight
 from counterfoil.server.web.reading import address_of, path_below
 from counterfoil.server.web.refusal import error_of, log_refusal
@@ -76,7 +76,7 @@ class _Pattern(Struct, frozen=True):
         return names
 
 
-_WHOLE: Final = frozenset({JsonResponse, Response, RedirectResponse})
+_WHOLE: Final = frozenset({JsonResponse, Going, Response})
 """Kinds of answers whose body is there."""
 _BRIEF: Final = frozenset({"/token", "/introspect"})
 _PERCENT: Final = ord("%")
