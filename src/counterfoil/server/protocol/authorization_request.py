@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from counterfoil.oauth import dpop, pkce
 from counterfoil.oauth.access import Access, asked, scopes_in
@@ -59,9 +58,7 @@ async def read(
     try:
         for check in CHECKS:
             check(client, parameters)
-        subject_hint = _subject_hint(authority, client, parameters, tx.now)
-        pending = _pending(asking, parameters, await access_asked(tx, client, parameters), tx.now)
-        pending = replace(pending, subject_hint=subject_hint, session=session)
+        pending = await _pending(authority, tx, asking, parameters, session)
         _demand_carriable(pending)
         return pending
     except OAuthError as error:
@@ -198,20 +195,26 @@ def _prompts(parameters: Parameters) -> frozenset[str]:
     return frozenset((parameters.get("prompt") or "").split())
 
 
-def _pending(asking: Asking, parameters: Parameters, access: Access, now: int) -> Pending:
+async def _pending(
+    authority: Authority, tx: Transaction, asking: Asking, parameters: Parameters, session: str
+) -> Pending:
+    subject_hint = _subject_hint(authority, asking.client, parameters, tx.now)
+    access = await access_asked(tx, asking.client, parameters)
     max_age = parameters.get("max_age")
     return Pending(
         client_id=asking.client.client_id,
         redirect_uri=asking.redirect_uri,
         code_challenge=parameters.require("code_challenge"),
         access=access,
-        requested_at=now,
+        requested_at=tx.now,
         state=asking.state,
         nonce=parameters.get("nonce"),
         prompt=_prompts(parameters),
         max_age=int(max_age) if max_age is not None else None,
         least_acr=least_of((parameters.get("acr_values") or "").split()),
         login_hint=parameters.get("login_hint"),
+        subject_hint=subject_hint,
+        session=session,
         dpop_jkt=parameters.get("dpop_jkt"),
         language=language_among(parameters.get("ui_locales") or ""),
     )
