@@ -3,7 +3,7 @@
 Pure. The methods are ``amr``; the class that they make together is ``acr``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 PASSWORD: Final = "pwd"
@@ -42,19 +42,23 @@ def acr_of(amr: Iterable[str]) -> str:
     return PHISHING_RESISTANT if KEY in methods else MULTIPLE
 
 
-def least_of(acr_values: Iterable[str]) -> str | None:
+def least_of(acr_values: Collection[str]) -> str | None:
     """Give the weakest class that will do; ``None`` where none is named that is known here.
 
     Classes of others are passed over: what is asked for by ``acr_values`` is a wish (§3.1.2.1).
     """
-    wanted = frozenset(acr_values)
-    return next((each for each in CLASSES if each in wanted), None)
+    for each in CLASSES:
+        if each in acr_values:
+            return each
+    return None
 
 
-def strongest_of(classes: Iterable[str | None]) -> str | None:
+def strongest_of(classes: Collection[str | None]) -> str | None:
     """Give the strongest of classes; ``None`` stands for no demand."""
-    named = frozenset(classes)
-    return next((each for each in reversed(CLASSES) if each in named), None)
+    for each in reversed(CLASSES):
+        if each in classes:
+            return each
+    return None
 
 
 def with_second(amr: tuple[str, ...], method: str) -> tuple[str, ...]:

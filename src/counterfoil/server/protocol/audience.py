@@ -38,8 +38,12 @@ class Audience(Struct, frozen=True):
 
 async def catalogue(tx: Transaction, client: Client) -> Mapping[str, frozenset[str]]:
     """The APIs at which a client may ask for anything, each with the scopes it may have there."""
-    every = Access({api.uri: frozenset(api.scopes) for api in await tx.apis.every()})
-    return every.narrowed_to(client.access).apis
+    may_have = client.access.apis
+    return {
+        api.uri: scopes
+        for api in await tx.apis.every()
+        if (scopes := may_have.get(api.uri, frozenset()).intersection(api.scopes))
+    }
 
 
 def resource_in(access: Access, resources: Sequence[str]) -> str | None:

@@ -24,7 +24,8 @@ class Grant(Struct, frozen=True, kw_only=True):
 
     def allows_unasked(self, access: Access) -> bool:
         """Whether all of it was allowed before, and no limits were said then."""
-        return self.access.without(self.limited).covers(access)
+        unlimited = self.access if self.limited.is_empty else self.access.without(self.limited)
+        return unlimited.covers(access)
 
     def is_live(self, now: int) -> bool:
         """Whether it stands: neither taken back nor past its end date."""

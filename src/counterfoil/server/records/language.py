@@ -12,8 +12,11 @@ _QUALITY: Final = re.compile(r"q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.IGNORE
 
 def language_among(tags: str) -> str:
     """Choose by tags in order of preference (OpenID Connect Core §3.1.2.1); "" where none fits."""
-    wished = (_primary(tag) for tag in tags.split(" ")[:_MOST])
-    return next((tag for tag in wished if tag in LANGUAGES), "")
+    for tag in tags.split(" ")[:_MOST]:
+        language = _primary(tag)
+        if language in LANGUAGES:
+            return language
+    return ""
 
 
 def language_in(accepted: str) -> str:
