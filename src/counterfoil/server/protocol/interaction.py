@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from counterfoil.oauth.acr import CLASSES, SINGLE, is_enough, strongest_of
 from counterfoil.oauth.errors import OAuthError
-from counterfoil.server.protocol.families import life_of
-from counterfoil.server.protocol.lifetimes import earliest, reproof_interval
+from counterfoil.server.protocol.families import proved_life_of
+from counterfoil.server.protocol.lifetimes import reproof_interval
 from counterfoil.server.protocol.pending import Pending
 from counterfoil.server.records.client import Client
 from counterfoil.server.records.grant import Grant
@@ -67,10 +67,11 @@ def asker_of(
     So old as what would be issued may grow, and as proof may (S30): one that is past that would
     begin a family that is born dead (S32).
     """
-    refreshes = "refresh_token" in client.grant_types
-    offline = "offline_access" in pending.access.openid
-    absolute = life_of(client, limits, offline=offline).absolute if refreshes else None
-    lifetime = earliest(absolute, reproof_interval(client, limits))
+    if "refresh_token" in client.grant_types:
+        offline = "offline_access" in pending.access.openid
+        lifetime: int | None = proved_life_of(client, limits, offline=offline).absolute
+    else:
+        lifetime = reproof_interval(client, limits)
     return Asker(client, lifetime, least_acr, takes_recalled=client.policy.remembered_sign_in)
 
 
