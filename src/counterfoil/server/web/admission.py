@@ -4,7 +4,7 @@ Whoever is turned away is so at once, before anything was read or done.
 """
 
 from collections.abc import Mapping
-from enum import Enum, auto
+from enum import IntEnum, auto
 from types import MappingProxyType
 from typing import Final
 
@@ -19,8 +19,11 @@ _ROOM_FOR_GUARDS: Final = 8
 """And of that for one in so many for guards, who must learn of them."""
 
 
-class Use(Enum):
-    """What a route is used for: how often an address may, and what comes first, follow from it."""
+class Use(IntEnum):
+    """What a route is used for: how often an address may, and what comes first, follow from it.
+
+    Each request looks it up twice: the hash of a number costs nothing, that of a bare name does.
+    """
 
     OTHER = auto()
     HEALTH = auto()
