@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from counterfoil.jose.jwt import unverified_claims as claims_of
 from counterfoil.oauth.opaque import Kind, content_of, spell
+from counterfoil.server.keys.master_key import load_master_key
 from counterfoil.server.keys.sealing import KEY_BYTES, NotSealed, Sealing, derive
+from counterfoil.server.keys.server_secret import NAME, ServerKeys
 from counterfoil.server.protocol.refresh_tokens import (
     RANDOM_BYTES,
     read_refresh_token,
@@ -139,6 +141,12 @@ async def opens_userinfo(own: Installation, token: str) -> bool:
         return answer.status_code == 200
 
 
+async def server_secret_of(own: Installation) -> bytes:
+    sealed = await own.authority.store.read(lambda tx: tx.sealed.get(NAME))
+    assert sealed is not None
+    return load_master_key(own.authority.settings, os.urandom).open(sealed, NAME)
+
+
 async def test_the_database_alone_does_not_open_the_successor(own: Installation) -> None:
     """S19: whoever reads all of it, and holds the server's keys too, has no refresh token."""
     predecessor = (await tokens_of(own))["refresh_token"]
@@ -149,7 +157,10 @@ async def test_the_database_alone_does_not_open_the_successor(own: Installation)
     (sealed,) = [value for value in values if len(value) == 29 + len(successor)]
     assert successor.encode() not in b"".join(values)
     assert predecessor.encode() not in b"".join(values)
-    known = [*values, own.authority.keys.refresh_mac, own.authority.keys.pending]
+    secret = await server_secret_of(own)
+    keys = [derive(secret, purpose) for purpose in ServerKeys.__struct_fields__]
+    assert own.authority.keys.pending in keys
+    known = [*values, secret, *keys]
     for value in known:
         for key in (value, derive(value, "refresh successor"), derive(value, "")):
             if len(key) == KEY_BYTES:

@@ -26,7 +26,7 @@ async def opened(data: Path, **settings: str) -> dict[str, object]:
             "epoch": authority.hub.position.epoch,
             "keys": authority.keyring.jwks(Purpose.TOKENS, int(Clock()())),
             "csrf": authority.keys.csrf,
-            "refresh": authority.keys.refresh_mac,
+            "refresh": authority.keys.refresh_mac.of(b""),
         }
     finally:
         await authority.store.close()

@@ -1,4 +1,4 @@
-"""HMAC with SHA-256, for many messages under one key that begin alike (RFC 2104)."""
+"""HMAC with SHA-256, for many messages under one key (RFC 2104)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Mac:
 
     __slots__ = ("_begun",)
 
-    def __init__(self, key: bytes, beginning: bytes) -> None:
+    def __init__(self, key: bytes, beginning: bytes = b"") -> None:
         self._begun = HMAC(key, SHA256())
         self._begun.update(beginning)
 

@@ -36,7 +36,7 @@ class Process:
     async def start(self) -> bytes:
         keys = await self.place.store.transact(lambda tx: load_server_keys(tx, self.master_key))
         await self.turn()
-        return keys.refresh_mac
+        return keys.refresh_mac.of(b"")
 
     async def turn(self) -> None:
         await self.place.store.transact(self.rotation.rotate)

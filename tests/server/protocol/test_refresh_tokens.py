@@ -1,5 +1,6 @@
 """How refresh tokens are spelled and read back."""
 
+import hmac
 import os
 from base64 import urlsafe_b64decode
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from counterfoil.oauth.opaque import Kind, Secret, spell
+from counterfoil.jose.mac import Mac
+from counterfoil.oauth.opaque import Kind, Secret, content_of, spell
 from counterfoil.server.keys.sealing import NotSealed, Sealing, derive
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
 from counterfoil.server.protocol.refresh_tokens import (
@@ -17,7 +19,7 @@ from counterfoil.server.protocol.refresh_tokens import (
     spell_refresh_token,
 )
 
-KEY = b"m" * 32
+KEY, ANOTHER = Mac(b"m" * 32), Mac(b"x" * 32)
 FAMILIES = st.binary(min_size=HANDLE_BYTES, max_size=HANDLE_BYTES).map(named)
 GENERATIONS = st.integers(0, 2**32 - 1)
 RANDOM = st.binary(min_size=RANDOM_BYTES, max_size=RANDOM_BYTES)
@@ -33,11 +35,23 @@ def test_what_was_spelled_is_read_back(family_id: str, generation: int, random: 
 
 
 @given(FAMILIES, GENERATIONS, RANDOM)
+def test_its_mac_is_that_of_the_standard_library(family_id: str, generation: int, random: bytes):
+    """Tokens that were given out before stay good, whatever makes their MAC."""
+    content = content_of(
+        Kind.REFRESH_TOKEN, spell_refresh_token(KEY, family_id, generation, random).reveal()
+    )
+    assert content is not None
+    decoded = urlsafe_b64decode(content)
+    said = urlsafe_b64decode(family_id + "==") + generation.to_bytes(4, "big") + random
+    assert decoded == said + hmac.digest(b"m" * 32, said, "sha256")[:16]
+
+
+@given(FAMILIES, GENERATIONS, RANDOM)
 def test_a_token_of_another_installation_is_none_of_ours(
     family_id: str, generation: int, random: bytes
 ):
     """A guessed or forged one names nothing: the MAC is under a sealed key."""
-    forged = spell_refresh_token(b"x" * 32, family_id, generation, random)
+    forged = spell_refresh_token(ANOTHER, family_id, generation, random)
     assert read_refresh_token(KEY, forged.reveal()) is None
 
 
@@ -45,7 +59,7 @@ def test_a_token_of_another_installation_is_none_of_ours(
 def test_a_generation_cannot_be_raised(family_id: str, generation: int, random: bytes):
     """S70: neither family nor generation can be changed without the key."""
     ours = spell_refresh_token(KEY, family_id, generation, random).reveal()
-    raised = spell_refresh_token(b"x" * 32, family_id, generation + 1, random).reveal()
+    raised = spell_refresh_token(ANOTHER, family_id, generation + 1, random).reveal()
     assert ours != raised
     assert read_refresh_token(KEY, raised) is None
 

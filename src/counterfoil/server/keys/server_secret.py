@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.jose.mac import Mac
 from counterfoil.server.keys.master_key import open_kept
 from counterfoil.server.keys.sealing import KEY_BYTES, Seals, derive
 from counterfoil.server.records.store import Transaction
@@ -12,9 +13,12 @@ NAME: Final = "server secret"
 
 
 class ServerKeys(Struct, frozen=True, eq=False):
-    """Keys of 32 bytes, each for what it is named after. The ``repr`` is redacted."""
+    """Keys of 32 bytes, each for what it is named after. The ``repr`` is redacted.
 
-    refresh_mac: bytes
+    That of refresh tokens is taken in already: it is used twice at every refresh.
+    """
+
+    refresh_mac: Mac
     pending: bytes
     csrf: bytes
     dpop_nonce: bytes
@@ -45,5 +49,6 @@ async def load_server_keys(tx: Transaction, sealing: Seals) -> ServerKeys:
         drawn = sealing.seal(tx.random(KEY_BYTES), NAME)
         sealed = await tx.sealed.put_if_absent(NAME, drawn)
     secret = open_kept(sealing, sealed, NAME)
-    keys = {purpose: derive(secret, purpose) for purpose in ServerKeys.__struct_fields__}
-    return ServerKeys(**keys)
+    refresh_mac, *others = ServerKeys.__struct_fields__
+    keys = {purpose: derive(secret, purpose) for purpose in others}
+    return ServerKeys(Mac(derive(secret, refresh_mac)), **keys)

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.jose.mac import Mac
 from counterfoil.oauth.opaque import Kind, Secret, content_of, spell
 from counterfoil.server.keys.sealing import NotSealed, Sealing, derive
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
@@ -46,7 +47,7 @@ class Presentation(Struct, frozen=True):
         return Sealing(derive(self.token.reveal().encode(), _SUCCESSOR), random)
 
 
-def spell_refresh_token(key: bytes, family_id: str, generation: int, random: bytes) -> Secret:
+def spell_refresh_token(key: Mac, family_id: str, generation: int, random: bytes) -> Secret:
     """Spell the refresh token of a family's generation, with ``RANDOM_BYTES`` of chance."""
     body = (
         urlsafe_b64decode(family_id + "==") + generation.to_bytes(_GENERATION_BYTES, "big") + random
@@ -54,7 +55,7 @@ def spell_refresh_token(key: bytes, family_id: str, generation: int, random: byt
     return spell(Kind.REFRESH_TOKEN, body + _mac(key, body))
 
 
-def read_refresh_token(key: bytes, unverified: str) -> Presentation | None:
+def read_refresh_token(key: Mac, unverified: str) -> Presentation | None:
     """Read a refresh token; ``None`` where it is none that we ever spelled."""
     content = content_of(Kind.REFRESH_TOKEN, unverified)
     if content is None or len(content) != _LENGTH * 4 // 3:
@@ -68,5 +69,5 @@ def read_refresh_token(key: bytes, unverified: str) -> Presentation | None:
     return Presentation(token, named(body[:HANDLE_BYTES]), generation, token.fingerprint())
 
 
-def _mac(key: bytes, body: bytes) -> bytes:
-    return hmac.digest(key, body, "sha256")[:_MAC_BYTES]
+def _mac(key: Mac, body: bytes) -> bytes:
+    return key.of(body)[:_MAC_BYTES]
