@@ -73,11 +73,11 @@ def _generate_p256() -> ec.EllipticCurvePrivateKey:
 def _es256_signer(key: object) -> Sign:
     if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
         raise JoseError("bad_key", "ES256 takes a private key on the curve P-256.")
-    sign_der, ecdsa = key.sign, ec.ECDSA(SHA256())
+    sign_der, ecdsa = key.sign, ec.ECDSA(Prehashed(SHA256()))
 
     def sign(message: bytes) -> bytes:
         # A sequence of two numbers, none so long that its length takes two bytes (RFC 3279 §2.2.3).
-        der = sign_der(message, ecdsa)
+        der = sign_der(sha256(message).digest(), ecdsa)
         end = 4 + der[3]
         if end >= 36 and len(der) - end >= 34:  # neither is short, as nearly always
             return der[end - 32 : end] + der[-32:]
