@@ -116,7 +116,8 @@ class Issuance(Struct, frozen=True, kw_only=True):
         """Whether something of the token is written down: its text, its place, what is counted."""
         if self.audience.policy.costs_a_row or self.uses is not None:
             return True
-        return any(limit.is_counted for limit in self.permitted or ())
+        limits = self.permitted
+        return limits is not None and any(limit.is_counted for limit in limits)
 
 
 class Refusal(Struct, frozen=True):

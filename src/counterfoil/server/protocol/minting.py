@@ -213,6 +213,8 @@ def _demand_readable(authority: Authority, claims: AccessToken) -> None:
     marked = authority.settings.sensitive_claims
     # Only what could be sensitive is looked at: a batch asks this of each of its tokens.
     said = [name for name in (*_SENSITIVE, *marked) if getattr(claims, name, None) not in _LEFT_OUT]
+    if not said:
+        return
     try:
         demand_unreadable(said, marked)
     except Exposed as exposed:
@@ -223,7 +225,7 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
     audience, lineage = issuance.audience, issuance.lineage or _OF_ITS_OWN
     signed_in = issuance.signed_in
     actor = issuance.may_act or issuance.client.policy.may_act
-    return AccessToken(
+    claims = AccessToken(
         iss=authority.issuer,
         sub=issuance.subject,
         aud=audience.uri,
@@ -244,17 +246,18 @@ def _claims(authority: Authority, issuance: Issuance, status: Status | None) -> 
         parents=lineage.parents,
         max_uses=issuance.uses,
         authorization_details=issuance.permitted,
-        **_of_the_person(issuance),
     )
+    person = _of_the_person(issuance)
+    return replace(claims, **person) if person else claims
 
 
 def _of_the_person(issuance: Issuance) -> dict[str, Any]:
     """Say of the person what the API wants to know, if there is one."""
-    names, signed_in = issuance.audience.policy.claim_names, issuance.signed_in
-    if not names or signed_in is None:
+    policy, signed_in = issuance.audience.policy, issuance.signed_in
+    if not policy.claims or signed_in is None:
         return {}
     person = personal_claims(signed_in.user, OPENID_SCOPES)
-    return {name: getattr(person, name) for name in names}
+    return {name: getattr(person, name) for name in policy.claim_names}
 
 
 def _id_token(authority: Authority, issuance: Issuance) -> str:

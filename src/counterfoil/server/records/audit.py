@@ -182,14 +182,16 @@ def entry_of(event: Event, last: Point, random: Callable[[int], bytes]) -> Entry
         ValueError: the proof names a person, who could never be erased from the chain.
     """
     demand_erasable(event)
-    by, about = _doer_of(event, random), _concerned_of(event, random)
+    is_about_user = _is_about_user(event.kind)
+    person = event.subject if is_about_user else event.detail.get("user_id", "")
+    by, about = _doer_of(event, random), _concerned_of(event, person, random)
     opened = {name: text for name, text in event.detail.items() if name in CHAINED_DETAILS}
     line = Line(
         number=last.number + 1,
         at=event.at,
-        kind=event.kind.value,
+        kind=str(event.kind),
         actor=USER if _person_in(event.actor) else event.actor,
-        subject=USER if _is_about_user(event.kind) else event.subject,
+        subject=USER if is_about_user else event.subject,
         proof=event.proof,
         detail=_ENCODER.encode(opened).decode(),
         by=commitment(by) if by else "",
@@ -238,8 +240,7 @@ def _doer_of(event: Event, random: Callable[[int], bytes]) -> Doer | None:
     return Doer(random(SALT_BYTES), person, address[:_LONGEST], agent[:_LONGEST])
 
 
-def _concerned_of(event: Event, random: Callable[[int], bytes]) -> Concerned | None:
-    person = event.subject if _is_about_user(event.kind) else event.detail.get("user_id", "")
+def _concerned_of(event: Event, person: str, random: Callable[[int], bytes]) -> Concerned | None:
     private = {name: text for name, text in event.detail.items() if name not in CHAINED_DETAILS}
     if not (person or private):
         return None
