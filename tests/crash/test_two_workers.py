@@ -147,7 +147,7 @@ async def house_of(
 
 
 @pytest.mark.parametrize("kills", [KILLS, MANY])
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_nothing_acknowledged_is_lost_or_doubled_when_processes_are_killed(
     tmp_path: Path, records: str, kills: int, record_property: Callable[[str, object], None]
 ) -> None:
