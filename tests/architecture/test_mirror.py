@@ -78,6 +78,7 @@ ELSEWHERE = MappingProxyType(
         "server/records/server_process.py": "storage/test_migrations.py",
         "server/records/steadiness.py": "server/test_janitor.py",
         "server/storage/migration.py": "storage/test_migrations.py",
+        "server/storage/sqlite_rebuilding.py": "storage/test_sqlite_rebuilding.py",
         "server/storage/sqlite_schema.py": "storage/test_migrations.py",
         "server/storage/statements/allowances.py": "storage/test_allowances.py",
         "server/storage/statements/server_processes.py": "storage/test_migrations.py",

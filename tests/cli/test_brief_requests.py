@@ -181,3 +181,54 @@ async def test_who_is_gone_before_its_turn_is_not_begun() -> None:
         gone.connection_lost(None)
         assert (await reader.readuntil(b"/stays")).startswith(b"HTTP/1.1 200")
     assert begun == ["/stays"]
+
+
+async def test_a_request_that_came_in_two_pieces_in_one_turn_is_begun_once() -> None:
+    begun: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(scope["path"])
+        await whole(scope, receive, send)
+
+    async with (
+        listening(app, lambda _: True) as (port, connected),
+        peers(port, 1) as ((reader, _),),
+    ):
+        await until(lambda: connected)
+        (one,) = connected
+        for piece in (b"GET /a HTTP/1.1\r\nHo", b"st: x\r\n\r\n", b"GET /b HTTP/1.1\r\nHost"):
+            one.data_received(piece)
+        one.data_received(b": x\r\n\r\n")
+        answers = await reader.readuntil(b"/b")
+    assert answers.count(b"HTTP/1.1 200 OK") == 2
+    assert begun == ["/a", "/b"]
+
+
+@pytest.mark.parametrize("behind", [b"", b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_a_peer_that_sends_no_more_is_answered_what_it_asked(behind: bytes) -> None:
+    """RFC 9112 §9.6: half of the connection is closed, and the other half is for the answer."""
+    async with (
+        listening(whole, lambda _: True) as (port, connected),
+        peers(port, 20) as made,
+    ):
+        await until(lambda: len(connected) == 20)
+        for _, writer in made:
+            writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n" + behind)
+            writer.write_eof()
+        for reader, _ in made:
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
+        await until(lambda: not connected)
+
+
+async def test_a_peer_that_goes_after_its_answer_was_written_still_has_it() -> None:
+    """Its end may be read in the same turn in which the answer waits to be passed on."""
+    async with (
+        listening(whole, lambda _: True) as (port, connected),
+        peers(port, 1) as ((reader, _),),
+    ):
+        await until(lambda: connected)
+        (one,) = connected
+        one.data_received(b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n")
+        one._begin()
+        assert one.eof_received() is False
+        assert (await reader.read()).endswith(b"\r\n\r\n/a")

@@ -5,7 +5,6 @@ import re
 COMMENT = re.compile(r"--[^\n]*")
 NEW_TABLE = re.compile(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)", re.IGNORECASE)
 ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", re.IGNORECASE)
-ANEW = re.compile(r"ALTER TABLE ((\w+)_anew) RENAME TO \2$", re.IGNORECASE)
 CONSTRAINS = re.compile(r"\b(UNIQUE|CHECK|REFERENCES|PRIMARY KEY|GENERATED)\b", re.IGNORECASE)
 RAISES = re.compile(r"\bRAISE\b", re.IGNORECASE)
 
@@ -36,7 +35,6 @@ def wrong_in(sql: str) -> list[str]:
     statements = statements_in(sql)
     made = {found[1] for each in statements if (found := NEW_TABLE.match(each))}
     added = {(found[1], found[2]) for each in statements if (found := ADDED.match(each))}
-    anew = {f"DROP TABLE {found[2]}" for each in statements if (found := made_anew(each, made))}
     raising = {
         found[1]
         for each in statements
@@ -45,18 +43,8 @@ def wrong_in(sql: str) -> list[str]:
     return [
         each
         for each in statements
-        if not (only_adds(each, made, added) or each in anew or made_anew(each, made))
-        or (calls_any_of(each, raising, made))
+        if not only_adds(each, made, added) or (calls_any_of(each, raising, made))
     ]
-
-
-def made_anew(statement: str, made: set[str]) -> re.Match[str] | None:
-    """Whether a table that was made here takes the place of another, which may then be dropped.
-
-    That it has all columns and rows of it is shown by applying it.
-    """
-    found = ANEW.match(statement)
-    return found if found is not None and found[1] in made else None
 
 
 def calls_any_of(statement: str, raising: set[str], made: set[str]) -> bool:

@@ -156,10 +156,6 @@ def test_what_does_not_say_that_it_takes_something_away_only_adds(engine: str) -
         "CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION f();",
         "TRUNCATE users;",
         "CREATE TABLE a (x TEXT); DROP TABLE users;",
-        "CREATE TABLE users_anew (x TEXT); DROP TABLE users;",
-        "DROP TABLE users; ALTER TABLE users_anew RENAME TO users;",
-        "CREATE TABLE users_anew (x TEXT); ALTER TABLE users_anew RENAME TO people;",
-        "CREATE TABLE a_anew (x TEXT); DROP TABLE b; ALTER TABLE a_anew RENAME TO a;",
         "-- only adds\nDROP TABLE users; -- CREATE TABLE users",
     ],
 )
@@ -175,7 +171,6 @@ def test_what_would_be_in_the_way_of_older_servers_is_found(sql: str) -> None:
         "ALTER TABLE users ADD COLUMN age INTEGER NOT NULL DEFAULT 0;",
         "CREATE INDEX users_by_name ON users (name);",
         "CREATE TABLE a (x TEXT); INSERT INTO a (x) VALUES ('y');",
-        "CREATE TABLE a_anew (x TEXT); DROP TABLE a; ALTER TABLE a_anew RENAME TO a;",
         "CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE a SET x = 1; UPDATE b SET y = 2; END;",
         "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN NEW.a = 1; RETURN NEW; END $$;",
         "CREATE FUNCTION f() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;",
@@ -183,7 +178,7 @@ def test_what_would_be_in_the_way_of_older_servers_is_found(sql: str) -> None:
 )
 def test_what_only_adds_is_allowed(sql: str) -> None:
     assert wrong_in(sql) == []
-    assert len(statements_in(sql)) <= 3
+    assert len(statements_in(sql)) <= 2
 
 
 def test_statements_name_every_column_that_they_read_or_write() -> None:
@@ -284,12 +279,13 @@ async def test_a_new_database_needs_no_contract_later(engine: Engine, clock: Clo
 
 @pytest.mark.anyio
 async def test_who_serves_is_noted_until_it_leaves_or_is_silent(store: Store, clock: Clock) -> None:
-    first = ServerProcess("a", "0.1", 13, "here process 1")
-    second = ServerProcess("b", "0.0", 12, "there process 2")
+    first = ServerProcess("a", "0.1", 913, "here process 1")
+    second = ServerProcess("b", "0.0", 912, "there process 2")
     for each in (first, second):
-        assert await store.transact(lambda tx, each=each: tx.servers.stay(each)) is None
+        told = await store.transact(lambda tx, each=each: tx.servers.stay(each))
+        assert told is None or told.needs < second.knows
     running = await store.read(lambda tx: tx.servers.every())
-    assert [(each.id, each.knows) for each in running] == [("b", 12), ("a", 13)]
+    assert [(each.id, each.knows) for each in running] == [("b", 912), ("a", 913)]
     await store.transact(lambda tx: tx.servers.leave("a"))
     assert [each.id for each in await store.read(lambda tx: tx.servers.every())] == ["b"]
     clock.now = running[0].until
@@ -299,13 +295,13 @@ async def test_who_serves_is_noted_until_it_leaves_or_is_silent(store: Store, cl
 
 @pytest.mark.anyio
 async def test_the_greatest_demand_is_told_to_whoever_stays(store: Store) -> None:
-    for number, needs in ((15, 14), (17, 16), (18, 12)):
+    for number, needs in ((915, 914), (917, 916), (918, 912)):
         demand = Demand(number, needs, f"0.{needs}")
         await store.transact(lambda tx, demand=demand: tx.servers.announce(demand))
-    process = ServerProcess("a", "0.1", 13, "here")
+    process = ServerProcess("a", "0.1", 913, "here")
     told = await store.transact(lambda tx: tx.servers.stay(process), beside=True)
-    assert told == Demand(17, 16, "0.16") == await store.read(lambda tx: tx.servers.demanded())
-    await store.transact(lambda tx: tx.servers.announce(Demand(17, 16, "0.16")))
+    assert told == Demand(917, 916, "0.916") == await store.read(lambda tx: tx.servers.demanded())
+    await store.transact(lambda tx: tx.servers.announce(Demand(917, 916, "0.916")))
 
 
 @pytest.mark.anyio

@@ -8,9 +8,11 @@ import apsw
 import pytest
 
 from counterfoil.server.records.default_lifetime import DefaultLifetime
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.storage.group_commit import CAREFUL
 from counterfoil.server.storage.sqlite import SqliteStore
+from tests.storage.conftest import Clock
 from tests.storage.samples import event, user
 
 pytestmark = pytest.mark.anyio
@@ -142,3 +144,51 @@ async def test_what_was_remembered_of_what_is_undone_is_forgotten(sqlite: Sqlite
     await at_once(sqlite, changes, looks)
     assert found[0] is not None
     assert found[-1] is None
+
+
+async def test_a_savepoint_that_a_failure_left_open_is_undone(
+    sqlite: SqliteStore, said: list[str]
+) -> None:
+    """What the engine failed inside `attempt` has no end: the batch must not go on inside it."""
+
+    async def breaks(tx: Transaction) -> None:
+        raise StoreUnavailable("as if the disk had failed")
+
+    async def attempts(tx: Transaction) -> None:
+        await tx.attempt(breaks)
+
+    answers = await at_once(sqlite, Adding("before"), attempts, Adding("after"))
+    assert answers[0] == ("before", 2)
+    assert isinstance(answers[1], StoreUnavailable)
+    assert answers[2] == ("after", 1)
+    assert await names_in(sqlite) == {"before", "after"}
+    first = said.index("ROLLBACK")
+    assert "SAVEPOINT attempt" in said[:first], "it was left there"
+    assert said[first:].count("SAVEPOINT attempt") == said[first:].count("ROLLBACK TO work") == 1
+
+
+async def test_time_goes_on_while_it_is_careful(sqlite: SqliteStore, clock: Clock) -> None:
+    await at_once(sqlite, writes_and_fails)
+    seen: list[int] = []
+
+    async def looks(tx: Transaction) -> None:
+        seen.append(tx.now)
+
+    for _ in range(3):
+        await at_once(sqlite, looks)
+        clock.now += 60
+    assert [later - seen[0] for later in seen] == [0, 60, 120]
+
+
+async def test_what_was_begun_stands_though_nobody_waits_any_more(sqlite: SqliteStore) -> None:
+    """Also where it is undone with the others and run anew."""
+    leaving = asyncio.ensure_future(sqlite.transact(Adding("begun")))
+
+    async def leaves_and_fails(tx: Transaction) -> None:
+        leaving.cancel()
+        await writes_and_fails(tx)
+
+    failing = asyncio.ensure_future(sqlite.transact(leaves_and_fails))
+    answers = await asyncio.gather(leaving, failing, return_exceptions=True)
+    assert [type(answer) for answer in answers] == [asyncio.CancelledError, ZeroDivisionError]
+    assert await names_in(sqlite) == {"begun"}

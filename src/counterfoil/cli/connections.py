@@ -115,6 +115,17 @@ class Connection(HttpToolsProtocol):
         if self._ready is not None:
             self._turns.put_off(self._begin, self.loop)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's says None, which is no
+        """Answer what had come whole from a peer that sends no more, and then end (RFC 9112 §9.6).
+
+        Gives whether the line stays open for that.
+        """
+        if self._ready is None:
+            self.transport.close()  # after what was written, which may not have been passed on yet
+            return False
+        self._ready[0].keep_alive = False
+        return True
+
     def _bound(self, more: int) -> None:
         self._unfinished += more
         most = MOST_HEAD if self._is_in_head else MOST_UNFINISHED

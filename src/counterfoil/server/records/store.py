@@ -95,7 +95,7 @@ class Decisions(Protocol):
         """Give what was decided; ``None`` where that is not known any more."""
 
     async def keep(self, name: bytes, decision: object) -> None:
-        """Keep what was decided."""
+        """Keep what was decided, last of all: of a work that fails after this it may stay."""
 
 
 class Transaction(Protocol):

@@ -53,6 +53,11 @@ class _Asked(Generic[T]):
     def is_awaited(self) -> bool:
         return not self._answer.done()
 
+    @property
+    def met_failure(self) -> bool:
+        """Whether the engine failed it: a savepoint of its own may have been left open."""
+        return isinstance(self._error, StoreUnavailable)
+
     def begin(self, transaction: Transaction) -> bool:
         """Run the work; whether it returned. Its answer stays here until the commit."""
         self._error = None  # it may be the second time
@@ -228,9 +233,11 @@ class GroupCommit:
             self._run_in_savepoint(asked)
 
     def _run(self, asked: _Asked[object]) -> bool:
-        """Run a work; whether it returned, or has written nothing."""
+        """Run a work; whether it returned, or has left nothing that must be undone."""
         before = self._connection.rows_changed
-        return self._at_work(asked) or self._connection.rows_changed == before
+        if self._at_work(asked):
+            return True
+        return self._connection.rows_changed == before and not asked.met_failure
 
     def _run_in_savepoint(self, asked: _Asked[object]) -> bool:
         self._connection.step("SAVEPOINT work")

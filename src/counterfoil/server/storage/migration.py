@@ -33,12 +33,22 @@ _CONTRACT: Final = re.compile(
 )
 
 
+_REBUILT: Final = re.compile(r"^-- rebuilt: (.+)\.$", re.MULTILINE)
+
+
 class UnknownDatabase(Exception):
     """The database demands a newer version, or its migrations are not the ones shipped."""
 
 
 class UnsupportedPostgres(Exception):
     """The server cannot keep the records: too old, not in UTF-8, or its tables not ours."""
+
+
+class Rebuilt(Struct, frozen=True):
+    """A table that is made anew, its rows in the order of a column."""
+
+    table: str
+    by: str
 
 
 class Migration(Struct, frozen=True):
@@ -57,6 +67,12 @@ class Migration(Struct, frozen=True):
     def is_for_the_other(self) -> bool:
         """Whether it only says why nothing is to be done here: it is the other engine's."""
         return all(not line or line.startswith("--") for line in self.sql.splitlines())
+
+    @property
+    def rebuilt(self) -> tuple[Rebuilt, ...]:
+        """Which tables are made anew, as its head says: with whatever columns they have by then."""
+        said = _REBUILT.search(self.sql)
+        return tuple(Rebuilt(*each.split(" by ")) for each in said[1].split(", ")) if said else ()
 
     @property
     def demand(self) -> Demand | None:

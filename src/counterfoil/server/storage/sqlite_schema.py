@@ -12,6 +12,7 @@ from counterfoil.server.storage.migration import (
     Migration,
     ledger_of,
 )
+from counterfoil.server.storage.sqlite_rebuilding import rebuild
 from counterfoil.server.storage.statements.server_processes import ANNOUNCE, DEMANDED, NOTED
 
 _IS_THERE: Final = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
@@ -76,6 +77,8 @@ def _apply(
         if migration not in missing:
             continue
         engine.execute(migration.sql)
+        for each in migration.rebuilt:
+            rebuild(engine, each)
         engine.execute(NOTE, (migration.number, migration.name, migration.checksum, now))
         if migration.demand is not None:
             demand = migration.demand
