@@ -124,7 +124,9 @@ async def test_a_failure_is_logged_and_tried_again_until_it_is_cancelled(
 ):
     caplog.set_level(logging.WARNING)
     async with installation(tmp_path, sweep_interval=0) as place:
-        rotation = watched(place, ValueError("a slip"), StoreUnavailable("a full disk"))
+        # The store runs a work twice that the engine has failed.
+        full = StoreUnavailable("a full disk")
+        rotation = watched(place, ValueError("a slip"), full, full)
         running = asyncio.create_task(Janitor(place.store, rotation, "a").run())
         await rotation.settled.wait()
         assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]

@@ -33,7 +33,7 @@ async def test_a_work_that_suspends_is_named_and_leaves_nothing(sqlite: SqliteSt
     assert isinstance(answers[0], SuspendedWork)
     assert "dawdles" in str(answers[0])
     assert answers[1] is None
-    assert tidied == ["closed"]
+    assert tidied == ["closed", "closed"], "it had written, and was run anew"
     assert await users_of(sqlite) == {"bob"}
     with pytest.raises(SuspendedWork, match="dawdles"):
         await sqlite.read(dawdles_reading)
