@@ -140,6 +140,17 @@ async def test_who_is_gone_is_not_answered() -> None:
     assert taken == [False]
 
 
+def recording() -> tuple[Any, list[str]]:
+    """An app that answers, and the paths of those that it began to answer."""
+    begun: list[str] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(scope["path"])
+        await whole(scope, receive, send)
+
+    return app, begun
+
+
 async def test_all_that_came_is_read_before_any_of_it_is_begun() -> None:
     """So that what reading needs of the processor is not fetched anew for each."""
     order: list[str] = []
@@ -164,18 +175,15 @@ async def test_all_that_came_is_read_before_any_of_it_is_begun() -> None:
 
 async def test_who_is_gone_before_its_turn_is_not_begun() -> None:
     """A stranger who asks and goes, over and over, costs the reading alone."""
-    begun: list[str] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        begun.append(scope["path"])
-        await whole(scope, receive, send)
+    app, begun = recording()
 
     async with (
         listening(app, lambda _: True) as (port, connected),
-        peers(port, 2) as ((_, __), (reader, ___)),
+        peers(port, 2) as ((_, leaving), (reader, __)),
     ):
         await until(lambda: len(connected) == 2)
-        gone, stays = sorted(connected, key=lambda each: each.client[1])
+        name = leaving.get_extra_info("sockname")
+        gone, stays = sorted(connected, key=lambda each: each.client != name)
         gone.data_received(b"GET /gone HTTP/1.1\r\nHost: x\r\n\r\n")
         stays.data_received(b"GET /stays HTTP/1.1\r\nHost: x\r\n\r\n")
         gone.connection_lost(None)
@@ -184,11 +192,7 @@ async def test_who_is_gone_before_its_turn_is_not_begun() -> None:
 
 
 async def test_a_request_that_came_in_two_pieces_in_one_turn_is_begun_once() -> None:
-    begun: list[str] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        begun.append(scope["path"])
-        await whole(scope, receive, send)
+    app, begun = recording()
 
     async with (
         listening(app, lambda _: True) as (port, connected),
