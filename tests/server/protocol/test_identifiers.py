@@ -67,6 +67,10 @@ async def test_families_of_one_second_begin_alike_and_tell_no_time(place: Instal
     assert len(set(beginnings)) == 40
     assert beginnings != sorted(beginnings)
     place.clock.turn(-40)
+    early = int(place.clock()) + 5
+    place.clock.turn(-early)
+    assert len(await place.authority.store.read(made)) == 200, "a clock before 1970 stops nobody"
+    place.clock.turn(early)
     other = await place.authority.store.read(lambda tx: made(tx, b"\x01" * 32))
     assert {name[:4] for name in other} != {beginnings[0]}, "who has not the key knows nothing"
     again = await place.authority.store.read(made)

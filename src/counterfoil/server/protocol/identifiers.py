@@ -27,7 +27,7 @@ def new_family_id(key: bytes, tx: Transaction) -> str:
     So they lie side by side in every index, which grows in one place and not in as many as there
     are families. That is a keyed hash: whoever has not the ``key`` reads no time in it.
     """
-    second = tx.now.to_bytes(8, "big")
+    second = tx.now.to_bytes(8, "big", signed=True)  # a clock may stand before 1970
     beginning = blake2b(second, key=key, digest_size=_BEGINNING_BYTES).digest()
     return named(beginning + tx.random(HANDLE_BYTES - _BEGINNING_BYTES))
 

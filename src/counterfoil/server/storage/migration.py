@@ -31,8 +31,6 @@ _CONTRACT: Final = re.compile(
     r"^-- contract: servers that know (\d{4}), of version (\S+) or newer, may serve after this\.$",
     re.MULTILINE,
 )
-
-
 _REBUILT: Final = re.compile(r"^-- rebuilt: (.+)\.$", re.MULTILINE)
 
 
@@ -64,8 +62,8 @@ class Migration(Struct, frozen=True):
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
     @property
-    def is_for_the_other(self) -> bool:
-        """Whether it only says why nothing is to be done here: it is the other engine's."""
+    def is_without_statements(self) -> bool:
+        """Whether it only says why there are none: PostgreSQL's driver takes that for a mistake."""
         return all(not line or line.startswith("--") for line in self.sql.splitlines())
 
     @property

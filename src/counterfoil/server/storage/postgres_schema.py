@@ -180,7 +180,7 @@ async def _apply(
     if not await connection.one(_HAS_TABLES):
         await connection.step(schema_for_postgres(MIGRATIONS))
     if migration in (await read_ledger(connection)).missing(migrations):
-        if not migration.is_for_the_other:
+        if not migration.is_without_statements:
             await connection.step(schema_for_postgres(migration.sql))
         noted = migration.number, migration.name, migration.checksum, now
         await connection.run(NOTE, *noted)

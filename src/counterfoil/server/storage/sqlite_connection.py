@@ -63,7 +63,10 @@ class SqliteConnection:
 
     @property
     def rows_changed(self) -> int:
-        """How many rows were changed on the connection below, whether or not that stands."""
+        """How many rows were changed on the connection below, whether or not that stands.
+
+        Whoever changes the schema in a work changes a row besides: only the fence does.
+        """
         return 0 if self._engine is None else self._engine.total_changes()
 
     def step(self, sql: str) -> None:
