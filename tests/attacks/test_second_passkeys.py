@@ -208,6 +208,29 @@ async def test_who_knows_the_password_neither_adds_nor_removes_a_passkey(
     assert await passkeys_of(owner) == [passkey]
 
 
+async def test_the_second_in_which_a_passkey_is_added_is_no_gap(place: Installation):
+    """Who knows the password adds none then; who added one goes on with what they had shown."""
+    user = await place.add_user(f"{secrets.token_hex(6)}@example.com")
+    async with place.browser() as first, place.browser() as second:
+        owner = Person(place, first, user.email, user.id)
+        burglar = Person(place, second, user.email, user.id)
+        await owner.sign_in(await first.get("/sign-in"))
+        place.clock.turn(1)
+        await add_at(owner, Authenticator(ISSUER))
+        await half(burglar)
+        page = await second.get("/account/passkeys/new")
+        assert page.headers["location"] == "/sign-in?next=passkey"
+        await owner.sign_in(await first.get("/sign-in"))
+        assert (await first.get("/account/passkeys/new")).status_code == 303
+    async with place.browser() as browser:
+        user = await place.add_user(f"{secrets.token_hex(6)}@example.com")
+        owner = Person(place, browser, user.email, user.id)
+        await owner.sign_in(await browser.get("/sign-in"))
+        for _ in range(2):
+            assert (await add_at(owner, Authenticator(ISSUER))).status_code == 303
+        assert len(await passkeys_of(owner)) == 2
+
+
 async def test_a_weaker_answer_gets_nothing_that_wants_more(place: Installation, burglar: Person):
     """Downgrade: the app's wish of phr is asked for again, and never answered with less."""
     page = await burglar.sign_in(await burglar.open(acr_values="phr"))

@@ -192,7 +192,8 @@ async def _conclude(
         user_handle=begun.user_handle,
         public_key=registered.public_key,
         name=name,
-        created_at=tx.now,
+        # After the sign-in by which it was added, which could not show it (Factors.were_shown).
+        created_at=max(tx.now, adding.session.auth_time + 1),
         sign_count=registered.sign_count,
         transports=registered.transports,
         backup_eligible=registered.backup_eligible,

@@ -60,12 +60,12 @@ class Factors(Struct, frozen=True):
     def were_shown(self, amr: Sequence[str], auth_time: int) -> bool:
         """Whether a sign-in by these methods, at that time, used what there was to show.
 
-        A passkey that was added since was not there to be shown. One that was only touched is no
+        A passkey that was added later was not there to be shown. One that was only touched is no
         more than a password is: whoever found the key does not know it.
         """
         if is_enough(amr, MULTIPLE):
             return True
-        had_key = self.key_since is not None and self.key_since < auth_time
+        had_key = self.key_since is not None and self.key_since <= auth_time
         had_more = self.password if KEY in amr else had_key
         return not self.authenticator and not had_more
 
