@@ -231,6 +231,24 @@ async def test_the_second_in_which_a_passkey_is_added_is_no_gap(place: Installat
         assert len(await passkeys_of(owner)) == 2
 
 
+async def test_a_clock_set_back_dates_no_passkey_into_the_future(place: Installation):
+    """Or one of several servers that is behind: until then it would count for nobody as there."""
+    user = await place.add_user(f"{secrets.token_hex(6)}@example.com")
+    async with place.browser() as first, place.browser() as second:
+        owner = Person(place, first, user.email, user.id)
+        burglar = Person(place, second, user.email, user.id)
+        await owner.sign_in(await first.get("/sign-in"))
+        place.clock.turn(-60)
+        try:
+            assert (await add_at(owner, Authenticator(ISSUER))).status_code == 303
+            place.clock.turn(2)
+            await half(burglar)
+            page = await second.get("/account/passkeys/new")
+            assert page.headers.get("location") == "/sign-in?next=passkey"
+        finally:
+            place.clock.turn(58)
+
+
 async def test_a_weaker_answer_gets_nothing_that_wants_more(place: Installation, burglar: Person):
     """Downgrade: the app's wish of phr is asked for again, and never answered with less."""
     page = await burglar.sign_in(await burglar.open(acr_values="phr"))

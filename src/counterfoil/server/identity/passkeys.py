@@ -192,8 +192,9 @@ async def _conclude(
         user_handle=begun.user_handle,
         public_key=registered.public_key,
         name=name,
-        # After the sign-in by which it was added, which could not show it (Factors.were_shown).
-        created_at=max(tx.now, adding.session.auth_time + 1),
+        # After a sign-in of this second, which could not show it (Factors.were_shown). Not after
+        # one that another clock dated later: until then it would count for nobody as there.
+        created_at=tx.now + (adding.session.auth_time == tx.now),
         sign_count=registered.sign_count,
         transports=registered.transports,
         backup_eligible=registered.backup_eligible,
