@@ -1,6 +1,8 @@
 """Requests that are answered at once get a task only where they wait, and have their turn."""
 
 import asyncio
+import struct
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -134,6 +136,8 @@ async def test_who_is_gone_is_not_answered() -> None:
         async with peers(port, 1) as ((_, writer),):
             writer.write(ASKED)
             await until(lambda: any(each.tasks for each in connected))
+            at_once = struct.pack("ii", 1, 0)  # both halves of the connection: a reset
+            writer.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, at_once)
         await until(lambda: not connected)
         goes.set()
         await until(lambda: taken)
@@ -236,3 +240,31 @@ async def test_a_peer_that_goes_after_its_answer_was_written_still_has_it() -> N
         one._begin()
         assert one.eof_received() is False
         assert (await reader.read()).endswith(b"\r\n\r\n/a")
+
+
+@pytest.mark.parametrize("is_brief", [True, False])
+async def test_a_peer_that_sends_no_more_is_answered_what_waits_and_no_stream(
+    is_brief: bool,
+) -> None:
+    """A refresh token is spent by then. What may go on for ever ends: its reader may be gone."""
+    goes, begun = asyncio.Event(), list[str]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        begun.append(scope["path"])
+        await goes.wait()
+        await whole(scope, receive, send)
+
+    async with (
+        listening(app, lambda _: is_brief) as (port, connected),
+        peers(port, 1) as ((reader, writer),),
+    ):
+        writer.write(ASKED)
+        await until(lambda: begun)
+        (one,) = connected
+        writer.write_eof()
+        await until(lambda: one.transport.is_closing() or not one.cycle.keep_alive)
+        goes.set()
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 200 OK") == is_brief
+        assert (b"connection: close" in answer) == is_brief
+        await until(lambda: not connected)

@@ -118,13 +118,18 @@ class Connection(HttpToolsProtocol):
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's says None, which is no
         """Answer what had come whole from a peer that sends no more, and then end (RFC 9112 §9.6).
 
-        Gives whether the line stays open for that.
+        Gives whether the line stays open for that. What may go on for ever is no more answered: who
+        is gone altogether looks the same.
         """
-        if self._ready is None:
+        cycle = self._answered
+        if cycle is None or not self._is_answering or not self._is_brief(cycle):
             self.transport.close()  # after what was written, which may not have been passed on yet
             return False
-        self._ready[0].keep_alive = False
+        cycle.keep_alive = False
         return True
+
+    def _is_brief(self, cycle: RequestResponseCycle) -> bool:
+        return self._turns.is_brief(cycle.scope["path"])
 
     def _bound(self, more: int) -> None:
         self._unfinished += more
@@ -184,7 +189,7 @@ class Connection(HttpToolsProtocol):
             return
         cycle, app = held
         cycle.keep_alive &= not self._draining
-        if self._turns.is_brief(cycle.scope["path"]):
+        if self._is_brief(cycle):
             self._ready = cycle, app
         else:
             super()._start_asgi_task(cycle, app)
