@@ -105,6 +105,13 @@ def tables_in(engine: apsw.Connection) -> set[str]:
     return {name for (name,) in engine.execute("SELECT name FROM sqlite_schema")}
 
 
+def test_all_of_a_migration_is_applied_though_a_statement_answers(tmp_path: Path) -> None:
+    engine = apsw.Connection(str(tmp_path / "a.db"))
+    answers = "CREATE TABLE a (x); SELECT 1; CREATE TABLE b (x)"
+    migrate(engine, [Migration(1, "0001_a.sql", answers)], NOW)
+    assert engine.execute("SELECT count(*) FROM b").get == 0
+
+
 def test_what_is_applied_is_not_applied_again(tmp_path: Path) -> None:
     engine = apsw.Connection(str(tmp_path / "db"))
     migrate(engine, [ONE], NOW)

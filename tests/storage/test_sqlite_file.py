@@ -79,10 +79,12 @@ async def test_the_files_are_their_owners_alone(tmp_path: Path, clock: Clock) ->
 
 @pytest.mark.anyio
 async def test_every_connection_is_set_for_durability(sqlite: SqliteStore) -> None:
-    writer = sqlite._commits._connection.engine
-    assert writer is not None
+    await sqlite.read(lambda tx: tx.users.every())
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "mmap_size": 0}
-    assert {name: writer.pragma(name) for name in wanted} == wanted
+    wanted |= {"trusted_schema": 0, "temp_store": 0, "journal_size_limit": 1 << 26}
+    for engine in (sqlite._commits._connection.engine, sqlite._reading.engine):
+        assert engine is not None
+        assert {name: engine.pragma(name) for name in wanted} == wanted
 
 
 def test_a_plan_outlives_the_values_that_are_bound(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 import apsw
 import pytest
 
+from counterfoil.server.records.session import Origin
 from counterfoil.server.records.store import Store, Transaction
 from counterfoil.server.storage import migration, sqlite_file
 from counterfoil.server.storage.migration import Migration, Rebuilt, shipped
@@ -157,3 +158,26 @@ async def test_servers_work_on_either_form_and_go_on_while_it_is_made_anew(
     engine = apsw.Connection(str(path))
     assert engine.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     assert engine.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+async def test_a_table_is_not_made_anew_in_memory(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are sorted, and pages kept to be put back: a large table would be as much memory."""
+    with monkeypatch.context() as older:
+        older.setattr(migration, "shipped", lambda _: BEFORE)
+        store = open_sqlite(tmp_path, clock)
+    long = Origin("192.0.2.1", "x" * 100_000)
+
+    async def many(tx: Transaction) -> None:
+        await add_people(tx)
+        for number in range(300):
+            code = authorization(digest=number.to_bytes(32, "big"), origin=long)
+            await tx.authorizations.add(code)
+            await tx.families.add(family(id=f"family-{number}", origin=long))
+
+    await store.transact(many)
+    await store.close()
+    apsw.memory_high_water(True)
+    sqlite_file.contract_file(tmp_path / "counterfoil.db", NOW)
+    assert apsw.memory_high_water() < 15_000_000, "of 60 MB"

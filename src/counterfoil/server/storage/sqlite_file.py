@@ -28,9 +28,9 @@ PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA mmap_size = 0;
 PRAGMA trusted_schema = OFF;
-PRAGMA temp_store = MEMORY;
 PRAGMA journal_size_limit = 67108864;
 """
+"""What is sorted, and what a statement may undo, stays in files: it may be as long as a table."""
 
 
 class UnsupportedSqlite(Exception):
@@ -134,7 +134,7 @@ def _settle(engine: apsw.Connection) -> None:
     # Else each value that is bound is thought to ask for another plan, and whatever looks into an
     # index or joins is planned anew each time: ten times what it takes to run.
     engine.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-    engine.execute(_SETTINGS)
+    engine.execute(_SETTINGS).fetchall()  # it stops where one answers till fetched
 
 
 def create(path: Path) -> None:

@@ -76,7 +76,7 @@ def _apply(
     for migration in step:
         if migration not in missing:
             continue
-        engine.execute(migration.sql)
+        engine.execute(migration.sql).fetchall()  # it stops where one answers till fetched
         for each in migration.rebuilt:
             rebuild(engine, each)
         engine.execute(NOTE, (migration.number, migration.name, migration.checksum, now))
