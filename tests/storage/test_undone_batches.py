@@ -192,3 +192,16 @@ async def test_what_was_begun_stands_though_nobody_waits_any_more(sqlite: Sqlite
     answers = await asyncio.gather(leaving, failing, return_exceptions=True)
     assert [type(answer) for answer in answers] == [asyncio.CancelledError, ZeroDivisionError]
     assert await names_in(sqlite) == {"begun"}
+
+
+async def test_who_is_run_anew_finds_nothing_of_the_run_that_is_undone(sqlite: SqliteStore) -> None:
+    """Not even what it wrote itself, and read again, and was remembered."""
+    found: list[object] = []
+
+    async def changes(tx: Transaction) -> None:
+        found.append(await tx.default_lifetimes.find())
+        await tx.default_lifetimes.keep(DefaultLifetime(300, 1))
+        assert await tx.default_lifetimes.find() is not None
+
+    await at_once(sqlite, changes, writes_and_fails)
+    assert found == [None, None]

@@ -61,6 +61,8 @@ async def test_families_of_one_second_begin_alike_and_tell_no_time(place: Instal
         assert len(names) == 200
         assert len({name[4:] for name in names}) == 200
         assert {len(name) for name in names} == {22}
+        contents = [urlsafe_b64decode(f"{name}==") for name in names]
+        assert all(len(set(octets)) > 1 for octets in list(zip(*contents, strict=True))[3:])
         (beginning,) = {name[:4] for name in names}
         beginnings.append(beginning)
         place.clock.turn(1)

@@ -1,6 +1,11 @@
 """The browser in front of us, its session and its person."""
 
+import re
+from urllib.parse import unquote
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from starlette.responses import Response
 
 from counterfoil.oauth.opaque import Secret
@@ -78,6 +83,16 @@ def test_whoever_is_sent_on_comes_with_get():
     assert response.headers["location"] == "/x"
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["referrer-policy"] == "no-referrer"
+
+
+@given(st.text() | st.text('aZ09/?&=#%+ "<>\\\r\n\x00é'))
+@example("/x\r\nset-cookie: a=b")
+@example("/x\n")
+def test_no_address_ends_its_line(url: str):
+    """RFC 3986 §2: what may not stand in an address is quoted, whoever chose it."""
+    location = go(url).headers["location"]
+    assert re.fullmatch(r"[!#$%&'()*+,./0-9:;=?@A-Z\[\]_a-z~-]*", location)
+    assert unquote(location) == unquote(url)
 
 
 async def test_an_answer_that_clears_the_cookie_is_left_as_it_is(
