@@ -25,7 +25,8 @@ def new_family_id(key: bytes, tx: Transaction) -> str:
     """Make the name of a family: 104 bits of chance, behind what all of one second begin with.
 
     So they lie side by side in every index, which grows in one place and not in as many as there
-    are families. That is a keyed hash: whoever has not the ``key`` reads no time in it.
+    are families. That is a keyed hash: no time is read in it without the ``key``, or without having
+    begun a family in the same second.
     """
     second = tx.now.to_bytes(8, "big", signed=True)  # a clock may stand before 1970
     beginning = blake2b(second, key=key, digest_size=_BEGINNING_BYTES).digest()
