@@ -4,7 +4,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 import pytest
+from msgspec.structs import replace
 
+from counterfoil.server.records.store import Transaction
 from tests.installation import CALLBACK, Installation, Person, answer_of
 from tests.server.pages.document import without_switch
 
@@ -262,6 +264,34 @@ async def test_logout_of_one_app_does_not_return_to_another(site: Installation) 
             "/logout", params={**asked, "post_logout_redirect_uri": "https://app.example/bye"}
         )
         assert stays(answer)
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+async def test_an_address_that_was_taken_back_meanwhile_is_not_answered(
+    own: Installation, decision: str
+) -> None:
+    """It may belong to somebody else by now: what was under way goes there no more."""
+    gone = "https://lost.example/callback"
+    await own.add_client(
+        "moving",
+        grant_types=("authorization_code",),
+        redirect_uris=(CALLBACK, gone),
+        scopes=frozenset({"notes:read"}),
+    )
+
+    async def take_back(tx: Transaction) -> None:
+        client = await tx.clients.find("moving")
+        assert client is not None
+        await tx.clients.update(replace(client, redirect_uris=(CALLBACK,)))
+
+    async with own.browser() as browser, own.browser() as another:
+        before, asked = Person(own, another), Person(own, browser)
+        waiting = await before.open("moving", redirect_uri=gone, scope="notes:read")
+        page = await asked.open("moving", redirect_uri=gone, scope="notes:read")
+        page = await asked.sign_in(page)
+        await own.authority.store.transact(take_back)
+        assert stays(await asked.allow(page, decision=decision))
+        assert stays(await before.sign_in(waiting))
 
 
 async def test_another_program_on_the_device_is_never_approved_in_silence(

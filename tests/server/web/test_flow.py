@@ -1,15 +1,18 @@
 """An authorization under way in a browser."""
 
 import pytest
+from msgspec.structs import replace
 
+from counterfoil.oauth.errors import OAuthError
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.protocol import revocation
 from counterfoil.server.protocol.approval import Decision, Span
 from counterfoil.server.protocol.events import CLI
 from counterfoil.server.protocol.pending import unseal
 from counterfoil.server.records.session import Origin
+from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.flow import Flow, conclude
-from tests.installation import Installation, Person, answer_of, hidden_fields
+from tests.installation import CALLBACK, Installation, Person, answer_of, hidden_fields
 
 pytestmark = pytest.mark.anyio
 
@@ -107,4 +110,36 @@ async def test_a_session_ended_this_moment_allows_nothing(place: Installation, p
     decision = Decision(session, flow.pending.access, Origin())
     response = await conclude(place.server, flow, decision)
     assert 'name="password"' in (await person.follow(response)).text
+    assert await store.read(lambda tx: tx.grants.of_user(person.user_id)) == []
+
+
+@pytest.mark.parametrize("meanwhile", ["disabled", "moved"])
+async def test_an_app_that_is_not_there_any_more_this_moment_is_given_nothing(
+    place: Installation, person: Person, meanwhile: str
+):
+    """Judged where the code is given: it was looked at before, in another transaction."""
+    await place.add_client(
+        meanwhile,
+        grant_types=("authorization_code",),
+        redirect_uris=(CALLBACK,),
+        scopes=frozenset({"notes:read"}),
+    )
+    page = await person.sign_in(await person.open(meanwhile, scope="notes:read"))
+    store = place.authority.store
+    (session,) = await store.read(lambda tx: tx.sessions.of_user(person.user_id))
+    sealed = hidden_fields(page.text)["flow"]
+    browser = Secret(person.browser.cookies["counterfoil_browser"]).fingerprint().hex()
+    flow = Flow(unseal(place.authority.pending, sealed, browser, 0), sealed)
+
+    async def work(tx: Transaction) -> None:
+        client = await tx.clients.find(meanwhile)
+        assert client is not None
+        await tx.clients.update(replace(client, redirect_uris=("https://app.example/elsewhere",)))
+
+    if meanwhile == "moved":
+        await store.transact(work)
+    else:
+        await store.transact(lambda tx: tx.clients.disable(meanwhile, tx.now))
+    with pytest.raises(OAuthError, match="invalid_request"):
+        await conclude(place.server, flow, Decision(session, flow.pending.access, Origin()))
     assert await store.read(lambda tx: tx.grants.of_user(person.user_id)) == []

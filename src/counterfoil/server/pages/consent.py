@@ -81,6 +81,7 @@ async def _allow(
 
 
 async def _deny(server: Server, request: Request, flow: Flow, person: Person) -> Response:
+    await next_of(server, flow, person)  # else it may go where the app is not any more
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
     await server.authority.store.transact(partial(_note_refusal, flow.pending.client_id, by))

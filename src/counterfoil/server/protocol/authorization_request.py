@@ -88,9 +88,18 @@ def _redirect_uri(client: Client, parameters: Parameters) -> str:
         if len(client.redirect_uris) != 1:
             raise invalid_request("The parameter redirect_uri is missing.")
         return client.redirect_uris[0]
-    if not client.allows_redirect_to(given):
-        raise invalid_request("The parameter redirect_uri is not one that the app registered.")
+    demand_redirect_to(client, given)
     return given
+
+
+def demand_redirect_to(client: Client, redirect_uri: str) -> None:
+    """Demand that an app may be answered there.
+
+    Raises:
+        OAuthError: ``invalid_request``: it is not registered, or no longer.
+    """
+    if not client.allows_redirect_to(redirect_uri):
+        raise invalid_request("The parameter redirect_uri is not one that the app registered.")
 
 
 def _check_request_objects(_: Client, parameters: Parameters) -> None:

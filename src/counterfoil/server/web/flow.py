@@ -18,6 +18,7 @@ from counterfoil.server.protocol.second_factor_policy import (
     least_of_request,
     within_reach,
 )
+from counterfoil.server.records.client import Client
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, browser_of, go
 from counterfoil.server.web.language import note_app
@@ -50,8 +51,12 @@ async def next_of(server: Server, flow: Flow, person: Person | None) -> Step:
 
 
 async def next_in(server: Server, pending: Pending, person: Person | None, tx: Transaction) -> Step:
-    """Say it within a transaction."""
-    client = await authorization_request.known_client(tx, pending.client_id)
+    """Say it within a transaction.
+
+    Raises:
+        OAuthError: the app is not known any more, or may not be answered there any more.
+    """
+    client = await _client_of(tx, pending)
     grant = await tx.grants.between(person.user.id, client.client_id) if person else None
     settings = server.authority.settings
     least = await least_of_request(tx, client, pending.access)
@@ -64,14 +69,25 @@ async def next_in(server: Server, pending: Pending, person: Person | None, tx: T
     return next_step(pending, asker, session, grant, tx.now)
 
 
+async def _client_of(tx: Transaction, pending: Pending) -> Client:
+    client = await authorization_request.known_client(tx, pending.client_id)
+    if pending.redirect_uri:  # a device has none
+        authorization_request.demand_redirect_to(client, pending.redirect_uri)
+    return client
+
+
 async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:
     """Approve what the person has just allowed, and take the code back to the app.
 
     What the decision rests on, the session or the permission, may have gone a moment ago. If it
     has, the flow goes on, and the person is asked.
+
+    Raises:
+        OAuthError: as ``next_in``.
     """
 
     async def work(tx: Transaction) -> str | None:
+        await _client_of(tx, flow.pending)
         code = await approval.approve(server.authority, tx, flow.pending, decision)
         return approval.answer(server.authority.issuer, flow.pending, code) if code else None
 
