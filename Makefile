@@ -84,8 +84,9 @@ check: .venv/.ready  ## format, lint, types, floors, spelling, hosts
 bench: .venv/.ready wrk bench/peers/.venv/.ready $(verifiers)  ## measure; writes bench/results/latest.json
 	@.venv/bin/python -m bench
 
-bench-sizes: .venv/.ready  ## the same against up to ten million grants (12 GB, minutes); writes bench/results/sizes.json
+bench-sizes: .venv/.ready  ## the same against up to ten million grants (25 GB, minutes); writes bench/results/sizes*.json
 	@.venv/bin/python -m bench.sizes --most 9999900
+	.venv/bin/python -m bench.sizes --most 9999900 --on postgres
 
 peers := bench/peers/.venv/.ready bench/peers/oidc_provider/node_modules/.ready
 bench-peers: .venv/.ready wrk glewlwyd $(peers)  ## measure others beside us; writes bench/results/peers.json

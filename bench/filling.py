@@ -1,4 +1,4 @@
-"""Fills a SQLite installation with grants and what hangs on them, inside the engine.
+"""Fills an installation with grants and what hangs on them, inside the engine.
 
 Of every three grants one person has given all, to three apps; each grant has a family, each person
 a session, each grant an event; and there is a client to every hundred. Ids ascend, so that filling
@@ -7,18 +7,18 @@ is quick; those that are measured lie anywhere among them.
 
 import hashlib
 import random
+import re
 import secrets
 import time
 from base64 import urlsafe_b64encode
-from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from bench.engines import Engine, Value
 from counterfoil.oauth.access import Access
 from counterfoil.oauth.opaque import SECRET_BYTES, Kind, Secret, spell
 from counterfoil.server.records.session import Origin
-from counterfoil.server.storage.sqlite_file import open_writer
 from counterfoil.server.storage.statements.json_text import json_text
 
 PER_PERSON: Final = 3
@@ -69,11 +69,20 @@ SELECT 'family-' || i, 'grant-' || i,
 """
 _EVENTS: Final = f"""
 {_NUMBERS}
-INSERT INTO events (at, kind, actor, subject, proof, detail, by_commitment, about_commitment,
-    digest, by_person)
-SELECT :now, 'consent_given', '', 'grant-' || i, '', '{{}}', '', '', 'filled',
-    'person-' || ({_FIRST} + (i - {_FIRST}) / {PER_PERSON}) FROM n
+INSERT INTO events (number, at, kind, actor, subject, proof, detail, by_commitment,
+    about_commitment, digest, by_person)
+SELECT :lines + 1 + i - :first, :now, 'consent_given', '', 'grant-' || i, '', '{{}}', '',
+    '', 'filled', 'person-' || ({_FIRST} + (i - {_FIRST}) / {PER_PERSON}) FROM n
 """
+
+
+_CODE: Final = """
+INSERT INTO authorizations (digest, client_id, user_id, grant_id, redirect_uri, code_challenge,
+    access, auth_time, expires_at, origin, wrong_verifiers)
+VALUES (:digest, :app, :person, :grant, :callback, :challenge, :access, :now, :end, :origin, 0)
+"""
+_BROWSER: Final = "UPDATE sessions SET digest = :digest WHERE id = :session"
+_NAMED: Final = re.compile(r":([a-z]+)")
 
 
 class Sample(Struct, frozen=True):
@@ -85,83 +94,70 @@ class Sample(Struct, frozen=True):
 
 
 class Filling:
-    """Fills the file of an installation that no server has open, further at every call."""
+    """Fills the database of an installation that no server has open, further at every call."""
 
-    def __init__(self, path: Path, app: str, api: str, scope: str) -> None:
-        self._engine = open_writer(path)
-        # What a crash would lose is made again.
-        self._engine.execute("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000")
-        access = Access({api: frozenset({scope})}, frozenset({"offline_access"}))
-        self._app = app
-        self._access = json_text(access)
-        self._origin = json_text(Origin("127.0.0.1", "bench"))
+    def __init__(self, engine: Engine, app: str, api: str, scope: str) -> None:
+        self._engine = engine
         self._grants = 0
+        access = Access({api: frozenset({scope})}, frozenset({"offline_access"}))
+        self._always: dict[str, Value] = {
+            "app": app,
+            "access": json_text(access),
+            "nothing": json_text(Access()),
+            "origin": json_text(Origin("127.0.0.1", "bench")),
+        }
         for number in range(1, PER_PERSON):
-            self._run(_CLIENTS.replace("'client-' || i", f"'app-{number}'"), 0, 1)
+            clients = _CLIENTS.replace("'client-' || i", f"'app-{number}'")
+            engine.run(self._stretch(clients, 0, 1))
 
     def fill(self, grants: int) -> None:
         """Fill up to so many grants, a multiple of 300."""
         before, self._grants = self._grants, grants
         for first in range(before, grants, _PIECE):
             self._fill(first, min(first + _PIECE, grants))
-        self._engine.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._engine.settle()
 
     def _fill(self, first: int, end: int) -> None:
-        with self._engine:
-            people = first // PER_PERSON, end // PER_PERSON
-            self._run(_PEOPLE, *people)
-            self._run(_SESSIONS, *people)
-            self._run(_CLIENTS, first // PER_CLIENT, end // PER_CLIENT)
-            self._run(_GRANTS, first, end)
-            self._run(_FAMILIES, first, end)
-            self._run(_EVENTS, first, end)
+        people = first // PER_PERSON, end // PER_PERSON
+        each = [
+            self._stretch(_PEOPLE, *people),
+            self._stretch(_SESSIONS, *people),
+            self._stretch(_CLIENTS, first // PER_CLIENT, end // PER_CLIENT),
+            self._stretch(_GRANTS, first, end),
+            self._stretch(_FAMILIES, first, end),
+            self._stretch(_EVENTS, first, end),
+        ]
+        self._engine.run(";".join(each))
 
-    def _run(self, sql: str, first: int, end: int) -> None:
-        given: dict[str, object] = {"first": _FIRST + first, "end": _FIRST + end}
-        given |= {"now": int(time.time()), "app": self._app, "access": self._access}
-        given |= {"origin": self._origin, "nothing": json_text(Access())}
-        self._engine.execute(sql, given)  # type: ignore[arg-type]  # names that it does not use too
+    def _stretch(self, sql: str, first: int, end: int) -> str:
+        lines = self._engine.number("SELECT coalesce(max(number), 0) FROM events")
+        return self._told(sql, first=_FIRST + first, end=_FIRST + end, lines=lines)
+
+    def _told(self, sql: str, **given: Value) -> str:
+        """Put values where their names stand: engines do not agree on how to hand them over."""
+        values = {**self._always, "now": int(time.time()), **given}
+        return _NAMED.sub(lambda found: self._engine.literal(values[found[1]]), sql)
 
     def sample(self, number: int, callback: str) -> list[Sample]:
         """Choose so many people, and give each a browser and a code."""
         people = random.sample(range(self._grants // PER_PERSON), number)
-        with self._engine:
-            return [self._sampled(_FIRST + person, callback) for person in people]
+        return [self._sampled(_FIRST + person, callback) for person in people]
 
     def _sampled(self, person: int, callback: str) -> Sample:
         session = spell(Kind.SESSION, secrets.token_bytes(SECRET_BYTES))
         code = spell(Kind.AUTHORIZATION_CODE, secrets.token_bytes(SECRET_BYTES))
-        verifier, now = secrets.token_urlsafe(32), int(time.time())
+        verifier = secrets.token_urlsafe(32)
         challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
-        self._engine.execute(
-            "UPDATE sessions SET digest = ? WHERE id = ?",
-            (session.fingerprint(), f"session-{person}"),
-        )
         grant = _FIRST + (person - _FIRST) * PER_PERSON  # the first of three is for our own app
-        self._engine.execute(
-            "INSERT INTO authorizations (digest, client_id, user_id, grant_id, redirect_uri, "
-            "code_challenge, access, auth_time, expires_at, origin, wrong_verifiers) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-            (
-                code.fingerprint(),
-                self._app,
-                f"person-{person}",
-                f"grant-{grant}",
-                callback,
-                challenge.decode(),
-                self._access,
-                now,
-                now + _DAY,
-                self._origin,
-            ),
+        browser = self._told(_BROWSER, digest=session.fingerprint(), session=f"session-{person}")
+        exchanged = self._told(
+            _CODE,
+            digest=code.fingerprint(),
+            person=f"person-{person}",
+            grant=f"grant-{grant}",
+            callback=callback,
+            challenge=challenge.decode(),
+            end=int(time.time()) + _DAY,
         )
+        self._engine.run(f"{browser};{exchanged}")
         return Sample(session, code, verifier)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._engine.close()
-
-
-def bytes_of(path: Path) -> int:
-    """Give the size of a database file with its log."""
-    return sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*"))

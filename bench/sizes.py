@@ -1,14 +1,15 @@
 """``python -m bench.sizes``: what a request takes, against the number of grants there are.
 
-One server process pinned to one core, on SQLite; one client on the other, one request at a time;
-every request is for another person, who may be anywhere among all.
+One server process pinned to one core, on SQLite, or on PostgreSQL (``--on postgres``) beside the
+client on the other; one request at a time; every request is for another person, who may be
+anywhere among all.
 """
 
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +17,21 @@ import msgspec
 from msgspec import Struct
 
 from bench import machine
-from bench.filling import Filling, Sample, bytes_of
+from bench.engines import Engine, PostgresEngine, SqliteEngine
+from bench.filling import Filling, Sample
 from bench.http_session import Answer, HttpSession
+from bench.on_postgres import SETTINGS
 from bench.plot import Line, chart
 from bench.seeding import AUDIENCE, CALLBACK, SCOPE, Registered
 from bench.server import Installation, Running, counterfoil
 from counterfoil.server.opening import DATABASE
+from tests import postgres
 
-RESULTS: Final = Path(__file__).parent / "results" / "sizes.json"
+RESULTS: Final = {
+    "sqlite": Path(__file__).parent / "results" / "sizes.json",
+    "postgres": Path(__file__).parent / "results" / "sizes_postgres.json",
+}
+"""Where the figures go, by the engine."""
 _SIZES: Final = (9_900, 99_900, 999_900, 9_999_900)
 _SAMPLES: Final = 300
 _OPERATIONS: Final = ("client_credentials", "code", "refresh", "introspection", "account", "revoke")
@@ -104,13 +112,8 @@ class _Place(Struct, frozen=True):
     service: Registered
     app: Registered
 
-    @property
-    def path(self) -> Path:
-        return self.installation.data / DATABASE
 
-
-def _furnished(directory: Path) -> _Place:
-    installation = Installation(directory / "data", machine.free_port())
+def _furnished(installation: Installation) -> _Place:
     installation.run("api", "add", AUDIENCE, "--name", "Notes", "--scope", f"{SCOPE}=Read notes")
     service = _client(installation, "service", "--scope", f"{SCOPE} introspect")
     asked = f"offline_access {SCOPE}"
@@ -118,36 +121,53 @@ def _furnished(directory: Path) -> _Place:
     return _Place(installation, service, app)
 
 
-def measure(sizes: list[int], samples: int, directory: Path) -> list[Size]:
+@contextmanager
+def _on_sqlite(directory: Path) -> Iterator[tuple[_Place, Engine]]:
+    place = _furnished(Installation(directory / "data", machine.free_port()))
+    with closing(SqliteEngine(place.installation.data / DATABASE)) as engine:
+        yield place, engine
+
+
+@contextmanager
+def _on_postgres(directory: Path) -> Iterator[tuple[_Place, Engine]]:
+    if postgres.programs() is None:
+        raise SystemExit("!! bench: PostgreSQL is not here")
+    with postgres.running(durable=True, settings=SETTINGS) as server:
+        machine.pin(server.pid, machine.GENERATOR)
+        url = server.url(server.create())
+        data = directory / "data"
+        place = _furnished(Installation(data, machine.free_port(), {"database": url}))
+        with closing(PostgresEngine(url)) as engine:
+            yield place, engine
+
+
+ENGINES: Final = {"sqlite": _on_sqlite, "postgres": _on_postgres}
+
+
+def measure(on: str, sizes: list[int], samples: int, directory: Path) -> list[Size]:
     """Fill to each size in turn, and measure there."""
-    place = _furnished(directory)
     measured = []
-    with closing(Filling(place.path, place.app.client_id, AUDIENCE, SCOPE)) as filling:
+    with ENGINES[on](directory) as (place, engine):
+        filling = Filling(engine, place.app.client_id, AUDIENCE, SCOPE)
         for grants in sizes:
-            measured.append(_measured(place, filling, grants, samples))
+            begun = time.monotonic()
+            filling.fill(grants)
+            spent = time.monotonic() - begun
+            with_samples = filling.sample(samples, CALLBACK)
+            taken = engine.size() / 1e6
+            measured.append(_measured(place, with_samples, (grants, taken, spent)))
             print(_row(measured[-1]), flush=True)
     return measured
 
 
-def _measured(place: _Place, filling: Filling, grants: int, samples: int) -> Size:
-    begun = time.monotonic()
-    filling.fill(grants)
-    spent = time.monotonic() - begun
-    chosen = filling.sample(samples, CALLBACK)
+def _measured(place: _Place, chosen: list[Sample], filled: tuple[int, float, float]) -> Size:
     with counterfoil(place.installation) as server:
         memory = machine.memory_mb(server.pid)
         measuring = _Measuring(server, place.service, place.app)
         for sample in chosen:
             measuring.visit(sample)
-    return Size(
-        grants,
-        bytes_of(place.path) / 1e6,
-        spent,
-        server.ready_s,
-        memory,
-        measuring.percentiles(50),
-        measuring.percentiles(99),
-    )
+    timed = measuring.percentiles(50), measuring.percentiles(99)
+    return Size(*filled, server.ready_s, memory, *timed)
 
 
 def _client(installation: Installation, name: str, *options: str) -> Registered:
@@ -173,17 +193,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.sizes", description=__doc__)
     parser.add_argument("--most", type=int, default=_SIZES[-2], help="grants at the most")
     parser.add_argument("--quick", action="store_true", help="show in seconds that it runs")
-    parser.add_argument("--output", type=Path, default=RESULTS, metavar="FILE")
+    parser.add_argument("--on", choices=ENGINES, default="sqlite", help="which engine")
+    parser.add_argument("--output", type=Path, metavar="FILE")
     asked = parser.parse_args()
+    output = asked.output or RESULTS[asked.on]
     sizes = [300, 900] if asked.quick else [each for each in _SIZES if each <= asked.most]
     machine.pin(0, machine.GENERATOR)
     print(machine.describe())
     print(f"grants, file, start, memory; p50/p99 in ms of {', '.join(_OPERATIONS)}")
     with tempfile.TemporaryDirectory(prefix="counterfoil-sizes-") as directory:
-        measured = measure(sizes, 20 if asked.quick else _SAMPLES, Path(directory))
-    asked.output.parent.mkdir(parents=True, exist_ok=True)
-    asked.output.write_bytes(msgspec.json.format(msgspec.json.encode(measured), indent=2) + b"\n")
-    _draw(measured, asked.output)
+        samples = 20 if asked.quick else _SAMPLES
+        measured = measure(asked.on, sizes, samples, Path(directory))
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(msgspec.json.format(msgspec.json.encode(measured), indent=2) + b"\n")
+    _draw(measured, output)
 
 
 if __name__ == "__main__":

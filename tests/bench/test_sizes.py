@@ -5,13 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
-def test_requests_are_timed_among_more_and_more_grants(tmp_path: Path):
+@pytest.mark.parametrize("on", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_requests_are_timed_among_more_and_more_grants(tmp_path: Path, on: str):
     """S93: memory does not depend on rows."""
     output = tmp_path / "sizes.json"
-    command = [sys.executable, "-m", "bench.sizes", "--quick", "--output", str(output)]
+    command = [sys.executable, "-m", "bench.sizes", "--quick", "--on", on]
+    command += ["--output", str(output)]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
     )
