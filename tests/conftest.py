@@ -1,6 +1,7 @@
 """What every test shares: the event loop, Hypothesis, and what a missing tool means."""
 
 import asyncio
+import gc
 import os
 import shutil
 import tempfile
@@ -37,6 +38,8 @@ LONGEST = (
     "tests/examples/",
 )
 """Whose tests take seconds each, most of them in processes of their own."""
+FEWER_LOOKS = (20_000, 20, 20)
+"""New objects before the collector of garbage looks, and how often it looks further."""
 ROOM = 4 * 2**30
 """Bytes that tests may leave behind, and much more than they do."""
 
@@ -184,6 +187,13 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest: at the end nobody waits for one who began late."""
     items.sort(key=lambda each: next(place_in_line(each.nodeid), len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: to look through it again and again finds no garbage."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*FEWER_LOOKS)
 
 
 def place_in_line(node_id: str) -> Iterator[int]:

@@ -13,6 +13,8 @@ EMAIL = "ada@example.com"
 TAGS = ["wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 EVERYTHING = {"type": "tag", "values": TAGS}
 CONTRAST = {"type": "rule", "values": ["color-contrast", "color-contrast-enhanced"]}
+_RUN = "asked => axe.run(document, {runOnly: asked, resultTypes: ['violations']})"
+"""What is right need not be told at length."""
 SHOTS = "SHOTS"
 """An environment variable: the directory that screenshots go to, if there is one."""
 _AXE = NODE_MODULES / "axe-core" / "axe.min.js"
@@ -130,7 +132,7 @@ class Person:
             self.page.screenshot(path=path, full_page=True)
 
     def _found(self, asked: dict[str, object]) -> list[str]:
-        found = self.page.evaluate("asked => axe.run(document, {runOnly: asked})", asked)
+        found = self.page.evaluate(_RUN, asked)
         return [
             f"{each['id']}: {node['html'][:120]}: {node['failureSummary'][-200:]}"
             for each in found["violations"]
