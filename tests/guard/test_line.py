@@ -157,7 +157,7 @@ def test_an_issuer_that_comes_up_late_is_found(caplog: pytest.LogCaptureFixture)
 
 def test_after_a_restart_without_the_issuer_all_is_known(tmp_path: Path):
     """The last signed words are kept; staleness is judged by their signed time."""
-    options = Options(state_dir=tmp_path)
+    options = Options(state_dir=str(tmp_path))
     with TinyIssuer() as issuer:
         token, other = issuer.token(), issuer.token(fam="f2")
         with Guard(issuer.url, audience=AUDIENCE, options=options) as guard:

@@ -57,5 +57,5 @@ def test_names_are_names_of_one_scope(implied: dict[str, tuple[str, ...]]):
 
 
 def test_a_text_is_not_taken_for_its_letters():
-    with pytest.raises(ValueError, match="a tuple of scopes"):
+    with pytest.raises(ValueError, match="must be a tuple"):
         ScopeHierarchy({"a": "bc"})

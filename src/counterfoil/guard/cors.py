@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.guard.given import demand_several
 from counterfoil.guard.reply import Reply
 from counterfoil.guard.request import Request
 
@@ -45,6 +46,8 @@ class Cors(Struct, frozen=True, kw_only=True):
     max_age: int = MAX_AGE
 
     def __post_init__(self) -> None:
+        for what in ("origins", "methods", "headers", "exposed"):
+            demand_several(getattr(self, what), f"the {what} of Cors")
         if self.origins != ANY:
             for origin in self.origins:
                 if _ORIGIN.fullmatch(origin) is None:

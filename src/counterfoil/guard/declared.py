@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from counterfoil.guard.demands import NOTHING, Demands
 from counterfoil.guard.gate import Gate
+from counterfoil.guard.given import demand_several
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.oauth.limits import Act
 from counterfoil.oauth.reasons import Reason
@@ -74,6 +75,7 @@ class OpenPaths(Struct, frozen=True):
         Raises:
             ValueError: where one is no path as a request would have it.
         """
+        demand_several(paths, "open paths")
         paths = tuple(paths)
         for path in paths:
             if not path.startswith("/") or any(each in path for each in (*_AMBIGUOUS, "%", "?")):

@@ -7,6 +7,7 @@ from typing import Final, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from counterfoil.guard.given import demand_several
 from counterfoil.guard.request import Request
 from counterfoil.guard.token import Rejected, Token
 from counterfoil.oauth.access import is_scope
@@ -46,12 +47,13 @@ class Scopes(Struct, frozen=True):
     """Permissions, all of which are needed (RFC 6749 §3.3), or broader ones that imply them.
 
     Raises:
-        ValueError: where a name is none of a scope.
+        ValueError: where a name is none of a scope, or there is a text in place of names.
     """
 
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        demand_several(self.names, "the names of Scopes")
         for name in self.names:
             if not is_scope(name):
                 raise ValueError(f"{name!r} is no name of one scope (RFC 6749 §3.3)")
@@ -113,6 +115,7 @@ class Bound(Struct, frozen=True):
     ways: tuple[str, ...] = ("dpop", "certificate")
 
     def __post_init__(self) -> None:
+        demand_several(self.ways, "the ways of Bound")
         if not self.ways or set(self.ways) - WAYS.keys():
             raise ValueError(f"a token is bound by {', '.join(WAYS)}")
 
@@ -142,6 +145,8 @@ def demands_of(*said: str | Demand) -> Demands:
     for each in said:
         if isinstance(each, str):
             scopes.append(each)
+        elif isinstance(each, type):
+            raise TypeError(f"{each.__name__} is a class: write a value, such as MaxAge(60)")
         elif hasattr(each, "examine"):
             if iscoroutinefunction(each.examine):
                 raise TypeError(f"{each!r}: examine must be a plain function, nobody waits for it")

@@ -42,12 +42,18 @@ class Gate:
     that the app itself answers to guarded requests.
 
     Raises:
+        TypeError: where the guard is none.
         ValueError: where the realm cannot be said, or a proxy is no address.
     """
 
     def __init__(
         self, guard: Guard, *, realm: str = "", proxies: Sequence[str] = LOCAL_PROXY
     ) -> None:
+        given: object = guard
+        if not isinstance(given, Guard):
+            raise TypeError(
+                f"a {type(given).__name__} is no guard: write Guard(issuer, audience=...)"
+            )
         Challenge(Reason.MISSING, realm)
         self.guard = guard
         self._realm = realm

@@ -6,6 +6,7 @@ It knows what was ended because a follower in the background holds the line to t
 from collections.abc import Mapping, Sequence
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Final, Self
 
 from counterfoil.guard.bearer import bearer_token
@@ -17,7 +18,7 @@ from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.judgement import Where, demand_target, judge, judge_ticket, refuse_dead
 from counterfoil.guard.metrics import exposition
 from counterfoil.guard.personal_tokens import Beside, PersonalTokens
-from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound
+from counterfoil.guard.policy import Issuer, Options, Staleness, demand_sound, trusted_in
 from counterfoil.guard.refusal import log_refusal
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.spending import Spender, demand_counted
@@ -53,6 +54,7 @@ class Guard:
         options: what is seldom changed.
 
     Raises:
+        TypeError: where an issuer is none.
         ValueError: where this configuration cannot work.
     """
 
@@ -65,7 +67,7 @@ class Guard:
         staleness: Staleness = _REJECT,
         options: Options = _USUAL,
     ) -> None:
-        trusted = (*issuers, Issuer(issuer)) if issuer else tuple(issuers)
+        trusted = trusted_in(issuer, issuers)
         demand_sound(trusted, audience, staleness)
         self.audience = audience
         self.issuers = tuple(each.url for each in trusted)
@@ -310,7 +312,8 @@ class Guard:
 
         self._introspection = Introspection(self._states, options.clock)
         self._blocking = Introspection(self._states, options.clock)
-        self._follower = Follower(states, options.clock, options.state_dir)
+        state_dir = Path(options.state_dir) if options.state_dir else None
+        self._follower = Follower(states, options.clock, state_dir)
         self.uses = Spender(self._states, self._follower, options.clock)
 
     def _begin_tickets(self, tickets: Tickets, options: Options) -> None:

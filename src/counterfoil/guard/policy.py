@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from counterfoil.guard.encryption import Encryption
 from counterfoil.guard.enrich import Enrich
+from counterfoil.guard.given import demand_several
 from counterfoil.guard.ticket_policy import Tickets
 from counterfoil.guard.token_profile import STANDARD, TokenProfile
 from counterfoil.guard.web import Web
@@ -124,6 +125,7 @@ class Carrier(Struct, frozen=True):
     certificate_file: Path | None = None
 
     def __post_init__(self) -> None:
+        demand_several(self.servers, "the servers of a carrier")
         if not self.servers:
             raise ValueError("a carrier needs servers: a tuple of URLs")
         if self.silence < 3:
@@ -180,6 +182,8 @@ class Issuer(Struct, frozen=True):
     def __post_init__(self) -> None:
         if "?" in demand_safe(self.url):
             raise ValueError(f"the issuer {self.url!r} must have no query (RFC 8414 §2)")
+        demand_several(self.algorithms, f"{self.url}: the algorithms")
+        demand_several(self.status_lists, f"{self.url}: the status_lists")
         unknown = set(self.algorithms) - EVERY.keys()
         if unknown or not self.algorithms:
             raise ValueError(f"{self.url}: the algorithms must be among {', '.join(EVERY)}")
@@ -198,6 +202,9 @@ class Issuer(Struct, frozen=True):
             raise ValueError(f"{self.url}: a carrier brings the feed, which is not asked for")
 
     def _demand_credentials(self) -> None:
+        given: object = self.credentials
+        if given is not None and not isinstance(given, Credentials):
+            raise ValueError(f"{self.url}: write credentials=Credentials(client_id, client_secret)")
         asks = self.registry or self.reference or self.personal
         if (asks or self.revocation == "introspect") and self.credentials is None:
             raise ValueError(f"{self.url}: introspection needs credentials")
@@ -220,7 +227,7 @@ class Options(Struct, frozen=True):
     many bytes.
     """
 
-    state_dir: Path | None = None
+    state_dir: Path | str | None = None
     cached_tokens: int = 10_000
     implied: Mapping[str, Sequence[str]] = {}
     max_age: float | None = None
@@ -242,6 +249,24 @@ def _demand_leases(url: str, leases: int) -> None:
         raise ValueError(f"{url}: leases are of 1 to {MOST_LEASED} uses")
 
 
+def trusted_in(issuer: object, issuers: Sequence[object]) -> tuple[Issuer, ...]:
+    """Put together whom a guard trusts: the address of one, those that are described, or both.
+
+    Raises:
+        TypeError: where one is given in the place of the other.
+        ValueError: where an address is none.
+    """
+    if issuer is not None and not isinstance(issuer, str):
+        raise TypeError("the issuer is an address; a whole one goes into issuers=[Issuer(...)]")
+    demand_several(issuers, "issuers")
+    described = []
+    for each in issuers:
+        if not isinstance(each, Issuer):
+            raise TypeError(f"a {type(each).__name__} is no issuer: write Issuer(url)")
+        described.append(each)
+    return (*described, Issuer(issuer)) if issuer else tuple(described)
+
+
 def demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness) -> None:
     """Demand that a guard can work with these issuers, for this API, with this staleness.
 
@@ -250,8 +275,9 @@ def demand_sound(trusted: Sequence[Issuer], audience: str, staleness: Staleness)
     """
     if not trusted:
         raise ValueError("a guard needs an issuer")
-    if not audience:
-        raise ValueError("a guard needs the audience: the resource identifier of its API")
+    named: object = audience
+    if not named or not isinstance(named, str):
+        raise ValueError("a guard needs the audience, one text: the resource identifier of its API")
     if len({each.url for each in trusted}) < len(trusted):
         raise ValueError("an issuer is named twice")
     if sum(issuer.reference for issuer in trusted) > 1:

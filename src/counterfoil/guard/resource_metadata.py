@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Struct
 
+from counterfoil.guard.given import demand_several
 from counterfoil.guard.reply import Reply
 from counterfoil.guard.request import Request
 from counterfoil.net.http import demand_safe
@@ -36,6 +37,8 @@ class ResourceMetadata(Struct, frozen=True, kw_only=True):
     authorization_servers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        demand_several(self.scopes, "the scopes of ResourceMetadata")
+        demand_several(self.authorization_servers, "its authorization_servers")
         if "offline_access" in self.scopes:
             raise ValueError("offline_access is asked for by clients, not demanded by an API")
 

@@ -7,6 +7,7 @@ API says so, and nowhere else.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from counterfoil.guard.given import demand_several
 from counterfoil.oauth.access import is_scope, scopes_named
 
 _MAX_KNOWN: Final = 64
@@ -24,8 +25,7 @@ class ScopeHierarchy:
 
     def __init__(self, implied: Mapping[str, Sequence[str]]) -> None:
         for broader, narrower in implied.items():
-            if isinstance(narrower, str):
-                raise ValueError(f"what {broader} implies must be a tuple of scopes, not a text")
+            demand_several(narrower, f"what {broader} implies")
             for name in (broader, *narrower):
                 if not is_scope(name):
                     raise ValueError(f"{name!r} is no name of a scope (RFC 6749 §3.3)")

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from counterfoil.guard.cookies import cookie_in, has_cookie
+from counterfoil.guard.given import demand_several
 from counterfoil.guard.request import OVERRIDES, Request
 from counterfoil.guard.scope_hierarchy import ScopeHierarchy
 from counterfoil.guard.token import Rejected, Token
@@ -28,12 +29,18 @@ class SignedIn(Struct, frozen=True, kw_only=True):
 
     ``scopes``: what may be done by this session. ``auth_time``: when the person signed in, in
     seconds since the epoch. ``claims``: what else a token would say, such as ``acr``.
+
+    Raises:
+        ValueError: where there is a text in place of scopes.
     """
 
     subject: str
     scopes: tuple[str, ...]
     auth_time: int | None = None
     claims: Mapping[str, object] = _NOTHING
+
+    def __post_init__(self) -> None:
+        demand_several(self.scopes, "the scopes of SignedIn")
 
     def as_token(self, hierarchy: ScopeHierarchy, now: float) -> Token:
         """Give it the shape of a token, which was issued at this moment and by nobody."""
@@ -78,6 +85,7 @@ class Sessions(Struct, frozen=True, kw_only=True):
     csrf: Callable[[Request, str], bool] | None = None
 
     def __post_init__(self) -> None:
+        demand_several(self.origins, "the origins of Sessions")
         if not self.cookie or set(self.cookie) & set('=;, \t"'):
             raise ValueError(f"{self.cookie!r} is no name of a cookie")
         if iscoroutinefunction(self.csrf):

@@ -6,6 +6,7 @@ from typing import Final, TypeGuard
 from msgspec import Struct
 
 from counterfoil.guard.demands import Presented
+from counterfoil.guard.given import demand_several
 from counterfoil.guard.token import Rejected
 from counterfoil.oauth.access_token import LEEWAY
 from counterfoil.oauth.reasons import Reason
@@ -27,9 +28,7 @@ class StepUp(Struct, frozen=True, kw_only=True):
     max_age: int | None = None
 
     def __post_init__(self) -> None:
-        given: object = self.acr
-        if isinstance(given, str):
-            raise ValueError('the classes are a tuple, such as ("urn:mfa",)')
+        demand_several(self.acr, "the classes of StepUp")
         if not self.acr and self.max_age is None:
             raise ValueError("a step up demands acr, max_age or both")
         if self.max_age is not None and self.max_age < 0:

@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from counterfoil.guard.given import demand_several
 from counterfoil.guard.token import Rejected
 from counterfoil.jose.jwt import NO_TYP
 from counterfoil.oauth.access import is_scope
@@ -41,8 +42,9 @@ class TokenProfile(Struct, frozen=True, kw_only=True):
     may_lack: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        given: object = self.types
-        if not given or isinstance(given, str):
+        demand_several(self.types, "the types of a profile")
+        demand_several(self.may_lack, "what a token may_lack")
+        if not self.types:
             raise ValueError('the types of a profile are a tuple, such as ("JWT",)')
         unknown = set(self.may_lack) - _LACKING.keys()
         if unknown:

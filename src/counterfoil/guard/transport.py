@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Final
 
+from counterfoil.guard.given import demand_several
 from counterfoil.guard.request import Request
 from counterfoil.net.forwarded import address_behind, is_within
 from counterfoil.net.http import is_loopback
@@ -30,6 +31,7 @@ class Transport:
     """
 
     def __init__(self, proxies: Sequence[str]) -> None:
+        demand_several(proxies, "the proxies")
         self._proxies = tuple(ip_network(proxy) for proxy in proxies)
         self._are_proxies: dict[str, bool] = {}
 
