@@ -177,6 +177,14 @@ def test_the_default_rejects_beyond_its_budget(desk: Desk):
     assert desk.reason(text) is None
 
 
+def test_what_is_wrong_with_the_set_up_is_told_to_the_operator(desk: Desk):
+    """A slash too much in the audience, or a guard that nobody has started, look like attacks."""
+    refused = desk.refusal(desk.token(aud="https://other.example"))
+    assert str(refused) == f"this guard's audience is {AUDIENCE!r}"
+    with pytest.raises(Rejected, match=r"keys of .* not here yet: was the guard started\?"):
+        Guard(ISSUER, audience=AUDIENCE).check(desk.token())
+
+
 def test_accepting_further_still_refuses_what_is_known_to_be_dead():
     desk = Desk(staleness=Staleness.accept_for(60, budget=10))
     desk.end(Ended.FAMILY, "f2")

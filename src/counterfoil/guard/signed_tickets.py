@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from counterfoil.guard.issuer_state import IssuerState
 from counterfoil.guard.token import Rejected
-from counterfoil.guard.verification import REASONS, issuer_named_in
+from counterfoil.guard.verification import REASONS, issuer_named_in, without_keys
 from counterfoil.jose.errors import JoseError
 from counterfoil.jose.jwt import Verifier
 from counterfoil.oauth.access_token import LEEWAY
@@ -53,7 +53,8 @@ class SignedTickets:
         if claims.iss != state.issuer.url:
             raise Rejected(Reason.WRONG_ISSUER, fingerprint=claims.jti)
         if claims.aud != self._audience:
-            raise Rejected(Reason.WRONG_AUDIENCE, fingerprint=claims.jti)
+            detail = f"this guard's audience is {self._audience!r}"
+            raise Rejected(Reason.WRONG_AUDIENCE, detail=detail, fingerprint=claims.jti)
         if claims.begins_at > self._clock() + LEEWAY:
             raise Rejected(Reason.ISSUED_IN_FUTURE, fingerprint=claims.jti)
         return ticket
@@ -70,7 +71,7 @@ class SignedTickets:
     def _verifier_of(self, state: IssuerState) -> Verifier:
         held = state.keys.verifier
         if held is None:
-            raise Rejected(Reason.STALE, detail=f"the keys of {state.issuer.url} are not here yet")
+            raise without_keys(state.issuer.url)
         verifier = self._verifiers.get(state.issuer.url)
         if verifier is None or verifier.keys is not held.keys:
             verifier = Verifier(held.keys, TYPE, max_bytes=MAX_LENGTH)

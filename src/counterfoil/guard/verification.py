@@ -84,7 +84,7 @@ class Verification:
         state = self._pick(signed)
         verifier = state.keys.verifier
         if verifier is None:
-            raise Rejected(Reason.STALE, detail=f"the keys of {state.issuer.url} are not here yet")
+            raise without_keys(state.issuer.url)
         try:
             genuine = verifier.verify(signed)
         except JoseError as error:
@@ -106,7 +106,8 @@ class Verification:
         claims, kid = genuine.claims, genuine.kid
         access_token = access_token_in(claims, state.issuer)
         if not access_token.is_for(self._api.audience):
-            raise Rejected(Reason.WRONG_AUDIENCE, fingerprint=access_token.jti)
+            detail = f"this guard's audience is {self._api.audience!r}"
+            raise Rejected(Reason.WRONG_AUDIENCE, detail=detail, fingerprint=access_token.jti)
         if self._api.takes_only_bound and access_token.binding.is_bearer:
             raise Rejected(Reason.UNBOUND, fingerprint=access_token.jti)
         lists = state.status_lists
@@ -230,6 +231,12 @@ class Verification:
             access_token.iat,
             tuple([each.marks for each in access_token.parents]) if access_token.parents else (),
         )
+
+
+def without_keys(issuer: str) -> Rejected:
+    """Refuse what nothing can be said of yet, and tell the operator where to look."""
+    detail = f"the keys of {issuer} are not here yet: was the guard started? Its health() says why"
+    return Rejected(Reason.STALE, detail=detail)
 
 
 def issuer_named_in(unverified: str) -> str:
