@@ -124,6 +124,13 @@ def test_the_error_says_what_to_write():
     assert 'guarded.open_paths("/notes", "/static/")' in said
 
 
+def test_what_lies_below_an_opening_is_not_named_beside_it():
+    """An admin of fifty pages is opened by one path."""
+    templates = ("/", "/admin/", "/admin/login/", "/admin/user/<id>", "/administration")
+    said = str(Undeclared([Route(each, "x") for each in templates], "how"))
+    assert said.endswith('guarded.open_paths("/", "/admin/", "/administration")')
+
+
 def test_a_view_with_arguments_of_its_own_is_named_by_what_it_calls():
     """What a developer is told must be found in his code."""
     assert name_of(partial(partial(view, 1), 2)) == f"{__name__}.view"

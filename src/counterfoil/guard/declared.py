@@ -53,7 +53,7 @@ class Undeclared(Exception):
     def __init__(self, routes: Iterable[Route], how: str) -> None:
         self.routes = tuple(routes)
         listed = "".join(f"\n    {route}" for route in self.routes)
-        ways = dict.fromkeys(_opening(route.template) for route in self.routes)
+        ways = _openings(route.template for route in self.routes)
         super().__init__(
             f"{len(self.routes)} of this app's routes do not say what they demand of tokens:"
             f"{listed}\nWrite for each  {how}\n"
@@ -194,7 +194,17 @@ def _literal_of(template: str) -> str:
     return template if at is None else template[:at]
 
 
+def _openings(templates: Iterable[str]) -> list[str]:
+    """The paths that would open these routes, as a developer writes them: none within another."""
+    every = dict.fromkeys(map(_opening, templates))
+    return [f'"{path}"' for path in every if not any(_lies_below(path, each) for each in every)]
+
+
 def _opening(template: str) -> str:
-    """The path that would open a route, as a developer writes it."""
     literal = _literal_of(template)
-    return f'"{literal if literal == template else literal.rpartition("/")[0] + "/"}"'
+    return literal if literal == template else literal.rpartition("/")[0] + "/"
+
+
+def _lies_below(path: str, beginning: str) -> bool:
+    is_beginning = beginning.endswith("/") and beginning != "/"
+    return is_beginning and path != beginning and path.startswith(beginning)
