@@ -17,6 +17,7 @@ from counterfoil.guard.token import Rejected, Token, Undecided
 from counterfoil.guard.token_profile import TokenProfile
 from counterfoil.guard.web import Web
 from counterfoil.oauth.limits import Act
+from counterfoil.oauth.reasons import Reason
 
 __all__ = [
     "Act",
@@ -38,6 +39,7 @@ __all__ = [
     "OwnPath",
     "Presented",
     "Proofs",
+    "Reason",
     "Rejected",
     "ResourceMetadata",
     "Scopes",
