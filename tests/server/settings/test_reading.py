@@ -113,6 +113,19 @@ def test_listening_everywhere_demands_that_the_issuer_is_told():
         load({}, {"host": "0.0.0.0"})
 
 
+def test_a_word_that_cannot_be_is_refused_with_those_that_can():
+    with pytest.raises(SettingsError) as it:
+        load({"COUNTERFOIL_LOG_LEVEL": "verbose"}, {})
+    assert str(it.value).endswith(
+        "Invalid enum value 'verbose'; there are debug, info, warning, error."
+    )
+
+
+def test_a_time_that_cannot_be_is_refused_with_its_unit():
+    with pytest.raises(SettingsError, match=r"LIFETIME, from the environment \(in seconds\): "):
+        load({"COUNTERFOIL_ACCESS_TOKEN_LIFETIME": "1h"}, {})
+
+
 def test_an_unknown_variable_is_refused_with_the_nearest_name():
     with pytest.raises(SettingsError, match="COUNTERFOIL_PROT, from the environment, is no") as it:
         load({"COUNTERFOIL_PROT": "1"}, {})

@@ -18,6 +18,7 @@ from counterfoil.server.records.client import Client
 from counterfoil.server.records.encryption_key import active_key
 from counterfoil.server.records.policy import ApiPolicy, ClientPolicy
 from counterfoil.server.records.provider import ProviderPolicy
+from counterfoil.server.settings.choices import or_one_of
 
 P = TypeVar("P", ClientPolicy, ApiPolicy, ProviderPolicy)
 
@@ -138,7 +139,8 @@ def _value(field: FieldInfo, given: object, is_typed: bool) -> object:
     try:
         return msgspec.convert(given, field.type, strict=is_typed)
     except msgspec.ValidationError as error:
-        raise invalid_request(f"The policy {field.name}: {error}.") from None
+        words = f"{error}{or_one_of(field.type)}"
+        raise invalid_request(f"The policy {field.name}: {words}.") from None
 
 
 def _json_in(given: object) -> object:

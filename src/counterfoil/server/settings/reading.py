@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from counterfoil.server.settings.addresses import SettingsError
+from counterfoil.server.settings.choices import or_one_of
 from counterfoil.server.settings.table import PREFIX, SETTINGS, Settings
 
 FILE_NAME: Final = "counterfoil.toml"
@@ -80,7 +81,13 @@ def _value(name: str, given: object, source: str, spelled: Callable[[str], str])
     try:
         return msgspec.convert(value, row.type, strict=False, dec_hook=_made)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{spelled(name)}, from {source}: {error}.") from None
+        words = f"{error}{or_one_of(row.type)}"
+        raise SettingsError(f"{spelled(name)}, from {source}{_in(row.unit)}: {words}.") from None
+
+
+def _in(unit: str) -> str:
+    """Say in what a number is told, where that can be taken for something else."""
+    return f" (in {unit})" if unit.endswith("s") else ""
 
 
 def _made(wanted: type, value: object) -> object:

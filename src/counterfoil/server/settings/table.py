@@ -11,6 +11,7 @@ from msgspec.structs import fields, force_setattr
 from counterfoil.oauth.opaque import Secret
 from counterfoil.server.settings.addresses import SettingsError, check_issuer, check_network
 from counterfoil.server.settings.carrying import Carrying
+from counterfoil.server.settings.choices import unsaid_of
 from counterfoil.server.settings.database import DatabaseUrl
 from counterfoil.server.settings.mailing import check_mail
 from counterfoil.server.settings.meaning import DAY, MINUTE, number, seconds, words
@@ -340,7 +341,8 @@ def _rows() -> Iterable[Setting]:
     for field in sorted(fields(Settings), key=lambda field: field.name in last):
         meta = field.type.__metadata__[0]
         unit = (meta.extra or {}).get("unit", "")
-        yield Setting(field.name, field.type, field.default, meta.description, unit)
+        says = meta.description + unsaid_of(field.type, meta.description)
+        yield Setting(field.name, field.type, field.default, says, unit)
 
 
 SETTINGS: Final[Mapping[str, Setting]] = MappingProxyType({row.name: row for row in _rows()})
