@@ -1,6 +1,10 @@
 """People by the command line."""
 
+import json
+import re
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +36,15 @@ def test_who_is_added_has_no_password_but_a_link(installation: Installation):
     assert not opens(installation, "")
     assert "cfal_" not in str(installation.json("user", "list"))
     assert waiting(installation) == 0, "no mail is sent here"
+
+
+def test_the_handbook_finds_the_link_in_what_is_printed(installation: Installation):
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "let-people-register.md"
+    picks = re.search(r"--json \| (sed .*)\)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert picks is not None
+    printed = installation.succeed("user", "add", EMAIL, "--json")
+    picked = subprocess.check_output(picks[1], shell=True, input=printed, text=True)
+    assert picked == json.loads(printed)["link"] + "\n"
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
