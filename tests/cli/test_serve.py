@@ -327,6 +327,14 @@ def test_an_issuer_on_plain_http_is_for_loopback(installation: Installation):
     assert "must be https" in installation.refused("serve", "--issuer", "http://id.example")
 
 
+def test_a_list_of_stolen_passwords_that_is_not_there_is_said_in_a_line(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COUNTERFOIL_BREACHED_PASSWORDS_FILE", "/nowhere")
+    refused = installation.refused("serve", "--port", "0")
+    assert "breached_passwords_file: /nowhere cannot be read: No such file" in refused
+
+
 def test_an_installation_that_cannot_be_opened_is_said_in_a_line(installation: Installation):
     installation.succeed("client", "add", "Service")
     (installation.data / "master.key").chmod(0o644)

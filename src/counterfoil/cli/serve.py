@@ -71,9 +71,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 async def _demand_usable(authority: "Authority") -> None:
     """Open the installation, and write: what is wrong with it is said before any server starts."""
+    from counterfoil.server.identity.breached import BadList, Breached
     from counterfoil.server.opening import keeper_of
 
     keeper_of(authority.settings)
+    try:
+        Breached(authority.settings.breached_passwords_file).demand_usable()
+    except BadList as error:
+        raise Failure(f"breached_passwords_file: {error}") from None
     await authority.store.transact(lambda tx: tx.servers.leave(""))
 
 

@@ -44,7 +44,7 @@ class Breached:
             with self._path.open("rb") as file:
                 found = [_digest_in(line) for line in _looked_at(file)]
         except OSError as error:
-            raise BadList(f"{self._path} cannot be read: {error}") from None
+            raise BadList(f"{self._path} cannot be read: {error.strerror}") from None
         if found != sorted(found):
             raise BadList(f"{self._path} is not sorted by its digests.")
 
