@@ -16,7 +16,8 @@ from counterfoil.server.records.event import Event, EventKind
 from counterfoil.server.records.server_process import Demand
 from counterfoil.server.records.store import Transaction
 from tests import newer
-from tests.cli.conftest import Installation
+from tests.cli.conftest import Installation, LivedIn
+from tests.cli.test_serve import serving
 from tests.nats import running
 from tests.ports import free_port
 
@@ -57,9 +58,21 @@ def test_a_sound_installation_has_nothing_wrong(made: Installation):
     assert "Nothing is wrong." in made.succeed("doctor")
 
 
-def test_an_https_issuer_is_no_warning(made: Installation, monkeypatch: pytest.MonkeyPatch):
+def test_an_https_issuer_is_no_warning(installation: Installation, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COUNTERFOIL_PORT", str(free_port()))
     monkeypatch.setenv("COUNTERFOIL_ISSUER", "https://id.example")
-    assert findings(made, 0)["issuer"]["status"] == "ok"
+    installation.succeed("client", "add", "Service")
+    assert findings(installation, 0)["issuer"]["status"] == "ok"
+
+
+def test_another_issuer_than_the_servers_is_found(
+    made: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    """It stood on the command line of `serve` alone: links that commands make lead nowhere."""
+    monkeypatch.setenv("COUNTERFOIL_ISSUER", "https://id.example")
+    found = findings(made, 0)["issuer"]
+    assert found["status"] == "warning"
+    assert "this command took https://id.example" in found["finding"]
 
 
 def test_files_that_others_may_read_are_found(made: Installation):
@@ -109,6 +122,20 @@ def test_a_port_that_something_else_holds_is_found(
     with socket.create_server(("127.0.0.1", 0)) as held:
         monkeypatch.setenv("COUNTERFOIL_PORT", str(held.getsockname()[1]))
         assert "held by something else" in findings(made, 1)["port"]["finding"]
+
+
+def test_a_server_that_cannot_serve_is_not_taken_for_something_else(
+    lived_in: LivedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    installation = lived_in.installation
+    with serving(installation) as server:
+        port = str(server.port)
+        monkeypatch.setenv("COUNTERFOIL_PORT", port)
+        installation.succeed("database", "copy", "--to", str(tmp_path / "there"), "--yes")
+        found = findings(installation, 1)
+    assert found["port"]["finding"] == f"a server holds 127.0.0.1 port {port}, and cannot serve"
+    assert "it is shut" in found["database"]["finding"]
+    assert found["database"]["mend"] == "name the other database: this one stands still"
 
 
 def test_where_nothing_is_installed_nothing_is_made(installation: Installation):

@@ -7,12 +7,14 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
 from msgspec import Struct
 
 from counterfoil.cli.invocation import Invocation, finish, nothing_there
+from counterfoil.cli.other_issuer import MEND, other_issuer, said
 from counterfoil.cli.output import Failure, at
 from counterfoil.oauth.feed import Position
 from counterfoil.server.documents.keys import KeyDocument
@@ -52,6 +54,8 @@ class _Kept(Struct, frozen=True):
     keys: list[KeyDocument]
     newest_event_at: int
     position: Position
+    served: str
+    """Another issuer than that of the settings."""
 
 
 def diagnose(call: Invocation) -> Iterator[Finding]:
@@ -154,12 +158,14 @@ def _inside(call: Invocation, settings: Settings) -> Iterator[Finding]:
         )
         return
     try:
-        kept = call.read(_kept)
+        kept = call.read(partial(_kept, issuer=settings.issuer))
     except Failure as failure:
         yield _problem("database", str(failure).removesuffix(_SELF), _mend_of(str(failure)))
         return
     engine = "SQLite" if settings.database is None else "PostgreSQL"
     yield _ok("database", f"opens; {engine} is new enough, and what this version needs is there")
+    if kept.served:
+        yield _warning("issuer", said(kept.served, settings.issuer), MEND)
     yield from _contracts(settings)
     yield _ok("master key", "opens what is sealed in the database")
     yield from _keys(kept.keys, settings)
@@ -181,13 +187,16 @@ def _contracts(settings: Settings) -> Iterator[Finding]:
         )
 
 
-async def _kept(tx: Transaction) -> _Kept:
+async def _kept(tx: Transaction, issuer: str) -> _Kept:
     newest = await tx.events.latest(1)
     position, _ = await tx.notices.head()
-    return _Kept(await key_documents(tx), newest[0].at if newest else 0, position)
+    newest_at = newest[0].at if newest else 0
+    return _Kept(await key_documents(tx), newest_at, position, await other_issuer(tx, issuer))
 
 
 def _mend_of(finding: str) -> str:
+    if "it is shut" in finding:
+        return "name the other database: this one stands still"
     if "master key" in finding:
         return "put the master key back that this database was made with"
     if "or newer" in finding and "Counterfoil" in finding:
@@ -263,6 +272,10 @@ def _port(settings: Settings) -> Finding:
     )
     connection = http.client.HTTPConnection(address, settings.port, timeout=_SECONDS_TO_ANSWER)
     try:
+        connection.request("GET", "/health/ready")
+        if json.loads(connection.getresponse().read()) == {"status": "unavailable"}:
+            mend = "read its log, and what stands above of the database"
+            return _problem("port", f"a server holds {place}, and cannot serve", mend)
         connection.request("GET", "/.well-known/oauth-authorization-server")
         served = json.loads(connection.getresponse().read()).get("issuer")
     except ConnectionRefusedError:

@@ -69,6 +69,7 @@ class Invocation(NamedTuple):
         """
         settings = self.settings()
         with demanding_server():
+            from counterfoil.cli.other_issuer import warn_of_another
             from counterfoil.server.opening import is_made, open_authority
 
         async def opened() -> T:
@@ -76,6 +77,8 @@ class Invocation(NamedTuple):
                 raise Failure(nothing_there(settings))
             authority = await open_authority(settings, held_too=not serves)
             try:
+                if not serves:
+                    await warn_of_another(authority)
                 return await action(authority)
             finally:
                 await authority.store.close()
