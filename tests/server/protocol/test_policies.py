@@ -129,3 +129,13 @@ def test_ml_dsa_does_not_go_with_what_it_would_not_protect(policy: ApiPolicy, se
     both = replace(policy, signing_algorithm="ML-DSA-65")
     with pytest.raises(OAuthError, match=sentence):
         demand_api_policy(replace(api, policy=both))
+
+
+def test_a_second_factor_is_demanded_for_scopes_that_there_are():
+    """A letter that is wrong would let everybody in without one, and nobody would see it."""
+    api = Api(
+        uri="https://a.example", name="A", created_at=1, scopes={"a:read": "A", "a:write": "B"}
+    )
+    demand_api_policy(replace(api, policy=ApiPolicy(second_factor_scopes="a:write a:read")))
+    with pytest.raises(OAuthError, match="second_factor_scopes names what is no scope"):
+        demand_api_policy(replace(api, policy=ApiPolicy(second_factor_scopes="a:wirte")))

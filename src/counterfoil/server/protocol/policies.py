@@ -104,6 +104,10 @@ API_RULES: Final[tuple[tuple[Callable[[Api], bool], str], ...]] = (
         "max_uses is for other APIs: this server counts no uses of its own.",
     ),
     (
+        lambda api: api.scopes.keys() >= set(api.policy.strong_scopes),
+        "second_factor_scopes names what is no scope of the API: nobody would be asked for more.",
+    ),
+    (
         lambda api: api.policy.signing_algorithm is None or akp.is_there(),
         "signing_algorithm=ML-DSA-65 needs a cryptography with ML-DSA, which this machine has not.",
     ),
