@@ -111,13 +111,19 @@ async def test_other_methods_are_told_which_there_are(place: Installation, path:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/token/", "//token", "/TOKEN", "/token%2f", "/a/b"])
-async def test_what_is_not_on_the_map_is_a_page(place: Installation, path: str):
+async def test_what_is_not_on_the_map_is_a_page_for_people_and_json_for_programs(
+    place: Installation, path: str
+):
     async with place.browser() as anyone:
         for method in ("GET", "POST", "OPTIONS"):
-            answer = await anyone.request(method, f"{place.issuer}{path}")
+            asked = method, f"{place.issuer}{path}"
+            answer = await anyone.request(*asked, headers={"accept": "text/html,*/*;q=0.8"})
             assert answer.status_code == 404
             assert "There is nothing here" in answer.text
             assert answer.headers["content-security-policy"]
+            answer = await anyone.request(*asked)
+            assert answer.status_code == 404
+            assert answer.json()["error"] == "not_found"
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("disk"), NoSigningKey("none")])
@@ -229,7 +235,7 @@ async def test_pages_are_protected_wherever_they_come_from(place: Installation):
     """S103."""
     async with place.browser() as anyone:
         for path in ("/", "/sign-in", "/signed-out", "/authorize", "/nothing"):
-            answer = await anyone.get(path)
+            answer = await anyone.get(path, headers={"accept": "text/html"})
             assert "default-src 'none'" in answer.headers["content-security-policy"]
             assert answer.headers["x-frame-options"] == "DENY"
             assert answer.headers["cache-control"] == "no-store"

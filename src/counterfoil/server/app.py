@@ -255,13 +255,18 @@ def _without_route(server: Server, request: Request, place: _Place) -> Response:
     return Response(status_code=405, headers={"allow": allowed})
 
 
-async def _say_nothing_is_here(server: Server, _: Request) -> Response:
+async def _say_nothing_is_here(server: Server, request: Request) -> Response:
+    reference, title = named(server.random(6)), say("There is nothing here")
+    sentence = say("The address may be mistyped, or the page has gone.")
+    if "text/html" not in request.headers.get("accept", ""):
+        document = {"error": "not_found", "error_description": str(sentence)}
+        return JsonResponse({**document, "request_id": reference}, 404)
     page = ErrorPage(
         prefix=server.prefix,
-        title=say("There is nothing here"),
-        sentence=say("The address may be mistyped, or the page has gone."),
+        title=title,
+        sentence=sentence,
         code="not_found",
-        request_id=named(server.random(6)),
+        request_id=reference,
     )
     return show(server, page, status=404)
 
