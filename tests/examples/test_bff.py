@@ -75,7 +75,7 @@ def test_the_handbooks_lines_make_an_app(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "static").mkdir()
     blocks = re.findall(r"^```python\n(.*?)^```$", HOW_TO.read_text(), re.DOTALL | re.MULTILINE)
     assert len(blocks) == 2
-    statements = re.sub(r"= \{\n.*?\n\}", "= {...}", blocks[0], flags=re.DOTALL).splitlines()
+    statements = re.sub(r"\(\n.*?\n\)", "(...)", blocks[0], flags=re.DOTALL).splitlines()
     assert len([line for line in statements if line.strip()]) <= 9
     words: dict = {"secret": "s3cret"}
     for block in blocks:

@@ -82,7 +82,7 @@ class Token(Struct, frozen=True, kw_only=True):
         """Demand that the token's limits let it do this, where it has any (RFC 9396 §9.1).
 
         ``amount``: whole, in the smallest part of ``unit``; it may come as a stranger sent it.
-        ``now``: the guard's clock, ``guard.now``.
+        ``now``: by the guard's clock, ``guard.now()``.
 
         Raises:
             Rejected: ``beyond_limit``; ``uncounted`` where it is also limited how often or how much
