@@ -212,6 +212,21 @@ async def test_it_goes_on_until_it_is_cancelled(office: Installation, courier: C
         await task
 
 
+async def test_who_ends_in_order_leaves_what_comes_then_to_another_at_once(
+    office: Installation, courier: Courier
+):
+    """After a restart nobody waits two minutes for a code that was sent by mail."""
+    await put(office)
+    task = asyncio.create_task(sender(office, courier).run())
+    await courier.has_taken.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await put(office, replace(LETTER, id="letter-2"))
+    assert await sender(office, courier, "two").tick()
+    assert "<letter-2@id.example>" in courier.taken
+
+
 async def test_it_ends_although_it_was_woken_a_moment_ago(office: Installation, courier: Courier):
     await put(office)
     one = sender(office, courier)

@@ -6,6 +6,7 @@ it is sent again under the same Message-ID: at least once, and never lost before
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -17,6 +18,7 @@ from counterfoil.server.mail.courier import Courier, NotNow, Undeliverable
 from counterfoil.server.mail.posting import opened, sealed
 from counterfoil.server.mail.writing import Writer
 from counterfoil.server.outgoing import Rounds, wait_after
+from counterfoil.server.records.failures import StoreUnavailable
 from counterfoil.server.records.letter import Letter, LetterKind, Waiting
 from counterfoil.server.records.store import Store, Transaction
 
@@ -71,8 +73,16 @@ class Sender:
         self._rounds.wake()
 
     async def run(self) -> None:
-        """Send until cancelled. A failure is logged, and tried again."""
-        await self._rounds.run(self.tick)
+        """Send until cancelled, then leave it to others. A failure is logged, and tried again."""
+        try:
+            await self._rounds.run(self.tick)
+        finally:
+            with suppress(StoreUnavailable):
+                await self._store.transact(self._leave)
+
+    async def _leave(self, tx: Transaction) -> None:
+        """Give the lease up: what waits is not to wait until it has run out."""
+        await tx.leases.take(LEASE, self._holder, 0)
 
     async def tick(self) -> bool:
         """Take one letter that is due, and send it; says whether there was one for this process."""
