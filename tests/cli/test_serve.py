@@ -335,6 +335,16 @@ def test_a_list_of_stolen_passwords_that_is_not_there_is_said_in_a_line(
     assert "breached_passwords_file: /nowhere cannot be read: No such file" in refused
 
 
+def test_a_worker_that_cannot_read_its_settings_says_so_in_a_line():
+    """After SIGHUP, when the settings file has changed."""
+    environment = {**os.environ, "COUNTERFOIL_PROT": "1"}
+    worker = [sys.executable, "-m", "counterfoil.cli.worker", "0", "0", "0"]
+    ended = subprocess.run(worker, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("counterfoil: COUNTERFOIL_PROT, from the environment, is no")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_an_installation_that_cannot_be_opened_is_said_in_a_line(installation: Installation):
     installation.succeed("client", "add", "Service")
     (installation.data / "master.key").chmod(0o644)

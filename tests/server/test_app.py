@@ -15,7 +15,7 @@ from counterfoil.server.assembly import build
 from counterfoil.server.keys.keyring import NoSigningKey
 from counterfoil.server.keys.master_key import MasterKeyError
 from counterfoil.server.records.failures import StoreUnavailable
-from counterfoil.server.settings import load
+from counterfoil.server.settings import SettingsError, load
 from counterfoil.server.web.server import Caller
 from tests.installation import Installation, Person, installed
 
@@ -317,6 +317,17 @@ async def lifespan(app: App) -> list[str]:
 
     await app({"type": "lifespan"}, receive, send)
     return sent
+
+
+async def test_a_setting_that_cannot_be_used_is_said_without_a_traceback(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    app = build(load({}, {"data": str(tmp_path), "breached_passwords_file": "/nowhere"}))
+    with pytest.raises(SettingsError):
+        await lifespan(app)
+    (said,) = [each for each in caplog.records if "could not start" in each.message]
+    assert "breached_passwords_file: /nowhere cannot be read" in said.message
+    assert said.exc_info is None
 
 
 async def test_it_follows_the_lifespan_of_its_host(tmp_path: Path):

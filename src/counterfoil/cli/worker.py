@@ -15,9 +15,12 @@ def main(listener: int, ready: int, parent: int) -> None:
     from counterfoil.cli.output import Failure
     from counterfoil.cli.serving import run
     from counterfoil.cli.workers import SUPERSEDED
-    from counterfoil.server.settings import load
+    from counterfoil.server.settings import SettingsError, load
 
-    settings = load(os.environ, {})
+    try:
+        settings = load(os.environ, {})
+    except SettingsError as error:
+        sys.exit(f"counterfoil: {error}")
     try:
         run(settings, socket.socket(fileno=listener), lambda: _tell(ready), parent)
     except Failure:

@@ -21,6 +21,7 @@ from counterfoil.server.pages.routes import PAGE_ROUTES
 from counterfoil.server.pages.views import ErrorPage
 from counterfoil.server.protocol.identifiers import named
 from counterfoil.server.records.sentence import say
+from counterfoil.server.settings import SettingsError
 from counterfoil.server.web.admission import Use
 from counterfoil.server.web.answers import (
     ANSWER,
@@ -148,7 +149,10 @@ class App:
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
         except Exception as error:
-            _LOG.exception("the server could not start or stop")
+            if isinstance(error, SettingsError):
+                _LOG.error("the server could not start: %s", error)
+            else:
+                _LOG.exception("the server could not start or stop")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             raise
         await send({"type": "lifespan.shutdown.complete"})
