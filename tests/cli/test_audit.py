@@ -9,7 +9,7 @@ import pytest
 from counterfoil.oauth.feed import HEAD_TYPE, Head
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.records.signing_key import Purpose
-from tests.cli.conftest import Installation, LivedIn
+from tests.cli.conftest import EMAIL, Installation, LivedIn
 
 
 def signed_head(run: Installation) -> str:
@@ -114,6 +114,7 @@ def test_a_person_is_erased_from_the_database_and_from_files(lived_in: LivedIn, 
     proof = run.json("audit", "verify", "--against", head, "--files", str(to))
     assert (proof["sound"], proof["erased_parts"]) == (True, 4)
     assert "Erased: 0 parts" in run.succeed("audit", "erase", "--user", lived_in.user_id)
+    assert "is no id" in run.refused("audit", "erase", "--user", EMAIL), "it would find nothing"
 
 
 def test_erasing_reaches_the_directory_that_is_exported_to_unattended(

@@ -43,3 +43,13 @@ def test_events_are_found_by_kind_actor_subject_and_time(lived_in: LivedIn):
 def test_what_cannot_be_asked_is_said(lived_in: LivedIn, asked: tuple[str, str]):
     result = lived_in.installation.run("event", "list", *asked)
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("actor", ["ada@example.com", "Q2jUYJ4M0qT5m7cNnYb2xA"])
+def test_an_actor_that_nobody_is_called_is_refused(installation: Installation, actor: str):
+    """It would find nothing, as if nothing had happened."""
+    installation.succeed("client", "add", "Job")
+    refused = installation.run("event", "list", "--actor", actor)
+    assert refused.exit_code == 2
+    assert "--actor is one of user:ID, client:ID, provider:ID, cli, janitor" in refused.stderr
+    assert "no such events" in installation.succeed("event", "list", "--actor", "user:nobody")

@@ -33,6 +33,8 @@ def test_grants_are_narrowed_by_person_and_client(lived_in: LivedIn):
     installation = lived_in.installation
     assert len(installation.json("grant", "list", "--user", EMAIL)["grants"]) == 1
     assert len(installation.json("grant", "list", "--client", "notes-app")["grants"]) == 1
+    assert "no client other" in installation.refused("grant", "list", "--client", "other")
+    installation.succeed("client", "add", "Other", "--client-id", "other")
     assert installation.json("grant", "list", "--client", "other") == {"grants": []}
     assert "no user" in installation.refused("grant", "list", "--user", "eve@example.com")
 

@@ -183,8 +183,11 @@ async def erased(authority: Authority, user_id: str, directory: Path | None) -> 
     meanwhile is written once more.
 
     Raises:
-        Failure: a file cannot be read.
+        Failure: a file cannot be read, or it is an address and no id.
     """
+    if "@" in user_id:
+        # Lines name people by their ids: an address would be found nowhere, and all seem done.
+        raise Failure(f"{user_id} is no id; `counterfoil user list` says whose is which")
     directories = {each for each in (authority.settings.audit_export_dir, directory) if each}
     paths = [path for each in sorted(directories) if each.is_dir() for path in _files_in(each)]
     in_files = _would_erase_in(paths, user_id)

@@ -1,7 +1,7 @@
 """``counterfoil event``: who did what to whom, when, from where, with what proof (S111)."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -11,6 +11,9 @@ from counterfoil.cli.output import at, print_table
 if TYPE_CHECKING:
     from counterfoil.server.records.event import Event, EventKind, EventQuery
     from counterfoil.server.records.store import Transaction
+
+_ALONE: Final = ("cli", "janitor", "server", "anyone")
+"""Who acts without an id."""
 
 
 @click.group()
@@ -46,6 +49,7 @@ def list_events(call: Invocation, /, **asked: Any) -> None:
     from counterfoil.server.records.event import EventQuery
 
     kind, since = asked.pop("kind"), asked.pop("since")
+    _demand_actor(asked["actor"])
     _show(
         call,
         EventQuery(
@@ -76,7 +80,14 @@ def _show(call: Invocation, wanted: "EventQuery") -> None:
     ]
     headers = ("number", "at", "event", "by", "proof", "subject", "from", "detail")
     document = {"events": events}
-    call.show(document, lambda: print_table(headers, rows, empty="Nothing has happened yet."))
+    call.show(document, lambda: print_table(headers, rows, empty="There are no such events."))
+
+
+def _demand_actor(name: str | None) -> None:
+    """Refuse what nobody is called: an e-mail address, or an id alone."""
+    if name is not None and ":" not in name and name not in _ALONE:
+        words = f"user:ID, client:ID, provider:ID, {', '.join(_ALONE)}"
+        raise click.BadParameter(f"--actor is one of {words}")
 
 
 def _kind_of(word: str) -> "EventKind":

@@ -32,6 +32,8 @@ def list_grants(call: Invocation, user: str | None, client_id: str | None) -> No
 
     async def work(tx: "Transaction") -> "list[GrantDocument]":
         user_id = None if user is None else (await find_person(tx, user)).id
+        if client_id is not None and await tx.clients.find(client_id) is None:
+            raise Failure(f"there is no client {client_id}")
         return await documents(tx, user_id, client_id)
 
     document = GrantList(grants=tuple(call.read(work)))
