@@ -75,7 +75,8 @@ def _what_it_means(error: Exception) -> NotNow | Undeliverable:
             return Undeliverable("The server does not take such an address.")
         case SMTPResponseException():
             return NotNow(f"The server answered {error.code}.")
-    return NotNow(type(error).__name__)
+    # What is left says where and why a line could not be had; of an answer, only its code is told.
+    return NotNow(f"{type(error).__name__}: {' '.join(str(error).split())}")
 
 
 def _refused(codes: list[int]) -> NotNow | Undeliverable:
