@@ -109,10 +109,10 @@ def test_it_is_restored_into_the_other_engine(
 def test_what_is_no_backup_is_refused(lived_in: LivedIn, backup: Path, tmp_path: Path):
     place, to = lived_in.installation, ("--to", str(tmp_path / "to"))
     said = place.refused("database", "restore", "--from", str(tmp_path / "none"), *to)
-    assert "No such file" in said
+    assert said == f"counterfoil: {tmp_path}/none: No such file or directory\n"
     (tmp_path / "text").write_text("text " * 1000)
     said = place.refused("database", "restore", "--from", str(tmp_path / "text"), *to)
-    assert "NotADBError" in said
+    assert said == f"counterfoil: {tmp_path}/text is no backup\n"
     said = place.refused("database", "restore", "--from", str(place.data / "counterfoil.db"), *to)
     assert "is no backup: it has no manifest" in said
     said = place.refused("database", "restore", "--from", str(backup))

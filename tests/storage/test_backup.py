@@ -363,7 +363,7 @@ def test_the_log_of_another_database_is_not_taken_for_ones_own(tmp_path: Path) -
 
 
 def test_only_we_may_read_what_was_copied(tmp_path: Path) -> None:
-    (tmp_path / "open").write_bytes(b"secret")
+    (tmp_path / "open").write_bytes(b"SQLite format 3\0secret")
     (tmp_path / "open").chmod(0o644)
     files.take_copy(tmp_path / "open", tmp_path / "draft")
     assert (tmp_path / "draft").stat().st_mode & 0o777 == 0o600

@@ -145,12 +145,19 @@ def sentence_of(error: Exception) -> str | None:
         case MasterKeyError() | UnknownDatabase() | UnsupportedPostgres() | UnsupportedSqlite():
             return f"{error} (`counterfoil doctor` says more)"
         case KeyRefused() | MoveRefused() | PasswordRefused() | OSError() | Failure():
-            return str(error)
+            return _named_first(error)
         case Conflict():
             return "something stands there by that name already"
         case UnicodeError():
             return "what was given is not valid UTF-8"
     return None
+
+
+def _named_first(error: Exception) -> str:
+    """Give the words of an error; of a file that cannot be had, its name and why."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 class demanding_server:  # noqa: N801 - reads as a statement

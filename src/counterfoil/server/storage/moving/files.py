@@ -9,6 +9,7 @@ from typing import Final
 
 from counterfoil.server.storage.moving.ends import MoveRefused
 
+_MAGIC: Final = b"SQLite format 3\0"
 _BESIDE: Final = ("", "-wal", "-shm", "-journal")
 """What SQLite keeps beside a file belongs to it, and would be taken for another's."""
 
@@ -33,10 +34,14 @@ def take_copy(path: Path, draft: Path) -> None:
     """Copy a file to a draft that only we may read.
 
     Raises:
+        MoveRefused: it is no database.
         OSError: it cannot be read or written.
     """
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with path.open("rb") as original, os.fdopen(descriptor, "wb") as copy:
+        if original.read(len(_MAGIC)) != _MAGIC:
+            raise MoveRefused(f"{path} is no backup")
+        original.seek(0)
         shutil.copyfileobj(original, copy)
 
 
