@@ -1,6 +1,7 @@
 """The authorization endpoint over HTTP."""
 
 import asyncio
+import logging
 from contextlib import closing
 
 import apsw
@@ -55,6 +56,19 @@ async def test_a_session_that_is_none_leaves_no_row(place: Installation, person:
         start = await person.browser.get(person.authorization_url())
         assert start.headers["location"].startswith("/sign-in?flow=")
     assert place.authority.store.version() == version
+
+
+async def test_the_log_says_whose_redirect_uri_is_wrong_and_nothing_that_was_sent(
+    person: Person, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO, "counterfoil")
+    await person.browser.get("/authorize", params={"client_id": "ap"})
+    wrong = {"client_id": "app", "redirect_uri": "https://evil.example/cb"}
+    await person.browser.get("/authorize", params=wrong)
+    assert "/authorize: invalid_request (no such client)" in caplog.text
+    assert "/authorize: invalid_request (redirect_uri of 'app')" in caplog.text
+    ours = [each.message for each in caplog.records if each.name.startswith("counterfoil")]
+    assert not any("evil.example" in each for each in ours)
 
 
 async def test_what_no_page_could_carry_is_refused(person: Person):

@@ -78,7 +78,9 @@ async def known_client(tx: Transaction, client_id: str) -> Client:
     """
     client = await tx.clients.find(client_id)
     if client is None or not client.is_enabled:
-        raise invalid_request("The parameter client_id names no app that is known here.")
+        why = "no such client" if client is None else f"{client.client_id!r} is disabled"
+        sentence = "The parameter client_id names no app that is known here."
+        raise invalid_request(sentence, detail=why)
     return client
 
 
@@ -99,7 +101,8 @@ def demand_redirect_to(client: Client, redirect_uri: str) -> None:
         OAuthError: ``invalid_request``: it is not registered, or no longer.
     """
     if not client.allows_redirect_to(redirect_uri):
-        raise invalid_request("The parameter redirect_uri is not one that the app registered.")
+        sentence = "The parameter redirect_uri is not one that the app registered."
+        raise invalid_request(sentence, detail=f"redirect_uri of {client.client_id!r}")
 
 
 def _check_request_objects(_: Client, parameters: Parameters) -> None:
