@@ -97,10 +97,12 @@ class Book:
 
 
 class TinyIssuer:
-    def __init__(self, *, path: str = "", algorithm: str = "ES256") -> None:
+    def __init__(
+        self, *, host: str = "127.0.0.1", path: str = "", algorithm: str = "ES256"
+    ) -> None:
         self._socket = socket.socket()
         self._socket.bind(("127.0.0.1", 0))
-        self.origin = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.origin = f"http://{host}:{self._socket.getsockname()[1]}"
         self.url = self.origin + path
         self.path = path
         self.key = PrivateKey.generate(algorithm)

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -56,6 +58,43 @@ def test_it_says_that_it_stops_and_not_that_its_line_breaks(issuer: TinyIssuer):
     assert issuer.streams_when_told == [1], "the line stands while it takes its leave"
     (goodbye,) = issuer.acknowledged
     assert goodbye == {"follower": "line-2", "position": "e1:0", "leaves": True}
+
+
+def test_a_process_that_ends_says_so_also_to_an_issuer_that_has_a_name():
+    """Names are looked up by threads, and when a process ends none is begun any more."""
+    with TinyIssuer(host="localhost") as issuer:
+        ended = f"""
+from counterfoil.guard import Guard
+from counterfoil.guard.wsgi import stop_at_exit
+
+guard = Guard({issuer.url!r}, audience={AUDIENCE!r})
+stop_at_exit(guard)
+guard.start()
+said = guard._follower._lines[0]._acknowledgements
+assert guard._follower.wait_until(lambda: said._welcome is not None, 10)
+"""
+        answer = subprocess.run(
+            [sys.executable, "-c", ended], capture_output=True, text=True, check=True
+        )
+        assert answer.stderr == ""
+        assert [said["leaves"] for said in issuer.acknowledged] == [True]
+
+
+def test_what_fails_while_it_takes_its_leave_does_not_keep_it(
+    issuer: TinyIssuer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """It would begin a new line, and `stop` wait for that in vain."""
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after shutdown")
+
+    monkeypatch.setattr(Acknowledgements, "take_leave", fail)
+    with Guard(issuer.url, audience=AUDIENCE) as guard:
+        assert comes_about(guard, lambda: issuer.streams == 1)
+        thread = guard._follower._thread
+    assert thread is not None
+    assert not thread.is_alive()
+    assert caplog.text.count("following the notices failed") == 1
 
 
 def test_it_says_who_it_is_where_it_has_credentials(

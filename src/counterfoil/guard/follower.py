@@ -21,6 +21,7 @@ from counterfoil.guard.token import Token
 from counterfoil.guard.use_line import WAIT, UseLine
 from counterfoil.guard.watch import Watch
 from counterfoil.net.http import HttpClient
+from counterfoil.net.own_loop import OwnLoop
 from counterfoil.oauth.allowances import WantedAct
 
 STOP_WITHIN: Final = 5.0
@@ -205,7 +206,8 @@ class Follower:
             self._changed.notify_all()
 
     def _run(self, begun: threading.Event) -> None:
-        asyncio.run(self._hold_lines(begun))
+        with asyncio.Runner(loop_factory=OwnLoop) as runner:
+            runner.run(self._hold_lines(begun))
 
     async def _hold_lines(self, begun: threading.Event) -> None:
         stop = asyncio.Event()

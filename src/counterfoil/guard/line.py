@@ -176,6 +176,8 @@ class Line:
                 self._state.troubles.begin(LINE_DOWN, str(error), self._clock())
             except Exception:
                 logger.exception("%s: following the notices failed", self._state.issuer.url)
+                if self._is_leaving:
+                    return  # or it went on, and whoever stops it waited in vain
             failures = 1 if self._state.notices.fresh_at > fresh_at else failures + 1
             if failures == MANY_LINES:
                 why = "it is cut again and again before anything is proved"
