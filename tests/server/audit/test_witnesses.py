@@ -39,6 +39,13 @@ def test_a_head_says_how_far_the_log_reached():
     assert reader().witnesses(f" {signed(OTHER)}\n") == reader().witnesses(signed())
 
 
+def test_every_head_in_what_the_feed_says_is_found():
+    """S111: as curl keeps it, and as one line of it."""
+    lines = [f"data: {signed()}", "", "event: notice", "data: {}", f"data:{signed(OTHER)}", ""]
+    assert len(heads_in("\r\n".join(["event: head", *lines]))) == 2
+    assert heads_in(lines[0]) == [lines[0].removeprefix("data: ")]
+
+
 def test_every_head_in_a_guards_file_is_found():
     """S111: whatever shape the file has."""
     document = {"feed": {"head": signed(), "tail": [[1, signed(audit_number=43)]]}, "x": [1, None]}

@@ -61,12 +61,13 @@ class HeadReader(Struct, frozen=True):
 
 
 def heads_in(text: str) -> list[str]:
-    """Find the signed heads: the text itself, or whatever strings of its JSON are some."""
-    stripped = text.strip()
-    if _is_head(stripped):
-        return [stripped]
+    """Find the signed heads: lines of the event stream, or whatever strings of JSON are some."""
+    lines = (line.removeprefix("data:").strip() for line in text.splitlines())
+    found = [line for line in lines if _is_head(line)]
+    if found:
+        return found
     try:
-        document = msgspec.json.decode(stripped)
+        document = msgspec.json.decode(text.strip())
     except (msgspec.DecodeError, RecursionError):
         return []
     return [each for each in _texts_in(document) if _is_head(each)]
