@@ -13,11 +13,11 @@ def test_it_is_said_and_the_command_goes_on(
         issuer = f"http://127.0.0.1:{server.port}"
     added = installation.run("user", "add", EMAIL)
     assert added.exit_code == 0
-    assert added.stderr == (
+    assert added.stderr.startswith(
         f"Warning: the server's issuer is {issuer}, and this command took http://127.0.0.1:8000; "
         "set issuer in counterfoil.toml or COUNTERFOIL_ISSUER, for both.\n"
     )
     monkeypatch.setenv("COUNTERFOIL_ISSUER", issuer)
     invited = installation.run("user", "invite", EMAIL)
-    assert invited.stderr == ""
+    assert "Warning" not in invited.stderr
     assert invited.stdout.startswith(f"{issuer}/welcome?")

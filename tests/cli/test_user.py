@@ -218,7 +218,10 @@ def test_a_link_that_is_mailed_is_shown_to_nobody(installation: Installation, ma
 
 def test_a_newer_invitation_ends_the_one_before(installation: Installation):
     first = installation.json("user", "add", EMAIL)["link"]
-    second = installation.succeed("user", "invite", EMAIL).strip()
+    invited = installation.run("user", "invite", EMAIL)
+    second = invited.stdout.strip()
+    assert second.startswith("http"), "and nothing beside it, for scripts"
+    assert "who opens it chooses the password" in invited.stderr
     claim = ("--password-stdin",)
     assert "not good" in installation.refused("user", "claim", first, *claim, stdin=PASSWORD)
     installation.succeed("user", "claim", second, *claim, stdin=PASSWORD)

@@ -42,8 +42,10 @@ class LetInDocument(UserDocument, frozen=True, kw_only=True):
     link: str | None
 
     def tell(self, mailed: str) -> None:
-        """Tell a person: the link, or the sentence that it was mailed."""
+        """Tell a person: the link, alone on stdout, or the sentence that it was mailed."""
         click.echo(self.link or mailed)
+        if self.link:
+            click.echo("Hand this link over: who opens it chooses the password. Once.", err=True)
 
     def __repr__(self) -> str:
         return "LetInDocument(…)"
