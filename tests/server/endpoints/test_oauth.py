@@ -106,6 +106,16 @@ async def test_a_refusal_leaves_one_line_that_says_why(
     assert caplog.records[-1].levelno == logging.INFO
 
 
+async def test_the_line_of_who_was_told_to_wait_says_so(
+    place: Installation, caplog: pytest.LogCaptureFixture
+):
+    for _ in range(3):
+        await fail(place)
+    caplog.set_level(logging.INFO, "counterfoil")
+    assert await fail(place) == 429
+    assert "(wrong secret for 'service'; too many failures from its address)" in caplog.text
+
+
 async def test_no_parameter_is_logged(place: Installation, caplog: pytest.LogCaptureFixture):
     """A secret that was sent as the name, by mistake, stays out of the log too."""
     caplog.set_level(logging.DEBUG, "counterfoil")

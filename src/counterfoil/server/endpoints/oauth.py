@@ -117,8 +117,10 @@ async def _read(server: Server, request: Request) -> tuple[Parameters, str | Non
 
 def refused(server: Server, request: Request, error: OAuthError) -> Response:
     """Refuse; who fails to authenticate too often from one address is told to wait."""
-    request_id = log_refusal(server, request.scope["path"], error)
     wait = _wait_after_failure(server, request) if error.error == "invalid_client" else 0
+    if wait:
+        error.detail = f"{error.detail}; too many failures from its address"
+    request_id = log_refusal(server, request.scope["path"], error)
     if wait:
         return _too_many(wait, request_id)
     return error_answer(error, request_id, basic="authorization" in request.headers)
