@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.conftest import Installation, LivedIn
+from tests.cli.conftest import EMAIL, Installation, LivedIn
 
 
 def test_events_are_listed_newest_first(installation: Installation):
@@ -34,6 +34,9 @@ def test_events_are_found_by_kind_actor_subject_and_time(lived_in: LivedIn):
     assert kinds("--user", lived_in.user_id) == kinds("--subject", lived_in.user_id)
     assert kinds("--actor", "janitor", "--kind", "key_made") == ["key_made"] * 2
     assert kinds("--actor", f"user:{lived_in.user_id}") == ["user_joined"]
+    assert kinds("--user", EMAIL) == kinds("--user", lived_in.user_id) != []
+    refused = lived_in.installation.refused("event", "list", "--user", "eve@example.com")
+    assert "there is no user eve@example.com" in refused
     assert len(kinds("--since", "2026-01-31T08:00")) > 3
     assert kinds("--since", "2199-01-01") == []
     assert kinds("--limit", "1") == kinds("--count", "1") == ["family_ended"]

@@ -28,7 +28,7 @@ def event() -> None:
     "--subject", metavar="ID", help="Only what was done to this, or concerns this person."
 )
 @click.option(
-    "--user", "person", metavar="ID", help="Only what this person did or what concerns them."
+    "--user", "person", metavar="EMAIL", help="Only what this person did or what concerns them."
 )
 @click.option(
     "--since", metavar="TIME", help="Only since then: 2026-01-31, or 2026-01-31T08:00 (UTC)."
@@ -61,8 +61,15 @@ def list_events(call: Invocation, /, **asked: Any) -> None:
 
 
 def _show(call: Invocation, wanted: "EventQuery") -> None:
+    from msgspec.structs import replace
+
+    from counterfoil.cli.people import find_person
+
     async def work(tx: "Transaction") -> "list[Event]":
-        return await tx.events.find(wanted)
+        person = wanted.person
+        if person is not None and "@" in person:
+            person = (await find_person(tx, person)).id
+        return await tx.events.find(replace(wanted, person=person))
 
     events = call.read(work)
     rows = [
