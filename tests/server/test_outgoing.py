@@ -36,3 +36,25 @@ async def test_what_fails_is_said_and_looked_for_again(
         await asyncio.wait_for(again.wait(), 10)
         task.cancel()
     assert "mail" in caplog.text
+
+
+async def test_a_store_that_is_away_is_said_once_and_so_is_that_it_is_back(
+    caplog: pytest.LogCaptureFixture,
+):
+    rounds, ticks, again = Rounds("mail"), 0, asyncio.Event()
+
+    async def tick() -> bool:
+        nonlocal ticks
+        ticks += 1
+        rounds.wake()
+        if ticks <= 3:
+            raise StoreUnavailable("away")
+        if ticks == 5:
+            again.set()
+        return False
+
+    task = asyncio.create_task(rounds.run(tick))
+    await asyncio.wait_for(again.wait(), 10)
+    task.cancel()
+    said = [each.getMessage() for each in caplog.records if each.name.startswith("counterfoil")]
+    assert said == ["mail waits: the store is not available", "mail goes on"]

@@ -35,14 +35,21 @@ class Rounds:
     async def run(self, tick: Callable[[], Awaitable[bool]]) -> None:
         """Send until cancelled: ``tick`` does some of it, and says whether there may be more.
 
-        A failure is logged, and tried again.
+        A failure is logged, and tried again: that the store is away is said once, and when it is
+        back.
         """
+        is_away = False
         while True:
             try:
                 while await tick():
                     pass
+                if is_away:
+                    is_away = False
+                    _LOG.warning("%s goes on", self._what)
             except StoreUnavailable:
-                _LOG.warning("%s waits: the store is not available", self._what)
+                if not is_away:
+                    is_away = True
+                    _LOG.warning("%s waits: the store is not available", self._what)
             except Exception:
                 _LOG.exception("%s could not be sent, and is tried again", self._what)
             with suppress(TimeoutError):
