@@ -75,6 +75,19 @@ def test_another_issuer_than_the_servers_is_found(
     assert "this command took https://id.example" in found["finding"]
 
 
+def test_a_registration_that_nobody_can_take_is_found(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COUNTERFOIL_PORT", str(free_port()))
+    monkeypatch.setenv("COUNTERFOIL_ISSUER", "https://id.example")
+    monkeypatch.setenv("COUNTERFOIL_REGISTRATION", "open")
+    installation.succeed("client", "add", "Service")
+    assert "by an address nobody can register" in findings(installation, 0)["mail"]["finding"]
+    monkeypatch.setenv("COUNTERFOIL_MAIL_HOST", "mail.example")
+    monkeypatch.setenv("COUNTERFOIL_MAIL_SENDER", "id@id.example")
+    assert "mail" not in findings(installation, 0)
+
+
 def test_files_that_others_may_read_are_found(made: Installation):
     (made.data / DATABASE).chmod(0o644)
     found = findings(made, 1)["files"]

@@ -67,6 +67,7 @@ def diagnose(call: Invocation) -> Iterator[Finding]:
         return
     yield _ok("settings", f"can be read; data in {settings.data}")
     yield _issuer(settings)
+    yield from _mail(settings)
     missing = _missing(settings)
     if missing is not None:
         yield missing
@@ -108,6 +109,15 @@ def _issuer(settings: Settings) -> Finding:
             "for others to use it, set issuer to its https address",
         )
     return _ok("issuer", settings.issuer)
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    if settings.registration == "open" and not (settings.mail_host or settings.development):
+        yield _warning(
+            "mail",
+            "registration is open, but there is no mail_host: by an address nobody can register",
+            "set mail_host; leave it where people register by a provider alone",
+        )
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
