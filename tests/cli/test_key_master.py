@@ -26,7 +26,8 @@ def test_it_is_changed_in_three_steps(lived_in: LivedIn):
 
 def test_without_a_yes_nothing_is_forgotten(lived_in: LivedIn):
     lived_in.installation.succeed("key", "master", "add")
-    assert lived_in.installation.run("key", "master", "forget", stdin="n\n").exit_code == 1
+    said = lived_in.installation.refused("key", "master", "forget", "--json")
+    assert "Nothing was done: where nobody can be asked, give --yes" in said
     assert len(lines_of(lived_in.installation)) == 2
 
 

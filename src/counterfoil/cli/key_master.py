@@ -61,9 +61,13 @@ def reseal(call: Invocation) -> None:
 @installation
 def forget(call: Invocation, *, yes: bool) -> None:
     """Leave only the first key in the file, after all has been sealed under it."""
-    if not yes:
-        click.echo("Copies of the database from before can only be opened by the keys that go.")
-        click.confirm("Forget the master keys before the present one?", abort=True)
+    from counterfoil.cli.endings import demand_yes
+
+    demand_yes(
+        "All master keys but the present one are forgotten. Copies of the database from before can "
+        "only be opened by those.",
+        yes=yes,
+    )
 
     async def action(authority: "Authority") -> int:
         resealing = _resealing(authority)
