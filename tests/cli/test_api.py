@@ -108,7 +108,8 @@ def test_what_cannot_be_changed_is_said_in_a_line(
 def test_an_api_that_asks_for_ml_dsa_has_its_key_at_once(installation: Installation):
     """RFC 9964; and what was made can be withdrawn, though nothing asks for it any more (S84)."""
     asks = "--policy", "signing_algorithm=ML-DSA-65", "--policy", "token_bytes=5000"
-    installation.json("api", "add", API, *asks, "--scope", "notes:read=Read")
+    shown = installation.succeed("api", "add", API, *asks, "--scope", "notes:read=Read")
+    assert "signing_algorithm=ML-DSA-65" in shown, "as --policy takes it"
     keys = installation.json("key", "list")["keys"]
     (made,) = [key for key in keys if key["purpose"] == "tokens_post_quantum"]
     assert (made["algorithm"], made["state"]) == ("ML-DSA-65", "active")

@@ -19,6 +19,7 @@ def test_a_provider_is_added_shown_changed_and_removed(installation: Installatio
     printed = run.succeed("provider", "list") + run.succeed("provider", "show", "google")
     assert "https://accounts.google.com" in printed
     assert SECRET not in printed
+    assert "trusts_email=true" in printed, "as --policy takes it"
     changed = run.json("provider", "update", "google", "--name", "G", "--policy", "silent=true")
     assert (changed["name"], changed["policy"]["silent"]) == ("G", True)
     renewed = run.json("provider", "update", "google", "--secret-stdin", stdin="another\n")

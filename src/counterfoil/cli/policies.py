@@ -45,4 +45,4 @@ def _written(value: object) -> str:
         import msgspec
 
         return msgspec.json.encode(value).decode()
-    return str(value).lower()
+    return str(value).lower() if isinstance(value, bool) else str(value)

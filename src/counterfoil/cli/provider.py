@@ -9,7 +9,7 @@ import click
 from counterfoil.cli.endings import demand_yes
 from counterfoil.cli.invocation import Invocation, installation
 from counterfoil.cli.output import Failure, at, counted, print_fields, print_table
-from counterfoil.cli.policies import changes_in, policy_option
+from counterfoil.cli.policies import changes_in, in_words, policy_option
 
 if TYPE_CHECKING:
     from counterfoil.oauth.opaque import Secret
@@ -219,7 +219,7 @@ def _secret(*, from_stdin: bool) -> "Secret":
 
 
 def _tell(document: "ProviderDocument") -> None:
-    policy = " ".join(f"{name}={value}" for name, value in document.policy.items())
+    policy = in_words(document.policy, {})
     print_fields(
         (
             ("id", document.id),
