@@ -161,6 +161,27 @@ async def test_after_a_restart_tokens_stand_and_endings_too(tmp_path: Path):
             assert (await browser.get("/account/apps")).status_code == 200
 
 
+async def test_another_issuer_than_that_of_those_who_serve_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """One machine on which it was forgotten: nothing else would say why its tokens are refused."""
+
+    def app(issuer: str) -> App:
+        return build(load({}, {"data": str(tmp_path), "issuer": issuer}))
+
+    async with app("https://id.example").running(), app("https://id.example").running():
+        pass
+    assert "serve this database" not in caplog.text
+    async with app("https://id.example").running(), app("http://127.0.0.1:8000").running():
+        pass
+    said = "others serve this database as https://id.example, and this server as http://127.0.0.1"
+    assert said in caplog.text
+    caplog.clear()
+    async with app("https://id.example").running():
+        pass
+    assert "serve this database" not in caplog.text, "alone, it may have another than before"
+
+
 async def test_a_new_process_joins_while_others_run(nodes: tuple[Installation, Installation]):
     """S92: after scale-out."""
     one, _ = nodes

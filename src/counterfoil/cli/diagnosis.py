@@ -14,12 +14,13 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from counterfoil.cli.invocation import Invocation, finish, nothing_there
-from counterfoil.cli.other_issuer import MEND, other_issuer, said
+from counterfoil.cli.other_issuer import MEND, said
 from counterfoil.cli.output import Failure, at
 from counterfoil.oauth.feed import Position
 from counterfoil.server.documents.keys import KeyDocument
 from counterfoil.server.documents.keys import documents as key_documents
 from counterfoil.server.opening import DATABASE, is_made, keeper_of, look_at_schema, shipped_for
+from counterfoil.server.protocol.own_api import other_issuer
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.settings import Settings
 

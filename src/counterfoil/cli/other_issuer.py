@@ -5,18 +5,9 @@ from typing import Final
 import click
 
 from counterfoil.server.protocol.authority import Authority
-from counterfoil.server.protocol.own_api import is_own, own_api_uri
-from counterfoil.server.records.store import Transaction
+from counterfoil.server.protocol.own_api import other_issuer
 
 MEND: Final = "set issuer in counterfoil.toml or COUNTERFOIL_ISSUER, for both"
-
-
-async def other_issuer(tx: Transaction, issuer: str) -> str:
-    """Give the issuer that was served last, where it is another than ``issuer``; else nothing."""
-    own = next((each.uri for each in await tx.apis.every() if is_own(each)), "")
-    if own in ("", own_api_uri(issuer)):
-        return ""
-    return own.removesuffix(own_api_uri(""))
 
 
 async def warn_of_another(authority: Authority) -> None:

@@ -30,7 +30,7 @@ from counterfoil.server.pages.rendering import Pages
 from counterfoil.server.protocol import encryption_keys, end_dates, shortening
 from counterfoil.server.protocol.authority import Authority
 from counterfoil.server.protocol.identifiers import HANDLE_BYTES, named
-from counterfoil.server.protocol.own_api import own_api_uri, settle_own_api
+from counterfoil.server.protocol.own_api import other_issuer, own_api_uri, settle_own_api
 from counterfoil.server.protocol.rates import Rates
 from counterfoil.server.protocol.registry_feed import RegistryFeed
 from counterfoil.server.protocol.status_lists import StatusLists
@@ -107,11 +107,24 @@ async def _note(settings: Settings, tx: Transaction) -> None:
 
 async def _settle(authority: Authority) -> None:
     issuer = authority.issuer
+    theirs = await authority.store.read(partial(_issuer_of_others, issuer=issuer))
+    if theirs:
+        _LOG.error(
+            "others serve this database as %s, and this server as %s: none takes the other's "
+            "tokens. All need the same issuer",
+            theirs,
+            issuer,
+        )
     if not await authority.store.transact(partial(settle_own_api, issuer=issuer)):
         _LOG.error(
             "another API is registered as %s: this server cannot be administered by HTTP",
             own_api_uri(issuer),
         )
+
+
+async def _issuer_of_others(tx: Transaction, issuer: str) -> str:
+    """Give the issuer of those who serve besides, where it is another; this process has begun."""
+    return await other_issuer(tx, issuer) if len(await tx.servers.every()) > 1 else ""
 
 
 def _background(

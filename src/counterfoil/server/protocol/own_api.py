@@ -49,6 +49,14 @@ async def register_own_api(tx: Transaction, issuer: str) -> None:
         await events.record(tx, EventKind.API_ADDED, SERVER, uri)
 
 
+async def other_issuer(tx: Transaction, issuer: str) -> str:
+    """Give the issuer that was served last, where it is another than ``issuer``; else nothing."""
+    own = next((each.uri for each in await tx.apis.every() if is_own(each)), "")
+    if own in ("", own_api_uri(issuer)):
+        return ""
+    return own.removesuffix(own_api_uri(""))
+
+
 async def settle_own_api(tx: Transaction, issuer: str) -> bool:
     """Bring the server's own API to the issuer that is served, and to the scopes of this version.
 
