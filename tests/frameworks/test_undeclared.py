@@ -22,6 +22,7 @@ from starlette.endpoints import HTTPEndpoint
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.testclient import TestClient
 from werkzeug.routing import Rule
 
 from counterfoil.guard import Guard, Token
@@ -74,7 +75,8 @@ async def test_uvicorn_does_not_start_such_an_app(guard: Guard):
     async def send(message: dict[str, str]) -> None:
         sent.append(message)
 
-    await app({"type": "lifespan"}, receive, send)
+    with pytest.raises(Undeclared):
+        await app({"type": "lifespan"}, receive, send)
     assert [each["type"] for each in sent] == ["lifespan.startup.failed"]
     assert "/notes (" in sent[0]["message"]
     assert '@guarded("a scope")' in sent[0]["message"]
@@ -87,6 +89,14 @@ async def test_uvicorn_does_not_start_such_an_app(guard: Guard):
 
     await anyio.to_thread.run_sync(serve)
     assert not server.started
+
+
+def test_a_test_client_does_not_start_such_an_app(guard: Guard):
+    """Starlette's hears of it by the exception alone; it would wait for ever where it ends."""
+    app = Starlette(routes=[Route("/notes", endpoint)])
+    for_starlette.Guarded(app, guard)
+    with pytest.raises(Undeclared, match="/notes"), TestClient(app):
+        raise AssertionError("it has started")
 
 
 async def test_starlette_names_every_kind_of_route(guard: Guard):

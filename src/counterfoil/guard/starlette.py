@@ -246,7 +246,7 @@ class _Front:
             except Undeclared as undeclared:
                 await receive()
                 await send({"type": "lifespan.startup.failed", "message": str(undeclared)})
-                return
+                raise  # as Starlette does: its TestClient would go on, and wait for ever at its end
             await guarded_lifespan(self._app, self._guarded.gate, scope, receive, send)
         else:
             self._verify()
