@@ -49,7 +49,9 @@ async def test_a_page_is_in_the_language_that_the_browser_asks_for(visitor: Pers
 
 
 async def test_errors_are_read_in_it_too(visitor: Person):
-    nowhere = await visitor.browser.get("/nowhere", headers={"accept-language": "de"})
+    nowhere = await visitor.browser.get(
+        "/nowhere", headers={"accept-language": "de", "accept": "text/html"}
+    )
     assert nowhere.status_code == 404
     assert '<html lang="de">' in nowhere.text
 
@@ -81,6 +83,7 @@ async def test_the_switch_leads_back_to_the_page_below_any_path(tmp_path: Path, 
     """Also to the home page, which stands at the issuer itself, and where a proxy takes the path
     off."""
     async with installed(tmp_path, issuer=f"{ROOT}/auth") as place, place.browser() as anyone:
+        anyone.headers["accept"] = "text/html"
         page = await anyone.get(f"{ROOT}{path}")
         fields = hidden_fields(page.text) | {"language": "de"}
         pressed = await anyone.post(f"{ROOT}/auth/language", data=fields)
