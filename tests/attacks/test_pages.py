@@ -50,7 +50,7 @@ async def all_pages(site: Installation) -> dict[str, httpx2.Response]:
             "signed out": await browser.get("/signed-out"),
             "unknown app": await browser.get("/authorize?client_id=x"),
             "forged form": await browser.post("/account/sign-out", data={"csrf": "x"}),
-            "not found": await browser.get("/nowhere"),
+            "not found": await browser.get("/nowhere", headers={"accept": "text/html"}),
         }
 
 
