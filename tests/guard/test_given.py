@@ -73,6 +73,12 @@ def test_a_class_is_no_demand():
         demands_of("notes:read", MaxAge)
 
 
+def test_a_view_is_no_demand():
+    """Who forgets the parentheses of a decorator is told where they belong."""
+    with pytest.raises(TypeError, match=r'the name of a scope, @guarded\("a scope"\)'):
+        Guarded(None, guard())(nobody)
+
+
 @pytest.mark.parametrize("audience", ["", None, (AUDIENCE,)])
 def test_an_audience_is_one_text(audience: object):
     with pytest.raises(ValueError, match="one text"):

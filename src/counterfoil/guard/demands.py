@@ -151,6 +151,10 @@ def demands_of(*said: str | Demand) -> Demands:
             if iscoroutinefunction(each.examine):
                 raise TypeError(f"{each!r}: examine must be a plain function, nobody waits for it")
             others.append(each)
+        elif callable(each):
+            raise TypeError(
+                f'{each!r} is no demand: write the name of a scope, @guarded("a scope")'
+            )
         else:
             raise TypeError(
                 f"{each!r} is no demand: write the name of a scope, or a value such as MaxAge(60)"
