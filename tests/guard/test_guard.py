@@ -181,6 +181,10 @@ def test_what_is_wrong_with_the_set_up_is_told_to_the_operator(desk: Desk):
     """A slash too much in the audience, or a guard that nobody has started, look like attacks."""
     refused = desk.refusal(desk.token(aud="https://other.example"))
     assert str(refused) == f"this guard's audience is {AUDIENCE!r}"
+    elsewhere = desk.token(iss="https://other.example")
+    assert str(desk.refusal(elsewhere)) == f"the issuer of this guard is {ISSUER}"
+    several = Desk(others=(Issuer("https://b.example"),))
+    assert str(several.refusal(elsewhere)) == f"this guard's are {ISSUER}, https://b.example"
     with pytest.raises(Rejected, match=r"keys of .* not here yet: was the guard started\?"):
         Guard(ISSUER, audience=AUDIENCE).check(desk.token())
 

@@ -22,7 +22,7 @@ def access_token_in(claims: Mapping[str, object], issuer: Issuer) -> AccessToken
         Rejected: ``malformed`` where one is missing, ``wrong_issuer`` where it is another's.
     """
     if claims.get("iss") != issuer.url:
-        raise Rejected(Reason.WRONG_ISSUER)
+        raise Rejected(Reason.WRONG_ISSUER, detail=f"the issuer of this guard is {issuer.url}")
     if issuer.revocation != "feed" and not _OURS.isdisjoint(claims):
         claims = {name: value for name, value in claims.items() if name not in _OURS}
     profile = issuer.profile

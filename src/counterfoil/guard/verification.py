@@ -196,7 +196,7 @@ class Verification:
             return next(iter(states.values()))
         state = states.get(issuer_named_in(unverified))
         if state is None:
-            raise Rejected(Reason.WRONG_ISSUER)
+            raise Rejected(Reason.WRONG_ISSUER, detail=f"this guard's are {', '.join(states)}")
         return state
 
     def _refuse(self, unverified: str, state: IssuerState, error: JoseError) -> NoReturn:
