@@ -107,3 +107,10 @@ def test_a_cache_that_is_empty_is_a_cache(kind: Any):
 
     cache = Counted()
     assert kind("https://id.example", "app", cache=cache)._cache is cache
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_directory_is_no_cache(kind: type):
+    """It would be noticed where the first token is to be kept."""
+    with pytest.raises(TypeError, match=r"a str is no cache: write FileCache\(directory\)"):
+        kind("https://id.example", "shop", cache="state/tokens")

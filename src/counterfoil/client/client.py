@@ -304,9 +304,17 @@ def registered(
 
 
 def cache_of(options: Options) -> Cache:
-    """Give the cache that was given, also where it is empty and so counts as false."""
+    """Give the cache that was given, also where it is empty and so counts as false.
+
+    Raises:
+        TypeError: it is none, but perhaps the directory of one.
+    """
     cache = options.get("cache")
-    return MemoryCache() if cache is None else cache
+    if cache is None:
+        return MemoryCache()
+    if not hasattr(cache, "try_lock"):
+        raise TypeError(f"a {type(cache).__name__} is no cache: write FileCache(directory)")
+    return cache
 
 
 def entry_of(flows: Flows, scope: str, resource: str, subject: str) -> Entry:
