@@ -541,7 +541,7 @@ async def test_names_that_strangers_chose_are_never_markup(
         (f"/admin/clients/{MARKUP}", {}),
         ("/admin/grants", {"user_id": MARKUP, "cursor": MARKUP}),
     ):
-        page = await boss.browser.get(path, params=query)
+        page = await boss.browser.get(path, params=query, headers={"accept": "text/html"})
         assert "<script" not in page.text, path
         assert "<img" not in page.text, path
         assert "script-src" not in page.headers["content-security-policy"]
