@@ -20,6 +20,7 @@ from bench.server import Installation, Running, counterfoil, overview_ms, raw_as
 from bench.ticketing import ticket_costs
 from bench.verifiers import telling
 from bench.verifiers.measuring import verifier_costs
+from tests.ports import free_port
 
 
 def main() -> None:
@@ -43,7 +44,7 @@ def _run(plan: Plan, directory: Path) -> dict[str, float]:
     results = floors.es256(plan.repeats)
     results["sqlite_commit_us"] = floors.sqlite_commit(directory, plan.repeats)
     results["overview_ms"] = overview_ms(plan.overviews)
-    installation = Installation(directory / "data", machine.free_port())
+    installation = Installation(directory / "data", free_port())
     with counterfoil(installation) as server, raw_asgi(directory) as floor:
         results["ready_s"] = server.ready_s
         results["rss_mb"] = machine.memory_mb(server.pid)

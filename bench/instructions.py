@@ -17,10 +17,10 @@ from typing import Final
 
 import msgspec
 
-from bench import machine
 from bench.inside import MOST, Kept
 from bench.seeding import access_tokens, refresh_tokens, seed
 from bench.server import Installation, counterfoil, environment
+from tests.ports import free_port
 
 OPERATIONS: Final = ("client_credentials", "introspection", "refresh", "authorize", "code")
 _PARTS: Final[Mapping[str, str]] = {
@@ -79,7 +79,7 @@ def each_of(place: Path, operation: str) -> Mapping[str, float]:
 
 def prepare(place: Path, families: int = 2 * MOST) -> None:
     """Make an installation whose requests are counted, as `bench` does."""
-    installation = Installation(place / "data", machine.free_port())
+    installation = Installation(place / "data", free_port())
     with counterfoil(installation) as server:
         seeded = seed(installation, server.port)
         kept = Kept(

@@ -3,7 +3,6 @@
 import os
 import platform
 import shutil
-import socket
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
@@ -56,14 +55,6 @@ def pinned(place: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
-
-
-def free_port() -> int:
-    """Give a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def memory_mb(pid: int) -> float:

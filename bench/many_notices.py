@@ -22,6 +22,7 @@ from counterfoil.server.opening import DATABASE
 from counterfoil.server.records.family import Family
 from counterfoil.server.records.store import Store, Transaction
 from counterfoil.server.storage.sqlite import SqliteStore
+from tests.ports import free_port
 
 _BATCH: Final = 2000
 _AHEAD: Final = 20_000
@@ -50,7 +51,7 @@ class _Place(Struct, frozen=True):
 
 def many_notices(directory: Path, plan: Plan) -> dict[str, float]:
     """Measure with ``plan.notices`` live notices, and ``plan.offline`` that were missed."""
-    installation = Installation(directory / "many" / "data", machine.free_port())
+    installation = Installation(directory / "many" / "data", free_port())
     installation.data.parent.mkdir()
     with counterfoil(installation) as server:
         seeded = seed(installation, server.port)

@@ -11,6 +11,7 @@ from bench.plan import Plan
 from bench.seeding import seed
 from bench.server import Installation, counterfoil
 from tests import postgres
+from tests.ports import free_port
 
 SETTINGS: Final = (
     "fsync=on",
@@ -32,7 +33,7 @@ def on_postgres(directory: Path, plan: Plan) -> Mapping[str, float]:
     with postgres.running(durable=True, settings=SETTINGS) as database:
         machine.pin(database.pid, machine.GENERATOR)
         url = {"database": database.url(database.create())}
-        installation = Installation(place / "data", machine.free_port(), url)
+        installation = Installation(place / "data", free_port(), url)
         with counterfoil(installation) as server:
             seeded = seed(installation, server.port)
             each = operations(seeded, server, place, database.pid)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from bench import machine
+from tests.ports import free_port
 
 COUNTERFOIL: Final = str(Path(sys.executable).with_name("counterfoil"))
 _START_WITHIN: Final = 30.0
@@ -93,7 +94,7 @@ def counterfoil(installation: Installation) -> Iterator[Running]:
 @contextmanager
 def raw_asgi(directory: Path) -> Iterator[Running]:
     """Run the raw ASGI app in the same way."""
-    port = machine.free_port()
+    port = free_port()
     command = [sys.executable, "-m", "bench.echo", str(port)]
     with running(Started(command, "/", directory / "raw_asgi.log"), port) as server:
         yield server

@@ -26,6 +26,7 @@ from bench.seeding import AUDIENCE, CALLBACK, SCOPE, Registered
 from bench.server import Installation, Running, counterfoil
 from counterfoil.server.opening import DATABASE
 from tests import postgres
+from tests.ports import free_port
 
 RESULTS: Final = {
     "sqlite": Path(__file__).parent / "results" / "sizes.json",
@@ -123,7 +124,7 @@ def _furnished(installation: Installation) -> _Place:
 
 @contextmanager
 def _on_sqlite(directory: Path) -> Iterator[tuple[_Place, Engine]]:
-    place = _furnished(Installation(directory / "data", machine.free_port()))
+    place = _furnished(Installation(directory / "data", free_port()))
     with closing(SqliteEngine(place.installation.data / DATABASE)) as engine:
         yield place, engine
 
@@ -136,7 +137,7 @@ def _on_postgres(directory: Path) -> Iterator[tuple[_Place, Engine]]:
         machine.pin(server.pid, machine.GENERATOR)
         url = server.url(server.create())
         data = directory / "data"
-        place = _furnished(Installation(data, machine.free_port(), {"database": url}))
+        place = _furnished(Installation(data, free_port(), {"database": url}))
         with closing(PostgresEngine(url)) as engine:
             yield place, engine
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from bench import machine
 from bench.peers.site import Clients, Paths, Site
 from bench.seeding import seed
 from bench.server import Installation, counterfoil
+from tests.ports import free_port
 from tests.postgres import Postgres
 
 
@@ -29,7 +29,7 @@ class Counterfoil(Struct, frozen=True):
     def running(self, folder: Path, database: Postgres) -> Iterator[Site]:
         """Run it on a fresh installation."""
         settings = {"database": database.url(database.create())} if self.on_postgres else {}
-        installation = Installation(folder / "data", machine.free_port(), settings)
+        installation = Installation(folder / "data", free_port(), settings)
         with counterfoil(installation) as server:
             seeded = seed(installation, server.port)
             seeded.browser.close()  # it opens anew when it is used

@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from msgspec import Struct
 
-from bench import machine
 from bench.http_session import HttpSession
 from bench.peers.site import Clients, Paths, Site, clients, code_from
 from bench.seeding import CALLBACK, SCOPE, Registered, pkce_pair
 from bench.server import Started, running
+from tests.ports import free_port
 from tests.postgres import Postgres
 
 _SCHEMA: Final = Path("/usr/share/dbconfig-common/data/glewlwyd/install/sqlite3")
@@ -86,7 +86,7 @@ class Glewlwyd(Struct, frozen=True):
     @contextmanager
     def running(self, folder: Path, _database: Postgres) -> Iterator[Site]:
         """Run it."""
-        port, made = machine.free_port(), clients()
+        port, made = free_port(), clients()
         path = folder / "glewlwyd.db"
         with closing(sqlite3.connect(path)) as database:
             database.execute("PRAGMA journal_mode = WAL")

@@ -7,9 +7,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from bench import machine
 from bench.peers.site import Paths, Setup, Site, clients, let_in
 from bench.server import Started, running
+from tests.ports import free_port
 from tests.postgres import Postgres
 
 _FOLDER: Final = Path(__file__).parent / "oidc_provider"
@@ -37,7 +37,7 @@ class OidcProvider(Struct, frozen=True):
     def running(self, folder: Path, database: Postgres) -> Iterator[Site]:
         """Run it."""
         setup = Setup(
-            machine.free_port(),
+            free_port(),
             clients(),
             sqlite=str(folder / "oidc.db"),
             synchronous=self.synchronous,

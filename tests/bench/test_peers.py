@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from bench.machine import free_port
 from bench.peers.__main__ import PEERS, compare
 from bench.peers.counterfoil import ON_SQLITE
 from bench.peers.measuring import QUICK
 from bench.peers.proving import OPERATIONS, prove
 from bench.peers.site import Paths, Site, clients, let_in
 from bench.server import Running
+from tests.ports import free_port
 from tests.postgres import Postgres
 
 pytestmark = [pytest.mark.wrk, pytest.mark.postgres]
