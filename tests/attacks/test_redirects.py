@@ -1,13 +1,15 @@
 """Redirect tricks: where the server may be made to send a browser (RFC 9700 §4.1, §4.11)."""
 
+from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 import pytest
 from msgspec.structs import replace
 
-from counterfoil.server.records.store import Transaction
-from tests.installation import CALLBACK, Installation, Person, answer_of
+from counterfoil.server.records.store import Transaction, Work
+from tests.installation import CALLBACK, Installation, Person, answer_of, installed
 from tests.server.pages.document import without_switch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.one_engine("where a browser is sent asks no engine")]
@@ -266,16 +268,15 @@ async def test_logout_of_one_app_does_not_return_to_another(site: Installation) 
         assert stays(answer)
 
 
-@pytest.mark.parametrize("decision", ["allow", "deny"])
-async def test_an_address_that_was_taken_back_meanwhile_is_not_answered(
-    own: Installation, decision: str
-) -> None:
-    """It may belong to somebody else by now: what was under way goes there no more."""
-    gone = "https://lost.example/callback"
-    await own.add_client(
+GONE = "https://lost.example/callback"
+
+
+async def moving(place: Installation) -> Work[None]:
+    """Add an app with two addresses; gives what takes one of them back."""
+    await place.add_client(
         "moving",
         grant_types=("authorization_code",),
-        redirect_uris=(CALLBACK, gone),
+        redirect_uris=(CALLBACK, GONE),
         scopes=frozenset({"notes:read"}),
     )
 
@@ -284,10 +285,37 @@ async def test_an_address_that_was_taken_back_meanwhile_is_not_answered(
         assert client is not None
         await tx.clients.update(replace(client, redirect_uris=(CALLBACK,)))
 
+    return take_back
+
+
+@pytest.mark.parametrize("is_taken_back", [True, False])
+async def test_nor_is_it_told_that_somebody_cannot_come_in(
+    tmp_path: Path, is_taken_back: bool
+) -> None:
+    """More is demanded than they have, and than they may set up."""
+    demanding: dict[str, Any] = {"second_factor_for": "everyone", "second_factor_enrolment": False}
+    async with installed(tmp_path, **demanding) as place, place.browser() as browser:
+        take_back, person = await moving(place), Person(place, browser)
+        page = await person.open("moving", redirect_uri=GONE, scope="notes:read")
+        if is_taken_back:
+            await place.authority.store.transact(take_back)
+        answer = await person.sign_in(page)
+        if is_taken_back:
+            assert stays(answer)
+        else:
+            assert answer_of(answer)["error"] == "unmet_authentication_requirements"
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+async def test_an_address_that_was_taken_back_meanwhile_is_not_answered(
+    own: Installation, decision: str
+) -> None:
+    """It may belong to somebody else by now: what was under way goes there no more."""
+    take_back = await moving(own)
     async with own.browser() as browser, own.browser() as another:
         before, asked = Person(own, another), Person(own, browser)
-        waiting = await before.open("moving", redirect_uri=gone, scope="notes:read")
-        page = await asked.open("moving", redirect_uri=gone, scope="notes:read")
+        waiting = await before.open("moving", redirect_uri=GONE, scope="notes:read")
+        page = await asked.open("moving", redirect_uri=GONE, scope="notes:read")
         page = await asked.sign_in(page)
         await own.authority.store.transact(take_back)
         assert stays(await asked.allow(page, decision=decision))

@@ -17,7 +17,7 @@ from counterfoil.server.pages.permissions import (
 )
 from counterfoil.server.pages.views import ConsentPage
 from counterfoil.server.pages.wording import end_of, limits_of
-from counterfoil.server.protocol import approval, events
+from counterfoil.server.protocol import events
 from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.interaction import Approve, Consent, returns_locally
 from counterfoil.server.records.event import EventKind
@@ -25,7 +25,7 @@ from counterfoil.server.records.sentence import say
 from counterfoil.server.records.store import Transaction
 from counterfoil.server.web.browser import Person, go, person_of, show
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
-from counterfoil.server.web.flow import Flow, conclude, flow_in, next_of
+from counterfoil.server.web.flow import Flow, conclude, flow_in, next_of, turn_back
 from counterfoil.server.web.headers import form_target_of
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
@@ -81,13 +81,12 @@ async def _allow(
 
 
 async def _deny(server: Server, request: Request, flow: Flow, person: Person) -> Response:
-    await next_of(server, flow, person)  # else it may go where the app is not any more
+    error = OAuthError("access_denied", "The person did not allow it.")
+    response = await turn_back(server, flow, error)
     origin = origin_of(request, server.authority.settings.trusted_proxies)
     by = events.by_session(person.session, origin)
     await server.authority.store.transact(partial(_note_refusal, flow.pending.client_id, by))
-    error = OAuthError("access_denied", "The person did not allow it.")
-    to = (flow.pending.redirect_uri, flow.pending.state)
-    return go(approval.refusal(server.authority.issuer, *to, error))
+    return response
 
 
 async def _note_refusal(client_id: str, by: events.Actor, tx: Transaction) -> None:

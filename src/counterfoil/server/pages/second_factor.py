@@ -25,11 +25,11 @@ from counterfoil.server.pages.halves import (
 )
 from counterfoil.server.pages.onward import Onward, enter, onward_in, sign_in_first
 from counterfoil.server.pages.passkey_forms import SCRIPT, Fields, answer_in, second_form
-from counterfoil.server.protocol import approval
 from counterfoil.server.protocol.second_factor_policy import adds_key, takes_mailed_code
 from counterfoil.server.records.sentence import say
 from counterfoil.server.web.browser import Browser, browser_of, go, remember, show, signed_in_at
 from counterfoil.server.web.csrf import csrf_token, demand_own_form
+from counterfoil.server.web.flow import turn_back
 from counterfoil.server.web.headers import form_target_of
 from counterfoil.server.web.reading import form_of, origin_of, query_of
 from counterfoil.server.web.server import Server
@@ -133,7 +133,7 @@ async def visit_of(server: Server, request: Request, given: Parameters) -> Visit
         if half is not None and not halfway.factors.were_shown(half.amr, half.at):
             # A touch, of somebody who has a password to begin with.
             return sign_in_first(server, onward)
-        return _nothing_to_show(server, onward)
+        return await _nothing_to_show(server, onward)
     return visit
 
 
@@ -162,15 +162,14 @@ async def _try_passkey(
     return await show_passkey(server.authority, shown, server.clock())
 
 
-def _nothing_to_show(server: Server, onward: Onward) -> Response:
+async def _nothing_to_show(server: Server, onward: Onward) -> Response:
     """Let somebody set one up, or say that they cannot come in."""
     if server.authority.settings.second_factor_enrolment:
         return go(f"{server.prefix}/{AUTHENTICATOR_PATH}{onward.query}")
     error = OAuthError("unmet_authentication_requirements", _NONE)
     if onward.flow is None:
         raise error
-    to = (onward.flow.pending.redirect_uri, onward.flow.pending.state)
-    return go(approval.refusal(server.authority.issuer, *to, error))
+    return await turn_back(server, onward.flow, error)
 
 
 def _mail_action(server: Server) -> str:

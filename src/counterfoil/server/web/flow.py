@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
+from counterfoil.oauth.errors import OAuthError
 from counterfoil.server.protocol import approval, authorization_request, pending
 from counterfoil.server.protocol.approval import Decision
 from counterfoil.server.protocol.interaction import Step, asker_of, is_too_weak, next_step
@@ -74,6 +75,22 @@ async def _client_of(tx: Transaction, pending: Pending) -> Client:
     if pending.redirect_uri:  # a device has none
         authorization_request.demand_redirect_to(client, pending.redirect_uri)
     return client
+
+
+async def turn_back(server: Server, flow: Flow, error: OAuthError) -> Response:
+    """Take an error back to the app (RFC 6749 §4.1.2.1), where it may still be answered.
+
+    Raises:
+        OAuthError: as ``next_in``.
+    """
+    pending = flow.pending
+    await server.authority.store.read(partial(_demand_app, pending))
+    issuer = server.authority.issuer
+    return go(approval.refusal(issuer, pending.redirect_uri, pending.state, error))
+
+
+async def _demand_app(pending: Pending, tx: Transaction) -> None:
+    await _client_of(tx, pending)
 
 
 async def conclude(server: Server, flow: Flow, decision: Decision) -> Response:
