@@ -119,19 +119,19 @@ class Filling:
 
     def _fill(self, first: int, end: int) -> None:
         people = first // PER_PERSON, end // PER_PERSON
+        lines = self._engine.number("SELECT coalesce(max(number), 0) FROM events")
         each = [
             self._stretch(_PEOPLE, *people),
             self._stretch(_SESSIONS, *people),
             self._stretch(_CLIENTS, first // PER_CLIENT, end // PER_CLIENT),
             self._stretch(_GRANTS, first, end),
             self._stretch(_FAMILIES, first, end),
-            self._stretch(_EVENTS, first, end),
+            self._stretch(_EVENTS, first, end, lines=lines),
         ]
         self._engine.run(";".join(each))
 
-    def _stretch(self, sql: str, first: int, end: int) -> str:
-        lines = self._engine.number("SELECT coalesce(max(number), 0) FROM events")
-        return self._told(sql, first=_FIRST + first, end=_FIRST + end, lines=lines)
+    def _stretch(self, sql: str, first: int, end: int, **given: Value) -> str:
+        return self._told(sql, first=_FIRST + first, end=_FIRST + end, **given)
 
     def _told(self, sql: str, **given: Value) -> str:
         """Put values where their names stand: engines do not agree on how to hand them over."""

@@ -1,7 +1,7 @@
 """``counterfoil event``: who did what to whom, when, from where, with what proof (S111)."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,9 +11,6 @@ from counterfoil.cli.output import at, print_table
 if TYPE_CHECKING:
     from counterfoil.server.records.event import Event, EventKind, EventQuery
     from counterfoil.server.records.store import Transaction
-
-_ALONE: Final = ("cli", "janitor", "server", "anyone")
-"""Who acts without an id."""
 
 
 @click.group()
@@ -92,8 +89,12 @@ def _show(call: Invocation, wanted: "EventQuery") -> None:
 
 def _demand_actor(name: str | None) -> None:
     """Refuse what nobody is called: an e-mail address, or an id alone."""
-    if name is not None and ":" not in name and name not in _ALONE:
-        words = f"user:ID, client:ID, provider:ID, {', '.join(_ALONE)}"
+    from counterfoil.server.protocol.events import ANYONE
+    from counterfoil.server.records.event import CLI, JANITOR, SERVER
+
+    alone = CLI.name, JANITOR.name, SERVER.name, ANYONE
+    if name is not None and ":" not in name and name not in alone:
+        words = f"user:ID, client:ID, provider:ID, {', '.join(alone)}"
         raise click.BadParameter(f"--actor is one of {words}")
 
 

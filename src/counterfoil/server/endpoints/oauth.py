@@ -119,7 +119,7 @@ def refused(server: Server, request: Request, error: OAuthError) -> Response:
     """Refuse; who fails to authenticate too often from one address is told to wait."""
     wait = _wait_after_failure(server, request) if error.error == "invalid_client" else 0
     if wait:
-        error.detail = f"{error.detail}; too many failures from its address"
+        error.detail = "; ".join(filter(None, (error.detail, "too many failures from its address")))
     request_id = log_refusal(server, request.scope["path"], error)
     if wait:
         return _too_many(wait, request_id)
