@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -208,20 +208,26 @@ async def test_who_knows_the_password_neither_adds_nor_removes_a_passkey(
     assert await passkeys_of(owner) == [passkey]
 
 
-async def test_the_second_in_which_a_passkey_is_added_is_no_gap(place: Installation):
-    """Who knows the password adds none then; who added one goes on with what they had shown."""
+@asynccontextmanager
+async def owner_and_burglar(place: Installation) -> AsyncIterator[tuple[Person, Person]]:
+    """Somebody signed in, without a passkey yet; and whoever knows their password, elsewhere."""
     user = await place.add_user(f"{secrets.token_hex(6)}@example.com")
     async with place.browser() as first, place.browser() as second:
         owner = Person(place, first, user.email, user.id)
-        burglar = Person(place, second, user.email, user.id)
         await owner.sign_in(await first.get("/sign-in"))
+        yield owner, Person(place, second, user.email, user.id)
+
+
+async def test_the_second_in_which_a_passkey_is_added_is_no_gap(place: Installation):
+    """Who knows the password adds none then; who added one goes on with what they had shown."""
+    async with owner_and_burglar(place) as (owner, burglar):
         place.clock.turn(1)
         await add_at(owner, Authenticator(ISSUER))
         await half(burglar)
-        page = await second.get("/account/passkeys/new")
+        page = await burglar.browser.get("/account/passkeys/new")
         assert page.headers["location"] == "/sign-in?next=passkey"
-        await owner.sign_in(await first.get("/sign-in"))
-        assert (await first.get("/account/passkeys/new")).status_code == 303
+        await owner.sign_in(await owner.browser.get("/sign-in"))
+        assert (await owner.browser.get("/account/passkeys/new")).status_code == 303
     async with place.browser() as browser:
         user = await place.add_user(f"{secrets.token_hex(6)}@example.com")
         owner = Person(place, browser, user.email, user.id)
@@ -233,17 +239,13 @@ async def test_the_second_in_which_a_passkey_is_added_is_no_gap(place: Installat
 
 async def test_a_clock_set_back_dates_no_passkey_into_the_future(place: Installation):
     """Or one of several servers that is behind: until then it would count for nobody as there."""
-    user = await place.add_user(f"{secrets.token_hex(6)}@example.com")
-    async with place.browser() as first, place.browser() as second:
-        owner = Person(place, first, user.email, user.id)
-        burglar = Person(place, second, user.email, user.id)
-        await owner.sign_in(await first.get("/sign-in"))
+    async with owner_and_burglar(place) as (owner, burglar):
         place.clock.turn(-60)
         try:
             assert (await add_at(owner, Authenticator(ISSUER))).status_code == 303
             place.clock.turn(2)
             await half(burglar)
-            page = await second.get("/account/passkeys/new")
+            page = await burglar.browser.get("/account/passkeys/new")
             assert page.headers.get("location") == "/sign-in?next=passkey"
         finally:
             place.clock.turn(58)

@@ -203,25 +203,25 @@ async def test_an_errand_is_done_once_however_often_its_letter_is_tried(
     assert courier.taken == ["<letter-1@id.example>"]
 
 
-async def test_it_goes_on_until_it_is_cancelled(office: Installation, courier: Courier):
+async def run_until_taken(office: Installation, courier: Courier) -> None:
+    """Send until a letter has gone, and end in order."""
     await put(office)
     task = asyncio.create_task(sender(office, courier).run())
     await courier.has_taken.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_it_goes_on_until_it_is_cancelled(office: Installation, courier: Courier):
+    await run_until_taken(office, courier)
 
 
 async def test_who_ends_in_order_leaves_what_comes_then_to_another_at_once(
     office: Installation, courier: Courier
 ):
     """After a restart nobody waits two minutes for a code that was sent by mail."""
-    await put(office)
-    task = asyncio.create_task(sender(office, courier).run())
-    await courier.has_taken.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    await run_until_taken(office, courier)
     await put(office, replace(LETTER, id="letter-2"))
     assert await sender(office, courier, "two").tick()
     assert "<letter-2@id.example>" in courier.taken
