@@ -324,12 +324,13 @@ async def test_a_wrong_method_is_refused_with_the_right_ones(
 async def test_what_is_not_there_is_a_page_where_one_is_asked_for(
     site: Installation, path: str
 ) -> None:
-    answer = await send(site.app, Sent("GET", path, headers=((b"accept", b"text/html,*/*;q=0.8"),)))
+    answer = await send(site.app, Sent("GET", path, headers=((b"accept", b"Text/HTML,*/*;q=0.8"),)))
     assert answer.status == 404
     demand_a_page(answer)
-    answer = await send(site.app, Sent("GET", path))
-    assert answer.status == 404
-    assert answer.header(b"content-type") == b"application/json"
-    assert answer.header(b"cache-control") == b"no-store"
-    assert answer.header(b"x-content-type-options") == b"nosniff"
-    assert json.loads(answer.body)["error"] == "not_found"
+    for accepted in ((), ((b"accept", b"\xff\x00text/htm"),), ((b"accept", b"*/*," * 5000),)):
+        answer = await send(site.app, Sent("GET", path, headers=accepted))
+        assert answer.status == 404
+        assert answer.header(b"content-type") == b"application/json"
+        assert answer.header(b"cache-control") == b"no-store"
+        assert answer.header(b"x-content-type-options") == b"nosniff"
+        assert json.loads(answer.body)["error"] == "not_found"

@@ -262,7 +262,7 @@ def _without_route(server: Server, request: Request, place: _Place) -> Response:
 async def _say_nothing_is_here(server: Server, request: Request) -> Response:
     reference, title = named(server.random(6)), say("There is nothing here")
     sentence = say("The address may be mistyped, or the page has gone.")
-    if "text/html" not in request.headers.get("accept", ""):
+    if "text/html" not in request.headers.get("accept", "").lower():
         document = {"error": "not_found", "error_description": str(sentence)}
         return JsonResponse({**document, "request_id": reference}, 404)
     page = ErrorPage(
